@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from pytest_ouro.bound.json_schema import table
 from pytest_ouro.bound.read import parse
-from pytest_ouro.bound.tables import METRIC, PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
+from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.core.errors import BoundError
-from pytest_ouro.core.schema import Problems, keys_of, read_values
+from pytest_ouro.core.schema import NAME, Problems, keys_of, read_values
 from pytest_ouro.experiment.steps.preconditions import rehearse
 
 SCRIPT = """\
@@ -61,11 +61,11 @@ VALUES = [
     ("experiment", "judged-rows", "-5", "a whole number from 0 to 1000000000"),
     ("experiment", "slots", "0", "a whole number from 1 to 1024"),
     ("experiment", "judged-rows", "false", "a whole number from 0 to 1000000000"),
-    ("experiment", "metric", '""', f"text, {METRIC[1]}"),
-    ("experiment", "metric", '"val bpb"', f"text, {METRIC[1]}"),
-    ("experiment", "metric", '"val:bpb"', f"text, {METRIC[1]}"),
-    ("experiment", "metric", r'"val\tbpb"', f"text, {METRIC[1]}"),
-    ("experiment", "loader", '""', "text, a name without spaces and colons"),
+    ("experiment", "metric", '""', f"text, {NAME[1]}"),
+    ("experiment", "metric", '"val bpb"', f"text, {NAME[1]}"),
+    ("experiment", "metric", '"val:bpb"', f"text, {NAME[1]}"),
+    ("experiment", "metric", r'"val\tbpb"', f"text, {NAME[1]}"),
+    ("experiment", "loader", '""', f"text, {NAME[1]}"),
     ("experiment", "ledger", '""', "text, not empty"),
     ("experiment", "ledger", '" "', "text, not empty"),
     ("experiment", "prepare", '""', "text, not empty"),
@@ -125,6 +125,8 @@ RELATIONS = [
     ('python = ["uv", "run", "torchrun"]', "python", "write command = ['torchrun', …]"),
     ('python = ["python", "-m", "torch.distributed.run"]', "python", "starts the script several"),
     ('slots = 2\ndevice = "cuda"', "slots", "'slots' has no effect with device = 'cuda'"),
+    ('metric = "best"', "metric", "a word of the last line or the ledger: write another name"),
+    ('metric = "status"', "metric", "'metric' is 'status'"),
     ('python = [""]', "python", "the first word of 'python' is empty"),
 ]
 
@@ -183,7 +185,7 @@ def test_the_possible_values_are_in_order(stated):
 
 @pytest.mark.parametrize(
     "key",
-    ['metric = "a=b"', 'metric = "best"', 'metric = "status"', 'unit = "7"', 'unit = " "',
+    ['metric = "a=b"', 'unit = "7"', 'unit = " "',
      "decimals = -1", "decimals = 16", "plausible = [0]", 'plausible = ["0", "1"]'],
 )  # fmt: skip
 def test_what_no_metric_can_have(key):
@@ -293,7 +295,7 @@ NUMBERS = st.one_of(
 
 
 def accepted(cls, key, value):
-    problems = Problems("bound.toml", {})
+    problems = Problems("bound.toml", "")
     read_values(cls, {key: value}, ("t",), problems)
     return not problems.found
 

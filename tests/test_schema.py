@@ -96,7 +96,7 @@ def test_the_nearest_name_is_suggested(name, hint):
 
 
 def test_a_fault_has_the_line_of_the_nearest_table_or_key():
-    problems = Problems("f.toml", {("a",): 3, ("a", "key"): 4})
+    problems = Problems("f.toml", "\n\n[a]\nkey = 1\n")
     problems.add(("a", "other"), "lacks a line of its own")
     problems.add(("a", "key"), "has a line")
     problems.add(("b",), "is nowhere")
@@ -125,7 +125,7 @@ class Table:
 
 
 def read(table):
-    problems = Problems("f.toml", {("t",): 1, **{("t", key): 2 for key in table}})
+    problems = Problems("f.toml", "[t]\n" + "; ".join(f"{key} = 0" for key in table))
     return read_table(Table, table, ("t",), problems), problems.sorted()
 
 
@@ -176,14 +176,14 @@ def test_all_faults_are_reported_at_once():
 
 
 def test_a_value_that_is_not_a_table_is_refused():
-    problems = Problems("f.toml", {})
+    problems = Problems("f.toml", "")
 
     assert read_table(Table, [1], ("t", 0, "cpu"), problems) is None
     assert problems.sorted() == ("f.toml: [t.cpu] must be a table",)
 
 
 def test_keys_that_are_read_elsewhere_are_accepted():
-    problems = Problems("f.toml", {})
+    problems = Problems("f.toml", "")
 
     assert read_table(Table, {"text": "x", "cpu": {}}, ("t",), problems, also=("cpu",))
     assert problems.found == []
@@ -244,10 +244,9 @@ class _Pair:
 def test_limits_and_relations_hold_for_either_kind_of_dataclass(decorator):
     stated = {name: value for name, value in vars(_Pair).items() if name not in _OWN}
     pair = decorator(frozen=True)(type("Pair", (), stated))
-    lines = {("t",): 1, ("t", "low"): 2, ("t", "high"): 3}
 
     def read(**table):
-        problems = Problems("f.toml", lines)
+        problems = Problems("f.toml", "[t]\nlow = 0\nhigh = 0\n")
         return read_table(pair, table, ("t",), problems), problems.sorted()
 
     assert read(low=1, high=2) == (pair(low=1, high=2), ())

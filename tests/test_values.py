@@ -139,7 +139,7 @@ def test_a_dataclass_of_dataclasses_may_have_options():
         "lines": True,
         "long-name": False,
     }
-    problems = Problems("f.toml", {})
+    problems = Problems("f.toml", "")
     assert read_table(Size, {"lines": 3}, ("t",), problems) == Size(lines=3, long_name=2)
     assert read_table(Size, {"long-name": 3}, ("t",), problems) is None
     assert problems.sorted() == ("f.toml: [t] lacks the key 'lines'",)

@@ -13,7 +13,6 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.schema import (
     Problems,
     keys_of,
-    line_numbers,
     nearest,
     read_table,
     read_values,
@@ -169,7 +168,7 @@ def parse(
     except ValueError as error:
         raise messages.not_toml(name, str(error), remedy) from None
     _demand_known(table, name, remedy)
-    problems = Problems(name, line_numbers(text))
+    problems = Problems(name, text)
     known = ("bound", "experiment", "verdict", "guard", *SECTIONS)
     for key in table.keys() - set(known):
         problems.add((key,), f"unknown table '{key}'{nearest(key, known)}")

@@ -18,6 +18,12 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 #: A tolerance below this many seconds is allowed even if the budget is shorter.
 SHORT = 10.0
 
+#: The words of the last line, the columns of the ledger and the names of JUnit properties.
+TAKEN = (
+    *("best", "level", "commit", "reason", "status", "mean", "sd", "n", "repeats", "gain"),
+    *("memory_gb", "description", "peak_vram_mb", "message", "check", "warns"),
+)
+
 #: An experiment is a script that calls its harness, or a command, which is evaluated afterwards or
 #: prints the metric itself.
 KINDS = (("script", "harness", "evaluate"), ("command", "evaluate-command"))
@@ -60,6 +66,13 @@ def _plausible_fault(e: Any) -> str:
         f"'plausible' is [{stated}], which has no values between: write the lowest and the highest "
         "possible value"
     )
+
+
+def _metric_fault(e: Any) -> str:
+    """Return the fault that ``metric`` is in `TAKEN`; else ""."""
+    if e.metric not in TAKEN:
+        return ""
+    return f"'metric' is '{e.metric}', a word of the last line or the ledger: write another name"
 
 
 def _pattern_fault(e: Any) -> str:
@@ -224,6 +237,12 @@ RELATIONS = (
         "`plausible` is two numbers, the lower one first",
         _plausible_fault,
         {"properties": {"plausible": {"maxItems": 2}}},
+    ),
+    Relation(
+        ("metric",),
+        "`metric` is not another word of the last line or the ledger",
+        _metric_fault,
+        {"properties": {"metric": {"not": {"enum": [*TAKEN]}}}},
     ),
     Relation(
         ("metric-from",),

@@ -23,17 +23,6 @@ Device = Literal["auto", "cpu", "cuda"]
 
 #: The longest time that a bound may state, in seconds: a year.
 YEAR = 31_536_000.0
-#: The words of the last line, the columns of the ledger and the names of JUnit properties.
-_TAKEN = (
-    *("best", "level", "commit", "reason", "status", "mean", "sd", "n", "repeats", "gain"),
-    *("memory_gb", "description", "peak_vram_mb", "message", "check", "warns"),
-)
-#: The name of a metric is a word of the last line, a column's and a property's.
-METRIC = (
-    rf"(?!(?:{'|'.join(_TAKEN)})$)[^\s:=\x00-\x1f\x7f-\x9f]+",
-    "a name without spaces, colons and `=`, and no other word of the last line or the ledger",
-)
-
 
 #: The version of the format of bound.toml.
 VERSION = 1
@@ -140,7 +129,7 @@ class Experiment:
         items=1,
     )
     metric: str = option(
-        "the name of the metric, in all output and in the ledger", default="val_bpb", pattern=METRIC
+        "the name of the metric, in all output and in the ledger", default="val_bpb", pattern=NAME
     )
     direction: Literal["lower", "higher"] = option("which values are better", default="lower")
     unit: str = option(

@@ -86,6 +86,15 @@ def drop_command(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str
     return f"{' && '.join(steps)}, then git commit"
 
 
+def stash(repository: Repository, command: str) -> str:
+    """Return ``command``, which moves the branch, after ``git stash`` and with a word on that, if
+    tracked files have uncommitted changes, as far as these are checked: they would be in its
+    way."""
+    if not (repository.staged or repository.unstaged()):
+        return command
+    return f"git stash, then {command}; your changes wait in the stash (git stash pop)"
+
+
 def or_drop(evidence: Evidence, path: str, commit: Commit) -> str:
     """Return ``; or drop …: git reset …``, to be put behind a help: the command that drops
     ``commit`` and all later commits. "" if the file ``path`` has uncommitted changes, which would

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.checks._remedy import stash
 from pytest_ouro.checks._wording import count
 from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -56,7 +57,10 @@ class Settled(Check):
             yield Finding(
                 f"{branch} still has {count(len(stays), 'discarded commit')}",
                 where=several([_name(run) for run in stays]),
-                help=f"drop it: git rebase --onto {commit}~1 {commit} {quoted(branch)}",
+                help="drop it: "
+                + stash(
+                    evidence.repository, f"git rebase --onto {commit}~1 {commit} {quoted(branch)}"
+                ),
                 facts={"commits": len(stays)},
             )
         lost = [run for run in last if run.status == "keep" and run.commit not in ancestors]
@@ -64,7 +68,8 @@ class Settled(Check):
             yield Finding(
                 f"{branch} lacks {count(len(lost), 'kept commit')}",
                 where=several([_name(run) for run in lost]),
-                help=f"bring it back: git reset --keep {lost[-1].commit[:7]}",
+                help="bring it back: "
+                + stash(evidence.repository, f"git reset --keep {lost[-1].commit[:7]}"),
                 facts={"commits": len(lost)},
             )
 

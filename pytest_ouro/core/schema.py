@@ -7,7 +7,7 @@ import re
 import sys
 import types
 import typing
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 from pytest_ouro.core.fast_dataclass import MISSING, Field, dataclass, fields
@@ -21,10 +21,10 @@ Where = tuple[str | int, ...]
 #: Patterns of texts, each with its meaning in words; the whole text must match.
 FILLED = (r"[\s\S]*\S[\s\S]*", "not empty")
 ID = (r"[a-z0-9]+(-[a-z0-9]+)*", "words of a-z and 0-9 with `-` between")
-NAME = (r"[^\s:\x00-\x1f\x7f-\x9f]+", "a name without spaces and colons")
+NAME = (r"[^\s:=\x00-\x1f\x7f-\x9f]+", "a name without spaces, colons and `=`")
 
-_HEADER = re.compile(r"^\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$")
-_KEY = re.compile(r"^\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*=")
+_HEADER = r"^\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$"
+_KEY = r"^\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*="
 
 
 def line_numbers(text: str) -> dict[Where, int]:
@@ -45,7 +45,7 @@ def line_numbers(text: str) -> dict[Where, int]:
             in_string = not in_string
         if was_in_string:
             continue
-        if header := _HEADER.match(line):
+        if header := re.match(_HEADER, line):
             name = header[2].strip()
             table = tuple(part.strip().strip("\"'") for part in name.split("."))
             if header[1] == "[[":
@@ -53,7 +53,7 @@ def line_numbers(text: str) -> dict[Where, int]:
                 counts[name] = counts.get(name, -1) + 1
                 table = (*table, counts[name])
             lines.setdefault(table, number)
-        elif key := _KEY.match(line):
+        elif key := re.match(_KEY, line):
             lines.setdefault((*table, key[1] or key[2] or key[3]), number)
     return lines
 
@@ -170,18 +170,24 @@ def _hint(cls: type, name: str) -> Any:
 
 
 class Problems:
-    """Collects the faults of one TOML file. ``file`` is its name in messages, ``lines`` are those
-    of `line_numbers`, and ``found`` are pairs of line and text."""
+    """Collects the faults of one TOML file, each with its line. ``file`` is its name in messages,
+    ``text`` its content, ``line`` that of a place without a line of its own (0: none), and
+    ``found`` are pairs of line and text."""
 
-    def __init__(self, file: str, lines: dict[Where, int]) -> None:
-        self.file, self.lines = file, lines
+    def __init__(self, file: str, text: str, line: int = 0) -> None:
+        self.file, self.text, self.line = file, text, line
         self.found: list[tuple[int, str]] = []
 
+    @cached_property
+    def lines(self) -> dict[Where, int]:
+        """The lines of the tables and keys, as `line_numbers` returns them."""
+        return line_numbers(self.text)
+
     def add(self, where: Where, text: str) -> None:
-        """Add a fault with the line of the place ``where``, or of the nearest enclosing table that
-        has one, or 0."""
+        """Add a fault at ``where``, with the line of that place or of the nearest table around it
+        that has one; else with ``line``."""
         around = (where[:end] for end in range(len(where), -1, -1))
-        line = next((self.lines[place] for place in around if place in self.lines), 0)
+        line = next((self.lines[place] for place in around if place in self.lines), self.line)
         self.found.append((line, text))
 
     def sorted(self) -> tuple[str, ...]:

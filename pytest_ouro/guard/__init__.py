@@ -35,24 +35,25 @@ def main() -> int:
     decide, or not within `SECONDS`: then the process ends. It is never 1, and no traceback is
     printed: agents treat a failing hook as approval.
     """
+    handler: object = None
     try:
-        _set_alarm(SECONDS)
+        handler = _set_alarm(SECONDS, _give_up)
         return _answer()
     except BaseException as error:
         return _refuse(error)
     finally:
-        _set_alarm(0)
+        _set_alarm(0, handler)
 
 
-def _set_alarm(seconds: int) -> None:
-    """Let `_give_up` end the process after so many seconds; 0 cancels that."""
+def _set_alarm(seconds: int, handler: object) -> object:
+    """Call ``handler`` (None: leave it as it is) after so many seconds; 0: never. Return the one
+    that was there before."""
     try:
         import _signal as signal  # type: ignore[import-not-found]  # `signal` imports `enum`
     except ImportError:  # not CPython
         import signal
-    if seconds:
-        signal.signal(signal.SIGALRM, _give_up)
     signal.alarm(seconds)
+    return signal.signal(signal.SIGALRM, handler) if handler is not None else None
 
 
 def _give_up(number: int, frame: object) -> None:

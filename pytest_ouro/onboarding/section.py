@@ -263,7 +263,7 @@ def _params(rest: str, place: str) -> tuple[dict[str, Any], str]:
 def _validate(statement: Statement, file: str, line: int) -> None:
     """Raise OuroError, with the line, if the check does not exist, cannot be imported or does not
     take the parameters."""
-    problems, place = Problems(file, {(): line}), f"{file}:{line}"
+    problems, place = Problems(file, "", line), f"{file}:{line}"
     try:
         read_table(load(statement.check), dict(statement.params), (statement.section,), problems)
     except KeyError:

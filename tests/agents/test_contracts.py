@@ -268,8 +268,10 @@ def test_no_payload_ends_in_status_1(run_guard, payload):
 
 def test_a_refused_call_leaves_no_alarm(run_guard):
     """It would end the process that calls the guard as a function."""
+    before = signal.getsignal(signal.SIGALRM)
     assert run_guard(b"not JSON") == 2
     assert signal.alarm(0) == 0
+    assert signal.getsignal(signal.SIGALRM) == before
 
 
 READING = ["mcp__files__get_file_info", "mcp__files__read_text", "mcp__lsp__hover", "MCP:list"]

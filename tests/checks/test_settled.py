@@ -91,6 +91,30 @@ def test_both_helps_are_the_remedy(project, idea, revert, judged):
     assert judged(RULE).status == "holds"
 
 
+@pytest.mark.parametrize("staged", [True, False])
+@pytest.mark.parametrize("fault", ["lost", "stays"])
+def test_the_remedy_sets_changes_aside_that_are_not_committed(
+    project, idea, revert, judged, staged, fault
+):
+    if fault == "lost":
+        idea("keep", 1.9)
+        revert()
+    else:
+        idea("discard", 2.5)
+        project.git("commit", "-q", "--allow-empty", "-m", "a note")
+    project.write({"train.py": "MODEL = 'next'\n"})
+    if staged:
+        project.git("add", "train.py")
+
+    [finding] = judged(RULE).findings
+
+    first, second = finding.help.partition(": ")[2].partition("; ")[0].split(", then ")
+    for command in (first, second):
+        project.git(*command.split()[1:])
+    assert judged(RULE).status == "holds"
+    assert "MODEL = 'next'" in project.git("stash", "show", "-p")
+
+
 def test_an_amended_keep_counts_as_lost(project, idea, judged):
     idea("keep", 1.9)
     project.git("commit", "-q", "--amend", "-m", "a nicer name")

@@ -38,7 +38,7 @@ def as_committed(git: Git, path: str, data: bytes) -> bytes:
     unchanged if neither attribute is set for it, if a filter is set, or if git could not have
     written these bytes. Raise GitError if git fails.
     """
-    if not (re.search(_IDENT, data) or _is_encoded(data)):
+    if not (b"$Id: " in data or _is_encoded(data)):
         return data  # nothing to undo: spare git's process
     path = path.removeprefix(f"{git.top}/")
     if not _may_have_attributes(git, path):

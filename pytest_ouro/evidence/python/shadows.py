@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Modules that every interpreter imports before any script, if it finds them.
 _AT_START = ("sitecustomize", "usercustomize")
-_BINARY = r"\.(?:[\w-]+\.)?(?:so|pyd|dylib)\Z"
+_BINARY = (".so", ".pyd", ".dylib")
 
 
 def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
@@ -87,8 +87,8 @@ def _module(path: Path) -> str:
     """Return the name by which Python can import this file, or this folder if it has an
     ``__init__`` file; "" if it cannot be imported."""
     name = path.name
-    if match := re.search(_BINARY, name):
-        return name[: match.start()]
+    if name.endswith(_BINARY):
+        return name.partition(".")[0]  # the rest may name a Python and a platform
     if name.endswith((".py", ".pyc")):
         return name.rpartition(".")[0]
     package = path.is_dir() and any(inner.startswith("__init__.") for inner in _names(path))

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pytest_ouro.bound.tables import METRIC
+from pytest_ouro.bound.relations import TAKEN
+from pytest_ouro.core.schema import NAME
 from pytest_ouro.onboarding import phrases
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def read(text: str, file: str) -> Prose:
         commands=tuple(_commands(lines)),
         builds=tuple(_builds(lines)),
         not_run=tuple(path for line in lines for path in _not_run(line)),
-        metrics=tuple(name for name in metrics if re.fullmatch(METRIC[0], name)),
+        metrics=tuple(m for m in metrics if m not in TAKEN and re.fullmatch(NAME[0], m)),
         unit=next(iter(_UNIT.findall(plain)), ""),
         editable=tuple(dict.fromkeys(editable)),
         fixed=tuple(path for path in dict.fromkeys(fixed) if not _holds(path, editable)),
