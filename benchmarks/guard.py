@@ -1,4 +1,5 @@
-"""Measure what the guard costs before a tool call: CPU time, and instructions if valgrind exists.
+"""Measure what the guard costs before and after a tool call: CPU time, and instructions if valgrind
+exists.
 
     python benchmarks/guard.py [--rounds N]
 
@@ -22,15 +23,18 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 GUARD = [sys.executable, str(Path(sys.executable).with_name("pytest-ouro")), "guard"]
 REBUILT = "train.py is edited, new rules"
+JUDGED = "after make, something changed"
+#: What is removed before each call, so that it is made again.
+REMOVED = {REBUILT: "guard.json", JUDGED: "after.json"}
 COUNT = (
     *("valgrind", "--tool=cachegrind", "--cache-sim=no", "--trace-children=yes"),
     "--cachegrind-out-file=/dev/null",
 )
 
 
-def call(folder: Path, tool: str, **given: str) -> bytes:
+def call(folder: Path, tool: str, event: str = "PreToolUse", **given: str) -> bytes:
     """A tool call as Claude Code sends it."""
-    payload = {"session_id": "1", "cwd": str(folder), "hook_event_name": "PreToolUse"}
+    payload = {"session_id": "1", "cwd": str(folder), "hook_event_name": event}
     return json.dumps({**payload, "tool_name": tool, "tool_input": given}).encode()
 
 
@@ -63,6 +67,7 @@ def main() -> None:
         subprocess.run(["git", "clone", "-q", str(REPOSITORY), str(folder)], check=True)
         train, frozen = (str(folder / "autoresearch" / f"{n}.py") for n in ("train", "prepare"))
         lab = folder / "autoresearch"
+        after = call(lab, "Bash", "PostToolUse", command="make")
         cases = {
             "python -c pass": ([sys.executable, "-c", "pass"], b""),
             "a file is read": (GUARD, call(folder, "Read", file_path=frozen)),
@@ -72,13 +77,15 @@ def main() -> None:
                 call(lab, "Bash", command="python train.py > run.log 2>&1"),
             ),
             "prepare.py is edited: refused": (GUARD, call(folder, "Edit", file_path=frozen)),
+            "after make, nothing changed": (GUARD, after),
             REBUILT: (GUARD, call(folder, "Edit", file_path=train)),
+            JUDGED: (GUARD, after),
         }
         seconds: dict[str, list[float]] = {title: [] for title in cases}
         for number in range(rounds + 1):
             for title, (command, stdin) in cases.items():
-                if title == REBUILT:
-                    (folder / ".git/ouro/guard.json").unlink(missing_ok=True)
+                if title in REMOVED:
+                    (folder / ".git/ouro" / REMOVED[title]).unlink(missing_ok=True)
                 cpu, _ = run(command, stdin, folder)
                 if number:  # the first round compiles modules
                     seconds[title].append(cpu)
@@ -87,7 +94,7 @@ def main() -> None:
         millions = {
             title: instructions(*case, folder)
             for title, case in cases.items()
-            if counted and title != REBUILT
+            if counted and title not in REMOVED
         }
         for title, measured in seconds.items():
             median = statistics.median(measured)

@@ -74,6 +74,8 @@ class Check(ABC):
     stage: ClassVar[Stage] = "repository"
     #: Whether it is applied again when a run has ended; a finding is then a breach.
     after_run: ClassVar[bool] = False
+    #: Whether it starts programs of the repository: the guard leaves it out.
+    starts_programs: ClassVar[bool] = False
 
     @abstractmethod
     def findings(self, evidence: Evidence) -> Iterator[Finding]:

@@ -27,6 +27,8 @@ class Command(Check):
     or blessed these rules on this machine: TrustError if not. OuroError if the program cannot be
     started."""
 
+    starts_programs = True
+
     command: tuple[str, ...] = option("the program and its arguments; no shell", items=1)
     timeout: float = option(
         "seconds after which the command is stopped and the rule is broken",

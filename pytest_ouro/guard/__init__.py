@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: A longer tool call is refused.
 MAX_BYTES = 16 << 20
+#: What a refusal without a decision says first; another text after a call.
+subject = "this call could not be judged, so it is refused"
 #: A call that is not judged by then is refused, before an agent (after 60 seconds) goes on without.
 SECONDS = 45
 
@@ -68,7 +70,7 @@ def _refuse(error: BaseException) -> int:
     lines = (str(error).strip() or type(error).__name__).split("\n")
     words = "\n".join(map(escape, lines))
     text = (
-        f"pytest-ouro guard: this call could not be judged, so it is refused: {words}\n"
+        f"pytest-ouro guard: {subject}: {words}\n"
         "Do not retry it; tell the person who runs this session.\n"
     )
     try:
@@ -85,18 +87,30 @@ def escape(line: str) -> str:
 
 
 def _answer() -> int:
-    """Read the call, write the refusal if a rule forbids it, and return the exit status: 0 if no
-    rule does, else 2. Unreadable or RecursionError if the call cannot be understood; OuroError or
-    OSError if standard input, the rules or git cannot be read, or the refusal cannot be written."""
+    """Read the call, write the refusal if a rule forbids it, or what the gate finds after it, and
+    return the exit status: 0 if there is nothing to write, else 2. Unreadable or RecursionError if
+    the call cannot be understood; OuroError or OSError if standard input, the rules or git cannot
+    be read, or the text cannot be written."""
     from pytest_ouro.guard import hosts
 
     call = hosts.read(loads(_input()))
-    text = reason(call) if call.effects else ""
+    text = answer(call)
     if not text:
         return 0
     _write(2, text + "\n")
-    _write(1, hosts.refusal(call, text))
+    if not call.is_after or call.host == "gemini":  # the others read standard error alone then
+        _write(1, hosts.refusal(call, text))
     return 2
+
+
+def answer(call: Call) -> str:
+    """Return what the agent is to read about a call: why it is refused, or what the gate finds
+    after it; "" if nothing. Errors as of `reason` and `after.finding`."""
+    if call.is_after:
+        from pytest_ouro.guard import after
+
+        return after.finding(call)
+    return reason(call) if call.effects else ""
 
 
 def reason(call: Call) -> str:

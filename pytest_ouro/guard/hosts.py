@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Events before a tool is called; all others pass.
 _EVENTS = ("PreToolUse", "preToolUse", "beforeShellExecution", "beforeMCPExecution", "BeforeTool")
+#: Events after a tool was called.
+_AFTER = ("PostToolUse", "PostToolUseFailure", "AfterTool")
 _SHELLS = ("bash", "shell", "exec", "terminal", "command", "cmd")
 _VERBS = (
     *("write", "edit", "create", "delete", "move", "rename", "replace", "patch", "update"),
@@ -21,6 +23,8 @@ _VERBS = (
 )
 #: Tools that always name a file.
 _EDITORS = ("edit", "multiedit", "write", "notebookedit", "write_file", "replace", "apply_patch")
+#: Those that change only the file that they name, which is judged before.
+_EXACT = ("edit", "multiedit", "write", "write_file", "replace")
 #: Words in the name of a tool that only reads.
 _READS = frozenset((
     *("read", "get", "list", "ls", "search", "find", "view", "show", "stat", "info", "tree", "cat"),
@@ -51,15 +55,19 @@ class Call:
     """One tool call: ``host``, the agent that makes it (as `_host` names it), and its effects.
 
     ``starts`` are the folders of the session, absolute or from the current folder: the rules of the
-    projects around them apply.
+    projects around them apply. ``is_after``: the call was carried out, and may have written more
+    than its effects say.
     """
 
-    __slots__ = ("effects", "host", "starts")
+    __slots__ = ("effects", "host", "is_after", "starts")
 
-    def __init__(self, host: str, starts: list[str], effects: list[Write | Action]) -> None:
+    def __init__(
+        self, host: str, starts: list[str], effects: list[Write | Action], is_after: bool
+    ) -> None:
         self.host = host
         self.starts = starts
         self.effects = effects
+        self.is_after = is_after
 
 
 def read(payload: Any) -> Call:
@@ -76,17 +84,44 @@ def read(payload: Any) -> Call:
     if not isinstance(event, str):
         raise Unreadable("the tool call has no hook_event_name")
     folder = _folder(payload)
-    effects = list(_effects(payload, event, folder)) if event in _EVENTS else []
+    is_after = event in _AFTER and _writes_more(payload)
+    effects: list[Write | Action] = []
+    try:
+        if event in _EVENTS or is_after:
+            effects += _effects(payload, event, folder)
+    except (Unreadable, RecursionError):
+        if not is_after:
+            raise
     projects = (os.environ.get(f"{name}_PROJECT_DIR") for name in ("CLAUDE", "GEMINI", "CURSOR"))
     starts = [folder, *(name for name in projects if name), *_roots(payload), os.getcwd()]
-    return Call(_host(payload, event), starts, effects)
+    return Call(_host(payload, event), starts, effects, is_after)
+
+
+def _writes_more(payload: dict[str, Any]) -> bool:
+    """Return whether the tool that the payload names may write more than the files that it names:
+    it is neither one of `_EXACT`, nor by its name one that only reads and gets no content. True if
+    the payload names none."""
+    name, given = payload.get("tool_name"), payload.get("tool_input")
+    if not isinstance(name, str):
+        return True
+    words = _words(_own_name(payload, name))
+    reads = isinstance(given, dict) and _only_reads(words, given)
+    return name.lower() not in _EXACT and not reads
+
+
+def _only_reads(words: list[str], given: dict[str, Any]) -> bool:
+    """Return whether a tool with these words in its name only reads: one is of `_READS`, none of
+    `_VERBS` or `_SHELLS`, and its input has no content and no command."""
+    if any(key in given for key in (*_CONTENTS, "command", "cmd")):
+        return False
+    return bool(_READS.intersection(words)) and not any(w in _VERBS or w in _SHELLS for w in words)
 
 
 def _host(payload: dict[str, Any], event: str) -> str:
     """Return the agent that sent the payload: ``claude`` (for any that is not recognised),
     ``codex``, ``cursor`` or ``gemini``. Cursor is recognised by its own keys, since it also starts
     hooks from Claude Code's settings."""
-    if event == "BeforeTool":
+    if event in ("BeforeTool", "AfterTool"):
         return "gemini"
     if any(key in payload for key in ("cursor_version", "workspace_roots", "conversation_id")):
         return "cursor"

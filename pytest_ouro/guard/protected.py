@@ -68,10 +68,10 @@ def load(bound: str) -> Protections:
     """Return what the rules in the folder ``bound`` protect: the cached table if the state of its
     sources is still the same, else a new one, which `rules.build` stores. OuroError if the rules
     cannot be read, OSError if ``.git`` cannot be."""
-    folder, common = _git_folders(bound)
+    folder, common = git_folders(bound)
     path = os.path.join(folder, "ouro", "guard.json")
     try:
-        cached = loads(_read(path))
+        cached = loads(read(path))
         revision, sources = cached["revision"], cached["sources"]
         if cached["state"] == state(bound, folder, common, revision, sources):
             return Protections(cached["table"])
@@ -85,7 +85,7 @@ def load(bound: str) -> Protections:
     return Protections(rules.build(bound, path, common, current))
 
 
-def _git_folders(start: str) -> tuple[str, str]:
+def git_folders(start: str) -> tuple[str, str]:
     """Return a tuple: the git folder of the working tree around ``start``, and the one that all its
     working trees share (the same, except in a linked working tree), with links resolved. Two empty
     strings if there is no repository. OSError if a file that names such a folder cannot be read."""
@@ -97,15 +97,15 @@ def _git_folders(start: str) -> tuple[str, str]:
         folder = above
     git = os.path.join(folder, ".git")
     if os.path.isfile(git):
-        git = os.path.join(folder, _read(git).partition("gitdir:")[2].strip())
+        git = os.path.join(folder, read(git).partition("gitdir:")[2].strip())
     try:
-        common = os.path.join(git, _read(os.path.join(git, "commondir")).strip())
+        common = os.path.join(git, read(os.path.join(git, "commondir")).strip())
     except FileNotFoundError:
         common = git
     return os.path.realpath(git), os.path.realpath(common)
 
 
-def _read(path: str) -> str:
+def read(path: str) -> str:
     """Return the text of a regular file of at most `MAX_BYTES`; bytes that are not UTF-8 are
     replaced. OSError for anything else, such as a pipe, which would block."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -122,7 +122,7 @@ def state(bound: str, folder: str, common: str, revision: str, sources: list[str
     """Return the state of everything that the table is built from, to be compared with an earlier
     one: the rules, git's settings, OURO_TRUST, the ref ``revision`` that a person trusts ("" if
     none), and ``sources``, the files of packages' checks. ``folder`` and ``common`` are those of
-    `_git_folders`.
+    `git_folders`.
 
     The state of a file is its modification time (in nanoseconds), its size (in bytes) and its
     inode; None if it is absent.
@@ -264,7 +264,7 @@ class Protections:
         if name.startswith("/") or os.path.basename(path) not in _AGENT_FILES:
             return False
         try:
-            return "\n## BOUND" in "\n" + _read(path)
+            return "\n## BOUND" in "\n" + read(path)
         except OSError:
             return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -58,23 +59,27 @@ def build(
     """
     case = open_case(Path(bound) / NAME)
     table = _table(case, common)
-    revision = _revision(case)
+    trusted = revision(case)
     # The commit of a name such as main~3 may change while no watched file does.
-    if not set(revision) & set("~^@{}:"):
+    if not set(trusted) & set("~^@{}:"):
         files = sorted({file for rule in case.bound.rules for file in sources(type(rule.checker))})
         cached = {
-            "revision": revision,
+            "revision": trusted,
             "sources": files,
-            "state": state(revision, files),
+            "state": state(trusted, files),
             "table": table,
         }
-        file = Path(path)
-        try:
-            make_folder(file.parent.parent, file.parent.name)
-            write_whole(file.parent, file.name, json.dumps(cached).encode(), mode=0o600)
-        except OSError:
-            pass  # the table is built again next time
+        store(path, json.dumps(cached).encode())
     return table
+
+
+def store(path: str, data: bytes) -> None:
+    """Write a file of the guard's cache, whole, readable by this user alone. Do nothing if it
+    cannot be written: what it would hold is then found again by the next call."""
+    file = Path(path)
+    with contextlib.suppress(OSError):
+        make_folder(file.parent.parent, file.parent.name)
+        write_whole(file.parent, file.name, data, mode=0o600)
 
 
 def is_ignored(top: str, name: str) -> bool:
@@ -108,7 +113,7 @@ def trusted_commit(bound: str) -> str:
     return open_case(Path(bound) / NAME).trust.commit
 
 
-def _revision(case: Case) -> str:
+def revision(case: Case) -> str:
     """Return the revision that a person gave as the trusted one, by OURO_TRUST or git's setting
     ``ouro.trust``; "" if bound.lock states what is trusted."""
     if case.trust.lock is not None:

@@ -14,19 +14,27 @@ from pytest_ouro.messages import agents as messages
 from pytest_ouro.onboarding.section import BEGIN, END
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 #: What our hooks start.
 CALL = "pytest-ouro guard"
-#: The command of our hooks. What keeps the guard from an answer (it is missing, fails or is killed)
-#: is a refusal here, though some agents take a hook that fails for permission. `sh` reads it, since
-#: a person's shell may be another one; without named variables, which Gemini would replace.
-COMMAND = (
-    f"sh -c '{CALL} || {{ [ $? = 2 ] || echo pytest-ouro: the guard did not run, so this call is "
-    "refused. Do not retry it, tell the person who runs this session >&2; exit 2; }'"
-)
+
+
+def _or_say(words: str) -> str:
+    """Return the command of a hook. What keeps the guard from an answer (it is missing, fails or is
+    killed) is a refusal with these words, though some agents take a hook that fails for permission.
+    `sh` reads it, since a person's shell may be another one; without named variables, which Gemini
+    would replace."""
+    said = f"pytest-ouro: the guard did not run, so {words}, tell the person who runs this session"
+    return f"sh -c '{CALL} || {{ [ $? = 2 ] || echo {said} >&2; exit 2; }}'"
+
+
+#: The commands of our hooks, before a call and after it.
+COMMAND = _or_say("this call is refused. Do not retry it")
+AFTER = _or_say("what this call did is not judged. Do not go on")
 #: Commands of our hooks, now and in earlier versions, which `merge` replaces.
-OURS = (COMMAND, CALL)
+OURS = (COMMAND, AFTER, CALL)
 #: How long an agent waits for the guard, in seconds; most take a late answer for permission.
 _TIMEOUT = 60
 #: The names under which a command starts pytest-ouro, at the end of a path.
@@ -58,19 +66,29 @@ class Agent:
     next: str
 
 
-def _nested(matcher: str = "*", **more: object) -> dict[str, object]:
-    """Return the entry of a hook that calls the guard before every tool, in the form of agents that
-    put hooks under a matcher. ``more`` are further keys of the hook."""
-    return {"matcher": matcher, "hooks": [{"type": "command", "command": COMMAND, **more}]}
+def _nested(matcher: str = "*", command: str = COMMAND, **more: object) -> dict[str, object]:
+    """Return the entry of a hook that calls the guard for every tool of ``matcher``, in the form of
+    agents that put hooks under one. ``more`` are further keys of the hook."""
+    return {"matcher": matcher, "hooks": [{"type": "command", "command": command, **more}]}
 
 
+def _all_but(*tools: str) -> str:
+    """Return a matcher of all tools but these, which only read, or write only what they name."""
+    return f"^(?!({'|'.join(tools)})$)"
+
+
+_CLAUDE_AFTER = _nested(_all_but("Read", "Grep", "Glob", "Edit", "Write"), AFTER, timeout=_TIMEOUT)
 _CURSOR = {"command": COMMAND, "timeout": _TIMEOUT, "failClosed": True}
 
 AGENTS = {
     "claude": Agent(
         ".claude/settings.json",
         (".claude", "CLAUDE.md"),
-        {"PreToolUse": _nested("Bash|PowerShell|.*", timeout=_TIMEOUT, onFailure="block")},
+        {
+            "PreToolUse": _nested("Bash|PowerShell|.*", timeout=_TIMEOUT, onFailure="block"),
+            "PostToolUse": _CLAUDE_AFTER,
+            "PostToolUseFailure": _CLAUDE_AFTER,
+        },
         {},
         "in Claude Code, trust this folder when it asks; a session that runs reads the hook when "
         "it starts again",
@@ -78,7 +96,10 @@ AGENTS = {
     "codex": Agent(
         ".codex/hooks.json",
         (".codex", "AGENTS.md"),
-        {"PreToolUse": _nested(timeout=_TIMEOUT)},
+        {
+            "PreToolUse": _nested(timeout=_TIMEOUT),
+            "PostToolUse": _nested(command=AFTER, timeout=_TIMEOUT),
+        },
         {},
         "in Codex, trust this project, and the hook again after each change of it: /hooks (until "
         "then it is skipped, and nothing says so)",
@@ -93,7 +114,14 @@ AGENTS = {
     "gemini": Agent(
         ".gemini/settings.json",
         (".gemini", "GEMINI.md"),
-        {"BeforeTool": _nested(timeout=1000 * _TIMEOUT)},
+        {
+            "BeforeTool": _nested(timeout=1000 * _TIMEOUT),
+            "AfterTool": _nested(
+                _all_but("read_file", "read_many_files", "list_directory", "glob", "replace"),
+                AFTER,
+                timeout=1000 * _TIMEOUT,
+            ),
+        },
         {},
         "in Gemini CLI, trust this folder when it asks, and start it again",
     ),
@@ -127,7 +155,8 @@ def merge(agent: Agent, before: str) -> str:
     """Return the text ``before`` of the agent's settings, with the guard's hook in each event of
     ``agent.hooks``, and with the keys of ``agent.base`` that are missing; unchanged if every event
     has it. A hook of an earlier version is replaced in its place, and one whose command a person
-    wrote is left as it is. An empty text becomes new settings.
+    wrote is left as it is: then none after a call is added, since ours may not start there. An
+    empty text becomes new settings.
 
     OuroError, with the line if it is known, if the text is not a JSON object, has a key twice, or
     has hooks in another structure.
@@ -138,6 +167,8 @@ def merge(agent: Agent, before: str) -> str:
         raise messages.unmergeable(agent.settings, "'hooks' is not an object")
     new = dict(hooks)
     for event, entry in agent.hooks.items():
+        if AFTER in _commands([entry]) and _has_own(new.values()):
+            continue
         entries = hooks.get(event, [])
         if not isinstance(entries, list):
             raise messages.unmergeable(agent.settings, f"'hooks.{event}' is not a list")
@@ -151,7 +182,7 @@ def _with_entry(entries: list[Any], entry: dict[str, object]) -> list[Any]:
     """Return the entries of an event without hooks whose command is one of `OURS`, and with
     ``entry`` in the place of the first that had no other hook, or else at the end. Unchanged if a
     hook with another command calls the guard."""
-    if any(_calls_guard(command) for command in _commands(entries) if command not in OURS):
+    if _has_own([entries]):
         return entries
     new: list[Any] = []
     place = None
@@ -163,6 +194,13 @@ def _with_entry(entries: list[Any], entry: dict[str, object]) -> list[Any]:
             new.append(kept)
     new.insert(len(new) if place is None else place, entry)
     return new
+
+
+def _has_own(events: Iterable[Any]) -> bool:
+    """Return whether a hook in these lists of entries calls the guard by a command that is not one
+    of `OURS`. A value that is not a list is ignored."""
+    found = [each for entries in events if isinstance(entries, list) for each in _commands(entries)]
+    return any(_calls_guard(command) for command in found if command not in OURS)
 
 
 def _without_ours(entry: Any) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.onboarding.agents import AGENTS, merge
+from pytest_ouro.onboarding.agents import AFTER, AGENTS, merge
 
 PAGE = (Path(__file__).parents[2] / "docs/agents.md").read_text(encoding="utf-8")
 BY_HAND = dict(re.findall(r"(?ms)^`(\.[\w./]+)`[^\n]*:\n\n```json\n(.*?)^```$", PAGE))
@@ -84,14 +84,15 @@ def test_a_guard_that_gives_no_answer_is_a_refusal(name, failure, standing, tmp_
             input="{}", capture_output=True, text=True, check=False,
         )  # fmt: skip
 
+        said = "what this call did is not judged" if command == AFTER else "this call is refused"
         assert done.returncode == 2
-        assert "the guard did not run, so this call is refused" in done.stderr
+        assert f"the guard did not run, so {said}" in done.stderr
 
 
 def test_noise_of_the_shell_does_not_hide_a_refusal(standing, recorded_payload, tmp_path):
     (tmp_path / "noise").write_text("echo welcome\n")
     payload = json.dumps(recorded_payload("claude-edit-deny", standing.path))
-    [command] = commands(json.loads(BY_HAND[".claude/settings.json"]))
+    command = next(commands(json.loads(BY_HAND[".claude/settings.json"])))
 
     done = run(f"BASH_ENV={tmp_path}/noise bash -c {shlex.quote(command)}", standing.path, payload)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pytest_ouro.cli import run
-from pytest_ouro.onboarding.agents import AGENTS, CALL, COMMAND, merge
+from pytest_ouro.onboarding.agents import AFTER, AGENTS, CALL, COMMAND, merge
 
 
 @pytest.fixture
@@ -157,6 +157,9 @@ def test_existing_settings_are_kept(project, init, files):
     mine, ours = new["hooks"].pop("PreToolUse")
     assert mine == settings["hooks"].pop("PreToolUse")[0]
     assert ours["hooks"][0]["command"] == COMMAND
+    for event in ("PostToolUse", "PostToolUseFailure"):
+        [later] = new["hooks"].pop(event)
+        assert later["hooks"] == [{"type": "command", "command": AFTER, "timeout": 60}]
     assert new == settings
     assert list(new) == ["model", "permissions", "hooks", "env"]
     assert text.startswith('{\n    "model"')
@@ -238,8 +241,10 @@ def test_hooks_of_an_earlier_version_are_replaced_in_their_place(project, init, 
 
     _, out, _ = init(f"--agents={name}")
 
+    new = {event: [entry] for event, entry in agent.hooks.items()}
     assert json.loads(files()[agent.settings])["hooks"] == {
-        event: [before, agent.hooks[event], after] for event in earlier
+        **new,
+        **{event: [before, agent.hooks[event], after] for event in earlier},
     }
     assert f"ouro: wrote {agent.settings}\n" in out
     assert f"  next: {agent.next}\n" in out
