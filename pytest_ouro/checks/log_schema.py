@@ -63,8 +63,9 @@ def _fault(row: Row, metric: Metric) -> str:
     """Return in words the first thing that is wrong with a row of the ledger that has as many cells
     as columns; "" if the row is valid.
 
-    A table without a column for the commit or the metric is a fault; memory and status are checked
-    only if the table has columns for them.
+    A valid row has a commit of 7 to 64 hexadecimal digits and a metric with its decimals, which is
+    an impossible 0 only for a crash. If the table has columns for them, it has a known status, and
+    a memory with a decimal point. A table without a column for the commit or the metric is a fault.
     """
     columns = row.table.columns
     if not row.table.is_complete:

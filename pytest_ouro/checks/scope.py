@@ -166,8 +166,8 @@ def _rank(evidence: Evidence, change: Change) -> int:
 
 
 def _closed(evidence: Evidence, path: str) -> str:
-    """Return words that say why git could not look into the untracked folder ``path``, which ends
-    with ``/``; "" for a path without it, a file, and for a folder that is a repository of its
+    """Return words that say why git could not look into an untracked folder, whose path ends with
+    ``/``; "" for another path, which is a file, and for a folder that is a repository of its
     own."""
     folder = f"{evidence.repository.git.top}/{path}"
     if not path.endswith("/") or os.path.lexists(f"{folder}.git"):

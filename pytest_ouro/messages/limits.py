@@ -29,7 +29,8 @@ def too_large_own(path: str, size: int, limit: int) -> LimitError:
 
 
 def too_large_object(kind: str, name: str, size: int, limit: int) -> LimitError:
-    """A git object without a path, a commit or a tree (``kind``), has more bytes than the limit."""
+    """A git object of the kind ``kind`` (a commit, a tree, or a blob whose path is not known) has
+    more bytes than the limit."""
     return LimitError(
         f"{kind} {name:.10} has {size} bytes: it could not be judged, at most {limit} are read",
         help="give the commit a shorter message or fewer files: git commit --amend; or judge what "
@@ -65,8 +66,8 @@ def too_large_tree(tree: str, what: str, limit: int) -> LimitError:
 
 
 def too_many_commits(limit: int) -> LimitError:
-    """More commits than the limit lie between trust and the judged commit, or were made since
-    bound.lock was. The limit is lower if the commits have many files."""
+    """More commits than the limit lie between trust and the judged commit, or follow the one that
+    brought the present bound.lock. The limit is lower if the commits have many files."""
     return LimitError(
         f"more than {limit} commits since trust: they could not be judged",
         help="name a later commit as trust (--trust), or a person blesses again: pytest-ouro bless",

@@ -107,8 +107,8 @@ def render(facts: dict[str, Any]) -> str:
 
 
 def _shorten(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts without the oldest try, or without the oldest tenth if there are more than
-    ten. There must be one."""
+    """Return the facts without the oldest try, or without the oldest tenth, rounded up, if there
+    are more than ten. There must be one."""
     tried = facts["tried"]
     fewer = tried[: min(len(tried) - 1, len(tried) * 9 // 10)]
     left_out = facts["left_out"] + len(tried) - len(fewer)

@@ -34,7 +34,8 @@ _AGAIN = (Reason.INTERRUPTED, Reason.LOST, Reason.NOT_STARTED)
 
 
 class Fault(NamedTuple):
-    """Why no run can start: a broken ``rule`` ("" for another error), in words, with the help."""
+    """Why no run can start: the section and id of a broken ``rule`` ("" for another error), what is
+    wrong in words, and the help."""
 
     rule: str
     headline: str

@@ -93,13 +93,13 @@ def place_of(leaf: ast.Attribute | ast.Subscript) -> str:
 
 
 def whole_of(target: ast.expr) -> ast.expr:
-    """Return the expression whose object an assignment to ``target`` changes as a whole:
-    ``sys.path`` for ``sys.path[:0]``, and ``target`` itself if it has no index."""
+    """Return ``target`` without its last index: ``sys.path`` for ``sys.path[:0]``; ``target``
+    itself if it has none."""
     return target.value if isinstance(target, ast.Subscript) else target
 
 
 def owner_of(node: ast.expr) -> ast.expr:
-    """Return the expression without its indexes at the end: ``a.b`` for ``a.b[0][1]``."""
+    """Return the expression without any index at its end: ``a.b`` for ``a.b[0][1]``."""
     while isinstance(node, ast.Subscript):
         node = node.value
     return node

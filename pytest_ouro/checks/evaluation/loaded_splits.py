@@ -49,7 +49,7 @@ class Splits:
 
     def _texts(self, value: ast.expr) -> Iterator[str]:
         """Yield the texts that an expression may have as its value: literals, what its variables
-        are assigned, and the source of a composed text. Of a list, ``*`` or a dictionary yield the
+        are assigned, and the source of a composed text. Of ``*…`` or a dictionary yield the
         held-out splits alone; nothing for other expressions."""
         if isinstance(value, ast.Starred | ast.Dict):
             yield from self._held_out(value)

@@ -330,8 +330,8 @@ class Script:
             yield from self._changed(node, owner)
 
     def _changed(self, node: ast.Call, owner: ast.expr) -> Iterator[Construct]:
-        """Yield a construct if ``node`` calls a method that changes a container on ``owner``, and
-        that is one of the harness, also as ``list.append(prepare.TABLE, 1)``; else nothing."""
+        """Yield a construct if the method's call ``node`` changes a container of the harness:
+        ``owner``, or the first argument of ``list.append(prepare.TABLE, 1)``; else nothing."""
         is_type = dotted(owner) in ("dict", "list", "set")
         changed = owner_of(node.args[0] if is_type and node.args else owner)
         meant = self._names.meant(changed)

@@ -158,9 +158,9 @@ class Ways:
         return ways
 
     def _decide(self, test: ast.expr, state: State) -> Iterator[tuple[bool, State]]:
-        """Yield whether a test may hold and whether it may fail, each with the state after it. If
-        its outcome is not known and it reads an uncertain flag, the state is that of a failed
-        evaluation."""
+        """Yield whether a test may hold and whether it may fail, each with the state after it. In
+        that, ``done`` is None if the outcome is not known, the test reads an uncertain flag, and no
+        handler has caught an error since the success: the test is taken for that of a retry."""
         truth = self._flags.truth(test, state)
         if truth is None and not state.caught and self._flags.is_uncertain(test):
             state = state._replace(done=None)
@@ -219,8 +219,8 @@ class Ways:
         }
 
     def _with(self, node: ast.With | ast.AsyncWith, state: State) -> _Ways:
-        """Return the ways through a ``with`` from a state. Under ``suppress`` an exception goes on
-        behind it."""
+        """Return the ways through a ``with`` from a state. With ``contextlib.suppress``, a way that
+        raises goes on behind the statement."""
         ways: _Ways = {(_NEXT, state)}
         for item in node.items:
             ways = self._on(ways, item.context_expr)

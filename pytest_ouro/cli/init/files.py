@@ -1,4 +1,5 @@
-"""Read and write the files that ``init`` writes, inside of the repository alone."""
+"""Read and write the files that ``init`` writes. A path in the repository may not lead out of
+it."""
 
 from __future__ import annotations
 
