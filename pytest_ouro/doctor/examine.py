@@ -60,8 +60,9 @@ def _examine(
     missing: OuroError | None,
     found: Examination,
 ) -> Iterator[Item]:
-    """Yield the items in the order of the report; set the machine of ``found``. Outside of a
-    repository there is one item only."""
+    """Yield the items in the order of the report: git, the bound or why it is missing, the
+    experiment with its records and machine, and where the gate and the guard are called. Set the
+    machine of ``found``. Outside of a repository there is one item only."""
     try:
         git = Git.discover(path.parent)
     except OuroError as error:

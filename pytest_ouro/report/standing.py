@@ -235,8 +235,9 @@ class Standing:
 
 def _faults(case: Case, *, edited: bool) -> list[Fault]:
     """Return why no run can start: the first finding of each broken rule, or an error; [] if none
-    was found. The device, the programs and the disk are not looked at. With ``edited``, which says
-    that changes of editable files are not committed, neither are commits and submodules."""
+    was found. The device, the programs and the disk are not looked at; missing commits and
+    submodules only if no rule is broken and no change of an editable file waits for its commit
+    (``edited``)."""
     try:
         case.evidence.journal.demand_whole()
         found = [

@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent
 
 
 class Tokenizer:
-    """A tokenizer without anything in it: the tokens are bytes of a file."""
+    """A tokenizer without state: a token is a byte of a file."""
 
     @classmethod
     def from_directory(cls):
