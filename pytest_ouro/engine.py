@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """The trusted rules of an experiment, and the evidence to which they are applied."""
+    """The trusted rules of an experiment, their trust, and the evidence to which they apply."""
 
     bound: Bound
     trust: Trust
@@ -51,8 +51,8 @@ class Case:
 
     @property
     def experiment(self) -> Experiment:
-        """The table ``[experiment]`` of the bound. The keys that ``[experiment.cpu]`` and
-        ``[experiment.cuda]`` replace have their values from ``[experiment]``."""
+        """The table ``[experiment]`` of the bound as it stands, before ``[experiment.cpu]`` or
+        ``[experiment.cuda]`` replaces some of its values for a run."""
         return self.bound.experiment
 
     def close(self) -> None:
@@ -63,11 +63,9 @@ class Case:
 
     def again(self, measured: MeasuredRun | None = None) -> Case:
         """Return a new case with the same rules and trust, whose evidence is observed again, with
-        the present HEAD: for use after a run, on a case that is not of one commit. Data files are
-        read again only if their size or times changed. GitError if the repository cannot be read.
-
-        ``measured`` is the run that has just ended, if rules are to be applied to it.
-        """
+        the present HEAD: for use after a run, not on a case of `open_commit`. ``measured`` is the
+        run that has just ended, if rules are to be applied to it. Data files are read again only if
+        their size or times changed. GitError if the repository cannot be read."""
         git = self.repository.git.again()
         repository = Repository(git, trust=self.repository.trust, subject=self.repository.subject)
         allowed = self.evidence.run_commands
@@ -79,8 +77,8 @@ class Case:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said about one case: the ``results`` of its rules. ``ref`` is the git ref that was
-    checked before a push, or the path of bound.toml if several are asked for; else ""."""
+    """The ``results`` of the rules of one case. ``ref`` is the git ref that was checked before a
+    push, or the path of bound.toml if several were asked for; else ""."""
 
     case: Case
     results: list[RuleResult]
@@ -93,7 +91,7 @@ class Answer:
 
     @property
     def touched(self) -> bool:
-        """Whether a change since trust reaches the experiment, as `reaches` says."""
+        """Whether a change since the trusted commit reaches the experiment, as `reaches` says."""
         return reaches(self.case.bound, self.case.repository)
 
     @property
@@ -103,8 +101,8 @@ class Answer:
 
     @property
     def empty(self) -> bool:
-        """Whether a commit or an index was checked, and has no change since the trusted commit, so
-        that no rule could be broken. It is always False for a working tree."""
+        """Whether a commit or an index was checked that has no change since the trusted commit, so
+        that no rule could be broken. Always False for a working tree."""
         repository = self.case.repository
         changed = repository.commits or repository.staged
         return repository.subject != "working tree" and not changed
@@ -195,9 +193,10 @@ def judge_commit(
     trust: str | None = None,
     trust_by: str = "--trust",
 ) -> list[Answer]:
-    """Check a commit and each on the way to it. Return one answer, or one for each bound.toml that
-    the glob ``bound`` names in the trusted commit. Errors as of `open_commit` and `check_history`;
-    TrustError if the glob names none there, or one that only the checked commit has."""
+    """Check the commit ``revision`` and each one between trust and it. Return a list of one answer,
+    or of one for each bound.toml that the glob ``bound`` names in the trusted commit. Parameters as
+    of `open_commit`. Errors as of that and `check_history`; TrustError if the glob names none
+    there, or one that only the checked commit has."""
     paths = [bound]
     if several := is_glob(bound):
         trusted = trusts.named(git, asked=trust, asked_by=trust_by)[0]
@@ -270,13 +269,13 @@ def _findings(rule: Rule, evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _no_run_for(rule: Rule, evidence: Evidence) -> str:
-    """Return why there is no run or record to which this rule applies; "" if there is one, or if
-    the rule is about the repository.
+    """Return why a rule about runs or records has nothing to judge here; "" if it has, or if the
+    rule is about the repository.
 
-    No rule about runs or records applies to a commit alone. A rule about a run applies when the run
-    is measured, and afterwards to the working tree while the code that ran is still there. It never
-    applies to the index, the next commit, which may be the one that fixes the run. A rule about
-    records applies too if the records are at fault or gone.
+    No such rule applies to a commit alone. A rule about a run applies when the run is measured, and
+    afterwards to the working tree while the code that ran is still there; never to the index, the
+    next commit, which may be the one that fixes the run. A rule about records applies too if the
+    records are at fault or gone.
     """
     stage, subject = rule.checker.stage, evidence.repository.subject
     if stage == "repository":
@@ -305,9 +304,9 @@ def check_before_run(case: Case) -> list[RuleResult]:
 
 
 def check_after_run(case: Case) -> list[RuleResult]:
-    """Apply the rules about the run that has just ended, and those that the run may have broken.
-    Return their results in the order of the bound; other rules have none. OuroError as from
-    `check_rule`."""
+    """Apply, after a run, the rules about the run that has just ended, and rules about the
+    repository or the records that a run may break. Return their results in the order of the bound;
+    other rules have none. OuroError as from `check_rule`."""
     rules = [r for r in case.bound.rules if r.checker.stage == "run" or r.checker.after_run]
     return [check_rule(rule, case.evidence) for rule in rules]
 
@@ -340,7 +339,7 @@ def check_history(case: Case) -> list[RuleResult]:
 
 def _with_undone(case: Case, rule: Rule, result: RuleResult, undone: _Undone) -> RuleResult:
     """Return the result of a rule with a further finding for each in ``undone``: what earlier
-    commits broke and later ones undid. Its status is then broken, or warned if the severity of the
+    commits broke and later ones undid. The result becomes broken, or warned if the severity of the
     rule is ``warn``."""
     further = [_describe_undone(case, finding, commits) for finding, commits in undone.values()]
     status: Status = "warned" if rule.severity == "warn" else "broken"
@@ -349,9 +348,9 @@ def _with_undone(case: Case, rule: Rule, result: RuleResult, undone: _Undone) ->
 
 
 def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Finding:
-    """Return a copy of a finding whose ``where`` names the first of ``commits``, which have it, and
-    the number of the others. Its help joins the commits, so that the history has the finding no
-    more."""
+    """Return a copy of a finding that earlier commits broke and later ones undid. Its ``where``
+    names the first of these ``commits`` and the number of the others; its ``help`` is a git command
+    that joins the commits into one, which no longer has the finding."""
     more = f" and {len(commits) - 1} more commits" if commits[1:] else ""
     oldest = case.repository.on_branch(commits[0])
     help = (
@@ -362,10 +361,10 @@ def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Fin
 
 
 def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
-    """Yield pairs of a commit between trust and the checked one, both left out, oldest first, and
-    the evidence in which that commit is checked.
+    """Yield pairs: a commit between trust and the checked one, oldest first (both of these left
+    out), and the evidence by which to check it, of that commit compared with trust.
 
-    A commit that does not descend from trust is compared with their merge base, if the rules were
+    A commit that does not descend from trust is compared with their merge base, if bound.toml was
     the same there; otherwise it is left out. LimitError if the number of commits times the files of
     the checked one is above the limit.
     """
@@ -391,8 +390,8 @@ def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
 
 
 def _trust_at(case: Case, base: str) -> Trust | None:
-    """Return a trust with the commit ``base`` in place of the case's, and with all its files as the
-    reference; None if bound.toml was absent in that commit, or not equal to the trusted one."""
+    """Return a trust whose reference for every file is the commit ``base``, in place of the case's;
+    None if bound.toml was absent in that commit, or not equal to the trusted one."""
     path = join(case.bound.folder, bounds.NAME)
     rules = trusts.present(case.repository.git, path, base)
     if rules is None or rules != case.trust.read(path):

@@ -95,9 +95,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers. Register `items.collect.Session` only if an experiment is asked for or
-    an argument names a bound, so that other sessions load nothing more; it raises UsageError for an
-    invalid option, and if an experiment cannot be run in this session."""
+    """Register the markers of sections. If an experiment is asked for, or an argument names a
+    bound, also register `items.collect.Session`, with which everything else is loaded; it raises
+    UsageError for an invalid option, and if an experiment cannot be run in this session."""
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
     if not config.getoption("ouro_experiment") and not _names_a_bound(config):
@@ -108,8 +108,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _names_a_bound(config: pytest.Config) -> bool:
-    """Return whether an argument of pytest, or one of its testpaths, has the name bound.toml or
-    that of the configured bound. A folder that contains the file does not count."""
+    """Return whether an argument of pytest, or one of its testpaths, is a path or node id of a file
+    with the name bound.toml or that of the configured bound. A folder that contains the file does
+    not count."""
     given = config.getoption("ouro_bound") or config.getini("ouro_bound")
     names = {"bound.toml", Path(given).name} if given else {"bound.toml"}
     return any(Path(arg.split("::")[0]).name in names for arg in config.args)

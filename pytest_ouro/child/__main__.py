@@ -1,4 +1,6 @@
-"""Load this folder under a private package name and start the module named by ROLE."""
+"""The program of every child process: load this folder as a package with a private name, and start
+the module that the first argument names (``launcher``, ``judge``, ``probe`` or
+``evaluation.…``)."""
 
 import importlib
 import importlib.util
@@ -11,8 +13,8 @@ _FOLDER = Path(__file__).resolve().parent
 
 def main(role: str, given: "int | list[str]") -> None:
     """Load this folder as a package, take the folder off ``sys.path``, and call ``start(given)`` of
-    its module ``role``. ``given`` is a socket's descriptor, or a list of words for a module of
-    ``evaluation``."""
+    its module ``role``. ``given`` is the descriptor of a socket to the supervisor; for a module of
+    ``evaluation`` it is a list of words."""
     spec = importlib.util.spec_from_file_location(
         _NAME, _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)]
     )

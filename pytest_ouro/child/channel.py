@@ -1,4 +1,5 @@
-"""JSON lines over a socket; functions that protect this process, and end it with its supervisor."""
+"""Messages over a socket, as lines of JSON; and functions by which a child process protects itself
+from being read, and ends with its supervisor."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ class Channel:
         return self._socket.fileno()
 
     def close_on_exec(self) -> None:
-        """Keep programs that this process executes from inheriting the socket."""
+        """Let this process alone have the socket: programs that it executes do not inherit it."""
         self._socket.set_inheritable(False)
 
     def wait_for_hang_up(self) -> None:
@@ -40,9 +41,10 @@ class Channel:
         os.kill(0, signal.SIGKILL)  # the sandbox allows signals to the own group
 
     def receive(self, longest: int = -1) -> dict[str, Any]:
-        """Return the next message, waiting for it. EOFError at the end, OSError if the connection
-        breaks; ValueError if it is not a JSON object, or a line of more than ``longest`` bytes (-1:
-        any length), which is cut; RecursionError if it is nested too deeply."""
+        """Wait for the next message and return it. EOFError if the other end is closed, OSError if
+        the connection breaks. ValueError if it is not a JSON object, or is a line of more than
+        ``longest`` bytes (-1: any length), of which only the first are read; RecursionError if it
+        is nested too deeply."""
         line = self._file.readline(longest)
         if not line:
             raise EOFError
@@ -57,9 +59,9 @@ class Channel:
         self._file.flush()
 
     def report(self, event: str, **facts: object) -> dict[str, Any]:
-        """Send an event with its facts, wait for the supervisor's answer (a JSON object) and return
-        it. The supervisor reads its clock before it answers. If it is gone, this process exits with
-        70."""
+        """Send an event with its facts to the supervisor, wait for its answer (a JSON object) and
+        return it: the supervisor reads its clock in between. If the supervisor is gone, this
+        process exits with status 70, and nothing is raised."""
         try:
             self.send({"event": event, **facts})
             return self.receive()
@@ -74,7 +76,8 @@ def make_undumpable() -> None:
 
 
 def die_with(supervisor: int, channel: Channel) -> None:
-    """Make this process end with the supervisor, whose process id is ``supervisor``.
+    """Make the system end this process when the supervisor, whose process id is ``supervisor``,
+    ends; return at once.
 
     Linux kills this process with its parent. If the parent is another process (``uv run`` stays
     alive), or the system is not Linux, a thread kills the process group when the other end of

@@ -1,4 +1,5 @@
-"""Describe the global random generators, so that repeats that drew the same numbers are found.
+"""Describe the states of the global random generators, so that repeats that drew the same random
+numbers are found.
 
 A script can seed a generator past the functions that add the salt (see reseed.py). Then repeats
 with different salts leave the generator in the same state, and their spread says nothing about
@@ -47,7 +48,8 @@ def _numpy(module: Any) -> object:
 
 
 def _cuda(torch: Any) -> object:
-    """Return the last seed of the CUDA generator; None if CUDA is not initialised."""
+    """Return the last seed of torch's generator for CUDA; None if CUDA is not initialised.
+    ``torch`` is the module."""
     return torch.cuda.initial_seed() if torch.cuda.is_initialized() else None
 
 

@@ -19,11 +19,12 @@ def execute(source: str, path: str, namespace: dict[str, Any]) -> None:
 
 
 def build(job: Job, *, install: bool = False) -> types.ModuleType:
-    """Execute the harness from the bytes in the job, never from a file or a .pyc, and return it.
+    """Execute the harness from the bytes in the job, never from a file or a .pyc, and return it as
+    a new module.
 
-    Its ``TIME_BUDGET``, if it has one, is set to the job's budget. The module stays in
-    ``sys.modules`` with ``install``, or if no module of that name was there before; otherwise the
-    one before is put back. What the harness raises is raised.
+    Its ``TIME_BUDGET``, if it has one, is set to the job's budget. With ``install``, or if no
+    module of its name was in ``sys.modules``, the new module stays there; otherwise the one from
+    before is put back. What the harness raises is raised.
     """
     name = job["harness"]
     module = types.ModuleType(name)

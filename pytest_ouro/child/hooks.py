@@ -1,7 +1,6 @@
-"""Wrap the harness's loader and evaluation to report the first batch and the metric.
-
-The script gets the training split alone, see splits.py.
-"""
+"""Replace the loader and the evaluation of the harness that the script imports by functions that
+report the first batch and the metric to the supervisor, and hand out the training split alone (see
+splits.py)."""
 
 from __future__ import annotations
 
@@ -28,10 +27,11 @@ _FIRST = 32
 
 
 class Pace:
-    """The lengths of training batches: from the time when one is served to the next.
+    """The lengths of the training batches in seconds, each from the time when a batch is served to
+    the next, or to the end of training.
 
-    They are claims of the script's process, and used in messages alone. ``before`` counts the
-    batches that were served before the clock of the budget started.
+    They are claims of the script's process, and used in messages alone. ``batches`` counts all
+    batches, ``before`` those that were served before the clock of the budget started.
     """
 
     def __init__(self) -> None:
@@ -41,14 +41,16 @@ class Pace:
         self._later, self._longest, self._last = 0.0, 0.0, 0.0
 
     def serve(self) -> bool:
-        """Note that a batch is served; return whether it is time for a report: at 4, 16, 64, …"""
+        """Note that a batch is served now, which ends the one before; return whether it is time for
+        a report: at the batches 4, 16, 64, …"""
         self._end_batch()
         self.batches += 1
         power_of_two = self.batches & (self.batches - 1) == 0
         return self.batches > 2 and power_of_two and self.batches.bit_length() % 2 == 1
 
     def _end_batch(self) -> None:
-        """Add the length of the batch that was served last, if there is one."""
+        """Add the length, up to now, of the batch that was served last, if there is one; the next
+        length counts from now."""
         now = monotonic()
         if self.batches:
             length = now - self._last
@@ -60,9 +62,9 @@ class Pace:
         self._last = now
 
     def facts(self, *, ended: bool = False) -> dict[str, object]:
-        """Return the facts for a report: the number of batches, the number of those before the
-        clock started, the seconds of each of the first ones, of all later ones together and of the
-        longest. ``ended``: the last batch ends now."""
+        """Return what is reported of the batches: their number (``batches``), the number of those
+        ``before`` the clock started, and the seconds of each of the ``first`` ones, of all
+        ``later`` ones together and of the ``longest``. With ``ended``, the last batch ends now."""
         if ended:
             self._end_batch()
         return {
@@ -75,8 +77,12 @@ class Pace:
 
 
 class HarnessHooks:
-    """Replace, in the harness module that the script imports, the loader, the evaluation, and what
-    hands out held-out data. A newly built harness computes the score, if no judge does."""
+    """The replacements for functions and data in the harness module that the script imports, which
+    are put there when this is made: for the loader, the evaluation, and what hands out held-out
+    data.
+
+    If no judge computes the score, a newly built harness does.
+    """
 
     def __init__(self, module: types.ModuleType, job: Job, channel: Channel) -> None:
         self._module, self._job, self._channel = module, job, channel
@@ -99,9 +105,12 @@ class HarnessHooks:
         setattr(module, job["evaluate"], self.evaluation)
 
     def _hook(self, name: str, value: Any) -> Any:
-        """Return what replaces ``value``, which the harness has under ``name``: a guarded function
-        for the loader and for functions that hand out held-out data, a stand-in for a variable that
-        holds such data. None to keep ``value``."""
+        """Return what is to replace ``value``, which the harness has under ``name``; None to keep
+        it.
+
+        It is a guarded function (`_guard`) for the loader and for functions of the harness that
+        hand out held-out data, and a `HeldOut` for a variable that holds such data.
+        """
         own = isinstance(value, types.FunctionType) and value.__globals__ is vars(self._module)
         if name == self._job["loader"]:
             return self._guard(value, serves=True)
@@ -112,13 +121,13 @@ class HarnessHooks:
         return None
 
     def _guard(self, function: Any, *, serves: bool) -> Callable[..., Any]:
-        """Return a function that calls ``function`` of the harness, limited to the training split.
-        With ``serves`` (the loader) it counts batches, which start the clock; without it, calls by
-        the harness itself are not limited.
+        """Return a function that calls ``function`` of the harness and keeps held-out data from the
+        caller. With ``serves`` (the loader) it counts the batches, the first of which starts the
+        clock; without it, calls by the harness itself are passed on unchanged.
 
-        A call for a held-out split, or of a function named after one, returns a stand-in if the
+        A call for a held-out split, or of a function named after one, returns a `HeldOut` if the
         evaluation takes data or the harness calls; otherwise it raises PermissionError. Any other
-        call returns the result with stand-ins for its held-out parts.
+        call returns the result with a `HeldOut` for each held-out part.
         """
         name = getattr(function, "__name__", self._job["loader"])
         node = self._defined.get(name)
@@ -146,12 +155,12 @@ class HarnessHooks:
     def _training_part(
         self, result: Any, origin: splits.Origin, places: frozenset[int | str], serves: bool
     ) -> Any:
-        """Return ``result``, a value from the harness, with a stand-in for each held-out part
+        """Return ``result``, a value from the harness, with a `HeldOut` for each held-out part
         except numbers and texts. ``origin`` says how it was made, and ``places`` where the source
         shows held-out parts.
 
-        With ``serves``, the other parts that are data are counted as they are served; so is the
-        whole of a result without held-out parts.
+        With ``serves``, each other part that is data is counted as it is served; so is the whole of
+        a result without held-out parts.
         """
         found = splits.several(result, places)
         if not found:
@@ -178,8 +187,9 @@ class HarnessHooks:
         return self._serve(batches) if hasattr(batches, "__next__") else Served(batches, self)
 
     def _describe_generators(self, point: str) -> None:
-        """In a run with a salt, add the digests of the global generators at ``point`` to those that
-        the report of the evaluation will have; do nothing without a salt."""
+        """In a run with a salt, note the digests of the global random generators at ``point``, a
+        text for messages, to be sent with the report of the evaluation; do nothing without a
+        salt."""
         if self._job.get("salt"):
             reseed = importlib.import_module(".reseed", __package__)
             generators = importlib.import_module(".generators", __package__)
@@ -188,7 +198,7 @@ class HarnessHooks:
 
     def _serve(self, batches: Any) -> Iterator[Any]:
         """Yield each batch after counting it. If no batch was served yet in the run, note the
-        generators' digests before the first."""
+        random generators' digests before the first."""
         if not self._served:
             self._describe_generators("the first batch")
         for batch in batches:
@@ -196,11 +206,12 @@ class HarnessHooks:
             yield batch
 
     def _count(self, batch: Any) -> None:
-        """Report ``start``, once, if at least the job's ``warmup_tokens`` were served before this
-        batch; else ``warm-up`` if none were, or ``pace`` if `Pace.serve` says that it is time. Then
-        add the batch's tokens to those served and note its device.
+        """Count a batch that is about to be served: add its tokens, the elements of its first array
+        as `splits.size_of` counts them, to those served, and note its device.
 
-        The tokens are the elements of the batch's first array, as `splits.size_of` counts them.
+        Before that, report one event at most: ``start``, once, if at least the job's
+        ``warmup_tokens`` were served before this batch; else ``warm-up`` if none were; else
+        ``pace`` if `Pace.serve` says that it is time.
         """
         due = self._pace.serve()
         if not self._started and self._served >= self._job["warmup_tokens"]:
@@ -216,9 +227,12 @@ class HarnessHooks:
         self._device = getattr(first, "device", None)
 
     def evaluation(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the judge's score if there is a judge, else what the evaluation of a newly built
-        harness returns. Report ``evaluate`` before and ``measured`` after it, with the metric as a
-        number and CUDA's peak memory. TypeError if there is no such number."""
+        """Take the place of the harness's evaluation: return the judge's score if there is a judge,
+        else what the evaluation of a newly built harness returns for these arguments.
+
+        Report ``evaluate`` before it, and after it ``measured`` with the metric as a number and
+        CUDA's peak memory in MB. TypeError if the evaluation returned no such number.
+        """
         if cuda := _cuda():
             cuda.synchronize()
         self._describe_generators("the evaluation")
@@ -235,8 +249,8 @@ class HarnessHooks:
         return value
 
     def _number(self, value: Any) -> float:
-        """Return as a float what the evaluation returned: a number, or the value of the metric's
-        name in a dictionary. TypeError if that cannot be made a float."""
+        """Return what the evaluation returned as a float; if that is a dictionary, its value under
+        the name of the metric. TypeError, with a remedy, if that is not a number."""
         name, stated = self._job["evaluate"], self._job.get("metric", "")
         what = f"a value of the type {type(value).__name__}"
         if isinstance(value, dict):
@@ -264,8 +278,9 @@ class HarnessHooks:
 
     def _score(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return what the evaluation of a newly built harness, which the script cannot have
-        changed, returns for these arguments, with the data in place of each stand-in. Report each
-        finding of `Probes` about the model."""
+        changed, returns for the script's arguments. Each `HeldOut` in them is replaced by its data,
+        and the tokenizer and the batch size as `_normalise_call` does. Report each finding of
+        `Probes` about the model."""
         fresh = harness.build(self._job)
         evaluate = getattr(fresh, self._job["evaluate"])
         model = _argument(evaluate, "model", args, kwargs, first=True)
@@ -280,8 +295,9 @@ class HarnessHooks:
 
 
 class Served:
-    """Training data that can be iterated more than once or indexed. Each batch is counted as it is
-    served; other attributes are those of the data."""
+    """A container of training data, given to the script in place of a loader that can be iterated
+    more than once or indexed. Each batch is counted as it is served; other attributes are those of
+    the data."""
 
     def __init__(self, batches: Any, hooks: HarnessHooks) -> None:
         self._batches, self._hooks = batches, hooks
@@ -295,8 +311,8 @@ class Served:
         return len(self._batches)
 
     def __getitem__(self, place: Any) -> Any:
-        """Return the batch, or the batches of a slice, at this place, counted as one; raise what
-        the data raises."""
+        """Return the batch at this place, or the batches of a slice, which are counted as one;
+        raise what the data raises."""
         batch = self._batches[place]
         self._hooks._count(batch)
         return batch
@@ -307,8 +323,8 @@ class Served:
 
 
 def _resolve(value: Any, module: types.ModuleType) -> Any:
-    """Return the data that a stand-in stands for, as ``module``, a new harness, makes it; any other
-    value unchanged. Raise what the harness raises."""
+    """Return the data for which a `HeldOut` stands, made by ``module``, a newly built harness; any
+    other value unchanged. Raise what the harness raises."""
     if isinstance(value, splits.HeldOut):
         return splits.origin_of(value).make(module)
     return value
@@ -317,10 +333,12 @@ def _resolve(value: Any, module: types.ModuleType) -> Any:
 def _argument(
     function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], first: bool = False
 ) -> Any:
-    """Return the value that a call of ``function`` with ``args`` and ``kwargs`` gives for its
-    parameter ``name``. If it gives none, return the first positional argument if ``first`` is set
-    and there is one, else None. If the call does not fit the signature, only its keywords are
-    searched."""
+    """Return what a call of ``function`` with ``args`` and ``kwargs`` passes for the parameter
+    ``name``; if it passes nothing, None, or with ``first`` the first positional argument if there
+    is one.
+
+    If the call does not fit the signature, only its keywords are searched.
+    """
     try:
         bound = inspect.signature(function).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
@@ -333,12 +351,12 @@ def _argument(
 def _normalise_call(
     module: types.ModuleType, evaluate: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return a tuple of ``args`` and ``kwargs`` of a call of ``evaluate``, with a new tokenizer of
-    the harness for the one given, and the batch size as a plain int, lowered to divide the number
-    of rows.
+    """Return ``args`` and ``kwargs`` of a call of ``evaluate``, with a new tokenizer of the harness
+    ``module`` in place of the one given, and with the batch size as a plain int. If the harness has
+    EVAL_TOKENS and MAX_SEQ_LEN, the batch size is lowered to divide the number of rows, see
+    `_even_batch_size`.
 
-    They are returned unchanged if they do not fit the signature. The batch size is lowered only if
-    the harness has EVAL_TOKENS and MAX_SEQ_LEN; see `_even_batch_size`.
+    They are returned unchanged if they do not fit the signature.
     """
     try:
         bound = inspect.signature(evaluate).bind(*args, **kwargs)

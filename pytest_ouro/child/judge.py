@@ -79,11 +79,13 @@ def start(fd: int) -> None:
 def score_model(
     rows: Any, line: Channel, job: Job, batch_size: Any, channel: Channel
 ) -> ScoreEvent:
-    """Ask every question of a randomly drawn plan; return the score and the findings.
+    """Ask the training process every question of a randomly drawn plan for ``rows``; return the
+    score and the findings.
 
-    Each change of turn is reported over ``channel`` to the supervisor, which charges the time. The
-    batch size is 16 unless ``batch_size`` is an int from 1 to 256, and lower for few questions.
-    ValueError if an answer is not logits, EOFError or OSError if the training process is gone.
+    ``line`` leads to the training process, ``channel`` to the supervisor, to which each change of
+    turn is reported, for it charges the time. The batch size is ``batch_size`` if that is an int
+    from 1 to 256, else 16; it is lowered for few questions. ValueError if an answer is not logits,
+    EOFError or OSError if the training process is gone.
     """
     import torch
 
@@ -121,7 +123,7 @@ def score_model(
 
 
 class LogitExchange:
-    """Pass rows to the training process and logits back, through shared memory."""
+    """The exchange of rows and logits with the training process, through memory that both share."""
 
     def __init__(
         self, torch: Any, line: Channel, fd: int, channel: Channel, size: tuple[int, int, int]
@@ -136,9 +138,10 @@ class LogitExchange:
         self._shared = mmap.mmap(fd, 0)
 
     def ask(self, x: Any) -> Any:
-        """Return a copy of the logits (B, T, V) that the training process gives for rows (B, T).
-        Report each change of turn to the supervisor. ValueError for other answers, or if shape or
-        type differ from those of the first answer; EOFError or OSError if the process is gone."""
+        """Send the rows ``x`` (B, T) to the training process; return a copy of the logits (B, T, V)
+        that it answers with. Report each change of turn to the supervisor. ValueError for any other
+        answer, or if shape or type differ from those of the first answer; EOFError or OSError if
+        the process is gone."""
         self._shared[: x.numel() * 8] = x.contiguous().numpy().tobytes()
         self._channel.report("question")
         self._line.send({"rows": self._rows, "length": self._length})
@@ -160,9 +163,10 @@ class LogitExchange:
         return answer.clone().view(*shape)
 
     def _checked(self, shape: Any, dtype: Any) -> tuple[tuple[int, ...], Any]:
-        """Return a tuple: the shape as a tuple, and torch's dtype. ValueError unless they are those
-        of floating point logits for these rows and for V tokens, with V at least the size of the
-        vocabulary and at most about twice that."""
+        """Return the ``shape`` and ``dtype`` that the training process states for its logits, as a
+        tuple of ints and as torch's dtype. ValueError unless they are those of floating point
+        logits for these rows and for V tokens, with V at least the size of the vocabulary and at
+        most twice that plus 1024."""
         names = ("float32", "bfloat16", "float16", "float64")
         known = {name: getattr(self._torch, name) for name in names}
         if dtype not in known:

@@ -50,11 +50,12 @@ def run_script(job: Job) -> None:
 
 
 def run_command(job: Job, channel: Channel) -> None:
-    """Report the start, then replace this process by the command. OSError if it cannot be started.
+    """Report the start, then replace this process by the command; return never. OSError if the
+    command cannot be started.
 
     An observed evaluation is started under ``evaluation.observe`` and inherits the channel to the
     supervisor, over which it reports; other commands do not inherit it. For every evaluation
-    ``OURO_OUTPUT`` is set to what identifies its standard output.
+    ``OURO_OUTPUT`` is set to what identifies its standard output (`evaluation.output`).
     """
     command = job["command"]
     if observed := job.get("observed"):
@@ -82,9 +83,9 @@ def error_text(error: Exception) -> str:
 
 
 def opened_hidden(error: BaseException | None, job: Job) -> str:
-    """Return the path that the first OSError about a hidden path of the sandbox names; "" if no
-    exception is such an error. ``error`` and its causes (or contexts) are searched, ten exceptions
-    in all. A path below a hidden folder does not count."""
+    """Return the path that the sandbox hides and that an OSError among ``error`` and its causes (or
+    contexts) names; "" if there is none. Ten exceptions at most are searched, and the first such
+    error counts. A path below a hidden folder does not count."""
     hidden = {os.path.realpath(name) for name in job.get("sandbox", {}).get("hidden", ())}
     for _ in range(10):  # a script can make a ring of exceptions
         name = vars(OSError)["filename"].__get__(error) if isinstance(error, OSError) else None
@@ -97,8 +98,9 @@ def opened_hidden(error: BaseException | None, job: Job) -> str:
 
 
 def find_denied(error: Exception, frames: list[traceback.FrameSummary], job: Job) -> str:
-    """Return what a sandbox refused, as far as the error shows it: ``git``, a ``lock`` of
-    multiprocessing, ``network``, ``read`` or ``write``; "" if it shows none of them."""
+    """Return which kind of action the sandbox refused, as far as the exception and its traceback's
+    ``frames`` show: "git", "lock" (of multiprocessing), "network", "read" or "write"; "" if they
+    show none of them."""
     words = vars(error).get("cmd") if type(error).__name__ == "CalledProcessError" else None
     if isinstance(words, (list, tuple)) and words[:1] in (["git"], ("git",)):
         return "git"
@@ -117,8 +119,9 @@ def find_denied(error: Exception, frames: list[traceback.FrameSummary], job: Job
 
 
 def find_place(frames: list[traceback.FrameSummary], job: Job) -> str:
-    """Return "FILE:LINE" of the last frame in a file of the experiment's folder, followed by ", in
-    FILE:LINE" of the last frame of all if that is another; "" without frames.
+    """Return where an exception arose in the experiment's own code: "FILE:LINE" of the last frame
+    in its folder, followed by ", in FILE:LINE" of the last frame of all if that is another; ""
+    without frames.
 
     A frame of the harness counts only if no other file of the experiment has one. If no frame is of
     the experiment, the last frame of all is returned. Frames of the launcher never count.
@@ -187,5 +190,6 @@ def start(fd: int) -> None:
 
 
 def _is_ours(filename: str) -> bool:
-    """Return whether a file is in the folder of this module itself (not below it)."""
+    """Return whether a file lies directly in the folder of this module, and so is code of the
+    launcher."""
     return pathlib.Path(filename).parent == pathlib.Path(__file__).parent

@@ -50,8 +50,9 @@ def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
 
 
 def call(network: Any, x: Any) -> Any:
-    """Return what the model returns for the tokens alone. TypeError, with a remedy, if it demands
-    more arguments; else what the model raises is raised."""
+    """Return what the model ``network`` returns for the tokens ``x`` alone, without targets.
+    TypeError, with a remedy, if its signature demands more arguments; else what the model raises is
+    raised."""
     try:
         return network(x)
     except TypeError as error:
@@ -68,8 +69,8 @@ def call(network: Any, x: Any) -> Any:
 
 
 def _logits(torch: Any, answer: Any, rows: int, length: int) -> Any:
-    """Return ``answer``, which the model returned for a batch, detached. TypeError unless it is a
-    floating point tensor of shape (``rows``, ``length``, any size)."""
+    """Return ``answer``, what the model returned for a batch, as a tensor without gradients.
+    TypeError unless it is a floating point tensor of shape (``rows``, ``length``, any size)."""
     got: Any = type(answer).__name__
     if isinstance(answer, torch.Tensor):
         got = tuple(answer.shape)
@@ -82,8 +83,8 @@ def _logits(torch: Any, answer: Any, rows: int, length: int) -> Any:
 
 
 def _tensor(torch: Any, job: Job, shape: Any, dtype: Any, offset: int = 0) -> Any:
-    """Return a tensor of this shape and type on the memory shared with the judge, from byte
-    ``offset`` on. Writing to the tensor writes to that memory."""
+    """Return a tensor of this shape and type that lies in the memory shared with the judge, from
+    byte ``offset`` on. Writing to the tensor writes to that memory."""
     shared = mmap.mmap(job["shared"], 0)
     count = 1
     for size in shape:

@@ -1,7 +1,8 @@
 """Test the sandbox of this machine: try forbidden and allowed actions in a throw-away process.
 
-That the kernel accepts the rules does not prove that it enforces them. The parent names a folder
-made for this test over the socket, and receives a JSON list of faults, empty if there are none.
+That the kernel accepts the rules does not prove that it enforces them. The parent sends, over a
+socket, the path of a folder made for this test, and receives a JSON list of faults, which is empty
+if there are none.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ _CALLS = {"x86_64": (101, 165, 272), "aarch64": (117, 40, 97)}
 
 
 def start(fd: int) -> None:
-    """Enter the sandbox for the folder that the parent names over ``fd``, try the actions, and send
-    the list of faults. If the sandbox cannot be entered, the reason is the only fault."""
+    """Serve as the test of the sandbox: receive over ``fd`` the folder and settings, enter the
+    sandbox for it, try the actions, and send the list of faults. If the sandbox cannot be entered,
+    the reason is the only fault."""
     with socket.socket(fileno=fd) as channel, channel.makefile("rwb") as file:
         job = json.loads(file.readline())
         folder = Path(job["folder"])
@@ -49,7 +51,8 @@ _Actions = Iterator[tuple[str, Callable[[], Any]]]
 
 
 def _report_successes(actions: _Actions) -> Iterator[str]:
-    """Try each action; yield "WORDS did not fail" for each that does not fail with an OSError."""
+    """Try each action that must fail; yield "WORDS did not fail" for each that does not raise an
+    OSError."""
     for words, action in actions:
         try:
             action()
@@ -59,8 +62,8 @@ def _report_successes(actions: _Actions) -> Iterator[str]:
 
 
 def _report_failures(actions: _Actions) -> Iterator[str]:
-    """Try each action; yield "WORDS failed: ERROR" for each that fails with an OSError or a
-    SubprocessError."""
+    """Try each action that must work; yield "WORDS failed: ERROR" for each that raises an OSError
+    or a SubprocessError."""
     for words, action in actions:
         try:
             action()
@@ -69,8 +72,8 @@ def _report_failures(actions: _Actions) -> Iterator[str]:
 
 
 def _forbidden(folder: Path) -> _Actions:
-    """Yield pairs of words that name an action and the action, a function without arguments:
-    actions that the sandbox must refuse."""
+    """Yield the actions that the sandbox must refuse, each as a pair: words that name it, and a
+    function without arguments that tries it. ``folder`` is the one made for the test."""
     readable, beside, scratch = (folder / name for name in ("readable", "beside", "scratch"))
     hidden = readable / "hidden"
     parent = os.getppid()
@@ -97,16 +100,16 @@ def _forbidden(folder: Path) -> _Actions:
 
 
 def _internet() -> _Actions:
-    """Yield pairs of words and an action, like `_forbidden`: actions that the sandbox must refuse
-    unless it allows the internet."""
+    """Yield the actions that the sandbox must refuse unless it allows the internet, each as a pair
+    of words and a function, like `_forbidden`."""
     yield "a TCP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     yield "a UDP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     yield "an IPv6 socket", lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
 
 
 def _allowed(folder: Path) -> _Actions:
-    """Yield pairs of words and an action, like `_forbidden`: actions that must work in the
-    sandbox."""
+    """Yield the actions that must work in the sandbox, each as a pair of words and a function, like
+    `_forbidden`."""
     data = folder / "readable/data"
     yield "reading", lambda: _read(data)
     yield "writing to the scratch", lambda: _write(folder / "scratch/new")
@@ -129,7 +132,8 @@ def _write(path: Path) -> None:
 
 
 def _read_by_link(path: Path, link: Path) -> None:
-    """Make ``link`` a link to ``path`` and read by it; OSError if one of the two fails."""
+    """Make ``link`` a symlink to ``path`` and read the first byte of the file through it; OSError
+    if one of the two fails."""
     link.symlink_to(path)
     _read(link)
 

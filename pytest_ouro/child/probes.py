@@ -28,7 +28,8 @@ LOGIT_TOLERANCE = 0.25
 
 
 class Probes:
-    """A context for an evaluation: test the model's answers on entry, and its parameters on exit.
+    """A context around an evaluation that tests the model: its answers on entry, and on exit that
+    its parameters are unchanged.
 
     ``findings`` has a line for each failed test. Nothing is tested if torch is not loaded, or if
     the harness lacks the interface that the tests need.
@@ -58,9 +59,9 @@ class Probes:
             self.findings.append("the model's parameters changed during the evaluation")
 
     def _ask(self) -> None:
-        """Add a finding if the loss that the model returns is not that of its logits, and one if
-        its logits depend on later tokens. If it returns no logits, that is the only finding. If
-        neither loss is finite everywhere, add none."""
+        """Test the model's answers for the first validation rows, and add a finding for each fault:
+        its loss is not that of its logits; its logits depend on later tokens. If it returns no
+        logits, that is the only finding. If neither loss is finite everywhere, add none."""
         torch = sys.modules["torch"]
         x, y = self._rows()
         with torch.no_grad():
@@ -106,10 +107,10 @@ class Probes:
         return batch[0].clone(), batch[1].clone()
 
     def _validation_batches(self) -> Any:
-        """Return the validation batches that the harness's loader serves for the split ``val``. If
-        its parameters name no split, call it without one and return the first held-out part of its
-        result; None if it needs other arguments than tokenizer, rows and length, or if its result
-        has no held-out part."""
+        """Return the validation batches of ROWS rows that the harness's loader serves for the split
+        ``val``. If none of its parameters names a split, call it without one and return the first
+        held-out part of its result. None if that call needs other arguments than tokenizer, rows
+        and length, or if its result has no held-out part."""
         module, name = self._module, self._job["loader"]
         args = (module.Tokenizer.from_directory(), ROWS, module.MAX_SEQ_LEN)
         load = getattr(module, name)
@@ -127,8 +128,8 @@ class Probes:
 
     @staticmethod
     def _cuts(length: int) -> list[int]:
-        """Return a sorted list of at most CUTS different places in a row of ``length`` tokens,
-        spread evenly, each 1 or more."""
+        """Return at most CUTS different places in a row of ``length`` tokens, sorted, spread evenly
+        over it, and each at least 1."""
         return sorted({max(1, length * (2 * i + 1) // (2 * CUTS)) for i in range(CUTS)})
 
     def _parameters(self) -> list[float]:

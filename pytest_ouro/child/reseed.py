@@ -40,8 +40,8 @@ seeded_by_harness: set[str] = set()
 
 
 def install(salt: int, *, harness: str) -> None:
-    """Replace the functions that set the seeds of global generators by ones that add the salt: now
-    in libraries that are loaded, in others when they are imported.
+    """Replace the functions that seed the global random generators (`SEEDERS`) by ones that mix the
+    salt into the seed: at once in libraries that are loaded, in others when they are imported.
 
     Calls from the module named ``harness`` keep their seeds: the evaluation stays the same.
     """
@@ -53,7 +53,8 @@ def install(salt: int, *, harness: str) -> None:
 
 
 def salted_seed(seed: object, salt: int) -> object:
-    """Return an int of 31 bits from a SHA-256 of salt and seed, which every generator accepts.
+    """Return another seed for each salt: an int of 31 bits from the SHA-256 of salt and seed, which
+    every generator accepts.
 
     A seed that is not a number, text, bytes, list or tuple (None, a generator) is returned
     unchanged.
@@ -70,9 +71,12 @@ def salted_seed(seed: object, salt: int) -> object:
 
 def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
     """Return a function that calls ``function`` with the salt mixed into its seed (its first
-    argument, or ``seed`` or ``a`` by keyword). In calls by the harness and by the library itself
-    the seed is passed on unchanged. A call from outside of the library notes in `seeded_by_harness`
-    whether the harness made it, unless it makes a new generator."""
+    argument, or ``seed`` or ``a`` by keyword). If the harness or the library itself calls it, the
+    seed is passed on unchanged.
+
+    Unless it makes a new generator, each call from outside of the library notes in
+    `seeded_by_harness` whether the harness made it.
+    """
     package = library.split(".")[0]  # its own calls pass on a seed that has the salt already
 
     @functools.wraps(function, updated=())
@@ -94,14 +98,16 @@ def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
 
 
 class _ImportHook(importlib.abc.MetaPathFinder):
-    """A finder that replaces the functions that set seeds once their library has been loaded."""
+    """A finder for ``sys.meta_path`` that replaces the functions of `SEEDERS` in a library once
+    that has been loaded."""
 
     def __init__(self, salt: int, harness: str) -> None:
         self._salt, self._harness = salt, harness
         self._waiting = set(SEEDERS)
 
     def replace(self, library: str) -> None:
-        """Replace the functions of a loaded library; skip those missing or replaced already."""
+        """Replace the functions of a loaded library that set seeds; skip those that it lacks or
+        that are replaced already."""
         self._waiting.discard(library)
         for module, names in SEEDERS[library].items():
             holder = sys.modules.get(module)

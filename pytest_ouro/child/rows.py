@@ -25,7 +25,7 @@ SAME = (16, 64)
 
 
 class Unable(Exception):
-    """The judge cannot score this harness, for the reason in the message."""
+    """Raised if the judge cannot score this harness; the message says why."""
 
 
 def read_rows(module: types.ModuleType, job: Job) -> Any:
@@ -61,11 +61,12 @@ def read_rows(module: types.ModuleType, job: Job) -> Any:
 
 
 def _count_scored(module: types.ModuleType, job: Job, vocabulary: int) -> int:
-    """Return how many rows to score: as many as the job asks, or else as `COST` allows (at least
-    64), and never more than the harness has (EVAL_TOKENS // MAX_SEQ_LEN).
+    """Return how many rows to score: as many as the job states, or if it states none as many as
+    `COST` allows (at least 64); but not more than the harness has (EVAL_TOKENS // MAX_SEQ_LEN).
 
     If the harness has more than twice as many rows, lower its EVAL_TOKENS to twice as many. If it
-    lacks MAX_SEQ_LEN or EVAL_TOKENS, return the number that the job asks, or ``sys.maxsize``.
+    lacks MAX_SEQ_LEN or EVAL_TOKENS, return the number that the job states, or else
+    ``sys.maxsize``.
     """
     length, tokens = getattr(module, "MAX_SEQ_LEN", 0), getattr(module, "EVAL_TOKENS", 0)
     asked = int(job.get("rows") or 0)
@@ -85,8 +86,8 @@ def _evaluate(module: types.ModuleType, job: Job, model: Any) -> Any:
 
 
 def _extend(module: types.ModuleType, job: Job, x: Any, y: Any, scored: int) -> Any:
-    """Return the inputs ``x`` and targets ``y``, with further rows if there are too few spare ones
-    beside the ``scored`` rows (their number).
+    """Return the inputs ``x`` and targets ``y``, with further rows behind them if fewer are left
+    beside the ``scored`` rows (their number) than the plan needs as spare ones.
 
     Further rows are read by one evaluation with a higher EVAL_TOKENS. If the harness has no
     EVAL_TOKENS, what is read does not begin with the same rows, or a target is not the next input,
@@ -116,9 +117,9 @@ def split_rows(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], t
     """Return a tuple: the sorted indexes of the rows to score, taken from ``order``, and the
     indexes of the spare rows, at most as many as the plan needs.
 
-    All in ``order`` are scored, unless fewer spare rows than the plan needs are left: then as many
-    as necessary of its last ones are not scored but spare, if that yields at least LEAST spare
-    rows. Rows of one token have no spare rows.
+    All rows in ``order`` are scored if there are enough spare ones beside them. If not, the last
+    ones in ``order`` become spare instead, as many as are needed, but only if that yields at least
+    LEAST spare rows. Rows of one token have no spare rows.
     """
     from .scoring import LEAST, count_spare
 
@@ -135,8 +136,8 @@ def split_rows(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], t
 
 
 def _spare(x: Any, y: Any, scored: Sequence[int]) -> list[int]:
-    """Return the indexes of all rows that are not in ``scored`` and repeat no text of an earlier
-    row or of a scored one.
+    """Return the indexes of the rows that can be spare: those that are not in ``scored``, and that
+    repeat no text of a scored row or of an earlier row.
 
     Two rows hold the same text if they share more consecutive tokens than chance explains; if the
     harness starts its text over, later rows repeat earlier ones, perhaps shifted. Rows that begin

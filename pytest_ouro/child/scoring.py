@@ -48,7 +48,8 @@ FAR = 1e6
 
 @dataclass(frozen=True)
 class Question:
-    """One question: row ``row``, with the tokens of row ``other`` from ``cut`` on (0: whole)."""
+    """One question to the model: row ``row``, with the tokens of row ``other`` in place of its own
+    from the index ``cut`` on; with ``cut`` 0 the whole row. Rows are indexes into `Rows`."""
 
     row: int
     cut: int = 0
@@ -71,8 +72,8 @@ class Rows:
     spare: tuple[int, ...] = ()
 
     def tokens(self, question: Question) -> torch.Tensor:
-        """Return the inputs of a question, of shape (T,): those of the whole row, or with another
-        row's from the cut on."""
+        """Return the inputs of a question, token ids of shape (T,): those of its row, with those of
+        the other row from the cut on if there is a cut."""
         row = self.x[question.row]
         if not question.cut:
             return row
@@ -116,8 +117,8 @@ def _count_spliced(scored: int) -> int:
 
 
 def count_spare(scored: int) -> int:
-    """Return how many spare rows a plan uses, if there are as many: half the number of spliced
-    scored rows, rounded down to an even number."""
+    """Return how many spare rows a plan for ``scored`` rows uses, if there are as many: half the
+    number of its spliced rows, rounded down to an even number."""
     return _count_spliced(scored) // 4 * 2
 
 
@@ -192,7 +193,8 @@ def standard_error(nats: torch.Tensor, num_bytes: torch.Tensor) -> float:
 
 @dataclass
 class Score:
-    """Collect the losses of the questions ``asked``, in nats; compute score and findings."""
+    """The losses of the answers to the questions ``asked``, in nats, as they arrive; from them, the
+    score and the findings."""
 
     rows: Rows
     asked: list[Question]
@@ -209,17 +211,18 @@ class Score:
         self._nats.extend(nats.cpu())
 
     def value(self) -> tuple[float, float]:
-        """Return a tuple: bits per byte of the rows that were asked whole, and its standard error;
-        NaN or infinite if an answer is. All of ``asked`` up to the last scored one must have been
-        added."""
+        """Return a tuple: bits per byte of the rows that were asked whole, by the first answer for
+        each, and its standard error; NaN or infinite if an answer is. The answers to all of
+        ``asked`` up to the last scored one must have been added."""
         order = sorted(self._whole)
         nats = torch.stack([self._nats[self._whole[row]] for row in order])
         num_bytes = self.rows.num_bytes[self.rows.y[order]]
         return bits_per_byte(nats, num_bytes), standard_error(nats, num_bytes)
 
     def findings(self) -> list[str]:
-        """Return a line for each failed test; a failure that explains others comes first. Empty if
-        all tests hold, or if the score is infinite or NaN."""
+        """Return a line for each failed test; a failure that explains others comes first. [] if all
+        tests hold, or if the score is infinite or NaN. The answers to all questions must have been
+        added."""
         if not math.isfinite(self.value()[0]):
             return []  # the outcome of the run reports a metric that is not a number
         # A NaN in a test question alone counts as a large loss, so that the test fails.
@@ -231,7 +234,8 @@ class Score:
         """Return a finding if the losses of a spliced row before its cut differ from those of the
         whole row by more than rounding; "" otherwise.
 
-        A small but regular increase right before the cut counts too, see `_reveals_token`.
+        A loss that is only a little, but regularly, higher right before the cut is a finding too:
+        there the whole row shows the target and the spliced row does not, see `_reveals_token`.
         """
         whole = self._whole
         apart = [
@@ -365,13 +369,13 @@ def _sigmas_above(values: torch.Tensor, usual: float, spread: float) -> float:
 
 
 def _reveals_token(apart: list[torch.Tensor]) -> bool:
-    """Return whether showing a token lowers the loss at the place before it, even slightly: by more
-    than SIGMAS standard errors of rounding.
+    """Return whether the model uses a token for the place before it: whether the loss at that place
+    is lower, even slightly, if the token is shown, by more than SIGMAS standard errors of rounding.
 
-    ``apart`` has the losses of each spliced row up to its cut, minus those of the whole row, which
-    shows that token. The spread of rounding is taken from the places before the last, since a model
-    could inflate the spread at the last place to hide the shift. It could inflate those too: WIDEST
-    caps them.
+    ``apart`` has, for each spliced row, its losses up to the cut minus those of the whole row,
+    which shows that token. The spread of rounding is taken from the places before the last, since a
+    model could inflate the spread at the last place to hide the shift. It could inflate those too:
+    WIDEST caps them.
     """
     last = torch.tensor([float(nats[-1]) for nats in apart], dtype=torch.float64)
     before = torch.cat([nats[-NEAR - 1 : -1] for nats in apart] or [last])
@@ -380,8 +384,8 @@ def _reveals_token(apart: list[torch.Tensor]) -> bool:
 
 
 def _count_differing(apart: list[torch.Tensor]) -> int:
-    """Return how many rows have a difference beyond rounding (TOLERANCE). If none has, return the
-    number of all rows if the mean difference is beyond MEAN_TOLERANCE, else 0. ``apart`` has a
+    """Return how many rows have a difference beyond rounding (TOLERANCE). If none has, but the mean
+    difference is beyond MEAN_TOLERANCE, return the number of all rows; else 0. ``apart`` has a
     tensor of the differences for each row."""
     far = sum(not bool((nats.abs() <= TOLERANCE).all()) for nats in apart)
     if far or not apart:

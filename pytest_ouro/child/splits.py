@@ -65,9 +65,9 @@ def words(name: str) -> set[str]:
 
 
 class Origin(NamedTuple):
-    """How a harness makes a value: its variable ``name``, or a ``call`` (args, kwargs) of its
-    function ``name``. ``place`` has the steps from there: indexes, keys, and names of
-    attributes."""
+    """How a harness makes a value, so that another copy of the harness can make it again: its
+    variable ``name``, or with ``call`` (args, kwargs) its function ``name``. ``place`` has the
+    steps from there to the value: indexes, keys, and names of attributes."""
 
     name: str
     call: tuple[tuple[Any, ...], dict[str, Any]] | None = None
@@ -86,10 +86,10 @@ class Origin(NamedTuple):
 
 
 class HeldOut:
-    """A stand-in for data that only the evaluation may read: reading, calling or changing it raises
-    PermissionError.
+    """A stand-in for data that only the evaluation may read, which the script gets in place of it.
+    To read, call or change it raises PermissionError.
 
-    The evaluation gets the data in its place. ``len()`` is allowed where the data has a length.
+    The evaluation gets the data itself. ``len()`` is allowed where the data has a length.
     """
 
     def __init__(self, name: str, origin: Origin, length: int | None = None) -> None:
@@ -125,13 +125,14 @@ def origin_of(held_out: HeldOut) -> Origin:
 def refused_split(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], plain: Collection[type]
 ) -> str:
-    """Return words for the held-out split that a call of ``function`` asks for; "" for none.
+    """Return words for the held-out split that a call of ``function`` asks for; "" if it asks for
+    none.
 
-    An argument asks for it that is a text, also as an enum's member, which is a name in `HELD_OUT`
-    or a file's path with such a stem; for a parameter such as ``split`` or ``mode``, any text with
-    val, test or holdout in it; and ``train=False``. PermissionError if a text, or the argument of a
-    parameter such as ``split``, is of a class that is not in ``plain``: it could compare unlike it
-    reads.
+    It asks for one if an argument is a text (or an enum's member with one) in `HELD_OUT`, or the
+    path of a file with such a stem; if an argument of a parameter such as ``split`` or ``mode``
+    contains val, test or holdout; or by ``train=False`` or the like. PermissionError if a text, or
+    the argument of a parameter such as ``split``, is of a class that is not in ``plain``: its class
+    could compare it as another text than it shows.
     """
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -153,8 +154,8 @@ def refused_split(
 
 
 def _flat(arguments: Mapping[str, Any], function: Any) -> Iterator[tuple[str, Any]]:
-    """Yield each argument with its parameter's name; one of ``*args`` has the name "", one of
-    ``**kwargs`` its own. ``arguments`` are bound to the signature of ``function``."""
+    """Yield pairs of the name of a parameter and an argument for it; each of ``*args`` has the name
+    "", each of ``**kwargs`` its own. ``arguments`` are bound to the signature of ``function``."""
     kinds = inspect.signature(function).parameters
     for name, value in arguments.items():
         if kinds[name].kind is inspect.Parameter.VAR_POSITIONAL:
@@ -197,8 +198,8 @@ def functions_of(source: str) -> dict[str, ast.FunctionDef]:
 
 
 def handed_out(source: str, evaluate: str) -> list[str]:
-    """Return a list with a description of each function of a harness that hands out held-out data,
-    see `hands_out`; empty if there is none. The function named ``evaluate`` is left out. ``source``
+    """Return a description of each function of a harness that hands out held-out data, as
+    `hands_out` words it, except the function named ``evaluate``; [] if there is none. ``source``
     holds the file's bytes as Latin-1 text; SyntaxError or ValueError if it is not Python."""
     functions = functions_of(source)
     found = [hands_out(node) for name, node in functions.items() if name != evaluate]
@@ -206,8 +207,8 @@ def handed_out(source: str, evaluate: str) -> list[str]:
 
 
 def hands_out(function: ast.FunctionDef) -> str:
-    """Return how a function of a harness hands out held-out data, in words, by the names of it and
-    its parameters and by its ``return`` statements; "" if it does not."""
+    """Return in words how a function of a harness hands out held-out data; "" if it does not. The
+    names of the function and its parameters, and its ``return`` statements, show it."""
     is_for_data = bool(words(function.name) & _FUNCTION)
     if is_for_data and held_out_places(function):
         return f"{function.name} returns the validation data beside the training data"
@@ -232,8 +233,8 @@ def is_held_out(name: str) -> bool:
 
 
 def held_out_places(function: ast.FunctionDef) -> frozenset[int | str]:
-    """Return the places of held-out data in what a function returns, by its ``return`` statements:
-    indexes of a tuple or list, keys of a dictionary, keywords of a call. Empty if there are none.
+    """Return where held-out data is in what a function returns, as its ``return`` statements show:
+    indexes of a tuple or list, keys of a dictionary, keywords of a call. Empty if it is nowhere.
 
     A result with one place has none. In a list, dictionary or call, places count only beside a
     place that holds training data.
@@ -290,8 +291,8 @@ def _split_of(parts: set[str]) -> str:
 
 
 def several(value: Any, places: frozenset[int | str]) -> dict[Any, bool]:
-    """Return a dict from the places of splits in a loader's result to whether each is held out.
-    Empty for one loader, or if nothing is held out.
+    """Return a dict from each place (index, key or attribute) of a loader's result that holds a
+    split to whether that is held out. {} for a single loader, or if nothing is held out.
 
     In a mapping, named tuple or object, the names of keys, fields or attributes decide; a place
     whose name shows no split is left out. In a plain tuple or list, ``places`` (found in the
@@ -333,9 +334,9 @@ def is_batch(value: Any) -> bool:
 
 
 def replaced(value: Any, change: Callable[[Any, Any], Any]) -> Any:
-    """Return a container with ``change(place, part)`` in place of each part: a dict for a mapping,
-    the same class for a tuple or list. Another object is returned with its attributes changed in
-    place."""
+    """Return ``value``, a container, with ``change(place, part)`` in place of each part: a new dict
+    for a mapping, a new tuple or list of the same class. Of another object the attributes are
+    changed in place, and it is returned itself."""
     if isinstance(value, Mapping):
         return {key: change(key, part) for key, part in value.items()}
     if isinstance(value, tuple | list):

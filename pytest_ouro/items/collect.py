@@ -36,13 +36,13 @@ _OWN = "'timeout' in bound.toml does"
 
 
 class Failure(Exception):
-    """Raised by an item for a broken rule, a crash, or no run. Its text is all that is shown."""
+    """Raised by an item for a broken rule, a crash, or no run; pytest shows its text alone."""
 
 
 class Session:
-    """The bound, case and experiment of a pytest session. The plugin registers it only if an
-    experiment is asked for or a bound is named. UsageError when it is made: for an invalid option,
-    and with ``--ouro-experiment`` for a missing bound or pytest-xdist."""
+    """The plugin that collects the bound and makes the run of one pytest session. UsageError when
+    it is made: for an invalid option, and with ``--ouro-experiment`` for a missing bound or
+    pytest-xdist."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -66,8 +66,8 @@ class Session:
             raise pytest.UsageError(str(messages.parallel_tests()))
 
     def _name_the_bound(self) -> None:
-        """Put bound.toml first among the session's arguments, in place of any that name it. Without
-        a path on the command line it replaces all (those of testpaths). UsageError if it is
+        """Put bound.toml first among the session's arguments, in place of any that name it; if the
+        command line has no path, in place of all (those of testpaths). UsageError if it is
         missing."""
         path = self.settings.bound
         if not path.is_file():
@@ -108,8 +108,8 @@ class Session:
         return self._result
 
     def _run(self, rang: list[str]) -> Result:
-        """Make the run and return its result; OuroError if it cannot be made. ``rang`` are the
-        owners of time limits that passed meanwhile, about which lines are written."""
+        """Make the run and return its result; OuroError, kept for later calls, if it cannot be
+        made. Write a line about each module in ``rang``: its time limit passed meanwhile."""
         from pytest_ouro.experiment.run import Order, run_experiment
         from pytest_ouro.report.progress import Progress
 
@@ -128,7 +128,7 @@ class Session:
             progress.close()
 
     def result_for_test(self) -> Result:
-        """Return the run's result to a test that uses the fixture, even if the run crashed. If no
+        """Return the run's result to a test that uses the fixture, also if the run crashed. If no
         run was made, or a rule is broken, fail the test. Ctrl-C is raised as by `experiment`."""
         try:
             result = self.experiment()
@@ -141,8 +141,8 @@ class Session:
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
     ) -> pytest.Collector | None:
-        """Return a collector for the bound's file if an argument of pytest names the file; None for
-        every other file. A folder that contains the bound does not collect it."""
+        """Return a collector for the bound's file if an argument of pytest names the file; else
+        None. An argument that names a folder with the bound does not count."""
         if file_path != self.settings.bound:
             return None
         named = any(absolute_path(self.config, arg) == file_path for arg in self.config.args)
@@ -152,9 +152,9 @@ class Session:
     def pytest_collection_modifyitems(
         self, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
-        """Tell the audit which rules were collected. With ``--ouro-experiment``, also put the items
-        of rules and the run before all others, in the order rules, run, rules about runs; those
-        that ``-k``, ``-m`` or another plugin deselected are then selected again."""
+        """Pass the rules' node ids to the audit, before others deselect any. With
+        ``--ouro-experiment``, also put our items first, in the order rules, run, rules about runs,
+        even those that ``-k``, ``-m`` or another plugin deselected."""
         ours = [item for item in items if isinstance(item, RuleItem | ExperimentItem)]
         self.audit.expect([item.nodeid for item in ours if isinstance(item, RuleItem)])
         yield
@@ -170,7 +170,7 @@ class Session:
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
-        """Return True for the run, so that pytest-timeout sets no timer that could end it."""
+        """Return True for the run, so that pytest-timeout sets no timer for it; else None."""
         return True if isinstance(item, ExperimentItem) else None
 
     def pytest_report_collectionfinish(self) -> list[str]:
@@ -183,8 +183,7 @@ class Session:
         return [escape(f"ouro: {case.bound.name}: {count} rules, trust: {case.trust}")]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note for the audit that a rule was checked or skipped, and the text of a rule that only
-        warns. With xdist, the report comes from the worker that checked the rule."""
+        """Pass the report of a rule to the audit, and keep the text of a rule that only warns."""
         if report.when == "call":
             found = dict(report.user_properties)
             if "check" in found:
@@ -193,7 +192,7 @@ class Session:
                 self._warned.append(str(found["warns"]))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write the text of each rule that only warns."""
+        """Write the text of each rule that only warns, below a heading, if there are any."""
         if self._warned:
             terminalreporter.section("rules that warn")
             for text in self._warned:
@@ -201,9 +200,10 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Write the last lines, after all of pytest's. Turn exit status 0 or 5 into 1 if the audit
-        finds a changed outcome or an unchecked rule, if every rule was skipped, or if the
-        experiment was asked for and not run (except where pytest only lists tests or fixtures)."""
+        """Write problems, notes and the experiment's result after pytest's lines. Turn exit status
+        0 or 5 into 1 if the audit finds a changed outcome or an unchecked rule, if every rule was
+        skipped, or if an experiment was asked for and not run (except where pytest only lists tests
+        or fixtures)."""
         yield
         quiet = self.config.get_verbosity() < 0
         problems = self.audit.problems(session)
@@ -237,30 +237,29 @@ class Session:
 
 
 def _ends_the_test(error: BaseException | None) -> TypeGuard[BaseException]:
-    """Return whether what ended a run is pytest's Exit or is not an Exception: it ends a test."""
+    """Return whether what ended a run must end the test: pytest's Exit, or not an Exception."""
     if isinstance(error, pytest.exit.Exception):
         return True
     return error is not None and not isinstance(error, Exception)
 
 
 def _only_shows(config: pytest.Config) -> bool:
-    """Return whether pytest was asked only to list tests or fixtures: the exit status is then that
-    of the listing."""
+    """Return whether pytest was asked only to list tests or fixtures."""
     option = config.option
     return bool(option.collectonly or option.showfixtures or option.show_fixtures_per_test)
 
 
 def find_session(config: pytest.Config) -> Session:
-    """Return the session that the plugin registered, or None if it did not."""
+    """Return the session that the plugin registered, or None if it registered none."""
     return cast("Session", config.pluginmanager.get_plugin("ouro-session"))
 
 
 class BoundFile(pytest.File):
-    """bound.toml: its sections, and the experiment with ``--ouro-experiment``."""
+    """The collector of bound.toml: its sections, and with ``--ouro-experiment`` that of the run."""
 
     def collect(self) -> Iterator[pytest.Collector]:
-        """Yield a section for each table of rules, and one for the run with ``--ouro-experiment``.
-        CollectError with the reason if the rules cannot be read."""
+        """Yield a section for each table of rules, and with ``--ouro-experiment`` a last one for
+        the run. CollectError with the reason if the rules cannot be read."""
         session = find_session(self.config)
         try:
             case = session.case
@@ -278,16 +277,16 @@ class BoundFile(pytest.File):
 
 
 class Section(pytest.Collector):
-    """The rules of one section of the bound (``danger-zone``, …), or the run in a section
-    ``experiment``. Its name is a part of their node ids."""
+    """The collector of one section of the bound (``danger-zone``, …) with its ``rules``, or of the
+    run, in a section ``experiment``. The section's name is a part of their node ids."""
 
     def __init__(self, *, rules: list[Rule], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rules = rules
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield the item of the run in the section ``experiment``; else one for each rule, with the
-        marker of its section."""
+        """Yield the item of the run if this is the section ``experiment``; else one for each rule,
+        with the marker of its section."""
         if self.name == "experiment":
             yield ExperimentItem.from_parent(self, name="run")
             return
@@ -344,8 +343,9 @@ class RuleItem(OuroItem):
             raise pytest.skip.Exception(escape(result.reason), _use_item_location=True)
 
     def _text(self, result: RuleResult, reported: dict[str, str]) -> str:
-        """Return the text of a broken rule. It is one line for a rule about runs if others reported
-        its findings before; ``reported`` has those rules by headline, and is added to."""
+        """Return the text of a broken rule: one line for a rule about runs if others reported its
+        findings before. ``reported`` has those rules by headline of the finding, and is added
+        to."""
         if self.order == 2:
             headlines = {finding.headline for finding in result.findings}
             if headlines and headlines <= reported.keys():
@@ -355,7 +355,7 @@ class RuleItem(OuroItem):
         return result_text(result, bound=self.path.name)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Return a tuple: the file, the rule's line, counted from 0, and its key."""
+        """Return the file, the line of the rule in it, counted from 0, and the rule's key."""
         return self.path, max(self.rule.line - 1, 0), self.rule.key
 
 
@@ -366,9 +366,9 @@ class ExperimentItem(OuroItem):
     order = 1
 
     def runtest(self) -> None:
-        """Make the run, unless it was made before; add its results to the item's properties.
-        Failure if it crashed or a broken rule kept it from being made; else as
-        `Session.experiment`."""
+        """Make the run, unless it was made before; add its results (verdict, metric, level, …) to
+        the item's properties. Failure if it crashed or a broken rule kept it from being made; other
+        exceptions as `Session.experiment` raises them."""
         result = find_session(self.config).experiment()
         facts: dict[str, str | float | None] = {
             "status": result.status,
@@ -396,5 +396,5 @@ class ExperimentItem(OuroItem):
             raise Failure(escape_lines(*f"crash: {why}".split("\n"), *log))
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Return a tuple: the file, 0, and the name of the item."""
+        """Return the file, the line 0, and the name of the item."""
         return self.path, 0, f"experiment::{self.name}"

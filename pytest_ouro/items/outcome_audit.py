@@ -32,8 +32,8 @@ ADVICE = "only pytest-ouro gate is authoritative"
 
 
 class OutcomeAudit:
-    """Compare the outcomes that the items of pytest-ouro gave to the rules with those that the
-    session reports."""
+    """A comparison of the outcomes that the items of pytest-ouro gave to the rules with those that
+    the session reports."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -48,7 +48,8 @@ class OutcomeAudit:
         self._expected = ids
 
     def record(self, nodeid: str, outcome: str) -> None:
-        """Record the outcome of a rule in this process: ``passed``, ``failed`` or ``skipped``."""
+        """Record the outcome of a rule as its item found it in this process: ``passed``, ``failed``
+        or ``skipped``. A later call for the same ``nodeid`` replaces it."""
         self._outcomes[nodeid] = outcome
 
     def see(self, report: pytest.TestReport) -> None:

@@ -78,9 +78,9 @@ class _NamedPaths:
         self._paths = [path for word in given if (path := self._path(word))]
 
     def _path(self, word: str) -> Path | None:
-        """Return the absolute path that a word of the command line names: of ``-cFILE``, of
-        ``--rootdir=PATH`` and the other options in ``_NAMING``, of a node id, or of a file. None
-        for any other option."""
+        """Return the absolute path that a word of the command line names: the file of ``-cFILE``,
+        the value of ``--rootdir=PATH`` and the other options in ``_NAMING``, the file of a node id,
+        or the word itself. None for any other option."""
         option, _, value = word.partition("=")
         if option in _NAMING:
             return self._absolute(value)
@@ -99,13 +99,14 @@ class _NamedPaths:
         return [p for p in self._paths if (p.name == NAME or p == also) and p.is_file()]
 
     def has(self, *paths: Path) -> bool:
-        """Return whether one of these paths, with its links followed, was named."""
+        """Return whether a person named one of these paths, which are compared with their links
+        followed."""
         return any(path.resolve() in self._paths for path in paths)
 
 
 def _is_inside(path: Path, top: Path) -> bool:
-    """Return whether a file lies in the working tree ``top``, a folder with its links followed.
-    Links of the file's folders are followed; the file itself may be a link."""
+    """Return whether a file lies below ``top``, a folder with its links followed. Links among the
+    file's folders are followed; if the file itself is a link, the place of the link counts."""
     return top in (path.parent.resolve() / path.name).parents
 
 

@@ -48,8 +48,8 @@ def read_checks(config: pytest.Config) -> dict[str, type[Check]]:
 
 
 def _load(name: str) -> type[Check] | None:
-    """Return the check of this name that pytest-ouro or a package has; None if neither has one, or
-    it cannot be imported."""
+    """Return the class of the check of this name that pytest-ouro or a package has; None if neither
+    has one, or it cannot be imported."""
     try:
         return load(name)
     except (ImportError, KeyError):

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def hold_time_limits() -> Iterator[list[str]]:
-    """Yield a list. Until the context ends, an alarm (SIGALRM) that rings does no more than add to
-    it the name of the module whose handler was set before, or "another program"; then the old
-    handler is set again. Outside the main thread, where Python allows no handler, alarms are not
-    held.
+    """Keep time limits from ending the test until the context ends, and yield a list of those that
+    passed. When SIGALRM arrives, nothing happens but that the list gets the name of the module
+    whose handler was set before, or "another program"; at the end that handler is set again.
+    Outside the main thread, where Python allows no handler, alarms are not held.
 
     Pytest's `faulthandler_timeout` is cancelled for the present test, in any thread.
     """

@@ -1,8 +1,10 @@
-"""Start a program of the candidate for its evaluation: in the sandbox, if the level has one.
+"""Start a program of the candidate for its evaluation: in the candidate's sandbox, if it was in
+one.
 
 ``OURO_CONFINE`` holds the words that start this module: ``$OURO_CONFINE PROGRAM ARGUMENT...``. The
-program runs in the folder in which the candidate's command ran, which it may read; it may write to
-a new folder for temporary files alone, so that nothing is left for the next call.
+program runs in the folder in which the candidate's command ran. In the sandbox it may read that
+folder, and write to a new folder for temporary files alone, so that nothing is left for the next
+call.
 """
 
 from __future__ import annotations
@@ -57,9 +59,9 @@ def start(words: list[str]) -> None:
 
 
 def _leave_output() -> None:
-    """Send standard output and error of this process to /dev/null where they are the evaluation's
-    own output: what the program prints must not pass for the evaluation's words. An output that the
-    evaluation redirected is kept."""
+    """Let standard output and error of this process go to /dev/null where they are the evaluation's
+    own output (OURO_OUTPUT): what the program prints must not be taken for the evaluation's words.
+    An output that the evaluation redirected is kept."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for fd in (1, 2):
         if os.environ.get("OURO_OUTPUT") == output(fd):
@@ -68,8 +70,8 @@ def _leave_output() -> None:
 
 
 def _make_executable(folder: Path, program: str) -> None:
-    """Give the owner the right to execute a program: in the sandbox, where it was built, modes
-    cannot be changed.
+    """Give the owner the right to execute the file ``program`` if it lacks it: in the sandbox,
+    where it was built, modes cannot be changed.
 
     Do nothing unless ``program`` is a path with a ``/`` to a file in ``folder`` that is an ELF file
     or begins with ``#!``.

@@ -45,8 +45,8 @@ _STARTS = {
 
 
 class Observer:
-    """An audit hook that reports the first time that the candidate's code may run, and nothing
-    after it.
+    """An audit hook, for ``sys.addaudithook``, that reports over ``channel`` the first time that
+    the candidate's code may run, and nothing after it.
 
     Reported are: a file in ``folders`` that is executed, imported or loaded; a text from a file in
     the first folder that is executed; unpickling, except of messages between the evaluation's own
@@ -76,7 +76,8 @@ class Observer:
             self._busy = False
 
     def _found(self, event: str, given: tuple[Any, ...]) -> str:
-        """Return words for how an audit event runs code of the candidate; "" if it does not."""
+        """Return how an audit event runs code of the candidate, as words for the report ("ran x.py
+        of the candidate"); "" if it does not. ``given`` are the event's arguments."""
         if event == "exec":
             return self._executed(getattr(given[0], "co_filename", ""))
         if event == "compile":
@@ -93,14 +94,15 @@ class Observer:
         return ""
 
     def _executed(self, name: str) -> str:
-        """Return words if ``name`` is that of a candidate's file or of a text from one; else ""."""
+        """Return words for the report if code with the file name ``name`` is of the candidate: a
+        file in the folders, or a text from one (`_compiled`); else ""."""
         if self._inside(name):
             return f"ran {_name(name)} of the candidate"
         return "ran text of the candidate" if name in self._tainted else ""
 
     def _compiled(self, source: object, name: object) -> None:
-        """Remember ``name``, the name of a source, if the text contains, or is a piece of, a text
-        of the candidate's files.
+        """Remember ``name``, the file name given to a source that is compiled, if the source
+        contains, or is a piece of, a text of the candidate's files.
 
         Sources from files and very short ones are ignored. The name of a syntax tree (``source`` is
         None) is remembered if any other name was before it.
@@ -116,9 +118,9 @@ class Observer:
                 self._tainted.add(name)
 
     def _read(self) -> list[str]:
-        """Return the files below the first folder (the candidate's) as texts, read once: without
-        files of less than _SHORT characters, and, in order of path, without each that would exceed
-        _MOST bytes in all."""
+        """Return the contents of the files below the first folder (the candidate's) as texts,
+        without blanks at their ends. They are read once. Left out are files of less than _SHORT
+        characters, and, in order of path, each that would exceed _MOST bytes in all."""
         if self._texts is None:
             self._texts, left = [], _MOST
             for path in sorted(Path(self._folders[0]).rglob("*")):
@@ -129,9 +131,9 @@ class Observer:
         return self._texts
 
     def _started(self, program: Any, words: Any, folder: Any) -> str:
-        """Return words for the start of a program on the candidate's files without the sandbox. ""
-        if the program is started by the words of the sandbox, only reads files (_READERS), or if
-        neither its folder nor its words name the candidate's files."""
+        """Return words for the report if a ``program`` is started on the candidate's files without
+        the sandbox: its ``folder`` (None: the present one) or one of its ``words`` names them. ""
+        if not, if the words of the sandbox start it, or if it only reads files (_READERS)."""
         given = [words] if isinstance(words, str | bytes) else [*(words or ())]
         texts = [os.fsdecode(text) for text in given]
         if self._is_confined(texts):
@@ -185,8 +187,8 @@ def _is_own_pickle() -> bool:
 
 
 def _place() -> str:
-    """Return `` (FILE:LINE)`` of the evaluation's own file (in the current folder) that led here;
-    "" if there is none."""
+    """Return `` (FILE:LINE)`` of the innermost line of the evaluation's own code (files in the
+    current folder) that is being executed; "" if there is none."""
     own = str(Path.cwd())
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -198,9 +200,12 @@ def _place() -> str:
 
 
 def start(words: list[str]) -> None:
-    """Execute a script or, after ``-m``, a module as ``__main__`` under an `Observer`. ``words``
-    are the descriptor of the supervisor's channel, then the words of the evaluation. The
-    candidate's folder and the words of the sandbox are in OURO_CANDIDATE and OURO_CONFINE."""
+    """Execute the evaluation under an `Observer`: a script or, after ``-m``, a module, as
+    ``__main__``; raise what it raises.
+
+    ``words`` are the descriptor of the supervisor's channel, then the words of the evaluation. The
+    candidate's folder and the words of the sandbox are in OURO_CANDIDATE and OURO_CONFINE.
+    """
     fd, first, *rest = words
     channel = Channel(int(fd))
     channel.close_on_exec()

@@ -46,9 +46,10 @@ def version() -> int:
 
 
 class Ruleset:
-    """A set of rights that stay allowed. Once `restrict` is called, all others that Landlock's
-    version ``abi`` covers are refused; with ``network``, TCP is not covered. OSError if the kernel
-    refuses."""
+    """A set of rights on files that stay allowed. Once `restrict` is called, all others that
+    Landlock's version ``abi`` covers are refused; so is TCP, unless ``network``, from version 4 on,
+    and from version 6 on also abstract unix sockets and signals to processes outside. OSError if
+    the kernel refuses to make it."""
 
     def __init__(self, abi: int, *, network: bool = False) -> None:
         # Version 2 adds links and renames between folders, 3 truncate, 4 TCP, 5 ioctl, 6 abstract
@@ -63,8 +64,9 @@ class Ruleset:
         self._fd = call("landlock_create_ruleset", _CREATE, packed, len(packed), 0)
 
     def allow(self, path: Path, rights: int) -> None:
-        """Allow ``rights`` on a file, or on a folder and all below it. Do nothing for a path that
-        is missing or cannot be opened."""
+        """Allow ``rights``, a sum of flags such as READ, on a file, or on a folder and all below
+        it. Do nothing for a path that is missing or cannot be opened; OSError if the kernel
+        refuses."""
         try:
             fd = open_place(path)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -75,8 +77,9 @@ class Ruleset:
             os.close(fd)
 
     def allow_opened(self, fd: int, rights: int) -> None:
-        """Allow ``rights`` on the file or folder that is open as ``fd``, without those that do not
-        apply to a file, or that this version does not know. Do nothing if none is left."""
+        """Allow ``rights`` on the file, or the folder and all below it, that is open as ``fd``; of
+        the rights those that the version does not know are dropped, and on a file those that only
+        folders have. Do nothing if none is left; OSError if the kernel refuses."""
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
             rights &= _OF_FILES
         if rights := rights & self._files:
@@ -84,6 +87,7 @@ class Ruleset:
             call("landlock_add_rule", _ADD, self._fd, _PATH_BENEATH, rule, 0)
 
     def restrict(self) -> None:
-        """Apply the ruleset permanently to this thread and all that it starts, and close it."""
+        """Apply the ruleset, permanently, to this thread and to all processes that it starts from
+        now on, and close it; OSError if the kernel refuses."""
         call("landlock_restrict_self", _RESTRICT, self._fd, 0)
         os.close(self._fd)

@@ -83,8 +83,9 @@ def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7, network: bool =
 
 
 def _environment(hidden: set[Path]) -> Iterator[Path]:
-    """Yield the files and folders of the system, of this interpreter and of its import path. An
-    entry of the import path that is hidden, or in a hidden folder, is left out."""
+    """Yield the files and folders that every program needs to read: those of the system, of this
+    interpreter and of its import path. An entry of the import path that is hidden, or in a hidden
+    folder, is left out."""
     own = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
     child = Path(__file__).parents[1]
     program = Path(sys.executable).resolve().parent
@@ -135,7 +136,7 @@ def _real(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def _allow_thread_names(ruleset: landlock.Ruleset) -> None:
-    """Allow writes to /proc/PID/task/*/comm of this process: CUDA must name its threads.
+    """Allow this process to write the names of its threads (/proc/PID/task/*/comm), as CUDA must.
 
     A forked process is not allowed to name its own; it cannot initialise CUDA again anyway.
     """
@@ -145,8 +146,8 @@ def _allow_thread_names(ruleset: landlock.Ruleset) -> None:
 
 
 def _drop_capabilities() -> None:
-    """Drop all capabilities except CAP_DAC_OVERRIDE, which stays if this process has it: others
-    allow reading other processes."""
+    """Drop all capabilities of this process, by which it could read other processes. Only
+    CAP_DAC_OVERRIDE stays, if it has it."""
     capget = _CAPGET[os.uname().machine]
     packed = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITIES_VERSION, 0), 8)
     sets = ctypes.create_string_buffer(24)

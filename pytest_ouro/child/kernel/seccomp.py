@@ -38,9 +38,12 @@ _X32 = 0x40000000
 
 
 def _calls(table: str) -> dict[str, tuple[int | None, int | None]]:
-    """Return the calls of a table (``name x86_64 aarch64, …``, without comments from ``#`` to the
-    end of a line) as a dict from their names to their numbers on both machines. The number on
-    aarch64 may be ``-``, in the dict None, for a call that only x86_64 has."""
+    """Return the numbers of the system calls in ``table``, by name, each as a tuple for x86_64 and
+    aarch64 (None for a call that aarch64 lacks).
+
+    The table has entries such as ``ptrace 101 117,``, or ``iopl 172 -,`` for a call that aarch64
+    lacks, and comments from ``#`` to the end of a line.
+    """
     rows = (row.split() for row in re.sub("#.*", "", table).split(",") if row.strip())
     return {name: (int(x86), None if arm == "-" else int(arm)) for name, x86, arm in rows}
 
@@ -125,9 +128,10 @@ def supported() -> bool:
 
 
 def install(abi: int, *, network: bool = False) -> None:
-    """Install the filter, permanently, for this process and all that it starts.
+    """Install the filter of system calls, permanently, for all threads of this process and all that
+    it starts.
 
-    ``abi`` is the version of Landlock in use: the filter refuses what it does not cover. With
+    ``abi`` is the version of Landlock in use: the filter refuses what that does not cover. With
     ``network`` internet sockets are allowed. OSError if the kernel refuses; KeyError on a machine
     that is not `supported`.
     """
@@ -139,9 +143,10 @@ def install(abi: int, *, network: bool = False) -> None:
 
 
 def program(machine: str, abi: int, pid: int, *, network: bool = False) -> _Code:
-    """Return the filter's instructions for ``machine``, a key of _MACHINES, with ``abi`` and
-    ``network`` as in `install`. If Landlock ``abi`` does not limit signals, they may go only to the
-    process ``pid`` and to the group of the caller. KeyError for another machine."""
+    """Return the instructions of the filter for ``machine``, a key of _MACHINES, with ``abi`` and
+    ``network`` as in `install`. If that version of Landlock does not limit signals, they may be
+    sent only to the process ``pid`` and to the group of the caller. KeyError for another
+    machine."""
     known = _MACHINES[machine]
     code = [_load(_ARCH), _if(known.audit, 1, 0), _return(_KILL), _load(_NUMBER)]
     if machine == "x86_64":  # refuse the x32 calls, which have other numbers
@@ -155,8 +160,8 @@ def program(machine: str, abi: int, pid: int, *, network: bool = False) -> _Code
 
 
 def _always() -> dict[str, _Code]:
-    """Return a dict from the name of each call that is refused, limited or ignored on every kernel
-    to the instructions that decide."""
+    """Return the instructions for each call that is refused, limited or ignored with every version
+    of Landlock, by the name of the call."""
     rules = {name: _refuse() for name in _REFUSED}
     # As a file system without them answers.
     rules |= {name: _refuse(errno.EOPNOTSUPP) for name in _ATTRIBUTES}
@@ -188,9 +193,9 @@ def _always() -> dict[str, _Code]:
 
 
 def _before(abi: int, pid: int) -> dict[str, _Code]:
-    """Return a dict from the names of calls to instructions, like `_always`, for what version
-    ``abi`` of Landlock does not cover: truncation before version 3, signals before 6. Empty from
-    version 6 on. Signals may go to the process ``pid`` and to the group of the caller."""
+    """Return further instructions, by the name of the call, for what version ``abi`` of Landlock
+    does not cover: truncation before version 3, signals before 6; {} from version 6 on. Signals may
+    be sent to the process ``pid`` and to the group of the caller."""
     rules: dict[str, _Code] = {}
     if abi < 3:  # truncation: by name, and by opening for reading
         rules["truncate"] = _refuse()
@@ -211,23 +216,24 @@ def _before(abi: int, pid: int) -> dict[str, _Code]:
 
 
 def _internet() -> dict[str, _Code]:
-    """Return a dict from call names to instructions that replaces those of `_always`: they allow
-    sockets of IPv4 and IPv6, and every ``connect``; no unix socket but a pair, since the filter
-    cannot read the path that a call connects to."""
+    """Return the instructions, by the name of the call, that replace those of `_always` where the
+    internet is allowed: sockets of IPv4 and IPv6, and every ``connect``, are allowed. Of unix
+    sockets only a pair is, since the filter cannot read the path that a call connects to."""
     sockets = [_argument(0), *_equal(2), *_equal(10), *_refuse()]
     return {"socket": sockets, "connect": _pass()}
 
 
 def _unix_streams() -> _Code:
-    """Return instructions that allow unix streams and ordered packets only; a datagram socket could
-    send to any address."""
+    """Return instructions for ``socket`` and ``socketpair`` that allow unix sockets of the kinds
+    stream and ordered packets, and refuse all others: a datagram socket could send to any
+    address."""
     kind = [_argument(1), _step(_AND, 0xF), *_equal(1), *_equal(5), *_refuse()]
     return [_argument(0), _if(1, 1, 0), *_refuse(), *kind]
 
 
 def _truncates(index: int) -> _Code:
-    """Return instructions that refuse O_TRUNC with O_RDONLY in the flags, the argument ``index``;
-    Landlock covers O_TRUNC with writing."""
+    """Return instructions that refuse to open a file for reading with O_TRUNC; ``index`` is the
+    argument with the flags. Landlock covers O_TRUNC with writing."""
     writing = [_argument(index), _step(_ANY_BIT, 0b11, 0, 1), *_pass()]
     return [*writing, _step(_ANY_BIT, os.O_TRUNC, 0, 1), *_refuse(), *_pass()]
 
@@ -239,49 +245,53 @@ def _only(index: int, value: int) -> _Code:
 
 
 def _equal(value: int) -> _Code:
-    """Return steps that allow the call if the loaded value is ``value``, and otherwise go on."""
+    """Return instructions that allow the call if the value loaded before is ``value``, and
+    otherwise go on with the next instruction."""
     return [_if(value, 0, 1), *_pass()]
 
 
 def _except(*values: int) -> _Code:
-    """Return instructions that refuse the call with EPERM if the loaded value is one of ``values``,
-    and allow it otherwise."""
+    """Return instructions that refuse the call with EPERM if the value loaded before is one of
+    ``values``, and allow it otherwise."""
     return [step for value in values for step in (_if(value, 0, 1), *_refuse())] + _pass()
 
 
 def _pass() -> _Code:
-    """Return a list of one step, which allows the call."""
+    """Return a list of one instruction, which allows the call."""
     return [_return(_ALLOW)]
 
 
 def _refuse(code: int = errno.EPERM) -> _Code:
-    """Return a list of one step, which makes the call fail with the error ``code``; 0 makes it do
-    nothing and report success."""
+    """Return a list of one instruction, which makes the call fail with the error ``code``; with 0
+    it does nothing and reports success."""
     return [_return(_ERRNO | code)]
 
 
 def _argument(index: int) -> bytes:
-    """Return the step that loads the lower half of an argument; the kernel uses no more of an
-    int."""
+    """Return an instruction that loads the lower 32 bits of the call's argument ``index`` (from 0),
+    to be compared; the kernel uses no more of an int."""
     return _load(16 + 8 * index)
 
 
 def _load(offset: int) -> bytes:
-    """Return the step that loads 32 bits, at a byte offset, of the kernel's data on the call."""
+    """Return an instruction that loads 32 bits of the kernel's data on the call (``seccomp_data``)
+    at this byte offset."""
     return _step(_LOAD, offset)
 
 
 def _if(value: int, yes: int, no: int) -> bytes:
-    """Return a step that skips ``yes`` steps if the loaded value is ``value``, else ``no``."""
+    """Return an instruction that skips the next ``yes`` instructions if the value loaded before is
+    ``value``, else the next ``no``."""
     return _step(_EQUAL, value, yes, no)
 
 
 def _return(value: int) -> bytes:
-    """Return the step that ends the filter with its answer: allow, kill, or an error."""
+    """Return an instruction that ends the filter with ``value``, its answer on the call: allow,
+    kill, or an error."""
     return _step(_RETURN, value)
 
 
 def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
-    """Return an instruction as the kernel's 8 bytes; ``yes`` and ``no`` are numbers of steps to
-    skip."""
+    """Return one instruction in the 8 bytes that the kernel reads: its ``code``, the operand
+    ``value``, and how many instructions to skip if a comparison holds (``yes``) or not (``no``)."""
     return struct.pack("=HBBI", code, yes, no, value & 0xFFFFFFFF)

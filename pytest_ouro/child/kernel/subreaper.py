@@ -1,4 +1,5 @@
-"""A process that waits for the run, exits like it, and kills it when the supervisor ends."""
+"""A process between the supervisor and the run: it waits for the run, exits like it, and kills it
+when the supervisor ends."""
 
 from __future__ import annotations
 
@@ -54,8 +55,8 @@ def _close_all_but(kept: set[int]) -> None:
 
 
 def _wait(child: int, channel: int) -> int:
-    """Wait for the child and return its wait status. If the supervisor hangs up first, kill all
-    descendants and this process instead."""
+    """Wait until the process ``child`` ends, and return its wait status. If the supervisor hangs up
+    ``channel`` first, kill all descendants and this process instead."""
     awake, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -106,8 +107,8 @@ def _descendants() -> list[int]:
 
 
 def _exit_like(status: int) -> NoReturn:
-    """Exit with the exit status in the wait status ``status``; if that names a signal, die by the
-    same signal, without a core file."""
+    """End this process as the child with the wait status ``status`` ended: with the same exit
+    status, or by the same signal, without a core file."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,6 +1,7 @@
-"""What Linux alone has, and what stands in for it elsewhere. No other module asks for the system.
+"""What Linux alone has: other modules ask this one which system it is, and use these calls only by
+it.
 
-Each function says what it does on other systems; one that does not needs Linux.
+Each function says what it does elsewhere, that is on other systems; one that does not needs Linux.
 """
 
 from __future__ import annotations
@@ -40,14 +41,15 @@ def call(name: str, number: int, *arguments: Any) -> int:
 
 
 def prctl(name: str, option: int, *arguments: int) -> int:
-    """Ask or change the property ``option`` of this process with up to four numbers, and return the
-    answer; OSError with ``name`` if that fails."""
+    """Ask for, or change, a property of this process: call prctl(2) with ``option`` and up to four
+    numbers, and return its answer; OSError with ``name`` if that fails."""
     numbers = [ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:4]]
     return _demand(name, int(_libc().prctl(ctypes.c_int(option), *numbers)))
 
 
 def _demand(name: str, result: int) -> int:
-    """Return what a call returned; OSError with ``name`` and the reason if it is below 0."""
+    """Return ``result``, what a call of the C library returned; OSError with ``name`` and the
+    reason if it is below 0."""
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}")
@@ -55,8 +57,8 @@ def _demand(name: str, result: int) -> int:
 
 
 def adopt_orphans() -> None:
-    """Make descendants that lose their parent children of this process. Do nothing elsewhere, or
-    where the kernel refuses."""
+    """Make this process a subreaper: descendants that lose their parent become its children. Do
+    nothing elsewhere, or where the kernel refuses."""
     if is_linux():
         with contextlib.suppress(OSError):
             prctl("subreaper", _SET_CHILD_SUBREAPER, 1)
@@ -76,7 +78,7 @@ def is_dumpable() -> bool:
 
 
 def set_dumpable(allowed: bool) -> None:
-    """Let other processes of the user read and trace this one, or refuse it to them. Do nothing
+    """Allow other processes of the user to read and trace this one, or refuse it. Do nothing
     elsewhere, or where the kernel refuses."""
     if is_linux():
         with contextlib.suppress(OSError):
@@ -84,8 +86,8 @@ def set_dumpable(allowed: bool) -> None:
 
 
 def cores_of(pid: int = 0) -> frozenset[int]:
-    """Return the cores on which a process or thread may run, this one for 0. OSError if it has
-    ended. Needs Linux."""
+    """Return the numbers of the cores on which the process or thread with the id ``pid`` may run; 0
+    means the caller. OSError if it has ended. Needs Linux."""
     return frozenset(_LINUX.sched_getaffinity(pid))
 
 
@@ -101,8 +103,8 @@ def confine_to(cores: Iterable[int]) -> None:
 
 
 def open_place(path: os.PathLike[str] | str) -> int:
-    """Return a descriptor that stands for the place of a file or folder, and neither reads nor
-    writes it. OSError if there is none. Needs Linux."""
+    """Return a descriptor (O_PATH) that stands for a file or folder, and by which it can be neither
+    read nor written. OSError if there is none. Needs Linux."""
     return os.open(path, _LINUX.O_PATH | os.O_CLOEXEC)
 
 
@@ -112,7 +114,8 @@ def set_attribute(path: os.PathLike[str], name: str, value: bytes) -> None:
 
 
 def open_memory(name: str) -> int | None:
-    """Return the descriptor of a new file in memory that can be sealed; None elsewhere."""
+    """Return the descriptor of a new file in memory, which `seal_size` can seal; None on systems
+    without such files."""
     if not hasattr(os, "memfd_create"):
         return None
     fd: int = _LINUX.memfd_create(name, _LINUX.MFD_ALLOW_SEALING)
@@ -120,7 +123,8 @@ def open_memory(name: str) -> int | None:
 
 
 def seal_size(fd: int) -> None:
-    """Fix the size of a file in memory for ever. Do nothing elsewhere, or to another file."""
+    """Fix the size of a file in memory (`open_memory`) for ever. Do nothing elsewhere, or to any
+    other file."""
     import fcntl
 
     linux: Any = fcntl
