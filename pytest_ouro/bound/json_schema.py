@@ -67,8 +67,9 @@ def table(cls: type) -> dict[str, Any]:
 
 
 def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
-    """Return the schema that requires the keys of one kind of experiment (an entry of `KINDS`),
-    except for optional ones, and forbids the keys of the other kinds."""
+    """Return the schema that requires the keys of one kind of experiment, ``kind`` (those of a
+    script or those of a command), except for optional ones, and forbids the keys of the other
+    kind."""
     others = [key for other in KINDS if other != kind for key in other]
     required = [key for key in kind if key not in OPTIONAL]
     return {"required": required, "properties": dict.fromkeys(others, False)}

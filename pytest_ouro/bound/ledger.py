@@ -62,6 +62,6 @@ def ledger_fault(
 
 
 def _is_code(name: str) -> bool:
-    """Return whether a lower-case file name is that of code or settings: it has a suffix of
-    `_SUFFIXES`, is in `_NAMES`, or begins with ``.env``."""
+    """Return whether a lower-case file name is that of code or settings: it has a suffix such as
+    ``.py`` or ``.toml``, is ``makefile`` or ``dockerfile``, or begins with ``.env``."""
     return name.endswith(_SUFFIXES) or name in _NAMES or name.startswith(".env")

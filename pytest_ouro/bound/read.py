@@ -70,9 +70,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Bound:
-    """The content of one bound.toml. ``name`` is the experiment's name, ``folder`` the
-    repository-relative folder of the file. ``rules`` are in the order of `SECTIONS`, then of the
-    file. ``experiments`` and ``verdicts`` have the keys "cpu" and "cuda"."""
+    """The content of one bound.toml. ``name`` is the experiment's name, ``folder`` the file's
+    folder, repository-relative. ``rules`` are ordered by table (danger-zone, never-do, iron-law),
+    then as in the file. ``experiments`` and ``verdicts`` have the keys "cpu" and "cuda"."""
 
     name: str
     folder: str
@@ -201,7 +201,8 @@ def parse(
 
 def _demand_known(table: dict[str, Any], name: str, remedy: str) -> None:
     """Raise BoundError, with the help ``remedy``, if the parsed bound ``table`` states a later
-    version than `VERSION`, whose keys may be unknown; otherwise return."""
+    version of the format than pytest-ouro knows, so that its keys may be unknown; otherwise
+    return."""
     title = table.get("bound")
     version = title.get("version") if isinstance(title, dict) else None
     if isinstance(version, int) and version > VERSION:
@@ -223,7 +224,7 @@ def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
 def _read_profiles(
     cls: type[T], base: object, name: str, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, T]:
-    """Return, for each of `DEVICES`, the table ``name`` as an instance of ``cls``: the values of
+    """Return, for "cpu" and "cuda", the table ``name`` as an instance of ``cls``: the values of
     ``base``, of which the device's own table may replace the keys ``replaceable``. A replaced
     budget also drops the shared ``tolerance`` and ``timeout``. Faults are added to ``problems``,
     and a device with one is left out."""

@@ -101,8 +101,8 @@ def _publish_fault(e: Any) -> str:
 
 
 def _tolerance_fault(e: Any) -> str:
-    """Return a message if ``tolerance`` is 0 with a script, or not less than the budget or `SHORT`,
-    whichever is more; otherwise ""."""
+    """Return a message if ``tolerance`` is 0 with a script, or is not less than the budget or 10
+    seconds (`SHORT`), whichever is more; otherwise ""."""
     most = max(e.budget, SHORT)
     if e.tolerance == 0 and not e.command:
         return (
@@ -170,8 +170,8 @@ _STARTERS = {
 
 
 def _python_fault(e: Any) -> str:
-    """Return a message if ``python`` has a program that starts several processes (`_STARTERS`), by
-    name or path, for a script; otherwise ""."""
+    """Return a message if ``python``, for a script, has a program that starts several processes,
+    such as ``torchrun``, by name or path; otherwise ""."""
     found = next((word for word in e.python if posixpath.basename(word) in _STARTERS), "")
     if not found or e.command:
         return ""

@@ -13,9 +13,9 @@ _PASSED = (
 
 
 def child_environment() -> dict[str, str]:
-    """Return the environment variables for a program, as a new dict: those of `_PASSED` that are
-    set here, fixed settings for Python and git, and one that keeps Hugging Face's libraries
-    offline."""
+    """Return the environment variables for a program, as a new dict: a few of this process, such as
+    PATH and HOME (`_PASSED`), fixed settings for Python and git, and one that keeps Hugging Face's
+    libraries offline."""
     env = {key: os.environ[key] for key in _PASSED if key in os.environ}
     env.update(
         PYTHONUNBUFFERED="1",

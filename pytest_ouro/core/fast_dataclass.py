@@ -133,9 +133,9 @@ def _add_methods(cls: type[T], *, kw_only: bool) -> type[T]:
 
 
 def _own(cls: type, name: str) -> Field:
-    """Return the field ``name`` that the class itself declares: its `Field`, or a new one with the
-    plain value as default, or without a value a required one. Replace the `Field` in the class by
-    its default, or remove it."""
+    """Return the field ``name``, which the class body declares by an annotation: its `Field`, or a
+    new `Field` with the plain value as its default, or required if there is no value. In the class,
+    a `Field` is then replaced by its default, or deleted."""
     stated = vars(cls).get(name, MISSING)
     if not isinstance(stated, Field):
         return Field(name=name, default=stated)

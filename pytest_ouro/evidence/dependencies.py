@@ -1,5 +1,5 @@
 """Read which dependencies manifests declare and lock files lock, in their trusted versions and in
-each checked place."""
+each checked place (commit, index, working tree)."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class DependencyFile:
     ``known`` is whether trust has it: bound.lock lists it, or the trusted commit contains it.
     ``trusted`` are its trusted bytes (None: not known, or bound.lock has only a digest and the
     bytes are not found); ``trusted_digest`` is their ``sha256:…`` ("": not known). ``now`` are
-    its bytes in each checked place (None: absent there).
+    its bytes in each checked place: commit, index, working tree (None: absent there).
     """
 
     path: str
@@ -91,9 +91,10 @@ class DependencyFile:
 
 
 def is_dependency_file(path: str, root: str) -> bool:
-    """Return whether ``path`` has the name of a Python manifest or lock file (`DECLARED`, `LOCKED`)
-    and lies directly in the folder ``root`` ("": the top), in a folder above it, or, for ``*.txt``
-    and ``*.in``, in a folder ``requirements`` of one of these. Both are repository-relative."""
+    """Return whether ``path`` has the name of a Python manifest or lock file, such as
+    pyproject.toml or uv.lock, and lies directly in the folder ``root`` ("": the top), in a folder
+    above it, or, for ``*.txt`` and ``*.in``, in a folder ``requirements`` of one of these. Both are
+    repository-relative."""
     folder, _, name = path.rpartition("/")
     if f"/{folder}".endswith("/requirements"):
         folder, name = folder.removesuffix("requirements").rstrip("/"), f"requirements/{name}"
@@ -104,7 +105,8 @@ def is_dependency_file(path: str, root: str) -> bool:
 def foreign_files(repository: Repository, trust: Trust, root: str) -> list[str]:
     """Return the sorted repository-relative paths of manifests and lock files of other languages
     than Python, directly in the folder ``root`` ("": the top) or in one above it, in the trusted
-    commit or in a checked place. Raise GitError or LimitError if git's objects cannot be read."""
+    commit, the checked commit or, if they are checked too, the index and untracked files. Raise
+    GitError or LimitError if git's objects cannot be read."""
     parts = root.split("/")
     above = frozenset({"", *("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))})
     known = _trusted_in(trust.committed, above) | _present_in(repository, above)
@@ -145,8 +147,8 @@ def dependency_globs(root: str) -> list[str]:
 
 def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
     """Return the manifests and lock files (see `is_dependency_file`) that are trusted or in a
-    checked place, sorted by path, and the existing files that their trusted bytes include by
-    ``-r`` or ``-c``, directly or through others.
+    checked place (commit, index, working tree), sorted by path, and the existing files that
+    their trusted bytes include by ``-r`` or ``-c``, directly or through others.
 
     Raise LimitError if a file has more than `limits.DEPENDENCIES` bytes, OuroError if one cannot
     be read.
@@ -276,8 +278,8 @@ def _requirement(line: str) -> tuple[str, str]:
 def _pyproject(table: dict[str, Any]) -> dict[str, str]:
     """Return the settings of a parsed pyproject.toml that decide what is installed, as a dict from
     names such as ``torch (dependencies)``, ``python`` or ``tool.uv.sources`` to values; from
-    ``[tool]`` only the keys in `_TOOLS`. Raise TypeError or AttributeError if a table has another
-    form."""
+    ``[tool]`` only such keys of uv, poetry and the like. Raise TypeError or AttributeError if a
+    table has another form."""
     project, tool = table.get("project", {}), table.get("tool", {})
     extras, groups = project.get("optional-dependencies", {}), table.get("dependency-groups", {})
     requirements = {

@@ -96,23 +96,23 @@ class Evidence:
 
     @cached_property
     def dependency_files(self) -> tuple[DependencyFile, ...]:
-        """Python's manifests and lock files that are trusted or in a checked place, sorted by path;
-        () if there are none. Raise LimitError if one is too large, OuroError if one cannot be
-        read."""
+        """Python's manifests and lock files that are trusted or in a checked place (commit, index,
+        working tree), sorted by path; () if there are none. Raise LimitError if one is too large,
+        OuroError if one cannot be read."""
         return dependencies.observe(self.repository, self.trust, self.layout.root)
 
     @cached_property
     def foreign_dependency_files(self) -> list[str]:
         """The sorted repository-relative paths of manifests and lock files of other languages than
-        Python, in the experiment's folder or above it, in the trusted commit or in a checked
-        place."""
+        Python, in the experiment's folder or above it, in the trusted commit or in a checked place
+        (commit, index, working tree)."""
         return dependencies.foreign_files(self.repository, self.trust, self.layout.root)
 
     @cached_property
     def installed(self) -> dict[str, str]:
         """The installed version of each distribution, by normalised name, in the ``.venv`` of the
-        experiment's folder, or else of the repository's top; without `installed.TOOLS` such as pip.
-        {} if there is no ``.venv`` with ``site-packages``, or if only a commit is checked."""
+        experiment's folder, or else of the repository's top; without tools such as pip. {} if
+        neither has a ``.venv`` with ``site-packages``, or if only a commit is checked."""
         if self.repository.subject == "commit":
             return {}
         return installed.installed([self.root, self.repository.git.top])

@@ -32,8 +32,8 @@ class Published:
     beside_work: dict[str, list[str]] = field(default_factory=dict)
 
     def named(self, path: str) -> bool:
-        """Return whether a path is that of a published file: one of ``globs`` matches it, and its
-        suffix is not that of a module that a run could import (`_MODULES`)."""
+        """Return whether a path is that of a published file: one of ``globs`` matches it, and it
+        has no suffix of a module that a run could import, such as ``.py`` or ``.so``."""
         return matches(path, self.globs) and not path.endswith(_MODULES)
 
     def lawful(self, path: str) -> bool:

@@ -69,8 +69,9 @@ class Change:
 
 
 class Repository:
-    """What changed since the trusted commit in the checked places of a repository, by paths from
-    its top. Each fact is computed once; GitError, LimitError or OuroError if it cannot be read."""
+    """What changed since the trusted commit, in commits, the index and on disk (see ``subject``),
+    by paths from the top. A fact is computed once; GitError, LimitError or OuroError if
+    unreadable."""
 
     def __init__(
         self,
@@ -155,8 +156,7 @@ class Repository:
 
     def _linear_commits(self) -> list[str]:
         """Return the ids of the commits since the trusted one, oldest first, without ``git
-        rev-list``; [] if they are not linear, are `_CHAIN` or more, during a merge, or in a shallow
-        clone."""
+        rev-list``; [] if they are not linear or too many, during a merge, or in a shallow clone."""
         found: list[str] = []
         commit = self.head
         while commit != self.trust:
@@ -380,8 +380,8 @@ def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
 
 
 def submodule_differs(folder: Path, commit: str) -> bool:
-    """Return whether a submodule's folder has another HEAD than ``commit``, has changed tracked
-    files, or cannot be read; False if it is absent or empty, that is, not checked out."""
+    """Return whether a submodule's folder has another HEAD than ``commit``, changed tracked files,
+    or is not a readable repository; False if it is absent or empty, that is, not checked out."""
     try:
         if folder.is_symlink() or not folder.is_dir():
             return os.path.lexists(folder)

@@ -59,8 +59,8 @@ def _find_descendants(git: Git, commit: str, tips: Iterable[str]) -> set[str] | 
     """Return a set of commit ids: ``commit``, every one of ``tips`` that descends from it, and
     the descendants of it that were met between them.
 
-    Return None, so that git is asked instead, if a commit cannot be read, or if more than `_FEW`
-    commits beside ``tips`` would have to be read.
+    Return None, so that git is asked instead, if a commit cannot be read, or if many more
+    commits than ``tips`` would have to be read (`_FEW`).
     """
     known = {commit: True}
     todo = [*tips]

@@ -63,9 +63,9 @@ def environment() -> dict[str, str]:
 
 
 def command(*args: str, cwd: Path, also: tuple[str, ...] = ()) -> list[str]:
-    """Return the command line (program and arguments) that runs ``git ARGS`` in ``cwd`` with the
-    safe settings `_OVERRIDES`. The settings ``also``, each ``name=value``, take precedence over
-    these."""
+    """Return the command line (program and arguments) that runs ``git ARGS`` in ``cwd``, with
+    settings that disable hooks, programs and caches that could change the answer (`_OVERRIDES`).
+    The settings ``also``, each ``name=value``, take precedence over these."""
     settings = [word for setting in (*_OVERRIDES, *also) for word in ("-c", setting)]
     start = ("git", "-C", str(cwd), "--no-optional-locks", "--no-replace-objects")
     return [*start, *settings, *args]

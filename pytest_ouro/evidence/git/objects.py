@@ -208,8 +208,8 @@ class Objects:
         return self._folders[tree]
 
     def _keep_room(self, entries: int) -> None:
-        """Count ``entries`` more parsed entries that are kept in memory. If the count exceeds
-        `_KEPT_ENTRIES`, forget all that was parsed, and start again from 0."""
+        """Count ``entries`` more parsed entries that are kept in memory. If they become too many
+        (`_KEPT_ENTRIES`), forget all that was parsed, and count again from 0."""
         self._listed += entries
         if self._listed > _KEPT_ENTRIES:
             self._forget()

@@ -130,7 +130,7 @@ def _files(folder: str, *, deep: bool) -> Iterator[os.DirEntry[str]]:
 
 def _demand_small(entry: os.DirEntry[str]) -> None:
     """Raise OuroError if an entry, links followed, is a pipe, a socket or a device, or has more
-    than `limits.SMALL` bytes (except for the names in `_LARGE`); otherwise return."""
+    than `limits.SMALL` bytes and is not git's index or packed-refs; otherwise return."""
     limit = limits.UNLIMITED if entry.name in _LARGE else limits.SMALL
     refuse_special_file(entry.path, limit, too_large=messages.too_large_own)
 

@@ -114,8 +114,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_notebook(text: str) -> Any:
-    """Parse a notebook, without what a run writes into cells (`_RESULTS`), and with each cell's
-    lines joined to one text. Raise ValueError if it is not a JSON object with a list of cells."""
+    """Parse a notebook, without what a run writes into its cells (outputs, execution counts, ids),
+    and with each cell's lines joined to one text. Raise ValueError if it is not a JSON object with
+    a list of cells."""
     book = _read_json(text)
     cells = book.get("cells") if isinstance(book, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):

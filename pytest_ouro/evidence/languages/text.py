@@ -70,8 +70,8 @@ def zero_seeds(text: str) -> str:
 
 
 def _zero_seed(found: re.Match[str]) -> str:
-    """Return the replacement for a match of `_NUMBER`: with 0 for its number if its name is a
-    seed's or a function's that sets one, otherwise unchanged."""
+    """Return the replacement for a match of `_NUMBER`, a name followed by a whole number: with 0 as
+    the number if the name is a seed's or a function's that sets one, otherwise unchanged."""
     is_seed = is_seed_name(found[2]) or _SETS_SEED.fullmatch(found[2])
     return f"{found[1]}{found[2]}{found[3]}0" if is_seed else found[0]
 

@@ -17,7 +17,8 @@ _INFO = r"(?P<name>.+?)-(?P<version>[^-]+)\.dist-info\Z"
 
 def installed(folders: list[Path]) -> dict[str, str]:
     """Return the version of each distribution, by normalised name, in the first of ``folders`` that
-    has a ``.venv`` with ``site-packages``, without `TOOLS` such as pip; {} if there is none."""
+    has a ``.venv`` with ``site-packages``; {} if there is none. pip, setuptools, wheel, uv and
+    pytest-ouro are left out."""
     for folder in folders:
         if not (folder / ".venv").is_dir():  # cheaper than a glob
             continue

@@ -330,8 +330,8 @@ def _inline_loaders(tree: ast.AST, seeds: Seeds) -> bool:
 
 
 def _drop_imports(tree: ast.AST, seeds: Seeds) -> None:
-    """Remove, in place, the imports of names that only dropped code used. Imports of the modules
-    `_WITHOUT_EFFECT` are removed wherever they are not used."""
+    """Remove, in place, the imports of names that only dropped code used. Unused imports of modules
+    that do nothing when they are imported, such as ``random``, are removed in any case."""
     left = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     unused = {
         name

@@ -77,8 +77,8 @@ class Seeds:
 
     def is_pure(self, node: ast.AST) -> bool:
         """Return whether an expression has no side effects: it only calls functions and methods
-        known to have none (`_PURE`, `_PURE_METHODS`), and has no ``await``, ``yield``, ``:=`` or
-        ``lambda``."""
+        known to have none, such as ``int`` or ``time.time``, and has no ``await``, ``yield``,
+        ``:=`` or ``lambda``."""
         parts = list(ast.walk(node))
         calls = [part for part in parts if isinstance(part, ast.Call)]
         return not any(isinstance(part, _IMPURE) for part in parts) and all(
@@ -107,8 +107,8 @@ class Seeds:
         return all(name.id in self.carriers or id(name) in called for name in names)
 
     def seeds(self, node: ast.AST) -> bool:
-        """Return whether an expression is a call that does nothing but set a seed: of one of
-        `_SEEDS`, such as ``torch.manual_seed``, with arguments that have no side effects."""
+        """Return whether an expression is a call that does nothing but set a seed, such as
+        ``torch.manual_seed(1)`` (`_SEEDS`), with arguments that have no side effects."""
         return (
             isinstance(node, ast.Call)
             and self._is_call_of(node, _SEEDS)
@@ -116,14 +116,14 @@ class Seeds:
         )
 
     def is_seeded(self, call: ast.Call) -> bool:
-        """Return whether a call's first argument seeds a generator, key or object that it makes, or
-        whose method it is: a call of one of `_SEEDED`, such as ``default_rng``."""
+        """Return whether a call's first argument seeds a generator or key that the call makes, or
+        the object whose method it is, as in ``default_rng(1)`` (`_SEEDED`)."""
         return self._is_call_of(call, _SEEDED)
 
     def draws(self, node: ast.AST) -> bool:
-        """Return whether an expression is a call that does nothing but draw: of one of `_DRAWS`,
-        such as ``torch.rand``, with arguments that have no side effects, or ``next(…)`` of training
-        batches."""
+        """Return whether an expression is a call that does nothing but draw: random numbers, such
+        as ``torch.rand(2)`` (`_DRAWS`), with positional arguments that have no side effects; or a
+        training batch by ``next(…)``."""
         if not isinstance(node, ast.Call):
             return False
         if self.names.resolve(node.func) == "next" and node.args:
@@ -154,9 +154,10 @@ class Seeds:
         )
 
     def slots(self, call: ast.Call) -> list[ast.expr]:
-        """Return the arguments of a call that hold a seed: all of a function of `_SEEDS`; otherwise
-        keywords with the name of a seed, ``default`` of a command-line option with such a name, and
-        the first argument of one of `_SEEDED`. [] if there are none."""
+        """Return the arguments of a call that hold a seed; [] if there are none. They are all
+        arguments of a function that sets seeds (`_SEEDS`); otherwise keywords with the name of a
+        seed, ``default`` of a command-line option with such a name, and the first argument if
+        `is_seeded`."""
         if self._is_call_of(call, _SEEDS):
             return [*call.args, *(word.value for word in call.keywords)]
         option = any(isinstance(arg, ast.Constant) and is_seed_name(arg.value) for arg in call.args)
@@ -245,8 +246,8 @@ class Seeds:
 
     def _may_take_seed(self, function: ast.expr) -> bool:
         """Return whether a positional argument of this function may be a seed: the function is
-        named, is neither defined in the module nor a builtin, and is not from one of the libraries
-        `_NUMERIC`, which would take a number for a size."""
+        named, is neither defined in the module nor a builtin, and is not from a numeric library
+        such as torch or numpy, which would take a number for a size."""
         root = self.names.resolve(function).partition(".")[0]
         return bool(root) and root not in {*_NUMERIC, *dir(builtins), *self.names.defined}
 

@@ -114,9 +114,9 @@ class Source:
     def bindings(self) -> dict[str, tuple[ast.stmt, ...]]:
         """The module's top-level statements, in order, by each name that they bind or change.
 
-        Under `TOP_LEVEL` are all statements other than definitions, imports and assignments,
-        such as ``if``, ``for`` and calls, and those that may bind any name. ``if __name__ ==
-        "__main__":`` and ``pass`` are left out.
+        Under the pseudo-name `TOP_LEVEL` are all statements other than definitions, imports and
+        assignments, such as ``if``, ``for`` and calls, and those that may bind any name. ``if
+        __name__ == "__main__":`` and ``pass`` are left out.
         """
         found: dict[str, list[ast.stmt]] = {}
         for statement in self.tree.body:
@@ -125,9 +125,9 @@ class Source:
         return {name: tuple(statements) for name, statements in found.items()}
 
     def reached_from(self, name: str) -> set[str]:
-        """Return the module-level names that ``name`` depends on: ``name`` itself, `TOP_LEVEL`, and
-        all names that their statements use, transitively. Names that the module does not bind are
-        left out."""
+        """Return the names in `bindings` that ``name`` depends on: ``name`` itself, `TOP_LEVEL`
+        (module-level code that may change anything), and all names that the statements of these
+        use, transitively. Names that the module does not bind are left out."""
         seen: set[str] = set()
         waiting = [name, TOP_LEVEL]
         while waiting:
@@ -161,8 +161,9 @@ class Source:
         return found
 
     def _kernels(self, node: ast.AST) -> Iterator[str]:
-        """Yield ``kernels:owner/name`` for each kernel that a call of `_KERNEL_LOADERS` may load,
-        named by a literal, a variable or a conditional expression; nothing for any other node."""
+        """Yield ``kernels:owner/name`` for each kernel that a call of ``get_kernel`` or
+        ``load_kernel`` may load, named by a literal, a variable or a conditional expression;
+        nothing for any other node."""
         if not (isinstance(node, ast.Call) and node.args):
             return
         if dotted(node.func).rpartition(".")[2] not in _KERNEL_LOADERS:
@@ -244,9 +245,10 @@ def _drop_docstring(
 
 
 def _names_bound_by(statement: ast.stmt) -> set[str]:
-    """Return the module-level names that a top-level statement binds or changes, with `TOP_LEVEL`
-    if it may bind any name. Return an empty set for ``if __name__ == "__main__":`` and ``pass``,
-    and `TOP_LEVEL` alone for any other statement than a definition, import or assignment."""
+    """Return the module-level names that a top-level statement binds or changes, with the
+    pseudo-name `TOP_LEVEL` if it may bind any name. Return an empty set for ``if __name__ ==
+    "__main__":`` and ``pass``, and `TOP_LEVEL` alone for any other statement than a definition,
+    import or assignment."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name} | _bound_within(statement)
     if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -261,8 +263,8 @@ def _names_bound_by(statement: ast.stmt) -> set[str]:
 
 
 def _bound_within(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement binds by ``global x`` or ``(x := 1)`` inside it, with
-    `TOP_LEVEL` if it may bind any name, as by ``exec`` or ``globals()``."""
+    """Return the names that a statement binds by ``global x`` or ``(x := 1)`` inside it, with the
+    pseudo-name `TOP_LEVEL` if it may bind any name, as by ``exec`` or ``globals()``."""
     found: set[str] = set()
     for node in ast.walk(statement):
         if isinstance(node, ast.Global):
@@ -279,7 +281,7 @@ def _bound_within(statement: ast.stmt) -> set[str]:
 
 def _targets(target: ast.expr) -> Iterator[str]:
     """Yield the variables that an assignment to this target changes: ``a`` for ``a``, ``a.b`` and
-    ``a[0]``, each one for ``a, b``; `TOP_LEVEL` for any other target."""
+    ``a[0]``, each one for ``a, b``; the pseudo-name `TOP_LEVEL` for any other target."""
     if isinstance(target, ast.Name):
         yield target.id
     elif isinstance(target, ast.Tuple | ast.List):
@@ -300,7 +302,7 @@ def _is_main_guard(statement: ast.stmt) -> bool:
 
 def dotted(node: ast.expr) -> str:
     """Return ``a.b.c`` for a name or a chain of attributes of a name; "" for any other expression,
-    or for more than `_CHAIN` attributes."""
+    or for a very long chain (`_CHAIN`)."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute) and len(parts) < _CHAIN:
         parts.append(node.attr)

@@ -45,17 +45,17 @@ def _call(folder: Path, *args: str, stdin: bytes = b"") -> bytes:
 
 
 def exists(folder: Path) -> bool:
-    """Return whether the ref of the copy exists. Git is called only if refs are not kept as files.
-    Raise GitError if it fails, OuroError if packed-refs cannot be read."""
+    """Return whether the ref of the journal's copy exists. Git is called only if refs are not kept
+    as files. Raise GitError if it fails, OuroError if packed-refs cannot be read."""
     if uses_reftable(folder):
         return REF in refs(folder)
     return (folder / REF).exists() or REF in packed_refs(folder, REF)
 
 
 def read_held(folder: Path) -> str:
-    """Return the id of the tree that the ref of the copy names; "" if there is no ref. Git is
-    called only if its files do not show it. Raise GitError if it fails, OuroError if a file cannot
-    be read."""
+    """Return the id of the tree that is the journal's copy, as its ref names it; "" if there is no
+    ref. Git is called only if its files do not show it. Raise GitError if it fails, OuroError if a
+    file cannot be read."""
     place = folder / REF
     if not (uses_reftable(folder) or place.is_symlink() or place.parent.is_symlink()):
         found = b"" if place.is_dir() else (read_own(place) or b"").rstrip(b"\n")
@@ -79,7 +79,7 @@ def refs(folder: Path) -> dict[str, str]:
 def _read_refs(folder: Path) -> dict[str, str] | None:
     """Return the object id of each ref in refs/ouro/ by its full name, read from git's files
     without calling git. Return None if git must be asked: refs are not kept as files, one is a link
-    or not an id, or the tree of the copy is not a loose object."""
+    or not an id, or the tree of the journal's copy is not a loose object."""
     if uses_reftable(folder) or (folder / "refs").is_symlink() or (folder / _OURS).is_symlink():
         return None
     packed = packed_refs(folder, f"{_OURS}/")
@@ -124,9 +124,9 @@ def _entries(lines: Sequence[bytes], like: str) -> bytes:
 
 
 def write(folder: Path, lines: Sequence[bytes], before: str) -> None:
-    """Write these lines to git as a tree, and set the ref of the copy to it. ``before`` is the id
-    of the tree that the ref names now ("": no ref); if it has all lines but the last, only the last
-    is written. Raise GitError if git fails."""
+    """Write these lines to git as a tree, and set the ref of the journal's copy to it. ``before``
+    is the id of the tree that the ref names now ("": no ref); if it has all lines but the last,
+    only the last is written. Raise GitError if git fails."""
     known = bool(before) and tree(lines[:-1], like=before) == before
     new = lines[-1:] if known else lines
     head, _ = read_head(folder, folder) or ("", "")
@@ -152,8 +152,8 @@ def _write_by_git(folder: Path, lines: Sequence[bytes], new: Sequence[bytes], li
 
 
 def name(folder: Path, tree: str) -> None:
-    """Set the ref of the copy to this tree id, or delete it if ``tree`` is "". The caller holds
-    the journal's lock.
+    """Set the ref of the journal's copy to this tree id, or delete it if ``tree`` is "". The
+    caller holds the journal's lock.
 
     If that fails, remove what is in the way (a leftover lock file, a folder in the ref's place),
     and try again. Raise GitError if that fails too.

@@ -73,11 +73,8 @@ class Journal:
 
     def place(self, run: str) -> Path:
         """Return the path of the file that reserves disk space for a run's records until all are
-        written.
-
-        Raise RecordError if ``run`` is not a valid run id: an id from a record could be any
-        path.
-        """
+        written. Raise RecordError if ``run`` is not a valid run id: one from a record could be any
+        path."""
         from pytest_ouro.evidence.records.kinds import RUN
 
         if not RUN.holds(run):
@@ -229,8 +226,8 @@ class Journal:
                 self.write_awaited()
 
     def write_awaited(self) -> list[bytes]:
-        """Do what `complete` does, but under the caller's lock; return the lines that the file has
-        then."""
+        """If a killed writer wrote the last line to git's copy only, write it to the file; the
+        caller holds the lock. Return the lines that the file has then."""
         held, lines = self._look()
         whole = not held or anchor.tree(lines, like=held) == held
         awaited = [] if whole else self._awaited(held, lines)
@@ -290,7 +287,8 @@ class Journal:
             raise messages.unwritable_journal(self.path, why) from None
 
     def _append(self, record: R) -> R:
-        """Do what `append` does, under the caller's lock: write to git's copy, then to the file."""
+        """Append a record to git's copy, then to the file, and return it with ``prev`` and ``seq``;
+        the caller holds the lock. Raise RecordError as `append` does."""
         from pytest_ouro.evidence.records import record_format
 
         lines, held = self.write_awaited(), self._read_ref()
@@ -370,8 +368,8 @@ class Journal:
         return aside
 
     def lines(self) -> list[bytes]:
-        """Return the complete lines of the file, without newlines; text after the last newline is
-        left out. [] if there is no file."""
+        """Return the file's complete lines, without newlines; what follows the last newline is left
+        out. [] if there is no file. Raise RecordError if it cannot be read."""
         return self._bytes().split(b"\n")[:-1]
 
     def _bytes(self) -> bytes:

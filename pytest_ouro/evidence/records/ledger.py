@@ -138,9 +138,9 @@ def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Ta
     blank) have no header and no row.
 
     It is a table of JSON objects if the first line without a comment begins with ``{``,
-    otherwise that of the first header among the first `_HEADER_WITHIN` lines. Without a header,
-    it has the columns `COLUMNS`, in the format by which the first row has that many cells; if
-    there is no such format, tabs and unnamed columns.
+    otherwise that of the first header among the first lines (`_HEADER_WITHIN`). Without a
+    header, it has the five columns of a new ledger, in the format by which the first row has
+    five cells; if there is no such format, tabs and unnamed columns.
     """
     width = len(COLUMNS)
     first = next((line for _, line in lines if not _is_marked(line)), "")

@@ -136,8 +136,8 @@ def normalise(name: str) -> str:
 
 
 def status_of(text: str) -> Status:
-    """Return the status ("keep", "discard" or "crash") that the first word of a cell means, in any
-    case and spelling (`_MEANINGS`); "" if it means none."""
+    """Return the status ("keep", "discard" or "crash") that the first word of a cell means, as
+    ``reverted`` means "discard", in any letter case; "" if it means none."""
     word = re.sub(r"^[\W_]+", "", text.casefold())
     return next((status for status, pattern in _MEANINGS if _pattern(pattern).match(word)), "")
 

@@ -21,7 +21,7 @@ NO_VALUE = "0.000000"
 @dataclass(frozen=True)
 class Entry:
     """What the ledger's row of a run says. ``commit`` are the first seven digits of the id,
-    ``metric`` is the value as text (`NO_VALUE` for a crash), ``memory_mb`` is 0 for a crash or if
+    ``metric`` is the value as text ("0.000000" for a crash), ``memory_mb`` is 0 for a crash or if
     unknown. ``more`` has (name, text) pairs for columns that only some ledgers have."""
 
     commit: str
@@ -75,8 +75,8 @@ class Table:
 
     @classmethod
     def new(cls, format: Format, metric: str) -> Table:
-        """Return the table of a new ledger, with the columns `COLUMNS`; the column "metric" gets
-        the name ``metric``."""
+        """Return the table of a new ledger, with the columns commit, metric (under the name
+        ``metric``), memory_gb, status and description."""
         names = tuple(metric if name == "metric" else name for name in COLUMNS)
         return cls(format, names, Columns(0, 1, 2, 3, 4))
 
@@ -117,15 +117,15 @@ class Table:
         return self.format.join(self.cells(entry), self.names)
 
     def key(self, cells: Sequence[Cell]) -> tuple[Cell, ...]:
-        """Return the cells of a row by which it is matched with a run: those of the known columns,
-        since people may fill in others; all cells if the table has no known column for the
-        status."""
+        """Return the cells of a row by which it is matched with a run: those of the known columns
+        (commit, metric, …, in this order), since people may fill in others; all cells if the table
+        has no known column for the status."""
         if self.columns.status is None:
             return tuple(cells)
         return tuple(cells[place] for place in self.columns.known if place is not None)
 
 
 def row_of(run: FinishedRun) -> str:
-    """Return the row of a finished run in a tab-separated ledger with the columns `COLUMNS`,
-    without a line end."""
+    """Return the row of a finished run in a tab-separated ledger with the columns commit, metric,
+    memory_gb, status and description, without a line end."""
     return Table.new(TSV, run.metric_name).text(entry_of(run))

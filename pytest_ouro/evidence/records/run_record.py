@@ -173,8 +173,7 @@ class StartedRun:
 
     def shared(self) -> dict[str, Any]:
         """Return the attributes, by name, with which a later record of the same run is made: all
-        but `OWN`. The ``unknown`` keys are without those that a finished line has, which no started
-        line may set."""
+        but those of the line itself (`OWN`). The ``unknown`` keys are without a finished line's."""
         names = [field.name for field in fields(type(self)) if field.name not in OWN]
         finished = keys_of(FinishedRun)  # no started line may decide keys of the end
         unknown = {key: value for key, value in self.unknown.items() if key not in finished}
