@@ -57,11 +57,16 @@ def reaches(bound: Bound, repository: Repository) -> bool:
     editable files, ledger) or in a folder that a rule watches. Raise GitError or LimitError if the
     commits cannot be read."""
     layout = bound.layout
-    folders = [rule.checker.protects(layout).within for rule in bound.rules]
+    protected = [rule.checker.protects(layout) for rule in bound.rules]
     files = [*list_truth(bound), *layout.editable_globs, layout.ledger]
-    paths = {change.path for change in repository.changes()}
-    watched = [folder for folder in folders if folder is not None]
-    return any(matches(p, files) or any(inside(p, folder) for folder in watched) for p in paths)
+    return any(
+        matches(path, files)
+        or any(
+            one.within is not None and inside(path, one.within) and not matches(path, one.free)
+            for one in protected
+        )
+        for path in {change.path for change in repository.changes()}
+    )
 
 
 def point_of_departure(trust: Trust, bound: Bound, repository: Repository) -> Trust:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
+import re
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
@@ -15,7 +17,7 @@ from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.git.client import split
-from pytest_ouro.evidence.paths import BoundFolder, inside, join, matches
+from pytest_ouro.evidence.paths import BoundFolder, Glob, inside, join, matches
 from pytest_ouro.evidence.published import published
 from pytest_ouro.evidence.python import shadows
 from pytest_ouro.evidence.repository import Change
@@ -35,6 +37,12 @@ _COMPILED = (
     *(".bin", ".pt", ".safetensors", ".pkl", ".npy", ".npz"),
 )
 _CODE = (".py", ".pyi", ".sh", ".c", ".cc", ".cpp", ".cu", ".rs", ".js", ".ts", ".toml", ".cfg")
+#: What `documents` may name: prose, a wildcard only below a named folder, no words for agents.
+_DOCUMENT = (
+    r"(?!(.*/)?(?i:AGENTS|CLAUDE|GEMINI|program)\.)(\.\./)*([^*?.][^*?]*/.*|[^*?/]+)\.(md|rst|adoc)",
+    ".md, .rst or .adoc files, by a wildcard only below a named folder, without the agents' own "
+    "(AGENTS.md, CLAUDE.md, GEMINI.md, program.md)",
+)
 #: What is said of an untracked folder that can be opened, but not all that is in it.
 _TOO_LONG = "with paths that are too long for the system"
 
@@ -43,13 +51,18 @@ _TOO_LONG = "with paths that are too long for the system"
 class Scope(Check):
     """In the watched folder (``within``) only the editable files were changed since trust: by a
     commit, in the index, in the working tree, or by an untracked file. Files of ``allowed`` in
-    ``[experiment]``, and the ledger, may be untracked, and files of its ``publish`` may be in
-    report commits. The script, and trusted editable files that are named without a wildcard, must
-    be there. A changed editable file may not be a link."""
+    ``[experiment]``, and the ledger, may be untracked, files of its ``publish`` may be in report
+    commits, and the texts of ``documents`` may change. The script, and trusted editable files that
+    are named without a wildcard, must be there. A changed editable file may not be a link."""
 
     within: BoundFolder = option(
         "the folder that is watched, from the folder of bound.toml; by default the repository",
         default="",
+    )
+    documents: tuple[Glob, ...] = option(
+        "texts that are not part of the experiment, and may change (globs)",
+        default=(),
+        pattern=_DOCUMENT,
     )
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
@@ -60,6 +73,7 @@ class Scope(Check):
         within = self._watched(layout)
         editable = layout.editable_globs
         allowed = [*map(layout.path, layout.allowed), layout.ledger]
+        documents = [*map(layout.path, self.documents)]
         if not _holds_files(evidence, within):
             yield Finding(
                 f"no file is in {within}: nothing is watched",
@@ -79,6 +93,8 @@ class Scope(Check):
             if change.place == "untracked" and matches(change.path, (*allowed, *BYTECODE)):
                 continue
             if reports.lawful(change.path):
+                continue
+            if matches(change.path, documents) and _is_text(evidence, change):
                 continue
             if evidence.trust.blessing_pending and change.place != "commit":
                 continue  # a person has just blessed the working tree
@@ -104,8 +120,16 @@ class Scope(Check):
     def protects(self, layout: Layout) -> Protection:
         """Return that in the watched folder only editable files, those of ``allowed`` in
         ``[experiment]``, and Python's bytecode may change."""
-        free = [*layout.editable_globs, *map(layout.path, layout.allowed), *BYTECODE]
+        own = map(layout.path, (*layout.allowed, *self.documents))
+        free = [*layout.editable_globs, *own, *BYTECODE]
         return Protection(within=self._watched(layout), free=free)
+
+
+def _is_text(evidence: Evidence, change: Change) -> bool:
+    """Return whether a changed file is a plain text, or is gone: it is not a link, has no NUL byte,
+    does not begin as a program, and its name is not that of a text for agents."""
+    named = re.fullmatch(_DOCUMENT[0], change.path) is not None
+    return named and not is_link(evidence, change.path) and _rank(evidence, change) == 2
 
 
 def _restores(evidence: Evidence, change: Change) -> bool:
@@ -178,9 +202,12 @@ def _closed(evidence: Evidence, path: str) -> str:
 
 def _narrower(evidence: Evidence, path: str) -> str:
     """Return a note, to be put behind a help, that a person may let the rule watch bound.toml's
-    folder alone; "" if the file ``path`` is in that folder, where the note would not help."""
+    folder alone, or, for a text in that folder, let it change; "" if neither would help."""
     if inside(path, evidence.layout.folder):
-        return ""
+        name = posixpath.relpath(path, evidence.layout.root or ".")
+        if not re.fullmatch(_DOCUMENT[0], name) or not name.isprintable() or '"' in name:
+            return ""
+        return f'   (a person may let texts change: documents = ["{name}"] in bound.toml)'
     return '   (a person may watch that folder alone: within = "." in bound.toml)'
 
 

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.git.client import Git
 
 
+#: What is said where a rule is broken and nobody was asked to approve it.
+_PEOPLE = "ouro: a person's change goes another way: docs/ci.md, People's changes"
+_PEOPLE_GITLAB = "ouro: GitLab is not asked for approvals: a maintainer merges a person's change"
+
+
 @dataclass(kw_only=True)
 class _Judged:
     """What came of a question: the repository, the id of the base branch's commit (``tip``), the
@@ -86,6 +91,8 @@ def main(args: argparse.Namespace) -> int:
             raise messages.no_ci_job()
         with tempfile.TemporaryDirectory(prefix="ouro-") as folder:
             question = ask_github(env) if github else ask_gitlab(env)
+            if env.get("INPUT_ENVIRONMENT") and not github:
+                raise messages.no_approvals()
             git, tip = fetch(question, Path(folder, "judged.git"))
             os.chdir(git.top)
             start = _find_start(env, git, question, tip)
@@ -183,6 +190,8 @@ def _report(judged: _Judged, out: Path, env: Mapping[str, str], *, github: bool)
     )
     if judged.refusal:
         say(*(f"ouro: {judged.refusal}").split("\n"))
+    elif judged.verdict == "broken":
+        say(_PEOPLE if github else _PEOPLE_GITLAB)
     by = ", ".join(f"@{name}" for name in judged.approvers)
     if by:
         if answers:

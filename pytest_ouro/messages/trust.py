@@ -181,3 +181,11 @@ def unapproved_steps(what: str, environment: str, why: str) -> TrustError:
         help="a person approves the run of the pull request, and merges it as git does, by a merge "
         "or a squash; the workflow has permissions: actions: read",
     )
+
+
+def no_approvals() -> TrustError:
+    """A job of GitLab names an environment in which a person approves the change."""
+    return TrustError(
+        "GitLab is not asked for approvals: pytest-ouro reads those of GitHub alone",
+        help="leave INPUT_ENVIRONMENT out; a maintainer merges a person's change past the check",
+    )

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from pytest_ouro.cli.bless import bless
-from pytest_ouro.core.errors import TrustError
+from pytest_ouro.core.errors import BoundError, TrustError
 from pytest_ouro.engine import check_rule, open_case
 
 RULE = "iron-law::only-train-py"
@@ -452,3 +452,81 @@ def test_a_ledger_of_another_name_needs_no_permission(project, judged):
     project.write({"log.tsv": "a row\n"})
 
     assert judged(RULE).status == "holds"
+
+
+@pytest.fixture
+def documents(project):
+    """The trusted commit of a bound whose documents may change."""
+    line = 'documents = ["README.md", "docs/**/*.md"]'
+    project.edit("bound.toml", 'check = "scope"', f'check = "scope"\n{line}')
+    texts = {"README.md": "a\n", "docs/a/b.md": "b\n", "NOTES.md": "c\n", "docs/AGENTS.md": "d\n"}
+    project.commit("the documents", texts)
+    return project.git("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/a/b.md", "docs/new.md"])
+def test_documents_may_change(project, judged, documents, name):
+    project.write({name: "changed\n"})
+    assert judged(RULE, trust=documents).status == "holds"
+    project.commit("documents")
+    project.commit("work", {"train.py": "MODEL = 1.0\n"})
+    assert judged(RULE, trust=documents).status == "holds"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"NOTES.md": "not named\n"},
+        {"docs/AGENTS.md": "for agents\n"},
+        {"docs/claude.md": "for agents\n"},
+        {"docs/a.py": "x = 1\n"},
+        {"docs/x.md/a.py": "x = 1\n"},
+        {"README.md": "#!/bin/sh\n"},
+        {"README.md": "a\0b\n"},
+    ],
+)
+def test_what_is_more_than_a_document_may_not(project, judged, documents, files):
+    project.commit("more", files)
+
+    assert judged(RULE, trust=documents).status == "broken"
+
+
+def test_a_document_may_not_become_a_link(project, judged, documents):
+    (project.path / "README.md").unlink()
+    (project.path / "README.md").symlink_to("train.py")
+    project.commit("a link")
+
+    assert judged(RULE, trust=documents).status == "broken"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "*.md",
+        "**/*.md",
+        "../*.md",
+        "docs",
+        "docs/",
+        "docs/*",
+        "AGENTS.md",
+        "a/program.md",
+        "x.py",
+        "",
+    ],
+)
+def test_documents_are_texts_below_a_named_folder(project, name):
+    line = f'documents = ["{name}"]'
+    project.edit("bound.toml", 'check = "scope"', f'check = "scope"\n{line}')
+
+    with pytest.raises(BoundError, match="'documents' in"):
+        open_case(project.path / "bound.toml", trust=project.commit("weak"))
+
+
+def test_the_message_names_the_way_for_a_text(project, judged):
+    trust = project.commit("read me", {"README.md": "a\n"})
+    project.write({"README.md": "b\n"})
+    [finding] = judged(RULE, trust=trust).findings
+    assert finding.help.endswith('let texts change: documents = ["README.md"] in bound.toml)')
+    project.write({"README.md": "a\n", "LICENSE": "x\n"})
+    [finding] = judged(RULE, trust=trust).findings
+    assert "documents" not in finding.help
