@@ -66,7 +66,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Add the hook ``pytest_ouro_checks``."""
+    """Declare the hook ``pytest_ouro_checks``, by which plugins and conftest.py files give
+    checks."""
     from pytest_ouro import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 
 def execute(source: str, path: str, namespace: dict[str, Any]) -> None:
-    """Execute a file's source in ``namespace``; raise what it raises. ``source`` holds the file's
-    bytes as Latin-1 text (the form in JSON), which are decoded as Python would decode the file."""
+    """Execute the source of the Python file ``path`` in ``namespace``; raise what it raises.
+    ``source`` holds the file's bytes as Latin-1 text (the form in JSON), which are decoded as
+    Python would decode the file."""
     code = compile(source.encode("latin-1"), path, "exec", dont_inherit=True)
     exec(code, namespace)
 

@@ -179,8 +179,9 @@ class HarnessHooks:
         return splits.replaced(result, change)
 
     def _counted(self, batches: Any) -> Any:
-        """Return training data that is counted as it is served. A batch (a tensor or a tuple) is
-        counted at once and returned; an iterator becomes a generator, another loader a `Served`."""
+        """Return training data such that its batches are counted. A batch itself (a tensor or a
+        tuple) is counted at once and returned; for an iterator a generator is returned, for another
+        loader a `Served`, and they count each batch as it is served."""
         if isinstance(batches, tuple) or splits.is_batch(batches):
             self._count(batches)
             return batches

@@ -6,7 +6,8 @@ from typing import Literal, TypedDict
 
 
 class Job(TypedDict, total=False):
-    """The keys of a job. Sources are the bytes of files, as Latin-1 text; paths are absolute."""
+    """The keys of a job, of which each process gets those that it needs. Sources are the bytes of
+    files, as Latin-1 text; paths are absolute."""
 
     mode: Literal["experiment", "script", "command"]
     root: str

@@ -45,11 +45,13 @@ class ScoreEvent(TypedDict):
 
 
 def start(fd: int) -> None:
-    """Serve as the judge: receive the job over ``fd``, read the rows and score one model.
+    """Serve as the judge: receive the job over ``fd``, read the validation rows and score one
+    model.
 
-    Report ``ready``, ``asked`` and ``judged`` to the supervisor, and send the score to the training
-    process. Report ``unable`` instead if the rows cannot be read, and ``finding`` if an answer is
-    not a prediction. If the run ends before the score, report nothing more.
+    Report to the supervisor ``ready`` when the rows are read, ``asked`` when the training process
+    calls, and ``judged`` with the score, which the training process gets too. Report ``unable``,
+    and nothing more, if the rows cannot be read, and ``finding`` in place of ``judged`` if an
+    answer is not a prediction. If the run ends before the score, report nothing more.
     """
     channel = Channel(fd)
     make_undumpable()
@@ -128,8 +130,9 @@ class LogitExchange:
     def __init__(
         self, torch: Any, line: Channel, fd: int, channel: Channel, size: tuple[int, int, int]
     ) -> None:
-        """``line`` leads to the training process, ``channel`` to the supervisor; ``fd`` is the
-        shared memory, and ``size`` is (rows, length, vocabulary)."""
+        """Make the shared memory, the descriptor ``fd``, large enough for the rows. ``line`` leads
+        to the training process, ``channel`` to the supervisor; ``size`` is (rows, length,
+        vocabulary)."""
         self._torch, self._line, self._fd, self._channel = torch, line, fd, channel
         self._rows, self._length, self._vocabulary = size
         self._shape: tuple[int, ...] = ()

@@ -119,9 +119,9 @@ def find_denied(error: Exception, frames: list[traceback.FrameSummary], job: Job
 
 
 def find_place(frames: list[traceback.FrameSummary], job: Job) -> str:
-    """Return where an exception arose in the experiment's own code: "FILE:LINE" of the last frame
-    in its folder, followed by ", in FILE:LINE" of the last frame of all if that is another; ""
-    without frames.
+    """Return, for messages, where in the experiment's own code an exception arose: "FILE:LINE" of
+    the last frame in its folder, followed by ", in FILE:LINE" of the last frame of all if that is
+    another; "" without frames.
 
     A frame of the harness counts only if no other file of the experiment has one. If no frame is of
     the experiment, the last frame of all is returned. Frames of the launcher never count.

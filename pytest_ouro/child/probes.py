@@ -42,7 +42,8 @@ class Probes:
         self._applies = "torch" in sys.modules and all(hasattr(module, part) for part in parts)
 
     def __enter__(self) -> Probes:
-        """Note the model's parameters, then test its answers; a failed test adds to ``findings``.
+        """Note the sums of the model's parameters, then test its answers; a failed test adds to
+        ``findings``.
 
         Do neither if the tests do not apply, or if there are no validation batches.
         """
@@ -90,9 +91,9 @@ class Probes:
                 )
 
     def _shift(self, torch: Any, x: Any, logits: Any, cut: int) -> float:
-        """Return the largest change of a logit at a place before ``cut`` when the tokens of each
-        row from ``cut`` on are replaced by another row's. ``logits`` are those of the unchanged
-        rows ``x``. Infinity if the answer has another shape, or if a change is NaN."""
+        """Splice the rows ``x``: replace their tokens from ``cut`` on by another row's. Return the
+        largest change of a logit at a place before ``cut``, compared with ``logits``, those for
+        ``x`` itself. Infinity if the answer has another shape, or if a change is NaN."""
         spliced = torch.cat([x[:, :cut], x.roll(1, 0)[:, cut:]], 1)
         answer = self._model(spliced)
         if answer.shape != logits.shape:

@@ -29,11 +29,11 @@ class Unable(Exception):
 
 
 def read_rows(module: types.ModuleType, job: Job) -> Any:
-    """Run the harness's evaluation with a fake model and return, as `Rows`, the rows that it asks,
-    with the indexes of those to score and of the spare ones. Of many rows only a part is asked
-    (`_count_scored`); if spare rows are too few, further ones are added (`_extend`).
+    """Run the harness's evaluation with a fake model; return, as `Rows`, the rows that it passes to
+    the model, with the indexes of those to score and of the spare ones. Of many rows only a part is
+    read (`_count_scored`); if spare rows are too few, further ones are added (`_extend`).
 
-    Unable if the harness does not use torch, if the evaluation never asks the model or asks for
+    Unable if the harness does not use torch, if the evaluation never calls the model or asks it for
     anything but the loss of every target, if its metric is not bits per byte, or if a target is not
     the next input. What the harness itself raises is raised too.
     """

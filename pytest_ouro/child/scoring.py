@@ -112,7 +112,8 @@ def plan(rows: Rows, seed: int) -> list[Question]:
 
 
 def _count_spliced(scored: int) -> int:
-    """Return how many of the scored rows are also asked spliced, see `SPLICED`."""
+    """Return how many of ``scored`` rows (their number) are also asked spliced: all up to
+    `SPLICED`, or a tenth if that is more."""
     return max(scored // 10, min(scored, SPLICED))
 
 
@@ -152,8 +153,8 @@ def batches(asked: list[Question], size: int) -> Iterator[list[Question]]:
 
 
 def whole_places(asked: list[Question]) -> dict[int, int]:
-    """Return a dict from each row that is asked whole to the place in ``asked`` of the first
-    question about it, whose answer is scored."""
+    """Return a dict from the index of each row that is asked whole to the place, in ``asked``, of
+    the first question about it, whose answer is scored."""
     found: dict[int, int] = {}
     for place, question in enumerate(asked):
         if not question.cut:
@@ -280,8 +281,8 @@ class Score:
         )
 
     def _check_repeats(self) -> str:
-        """Return a finding if a repeated question is answered differently, beyond rounding; else
-        ""."""
+        """Return a finding if a row that is asked whole a second time is answered differently,
+        beyond rounding; "" otherwise."""
         apart = [
             self._nats[place] - self._nats[self._whole[question.row]]
             for place, question in enumerate(self.asked)
@@ -322,8 +323,8 @@ class Score:
         return (surprise[self.rows.y] * self._counts()).mean(1)
 
     def _counts(self) -> torch.Tensor:
-        """Return a boolean mask (N, T) of all validation rows: True for targets that have bytes.
-        The loss of the others counts nowhere."""
+        """Return a boolean mask (N, T) over all validation rows: True for targets that have bytes,
+        which alone count in the score and the tests."""
         return self.rows.num_bytes[self.rows.y] > 0
 
 

@@ -183,8 +183,8 @@ def takes_split(function: ast.FunctionDef) -> bool:
 
 
 def takes_data(function: ast.FunctionDef) -> bool:
-    """Return whether the name of a parameter of the evaluation says that it gets its data as an
-    argument. The first parameter, the model, does not count."""
+    """Return whether an evaluation gets its data as an argument, by the names of its parameters
+    (``loader``, ``val_data``, …). The first parameter, the model, does not count."""
     spec = function.args
     names = [arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
     return any(words(name) & _ARGUMENT for name in names[1:])
@@ -223,8 +223,8 @@ def is_held_out(name: str) -> bool:
     """Return whether a name says that a function returns, or a variable holds, held-out data.
 
     It must have a word of a held-out split (`HELD_OUT`), and a word of data (`_DATA`) or no other
-    word. If that word is ``valid`` alone, a word like ``data``, ``loader``, ``set`` or ``split``
-    must stand beside it.
+    word. If ``valid`` is its only word of a split, a word like ``data``, ``loader``, ``set`` or
+    ``split`` must stand beside it.
     """
     parts = words(name)
     if parts & HELD_OUT == {"valid"}:  # tokens may be valid too
@@ -267,8 +267,9 @@ def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
 
 
 def _label(place: object, node: ast.expr) -> str:
-    """Return the split that an expression holds: "training", "held out", or "" if that is not
-    clear. Its key ``place`` decides; if that does not, the names and texts in it."""
+    """Return the split that an expression ``node`` holds: "training", "held out", or "" if that is
+    not clear. ``place``, its key or index, decides if it is a name that shows a split; else the
+    names and texts in the expression do."""
     if isinstance(place, str) and (named := _split_of(words(place))):
         return named
     parts: set[str] = set()

@@ -297,7 +297,7 @@ class Section(pytest.Collector):
 
 
 class OuroItem(pytest.Item):
-    """A rule or the experiment; both show a failure as plain text, without a traceback."""
+    """The base of our items, a rule or the run: a failure is shown as text without a traceback."""
 
     #: Rules about the repository (0) come before the run (1), rules about runs (2) after it.
     order: int

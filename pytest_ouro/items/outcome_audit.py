@@ -62,9 +62,9 @@ class OutcomeAudit:
             self._was_judged = True
 
     def nothing_judged(self) -> OuroError | None:
-        """Return the error that no rule was checked, if all rules that were reported were skipped.
-        None if one was not skipped, if no rule was reported, or if a person chose rules by a node
-        id or by an option of the command line."""
+        """Return, without raising it, the error that no rule was checked, if all rules that were
+        reported were skipped. None if one was not skipped, if no rule was reported, or if a person
+        chose rules by a node id or by an option of the command line."""
         named = any("::" in arg for arg in self._config.args)
         if self._was_judged or not self._skipped or named or self._is_chosen():
             return None

@@ -22,7 +22,9 @@ CLOSED = "ouro: closed reason=cannot-run"
 @dataclass(frozen=True)
 class Settings:
     """The options of one session. ``bound`` is an absolute path. ``trust``, ``device`` and
-    ``budget`` (in seconds) are None if they are not given; ``repeat`` is the number of runs."""
+    ``budget`` (in seconds) are None if they are not given. ``experiment`` says whether a run is
+    asked for, ``settle`` whether its verdict is applied to the branch, and ``repeat`` is the number
+    of runs."""
 
     bound: Path
     trust: str | None

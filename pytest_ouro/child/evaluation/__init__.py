@@ -1,5 +1,5 @@
-"""Code for the evaluation of a command: start the candidate's programs, and see what runs its
-code."""
+"""Programs for the evaluation of a command: `confine` starts a program of the candidate for it, and
+`observe` reports if the evaluation itself runs the candidate's code."""
 
 import os
 

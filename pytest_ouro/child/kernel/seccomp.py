@@ -23,7 +23,8 @@ _SET_FILTER, _ALL_THREADS = 1, 1
 
 
 class _Machine(NamedTuple):
-    """The constants of an architecture: audit id, column in _NUMBERS, number of ``seccomp``."""
+    """The constants of an architecture: its audit id, its column in _NUMBERS, and the number of the
+    system call ``seccomp`` on it."""
 
     audit: int
     column: int

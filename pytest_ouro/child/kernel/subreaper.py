@@ -78,7 +78,8 @@ def _wait(child: int, channel: int) -> int:
 
 
 def _kill_all() -> NoReturn:
-    """Kill all descendants of this process (on Linux), then its process group, with itself."""
+    """Kill all descendants of this process (on Linux), then its process group, with itself; return
+    never."""
     if system.is_linux():
         with contextlib.suppress(ChildProcessError):  # no child is left
             for _ in range(1000):

@@ -33,7 +33,8 @@ def _libc() -> Any:
 
 
 def call(name: str, number: int, *arguments: Any) -> int:
-    """Make the system call ``number`` and return its result; OSError with ``name`` if it fails."""
+    """Make the system call ``number`` with these arguments (ints, or objects of ctypes) and return
+    its result; OSError, with ``name`` and the reason, if it fails."""
     function = _libc().syscall
     function.restype = ctypes.c_long
     converted = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]

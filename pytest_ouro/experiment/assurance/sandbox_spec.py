@@ -71,7 +71,9 @@ def available(
 
 
 def _write_probe_files(ground: Path) -> None:
-    """Write files like those around a run into ``ground``; the self-test tries to reach them."""
+    """Write what the self-test tries to reach into the folder ``ground``: a folder ``readable``
+    with the files ``data`` and ``hidden``, an empty folder ``scratch``, and a file ``beside`` that
+    the sandbox does not allow."""
     for name in ("readable", "scratch"):
         (ground / name).mkdir()
     for name in ("readable/data", "readable/hidden", "beside"):

@@ -122,7 +122,7 @@ def _hold_slot(slots: Sequence[tuple[int, ...]], say: Callable[[str], None]) -> 
 
 
 def _name(core: int) -> str:
-    """Return the name of a core's lock."""
+    """Return the name of a core's lock, ``cpu-<core>``."""
     return f"cpu-{core}"
 
 

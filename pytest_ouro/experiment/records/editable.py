@@ -1,4 +1,5 @@
-"""Compute sizes and digests of the editable code of a commit, and again those of recorded runs."""
+"""Compute the sizes and digests of the editable code of a commit; compute those of recorded runs
+again where they are in an older form."""
 
 from __future__ import annotations
 

@@ -226,8 +226,8 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
 
 
 class _Echo:
-    """A function that, at each call, passes to ``say`` the whole lines that were added to a log
-    since the last call, each with ``name`` before it."""
+    """A function that passes to ``say``, at each call, the whole lines that were added to a log
+    since the call before, each as ``ouro: NAME: LINE``."""
 
     def __init__(self, log: Path, name: str, say: Callable[[str], None]) -> None:
         self._log, self._name, self._say = log, name, say
@@ -235,7 +235,8 @@ class _Echo:
 
     def __call__(self, position: Position | None = None) -> None:
         """Report the whole lines that were added since the last call; a line without its end is
-        reported later. OSError if the log cannot be read."""
+        reported later. ``position``, which `supervise` passes, is not used. OSError if the log
+        cannot be read."""
         shown = lines(self._log.read_bytes().decode(errors="replace"))[:-1]
         for line in shown[self._reported :]:
             self._say(f"ouro: {self._name}: {clean(line)}")

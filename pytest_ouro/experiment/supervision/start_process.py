@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 
 def start_command(job: Job, channel: int) -> subprocess.Popen[bytes] | None:
-    """Start the command of a job as a fork of this process, and return the process that waits for
-    it. None if a launcher must start it: on another system than Linux, while this process has
-    several threads, for a job that is not a command, or is in a sandbox or observed, and if it
-    cannot be started here, so that the launcher reports why.
+    """Start the command of a job as a fork of this process, which spares the start of an
+    interpreter, and return the process that waits for the command. Return None if a launcher must
+    start it: on another system than Linux, while this process has several threads, for a job that
+    is not a command, or is in a sandbox or observed, and if it cannot be started here, so that the
+    launcher reports why. OSError if the job's cache folders cannot be made.
 
-    A fork spares the start of an interpreter. Once this function returns, the fork has become the
-    command, and has none of this process's memory or descriptors. ``channel`` is the descriptor of
-    the waiting process's end of a channel, by which it notices when this process ends.
+    Once this function returns, the fork has become the command, and has none of this process's
+    memory or descriptors. ``channel`` is the descriptor of the waiting process's end of a socket,
+    by which it notices when this process ends.
     """
     message = job.message
     alone = system.is_linux() and len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208

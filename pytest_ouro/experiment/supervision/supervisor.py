@@ -149,7 +149,7 @@ class Line:
         handle: Callable[[dict[str, Any]], None],
         is_held_back: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Handle each message by ``handle``.
+        """Let ``handle`` handle each message that arrives on ``channel``.
 
         While ``is_held_back`` returns true, :meth:`read` answers none: the caller does, by
         :meth:`answer`.

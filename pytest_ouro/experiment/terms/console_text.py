@@ -30,8 +30,8 @@ def clean(text: str, *, width: int = 200) -> str:
 
 def lines(text: str) -> list[str]:
     """Return the lines of a text as a terminal shows them: of the parts of a line between carriage
-    returns, only the last that is not blank ("" if all are blank). Escape sequences stay; [""] for
-    an empty text."""
+    returns, only the last that is not blank ("" if all are blank). Escape sequences stay. After a
+    final line feed there is a last line "", and an empty text has one line ""."""
     return [
         next((part for part in reversed(line.split("\r")) if part.strip()), "")
         for line in text.replace("\r\n", "\n").split("\n")

@@ -1,4 +1,5 @@
-"""Names, paths and small functions that several parts of an experiment use."""
+"""Names that parts of an experiment share, and functions about the programs and files that a bound
+names: the parts of a command, and whether its program exists here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Refs of a run, and what changes a branch; no other module imports GitPython.
+"""Read and change the refs, branches, index and working trees of a repository; no other module
+imports GitPython.
 
 What every run needs is called without it, since its import takes longer than those calls. Git is
 called as the gate calls it: no hook, no filter and no other program that the repository configures

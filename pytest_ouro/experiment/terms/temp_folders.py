@@ -36,8 +36,8 @@ def temporary() -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder and all in it; leave what cannot be removed, a file or link in its place too,
-    and raise nothing."""
+    """Remove a folder and all in it, and raise nothing: what cannot be removed stays, and so does a
+    file or link that is at its path."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
     except RecursionError:
@@ -45,6 +45,6 @@ def remove(folder: Path) -> None:
 
 
 def _remove_deep(folder: str) -> None:
-    """Remove a folder, by the program ``rm``, in which folders are nested deeper than shutil.rmtree
-    can follow; leave what cannot be removed, and raise nothing."""
+    """Remove a folder whose subfolders are nested too deeply for shutil.rmtree, by the program
+    ``rm``; raise nothing, and leave what cannot be removed."""
     subprocess.run(["rm", "-rf", "--", folder], stderr=subprocess.DEVNULL, check=False)

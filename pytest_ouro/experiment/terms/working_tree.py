@@ -79,8 +79,9 @@ def remove(common_dir: Path, name: str, folder: Path) -> None:
 def index(files: Mapping[str, Entry], *, like: str) -> bytes:
     """Return the bytes of git's index file for these files, by path from the repository's top.
 
-    Its checksum is of the hash function that made the id ``like``. Like an index that ``git
-    read-tree`` writes, it holds no times and sizes, so that git reads every file to compare it.
+    Its checksum is computed by the hash function of the id ``like``, SHA-1 or SHA-256. Like an
+    index that ``git read-tree`` writes, it holds no times and sizes, so that git reads every file
+    to compare it.
     """
     paths = sorted((os.fsencode(path), entry) for path, entry in files.items())
     parts = [b"DIRC" + struct.pack(">II", 2, len(paths))]

@@ -174,7 +174,8 @@ def _candidates(runs: Iterable[FinishedRun]) -> list[Candidate]:
 
 
 def _candidate(run: MeasuredRun, value: float, count: int) -> Candidate:
-    """Return a run as a `Candidate`; ``value`` is the mean of ``count`` independent runs."""
+    """Return a run as a `Candidate` with the metric ``value``, the mean of ``count`` independent
+    runs."""
     sizes = run.code_sizes or {"": run.code_size}
     return Candidate(value, sizes, run.code_meaning, run.code_seedless, count, run.code)
 

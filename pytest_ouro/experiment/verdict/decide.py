@@ -56,12 +56,12 @@ def decide(
     """Return the reason of the verdict on ``run`` against ``best``, the last keep on its branch.
 
     ``run`` is None if there is no value, ``best`` if nothing is kept: then the run is the baseline.
-    A failed ``outcome`` is the reason itself, a value that is not finite a crash. A ``rehearsal``,
-    an ``early`` run (repeats follow, of which the last one decides) and one ``below_level`` are
-    discarded without a comparison. So is the code of ``best`` or of one of ``earlier``, the runs
-    that lost to it, also with other seeds. With ``read``, the evaluation may read the files, so
-    that comments and layout may change the metric: then other files of the same code are kept for
-    an improvement.
+    A failed ``outcome`` is the reason itself; an "ok" run without a value, or with one that is not
+    finite, is a crash. A ``rehearsal``, an ``early`` run (repeats follow, of which the last one
+    decides) and one ``below_level`` are discarded without a comparison. So is the code of ``best``
+    or of one of ``earlier``, the runs that lost to it, also with other seeds. With ``read``, the
+    evaluation may read the files, so that comments and layout may change the metric: then other
+    files of the same code are kept for an improvement.
 
     An improvement must exceed the ``margin``, which follows from ``rule`` and ``noise``, the
     standard deviation of one run (None: not known yet). Of a tie, within the ``band``, code is kept
