@@ -32,7 +32,8 @@ class GitError(OuroError):
 
 
 class TrustError(OuroError):
-    """The trust is missing, altered or wrongly named, or does not allow what was asked for."""
+    """The trust (the commit or bound.lock that rules and frozen files are compared with) is
+    missing, altered or wrongly named, or does not allow what was asked for."""
 
 
 class NoRulesError(TrustError):

@@ -121,8 +121,8 @@ class _Reducer(ast.NodeTransformer):
         )
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Reduce a node in place and return it: drop statements as `_without_seeds` does, and write
-        ``pass`` into a body that is empty then."""
+        """Reduce a node and all nodes inside it in place, and return it: remove the statements that
+        only concern seeds (`_without_seeds`), and write ``pass`` into a body that is empty then."""
         for name in ("body", "orelse", "finalbody"):
             statements = getattr(node, name, None)
             if isinstance(statements, list) and statements:

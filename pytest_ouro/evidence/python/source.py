@@ -53,18 +53,20 @@ class Source:
 
     @property
     def tree(self) -> ast.Module:
-        """The syntax tree, without docstrings."""
+        """The syntax tree, without docstrings. Raise SyntaxError, RecursionError or LimitError if
+        the text cannot be parsed (see `Source`)."""
         return self._parsed[0]
 
     @property
     def nodes(self) -> list[ast.AST]:
         """All nodes of the tree, each before its children; cached, since a walk is slower than
-        parsing."""
+        parsing. Raise SyntaxError, RecursionError or LimitError if the text cannot be parsed."""
         return self._parsed[1]
 
     def of(self, *kinds: type[Node]) -> list[Node]:
         """Return the nodes whose type is exactly one of ``kinds``: all of the first kind, then of
-        the next, each node before those inside it."""
+        the next, each node before those inside it. Raise SyntaxError, RecursionError or LimitError
+        if the text cannot be parsed."""
         return [node for kind in kinds for node in cast("list[Node]", self._kinds.get(kind, []))]
 
     @cached_property
@@ -92,27 +94,31 @@ class Source:
 
     @property
     def size(self) -> int:
-        """The size of the code in nodes of the syntax tree, without docstrings.
+        """The size of the code in nodes of the syntax tree, without docstrings. A signed
+        literal, a name and a dotted name count one each, so that no spelling of a value is
+        shorter than another.
 
-        A signed literal, a name and a dotted name count one each, so that no spelling of a value
-        is shorter than another.
+        Raise SyntaxError, RecursionError or LimitError if the text cannot be parsed.
         """
         return sum(not isinstance(node, _FREE) and not _is_part(node) for node in self.nodes)
 
     @property
     def code(self) -> str:
         """A dump of the syntax tree as text, equal for two files that differ only in layout,
-        comments and docstrings."""
+        comments and docstrings. Raise SyntaxError, RecursionError or LimitError if the text cannot
+        be parsed."""
         return ast.dump(self.tree)
 
     def defines(self, name: str) -> bool:
         """Return whether the module binds ``name`` at its top level. Lines are searched first
-        (`source_encoding.defines`), and the text is parsed only if they do not show it."""
+        (`source_encoding.defines`); only if they do not show it, the text is parsed, and
+        SyntaxError, RecursionError or LimitError raised if it cannot be."""
         return defines(self.text, name) or name in self.bindings
 
     @cached_property
     def bindings(self) -> dict[str, tuple[ast.stmt, ...]]:
         """The module's top-level statements, in order, by each name that they bind or change.
+        Raise SyntaxError, RecursionError or LimitError if the text cannot be parsed.
 
         Under the pseudo-name `TOP_LEVEL` are all statements other than definitions, imports and
         assignments, such as ``if``, ``for`` and calls, and those that may bind any name. ``if
@@ -141,13 +147,15 @@ class Source:
 
     def meaning(self, name: str) -> str:
         """Return the dumped syntax trees of the statements that bind ``name``, one on each line,
-        which ignore layout and comments; "" if there are none."""
+        which ignore layout and comments; "" if there are none. Raise SyntaxError, RecursionError or
+        LimitError if the text cannot be parsed."""
         return "\n".join(ast.dump(statement) for statement in self.bindings.get(name, ()))
 
     @cached_property
     def imports(self) -> dict[str, int]:
         """The absolute dotted names of the modules that are imported anywhere in the file, each
-        with the number of its first line; relative imports are left out.
+        with the number of its first line; relative imports are left out. Raise SyntaxError,
+        RecursionError or LimitError if the text cannot be parsed.
 
         ``importlib.import_module("x")`` and ``__import__("x")`` count if `literal_text` reads
         the name. ``get_kernel("owner/name")`` or ``load_kernel`` counts as
@@ -190,7 +198,8 @@ def source(text: str) -> Source:
 
 @lru_cache(maxsize=8)
 def _source(text: str) -> Source:
-    """Return the `Source` of a text, the same object for an equal text."""
+    """Return the `Source` of a text, the same object for an equal text that was among the last
+    few."""
     return Source(text)
 
 

@@ -103,11 +103,13 @@ class Journal:
         return found
 
     def runs(self) -> list[FinishedRun]:
-        """Return the finished runs, oldest first; [] if there are none."""
+        """Return the finished runs, oldest first; [] if there are none. Raise RecordError if the
+        journal cannot be read."""
         return finished(self.records())
 
     def unfinished(self) -> list[StartedRun]:
-        """Return the ``started`` records of runs without a ``finished`` line, oldest first."""
+        """Return the ``started`` records of runs without a ``finished`` line, oldest first. Raise
+        RecordError if the journal cannot be read."""
         records = self.records()
         ended = {run.run for run in finished(records)}
         return [run for run in records if run.event == "started" and run.run not in ended]
