@@ -69,7 +69,8 @@ def _plausible_fault(e: Any) -> str:
 
 
 def _metric_fault(e: Any) -> str:
-    """Return the fault that ``metric`` is in `TAKEN`; else ""."""
+    """Return a message if ``metric`` is another word of the last line, the ledger or the JUnit
+    properties (`TAKEN`); otherwise ""."""
     if e.metric not in TAKEN:
         return ""
     return f"'metric' is '{e.metric}', a word of the last line or the ledger: write another name"

@@ -54,8 +54,8 @@ def list_truth(bound: Bound) -> list[str]:
 
 def reaches(bound: Bound, repository: Repository) -> bool:
     """Return whether any change since the trusted commit is in a file of the experiment (truth,
-    editable files, ledger) or in a folder that a rule watches. Raise GitError or LimitError if the
-    commits cannot be read."""
+    editable files, ledger) or in a folder that a rule watches, except for the files there that the
+    rule lets change. Raise GitError or LimitError if the commits cannot be read."""
     layout = bound.layout
     protected = [rule.checker.protects(layout) for rule in bound.rules]
     files = [*list_truth(bound), *layout.editable_globs, layout.ledger]

@@ -25,10 +25,12 @@ _POLL = 0.05
 
 @contextlib.contextmanager
 def hold_lock(path: Path, *, timeout: float = math.inf) -> Iterator[None]:
-    """Hold the lock of a file until the context ends; the file is made if it is absent, and stays.
+    """Hold the exclusive lock of the file at ``path`` during the block; wait for it up to
+    ``timeout`` seconds. The file is made if it is absent, and stays.
 
-    TimeoutError if another holder, in this process or another, keeps it for ``timeout`` seconds.
-    Another OSError if the file is a link or no regular file, or cannot be opened or locked.
+    Raise TimeoutError if another holder, in this process or another, keeps the lock for that
+    long; another OSError if the file is a link or not a regular file, or cannot be opened or
+    locked.
     """
     deadline = time.monotonic() + timeout
     fd = open_plain(path.parent, path.name, os.O_RDWR | os.O_CREAT)
@@ -43,8 +45,8 @@ def hold_lock(path: Path, *, timeout: float = math.inf) -> Iterator[None]:
 
 
 def _try_lock(fd: int) -> bool:
-    """Lock an open file and return True; return False if it is locked. Any other failure is an
-    OSError."""
+    """Lock the open file with the descriptor ``fd`` and return True; return False if it is locked
+    already. Raise OSError if that fails for another reason."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

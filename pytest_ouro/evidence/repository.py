@@ -48,6 +48,7 @@ class Commit:
     subject: str
 
     def __str__(self) -> str:
+        """Return the short id and the subject, as in ``commit a1b2c3d "Lower the rate"``."""
         return f'commit {self.id[:7]} "{self.subject[:60]}"'
 
 

@@ -98,6 +98,8 @@ class Trust:
         return f"{edit}, and let {self.source} name that commit"
 
     def __str__(self) -> str:
+        """Return in words what the trust is: a short commit id and its source, or bound.lock and
+        whether it was read from the judged commit or the working tree."""
         if self.lock is None:
             return f"{self.commit[:7]} ({self.source})"
         place = "judged commit" if self.read_at else "working tree"

@@ -63,6 +63,7 @@ def _take_out(call: ast.Call) -> Iterator[ast.stmt]:
 
 
 def _load(walrus: ast.NamedExpr) -> ast.expr:
+    """Return the use of the name that ``name := value`` binds."""
     return ast.Name(walrus.target.id, ast.Load())
 
 

@@ -52,9 +52,9 @@ class Claim(NamedTuple):
     """What a row says about a run, read tolerantly; an empty text or None for what it does not
     say.
 
-    ``line`` is the number of the row's first line, ``commit`` a hash of any length,
-    ``memory_mb`` in MB, ``status`` "keep", "discard", "crash" or "". The ``value`` of a crash is
-    None, whatever the row has.
+    ``line`` is the number of the row's first line, ``commit`` a hash of 7 to 64 hexadecimal
+    digits, ``memory_mb`` in MB, ``status`` "keep", "discard", "crash" or "". The ``value`` of a
+    crash is None, whatever the row has.
     """
 
     line: int

@@ -51,4 +51,5 @@ def describe_pace(run: Course) -> str:
 
 
 def _seconds(value: float) -> str:
+    """Return a time in words: ``12.3 s``, or with two significant digits below one second."""
     return f"{value:.1f} s" if value >= 1 else f"{value:.2g} s"

@@ -81,6 +81,7 @@ class Reason(str, Enum):
         return reason
 
     def __str__(self) -> str:
+        """Return the reason's word."""
         return str(self.value)
 
     @property

@@ -63,7 +63,7 @@ def _parse(line: bytes) -> dict[str, object]:
 
 
 class _DuplicateKey(ValueError):
-    pass
+    """A JSON object has a key twice."""
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

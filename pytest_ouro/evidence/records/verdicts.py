@@ -34,6 +34,7 @@ class Saving(NamedTuple):
         return self.before - self.after
 
     def __str__(self) -> str:
+        """Return the sizes in words with their unit, as in ``120 → 100 nodes of Python``."""
         unit, size = _UNITS.get(self.kind, ("nodes", 1))
         return f"{self.before // size} → {self.after // size} {unit}"
 
