@@ -233,3 +233,14 @@ def recorded(project):
         return written
 
     return recorded
+
+
+@pytest.fixture
+def on_the_path(tmp_path, monkeypatch):
+    """Put the ``python`` and ``pytest-ouro`` of the tests on PATH."""
+    folder = tmp_path / "on-the-path"
+    folder.mkdir()
+    for name, command in (("python", ""), ("pytest-ouro", "-I -m pytest_ouro")):
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")

@@ -176,10 +176,17 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def lab(project: Project, server: Server, tmp_path: Path, action: Path, installed: Path) -> Lab:
-    """The toy experiment on the server, as ``owner/lab``, on its branch ``topic``."""
+def runner() -> None:
+    """Skip the test if there is no runner."""
     if not find("act"):
         pytest.skip("act is not installed (pip install --group ci): not run")
+
+
+@pytest.fixture
+def lab(
+    project: Project, server: Server, tmp_path: Path, action: Path, installed: Path, runner: None
+) -> Lab:
+    """The toy experiment on the server, as ``owner/lab``, on its branch ``topic``."""
     made = Lab(project, server, tmp_path, action, installed)
     publish(made)
     return made
