@@ -78,12 +78,13 @@ class Names:
         return name not in self._bound_otherwise
 
     def calls_of(self, function: ast.FunctionDef) -> list[ast.Call]:
-        """Return the calls of a plain function, in the order of the tree; [] for any other
-        function."""
+        """Return the calls in the module of a plain function (see `Names`), in the order of the
+        tree; [] for any other function."""
         return [call for call in self.calls if self.called_function(call) is function]
 
     def called_function(self, call: ast.Call) -> ast.FunctionDef | None:
-        """Return the plain function that a call calls; None if it calls anything else."""
+        """Return the plain function (see `Names`) that a call calls by its name; None if it calls
+        anything else."""
         return self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
 
     def runs_once(self, node: ast.AST, within: tuple[ast.AST, ...] = ()) -> bool:
@@ -161,7 +162,8 @@ class Names:
                 yield node.rest
 
     def _find_functions(self, tree: ast.Module) -> dict[str, ast.FunctionDef]:
-        """Return the plain functions of the module, by name."""
+        """Return the plain functions of the module, by name: those that are defined once, at the
+        top, without decorators, ``*`` and ``**``, and whose name is used only to call them."""
         names = list(self._names_of_definitions())
         return {
             function.name: function

@@ -80,7 +80,8 @@ def demand_few_tokens(text: str, path: str) -> None:
 
 
 def defines(text: str, name: str) -> bool:
-    """Return whether an unindented line begins with ``def name``, ``class name``, ``name =`` or
-    ``name:`` (also a line within a string). Other bindings, such as imports, are not found."""
+    """Return whether an unindented line begins with ``def name``, ``async def name``, ``class
+    name``, ``name =`` or ``name:`` (also a line within a string). Other bindings, such as imports,
+    are not found."""
     plain = rf"^(?:async def|def|class) {re.escape(name)}\b|^{re.escape(name)}\s*[:=]"
     return re.search(plain, text, re.MULTILINE) is not None

@@ -200,7 +200,8 @@ class Journal:
         return recorded if recorded[:-1] == lines and self.place(run).exists() else []
 
     def demand_whole(self) -> None:
-        """Raise RecordError if the journal has a `fault`; otherwise return."""
+        """Raise RecordError if the file differs from what was recorded (`fault`); otherwise
+        return."""
         if fault := self.fault():
             raise self._refusal(fault)
 

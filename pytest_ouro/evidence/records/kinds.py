@@ -153,7 +153,7 @@ def keys_of(cls: type) -> dict[str, Key]:
 
 @cache  # a cached function cannot be called directly: mypy does not take these classes as hashable
 def _keys(cls: type) -> dict[str, Key]:
-    """Return what `keys_of` does; cached."""
+    """Return the keys of a journal line for a record of class ``cls``, by name; cached."""
     keys = [
         Key(known.name, known.required, known.metadata["about"])
         for known in fields(cls)
