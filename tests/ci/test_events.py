@@ -8,7 +8,7 @@ import pytest
 
 from .act import ROOT, ZEROS, snippets
 from .server import TOKEN
-from .work import REPOSITORY, WORKFLOW, improve, passed, widen
+from .work import REPOSITORY, WORKFLOW, change_rules, improve, passed, widen
 
 pytestmark = pytest.mark.tier(2)
 
@@ -30,6 +30,28 @@ def test_a_merge_group(lab, work, verdict):
     assert lab.judge({"merge_group": group, "repository": REPOSITORY}, "merge_group").verdict == (
         "unjudged"
     )
+
+
+def test_a_merge_group_with_approved_rules(lab):
+    head = change_rules(lab)
+    lab.server.runs = [passed(head, head_branch="topic", event="pull_request_target")]
+    lab.branch("queue")
+    lab.git("merge", "-q", "--no-ff", "--no-edit", "topic")
+    ref = "refs/heads/gh-readonly-queue/main/pr-7-0123abc"
+    group = {"head_sha": lab.push(ref), "head_ref": ref, "base_ref": "refs/heads/main"}
+    lab.env = {"GITHUB_WORKFLOW_REF": f"owner/lab/{WORKFLOW}@refs/heads/main"}
+
+    def judge():
+        event = {"merge_group": group, "repository": REPOSITORY}
+        return lab.judge(event, "merge_group", workflow=snippets("docs/ci.md")[2], token=TOKEN)
+
+    done = judge()
+    assert (done.job, done.verdict) == ("failure", "broken"), done.said
+    environments = [{"name": "ouro-rules"}]
+    approval = {"user": {"login": "alice"}, "state": "approved", "environments": environments}
+    lab.server.approvals_of["41"] = [approval]
+    done = judge()
+    assert (done.job, done.verdict) == ("success", "approved"), done.said
 
 
 def push(lab, branch, **facts):
