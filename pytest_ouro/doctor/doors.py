@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import quoted
 from pytest_ouro.doctor.item import Item
-from pytest_ouro.doctor.switches import find_off
+from pytest_ouro.doctor.switches import find_off, user_settings
 from pytest_ouro.onboarding import agents
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.git.client import Git
 
+#: Agents that look for a project's settings only in the folder where they are started.
+_WHERE_STARTED = ("claude", "gemini")
 _GATE = re.compile(r"pytest[-_]ouro\b.*\bgate\b|\bouro-gate\b")
 _PRE_COMMIT = ".pre-commit-config.yaml"
 _WORKFLOWS = (
@@ -97,12 +99,13 @@ def _examine_ci(top: Path) -> Item:
 def _examine_guard(top: Path) -> Item:
     """Return the item about the agents that the project uses: ``ok`` if the settings of all of them
     call the guard before they act; ``off`` if those of one do not, if settings of the project, the
-    user or the machine turn its hooks off, or if there are no files of an agent."""
+    user or the machine turn its hooks off, or if there are no files of an agent; ``weak`` if one
+    that is started in the current folder would not find the settings."""
     found = agents.found(top)
     if not found:
         words = "no files of an agent here, so none asks the guard before it edits"
         return Item("agents", "off", words, f"pytest-ouro init --agents={','.join(agents.AGENTS)}")
-    unguarded = [name for name in found if not _calls_guard(top, agents.AGENTS[name])]
+    unguarded = [n for n in found if not _calls_guard(top / agents.AGENTS[n].settings, n)]
     if unguarded:
         words = f"{', '.join(unguarded)}: edits without asking the guard"
         return Item("agents", "off", words, f"pytest-ouro init --agents={','.join(unguarded)}")
@@ -110,13 +113,33 @@ def _examine_guard(top: Path) -> Item:
         words = f"{'; '.join(off)}: the guard is not called"
         return Item("agents", "off", words, "take the setting out, then run doctor again")
     words = f"{', '.join(found)}: the guard is configured, and prevents mistakes, not intent; "
-    return Item("agents", "ok", words + "whether a program trusts the hook, it shows itself")
+    words += "whether a program trusts the hook, it shows itself"
+    if not (lost := [name for name in found if name in _WHERE_STARTED and not _in_home(name)]):
+        return Item("agents", "ok", words)
+    shown = " and ".join(user_settings(name)[0] for name in lost)
+    here = Path.cwd().resolve()
+    if here == top.resolve() or not here.is_relative_to(top.resolve()):
+        words += (
+            f"; in a sub-folder {' and '.join(lost)} would not call it: put it into {shown} too"
+        )
+        return Item("agents", "ok", words)
+    if not (lost := [n for n in lost if not _calls_guard(here / agents.AGENTS[n].settings, n)]):
+        return Item("agents", "ok", words)
+    words = (
+        f"{', '.join(lost)}: the guard is not called in a session that is started in this folder"
+    )
+    return Item("agents", "weak", words, f"cd {quoted(str(top))}   (or put it into {shown} too)")
 
 
-def _calls_guard(top: Path, agent: agents.Agent) -> bool:
-    """Return whether the agent's settings have all of the guard's hooks; False if they cannot be
-    read."""
-    text = "\n".join(_read_lines(top / agent.settings))
+def _in_home(name: str) -> bool:
+    """Return whether the user's settings of an agent have all of the guard's hooks."""
+    return _calls_guard(user_settings(name)[1], name)
+
+
+def _calls_guard(settings: Path, name: str) -> bool:
+    """Return whether the file of an agent's settings has all of the guard's hooks; False if it
+    cannot be read."""
+    agent, text = agents.AGENTS[name], "\n".join(_read_lines(settings))
     try:
         return bool(text.strip()) and agents.merge(agent, text) == text
     except OuroError:

@@ -99,9 +99,20 @@ def _files(top: Path, program: _Program) -> Iterator[tuple[str, Path]]:
     yield program.machine, Path(program.machine)
     for name in program.project:
         yield name, top / name
+    yield _user_settings(program)
+
+
+def user_settings(name: str) -> tuple[str, Path]:
+    """Return the user's settings of an agent: how the file is shown, and its path. KeyError if it
+    is not known where the agent has them."""
+    return _user_settings(_PROGRAMS[name])
+
+
+def _user_settings(program: _Program) -> tuple[str, Path]:
+    """Return the user's settings of a program, as `user_settings` does."""
     folder = os.environ.get(program.variable) if program.variable else ""
     path = Path(folder, Path(program.user).name) if folder else Path.home() / program.user
-    yield (str(path) if folder else f"~/{program.user}"), path
+    return (str(path) if folder else f"~/{program.user}"), path
 
 
 def _value(settings: object, key: str) -> object:

@@ -1,13 +1,15 @@
 """What the doctor reports about commits, CI and agents; its next steps are run."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.doctor.conftest import follow
+from tests.doctor.conftest import Report, follow
 
 
 def test_the_hook_that_is_next_stops_a_commit(doctor, project):
@@ -174,3 +176,52 @@ def test_settings_that_cannot_be_read_are_not_taken_for_good(doctor, guarded):
 
     assert report.state["agents"] == "off"
     assert ".claude/settings.local.json cannot be read" in report.words["agents"]
+
+
+@pytest.fixture
+def started_in(guarded):
+    """``started_in(folder)``: the doctor's report, called in a folder of the project."""
+
+    def started_in(folder):
+        (guarded.path / folder).mkdir(exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest_ouro", "doctor"], cwd=guarded.path / folder,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        return Report(done)
+
+    return started_in
+
+
+def test_a_session_in_a_sub_folder_does_not_find_the_settings(guarded, started_in):
+    advice = "put it into ~/.claude/settings.json and ~/.gemini/settings.json too"
+    top = started_in(".")
+    assert top.state["agents"] == "ok"
+    assert f"in a sub-folder claude and gemini would not call it: {advice}" in top.words["agents"]
+
+    below = started_in("lab")
+
+    assert below.state["agents"] == "weak"
+    assert below.words["agents"].startswith("claude, gemini: the guard is not called in a session")
+    assert below.next["agents"] == f"cd {guarded.path}"
+    assert advice in below.text
+
+
+def test_settings_of_the_user_count_in_a_sub_folder_too(guarded, started_in):
+    for name in (".claude/settings.json", ".gemini/settings.json"):
+        (Path.home() / name).parent.mkdir(exist_ok=True)
+        shutil.copy(guarded.path / name, Path.home() / name)
+
+    for folder in (".", "lab"):
+        report = started_in(folder)
+        assert report.state["agents"] == "ok"
+        assert "sub-folder" not in report.words["agents"]
+
+
+def test_settings_in_the_sub_folder_itself_count(guarded, started_in):
+    for name in (".claude/settings.json", ".gemini/settings.json"):
+        (guarded.path / "lab" / name).parent.mkdir(parents=True)
+        shutil.copy(guarded.path / name, guarded.path / "lab" / name)
+
+    assert started_in("lab").state["agents"] == "ok"
