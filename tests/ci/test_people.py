@@ -31,12 +31,12 @@ def approve(lab, state="approved", environment=LABEL):
 
 def test_an_approved_change_of_the_rules_is_green(lab, judge):
     change_rules(lab)
-    approve(lab)
 
     done = judge()
     assert (done.job, done.verdict) == ("failure", "broken")
     assert "| experiment.budget | 0.3 | 9.0 |" in done.summary
 
+    approve(lab)
     done = judge(LABEL)
     assert (done.job, done.verdict) == ("success", "approved"), done.said
     assert "approved by @alice" in done.said
