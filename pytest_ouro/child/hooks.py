@@ -100,11 +100,11 @@ class HarnessHooks:
         evaluate = self._defined.get(job["evaluate"])
         self._takes_data = evaluate is not None and splits.takes_data(evaluate)
         for name, value in list(vars(module).items()):
-            if (hook := self._hook(name, value)) is not None:
+            if (hook := self._replacement(name, value)) is not None:
                 setattr(module, name, hook)
         setattr(module, job["evaluate"], self.evaluation)
 
-    def _hook(self, name: str, value: Any) -> Any:
+    def _replacement(self, name: str, value: Any) -> Any:
         """Return what is to replace ``value``, which the harness has under ``name``; None to keep
         it.
 
@@ -162,7 +162,7 @@ class HarnessHooks:
         With ``serves``, each other part that is data is counted as it is served; so is the whole of
         a result without held-out parts.
         """
-        found = splits.several(result, places)
+        found = splits.find_splits(result, places)
         if not found:
             return self._counted(result) if serves else result
 
@@ -176,7 +176,7 @@ class HarnessHooks:
             is_data = splits.is_loader(part) or splits.is_batch(part)
             return self._counted(part) if serves and is_data else part
 
-        return splits.replaced(result, change)
+        return splits.replace_parts(result, change)
 
     def _counted(self, batches: Any) -> Any:
         """Return training data such that its batches are counted. A batch itself (a tensor or a

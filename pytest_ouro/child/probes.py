@@ -124,7 +124,7 @@ class Probes:
         except TypeError:
             return None
         result = load(*args)
-        found = splits.several(result, places)
+        found = splits.find_splits(result, places)
         return next((result[place] for place, held_out in found.items() if held_out), None)
 
     @staticmethod

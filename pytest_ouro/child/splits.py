@@ -291,7 +291,7 @@ def _split_of(parts: set[str]) -> str:
     return "" if parts.isdisjoint(HELD_OUT) else "held out"
 
 
-def several(value: Any, places: frozenset[int | str]) -> dict[Any, bool]:
+def find_splits(value: Any, places: frozenset[int | str]) -> dict[Any, bool]:
     """Return a dict from each place (index, key or attribute) of a loader's result that holds a
     split to whether that is held out. {} for a single loader, or if nothing is held out.
 
@@ -334,7 +334,7 @@ def is_batch(value: Any) -> bool:
     return any(hasattr(part, "shape") for part in parts)
 
 
-def replaced(value: Any, change: Callable[[Any, Any], Any]) -> Any:
+def replace_parts(value: Any, change: Callable[[Any, Any], Any]) -> Any:
     """Return ``value``, a container, with ``change(place, part)`` in place of each part: a new dict
     for a mapping, a new tuple or list of the same class. Of another object the attributes are
     changed in place, and it is returned itself."""

@@ -187,7 +187,7 @@ class Session:
         if report.when == "call":
             found = dict(report.user_properties)
             if "check" in found:
-                self.audit.see(report)
+                self.audit.note_report(report)
             if "warns" in found:
                 self._warned.append(str(found["warns"]))
 

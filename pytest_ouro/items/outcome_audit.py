@@ -52,7 +52,7 @@ class OutcomeAudit:
         or ``skipped``. A later call for the same ``nodeid`` replaces it."""
         self._outcomes[nodeid] = outcome
 
-    def see(self, report: pytest.TestReport) -> None:
+    def note_report(self, report: pytest.TestReport) -> None:
         """Note from pytest's report of a rule that it was checked or that it was skipped, and why.
         With xdist, the report comes from the worker that checked the rule."""
         if report.skipped:

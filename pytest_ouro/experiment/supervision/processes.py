@@ -47,7 +47,7 @@ class _Used(NamedTuple):
     seconds: float = 0.0
     faults: int = 0
 
-    def more(self, other: _Used, times: int = 1) -> _Used:
+    def plus(self, other: _Used, times: int = 1) -> _Used:
         """Return the sum of this usage and ``times`` the other; with ``times`` -1 their
         difference."""
         return _Used(self.seconds + times * other.seconds, self.faults + times * other.faults)
@@ -103,7 +103,7 @@ class _Vanished:
         lacking = any(
             living[at].waited.is_below(due) for at, due in self._due.items() if at in living
         )
-        everyone = reduce(_Used.more, (process.waited for process in members), _Used())
+        everyone = reduce(_Used.plus, (process.waited for process in members), _Used())
         lacking |= everyone.is_below(self._due_to_all)
         self._note_vanished(now)
         self._last = now
@@ -123,12 +123,12 @@ class _Vanished:
                 continue
             self._due.pop(process, None)
             if parent := living.get(seen.parent):
-                self._due[parent] = self._due.get(parent, _Used()).more(seen.used)
+                self._due[parent] = self._due.get(parent, _Used()).plus(seen.used)
             heir = seen.parent
             while heir in parents and heir not in living:
                 heir = parents[heir]
             if heir in living:
-                self._due_to_all = self._due_to_all.more(seen.used).more(seen.waited, -1)
+                self._due_to_all = self._due_to_all.plus(seen.used).plus(seen.waited, -1)
 
 
 def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:

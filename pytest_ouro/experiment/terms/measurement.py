@@ -167,19 +167,19 @@ def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome and the reason ("" for "ok") as `outcome` does, whether the value is
     plausible or not.
 
-    What `_failed` finds comes first, then a finding, which is a breach. A command has the outcome
-    of its evaluation, or without one of reading its metric. A script must finish its first
+    What `_find_failure` finds comes first, then a finding, which is a breach. A command has the
+    outcome of its evaluation, or without one of reading its metric. A script must finish its first
     evaluation and print the metric, or the outcome is a crash; a second call of the evaluation, or
     a printed metric other than the measured one, is a breach.
     """
-    if failed := _failed(seen, metric):
+    if failed := _find_failure(seen, metric):
         return failed
     if seen.findings:
         return "breach", seen.findings[0]
     if seen.evaluation is not None:
-        return _evaluated(seen.evaluation, metric)
+        return _outcome_of_evaluation(seen.evaluation, metric)
     if seen.alone:
-        return _unread(seen) or ("ok", "")
+        return _find_unread(seen) or ("ok", "")
     if seen.value is None:
         what = "ended without calling the evaluation"
         if seen.evaluations:  # a retry is not measured
@@ -190,7 +190,7 @@ def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
         return "crash", f"{script} printed {seen.reading.fault} (measured {measured})"
     if seen.evaluations != 1:
         return "breach", f"{script} called the evaluation {seen.evaluations} times, not once"
-    if unread := _unread(seen):
+    if unread := _find_unread(seen):
         return unread
     if not seen.agrees:
         claimed = seen.reading.text
@@ -199,20 +199,20 @@ def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     return "ok", ""
 
 
-def _evaluated(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
+def _outcome_of_evaluation(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome of a command that succeeded, and the reason ("" for "ok"), by ``seen``,
-    the measurement of its evaluate-command: those of `_failed` or else of `_unread`; "ok" if
-    neither finds a fault."""
-    if failed := _failed(seen, metric):
+    the measurement of its evaluate-command: those of `_find_failure` or else of `_find_unread`;
+    "ok" if neither finds a fault."""
+    if failed := _find_failure(seen, metric):
         ended, message = failed
         if seen.exposed:
             return ended, f"{message} (it {seen.exposed}: docs/levels.md has how to do that)"
         missing = any("No such file" in line or "No module named" in line for line in seen.tail)
         return ended, message + (_ELSEWHERE if ended == "crash" and missing else "")
-    return _unread(seen) or ("ok", "")
+    return _find_unread(seen) or ("ok", "")
 
 
-def _unread(seen: Measurement) -> tuple[Outcome, str] | None:
+def _find_unread(seen: Measurement) -> tuple[Outcome, str] | None:
     """Return the outcome and the reason if no finite metric was read from the output; None if one
     was.
 
@@ -229,7 +229,7 @@ def _unread(seen: Measurement) -> tuple[Outcome, str] | None:
     return None
 
 
-def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
+def _find_failure(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
     """Return the outcome and the reason if the run was ended, its process or its judge failed,
     memory ran out, or its value is not finite; None otherwise.
 
@@ -249,7 +249,7 @@ def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
         why = f": {seen.tail[-1]}" if seen.tail else ""
         return (
             "not-started",
-            f"{script} was not started: its 'python' {_ended(seen.exit_code)}{why}",
+            f"{script} was not started: its 'python' {_describe_end(seen.exit_code)}{why}",
         )
     if _out_of_memory(seen):
         phase = "evaluation" if seen.evaluations else "training"
@@ -271,11 +271,11 @@ def _failed(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | None:
             advice = _HIDDEN if seen.exception.get("hidden") else _DENIED.get(lacks, "")
             return "crash", crash + (advice if seen.level == "sandboxed" else "")
         denied = seen.level != "supervised" and any("ermission denied" in s for s in seen.tail)
-        return "crash", f"{script} {_ended(seen.exit_code)}{_CONFINED if denied else ''}"
+        return "crash", f"{script} {_describe_end(seen.exit_code)}{_CONFINED if denied else ''}"
     return None
 
 
-def _ended(code: int) -> str:
+def _describe_end(code: int) -> str:
     """Return how a process ended, as the end of a sentence (``exited with status 1``, ``was killed
     by SIGKILL``); ``code`` is its exit status, or minus the number of a signal."""
     if code < 0:
