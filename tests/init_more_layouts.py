@@ -110,7 +110,7 @@ MORE: dict[str, Layout] = {
             "metric_from": rf"regex:\s{_NUMBER}\s+val_bits(?!\S)",
             "editable": ("fit.go", "engine/step.go"),
             "budget": 600,
-            "level": "supervised",
+            "level": "claimed",
         },
     ),
     "instructions that tell to change a manifest": Layout(

@@ -10,8 +10,9 @@ from pytest_ouro.cli import run
 
 from .init_layouts import LAYOUTS, PLAIN
 from .init_more_layouts import MORE
+from .init_printing_layouts import PRINTING
 
-ALL = {**LAYOUTS, **MORE}
+ALL = {**LAYOUTS, **MORE, **PRINTING}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import AmbiguousError, BoundError, OuroError
@@ -86,6 +87,15 @@ def no_experiment(folder: Path, words: str, call: str) -> OuroError:
     return OuroError(
         f"no experiment was found in {folder}: {words or 'nothing runs one'}",
         help=f"name the command that runs one and prints its metric: {call}",
+    )
+
+
+def experiment_below(folder: Path, places: list[str], call: str) -> OuroError:
+    """There is no experiment in the folder, but there are instructions for one in folders below,
+    the ``places``. ``call`` is the command to give there."""
+    return OuroError(
+        f"no experiment was found in {folder}; instructions for one are in {', '.join(places)}",
+        help=f"cd {shlex.quote(places[0])} && {call}",
     )
 
 

@@ -250,7 +250,8 @@ def _find_prose(folder: Path, top: Path, source: str | None) -> Prose:
         for name in dict.fromkeys((*instructions.FILES, *others, *_AGENT_FILES, _README)):
             found = _read_prose(place / name, name)
             if found.is_loop and (name in instructions.FILES or found.loops):
-                return replace(found, examples=readme.commands, builds=found.builds + readme.builds)
+                examples = (*found.examples, *readme.commands)
+                return replace(found, examples=examples, builds=found.builds + readme.builds)
         if readme.commands:
             return Prose(examples=readme.commands, builds=readme.builds, text=readme.text)
     return Prose()

@@ -183,6 +183,13 @@ def parse(text: str, unit: str) -> tuple[str, str]:
     return "", f'with a unit that bound.toml does not name (unit = "{other[1]}" in [experiment])'
 
 
+def unit_behind(text: str) -> str:
+    """Return the unit that a text right behind a number states, such as ``ms`` in `` ms per step``;
+    "" if it states none."""
+    unit = None if _END.match(text) else _UNIT.match(text)
+    return unit[1] if unit else ""
+
+
 def _lines(output: str, name: str) -> Iterator[str]:
     """Yield the lines of ``output`` that contain the name, in upper or lower case, without escapes
     and control characters, with spaces for tabs, and cut at ``_WIDTH`` characters. A carriage

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.experiment.terms.names import named_files
 from pytest_ouro.messages import project as messages
-from pytest_ouro.onboarding.discover.metric import Label, choose, meant, printed_by
-from pytest_ouro.onboarding.discover.runnable import is_data, missing_arguments, sources_of
+from pytest_ouro.onboarding.discover.metric import Label, choose, is_held_out, meant, printed_by
+from pytest_ouro.onboarding.discover.runnable import is_data, missing_arguments
 from pytest_ouro.onboarding.discover.source import PythonFile
 from pytest_ouro.onboarding.discover.words import (
     budget_in,
@@ -24,6 +23,7 @@ from pytest_ouro.onboarding.discover.words import (
     find_ledger,
     named_direction,
 )
+from pytest_ouro.onboarding.sources import code_in, defaults_in, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -81,18 +81,18 @@ def find_command(
     instructions that has no placeholder and names a tracked file or no script (a compiled program
     that prints none of their metrics stands behind one that prints one), else a tracked program at
     the top of ``folder``: with a name of `_MEASURES`, or one of `_TRAINS` whose text prints a
-    value. None without one.
+    value whose name says which values are better. None without one.
 
     ``python`` are the words that start the project's Python, ``tracked`` the paths of git's files
     from ``folder``. OuroError if a command cannot be split into words, or if each that was found
     lacks an argument that its program demands.
     """
     if options.command:
-        return _command(options.command, python, tracked)
+        return _command(options.command, python, folder, tracked)
     lacking: OuroError | None = None
     silent: Command | None = None
     for words in _possible(folder, prose, tracked):
-        found = _command(words, python, tracked)
+        found = _command(words, python, folder, tracked)
         if fault := missing_arguments(folder, found.words, tracked):
             call = options.call("--command", f"{words} {' … '.join(fault)} …")
             lacking = lacking or messages.lacks_arguments(shlex.join(found.words), fault, call)
@@ -116,8 +116,8 @@ def _prints_named(command: Command, folder: Path, prose: Prose) -> bool:
 def _is_silent(command: Command, folder: Path, prose: Prose) -> bool:
     """Return whether a command runs a compiled program of the repository whose text prints none of
     the metrics that the instructions name: it may keep what it measures elsewhere."""
-    compiled = bool(command.files) and all(path.endswith(_COMPILED) for path in command.files)
-    return compiled and bool(prose.metrics) and not _prints_named(command, folder, prose)
+    compiled = command.files and all(path.endswith(_COMPILED) for path in command.files)
+    return bool(compiled and prose.metrics) and not _prints_named(command, folder, prose)
 
 
 def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
@@ -148,9 +148,12 @@ def _possible(folder: Path, prose: Prose, tracked: Sequence[str]) -> Iterator[st
         for path in (f"{name}{ending}" for ending in (*_STARTS, ".py")):
             if path not in tracked or path in prose.not_run:
                 continue
-            if name in _MEASURES or printed_by(folder, path):
+            if name in _MEASURES or any(named_direction(x.name) for x in printed_by(folder, path)):
                 start = _STARTS.get(posixpath.splitext(path)[1], ("python",))
                 yield shlex.join([*start, path])
+    tests = [path for path in tracked if path.endswith("_test.go") and "/" not in path]
+    if any(printed_by(folder, path) for path in tests):
+        yield "go test -run NONE -bench ."
 
 
 def _lacks(words: str, tracked: Sequence[str]) -> bool:
@@ -162,7 +165,9 @@ def _lacks(words: str, tracked: Sequence[str]) -> bool:
 def _measures(words: str, folder: Path, prose: Prose, tracked: Sequence[str]) -> bool:
     """Return whether the files of a command print a value that may be the metric."""
     labels = [
-        label.name for path in sources_of((words,), tracked) for label in printed_by(folder, path)
+        label.name
+        for path in sources_of((words,), folder, tracked)
+        for label in printed_by(folder, path)
     ]
     return bool(labels) and len(choose(labels, prose)) == 1 and any(map(named_direction, labels))
 
@@ -183,7 +188,7 @@ def _built(words: str, prose: Prose, tracked: Sequence[str]) -> str:
     return next((f"{build} && {words}" for build in prose.builds if makes.search(build)), words)
 
 
-def _command(text: str, python: Sequence[str], tracked: Sequence[str]) -> Command:
+def _command(text: str, python: Sequence[str], folder: Path, tracked: Sequence[str]) -> Command:
     """Return the command that a text states; one that needs a shell is given to ``sh`` as it is. Of
     another, a first word ``python``, also with a version, is replaced by the words ``python``; a
     tracked script ``.sh`` is given to ``bash``, and ``uv run`` gets ``--frozen`` if git tracks
@@ -194,7 +199,7 @@ def _command(text: str, python: Sequence[str], tracked: Sequence[str]) -> Comman
         raise messages.no_words(text, str(error)) from None
     if not parts:
         raise messages.no_words(text, "it is empty")
-    named = tuple(sources_of(parts, tracked))
+    named = tuple(sources_of(parts, folder, tracked))
     if _SHELL.search(text):
         return Command(("sh", "-c", text), named)
     script = parts[0].removeprefix("./")
@@ -221,14 +226,15 @@ def facts(
     """Return the values of [experiment] that the command, its files and the words state, by the
     names of its fields. ``rules`` are the words of rules. OuroError if the metric, its direction or
     the editable files are not known."""
-    label = _metric(command, folder, prose, options)
+    label = _metric(command, folder, prose, options, tracked)
     metric = label.name
     editable = _editable(command, folder, rules, prose, options, remarks, tracked)
     table = find_ledger(rules, folder, metric, options, remarks)
+    kept = (label.file,) if label.file else ()
     values: dict[str, Any] = {
-        "command": command.words,
+        "command": _shown(command, label.file),
         "editable": editable,
-        "allowed": ("run.log", table),
+        "allowed": ("run.log", *kept, table),
         "metric": metric,
         "metric_from": options.metric_from or label.source,
         "direction": find_direction(metric, rules, prose, options, remarks),
@@ -240,30 +246,44 @@ def facts(
         "data": options.data,
     }
     if options.evaluate_command:
-        evaluation = _command(options.evaluate_command, ("python",), tracked)
+        evaluation = _command(options.evaluate_command, ("python",), folder, tracked)
         return {**values, "evaluate_command": evaluation.words}
+    named = named_files(command.words)
     fixed = [path for path in command.files if not matches(path, editable) and not is_data(path)]
-    if not fixed:
+    if not set(fixed) & {*named}:
+        why = "is code that may change, and prints its own metric"
+        why = f"does not name {fixed[0]}, which measures" if fixed else why
         remarks.note(
-            f"{shlex.join(command.words)} is code that may change, and prints its own metric: the "
-            "level is claimed; to have it measured, name a fixed program: --evaluate-command"
+            f"{shlex.join(command.words)} {why}: the level is claimed; to have it measured, name a "
+            "fixed program: --evaluate-command"
         )
-    return {**values, "metric_which": "last", "level": "supervised" if fixed else "claimed"}
+    level = "supervised" if set(fixed) & {*named} else "claimed"
+    return {**values, "metric_which": "last", "level": level}
+
+
+def _shown(command: Command, file: str) -> tuple[str, ...]:
+    """Return the words of a command which also print a file that it writes; its own for ""."""
+    if not file:
+        return command.words
+    text = command.words[2] if command.words[:2] == ("sh", "-c") else shlex.join(command.words)
+    name = shlex.quote(file)
+    return ("sh", "-c", f"rm -f {name} && {text} && cat {name}")
 
 
 def measuring(experiment: Any, tracked: Sequence[str], folder: Path, prose: Prose) -> list[str]:
-    """Return the files that take part in measuring, for a rule that freezes them: the tracked ones
-    that the commands name, the modules that Python programs among them import, and the tracked ones
-    that the instructions call fixed, a folder as a glob. Editable files may be among them. [] if
-    there are none."""
-    named = named_files((*experiment.command, *experiment.evaluate_command))
-    files = [path for path in named if path in tracked]
+    """Return the files that take part in measuring, for a rule that freezes them: those of which
+    the commands run the code, the modules that Python programs among them import, and the tracked
+    ones that the instructions call fixed, a folder as a glob. Editable files may be among them. []
+    if there are none."""
+    files = sources_of((*experiment.command, *experiment.evaluate_command), folder, tracked)
     files += [module for path in files for module in _modules(folder, path)]
     files += existing(prose.fixed, tracked)
     return list(dict.fromkeys(files))
 
 
-def _metric(command: Command, folder: Path, prose: Prose, options: InitOptions) -> Label:
+def _metric(
+    command: Command, folder: Path, prose: Prose, options: InitOptions, tracked: Sequence[str]
+) -> Label:
     """Return the metric: of the option's name, else what `choose` finds among what the command's
     files print (or, if they print nothing, the modules that they import), else the first that the
     instructions name. OuroError if nothing names one, or if several are printed."""
@@ -271,6 +291,7 @@ def _metric(command: Command, folder: Path, prose: Prose, options: InitOptions) 
     if not printed:
         modules = [module for path in command.files for module in _modules(folder, path)]
         printed = [label for path in modules for label in printed_by(folder, path)]
+    printed = [x for x in printed if x.file not in tracked and not (x.counts and not options.unit)]
     named = [name for name in prose.metrics if meant(name, printed)]
     names = [*named, *(label.name for label in printed)]
     if options.metric:
@@ -285,6 +306,7 @@ def _metric(command: Command, folder: Path, prose: Prose, options: InitOptions) 
         call = options.call("--metric", "NAME")
         raise messages.nothing_found("printed metric", words, call)
     if len(found) > 1:
+        found.sort(key=lambda name: (not named_direction(name), not is_held_out(name)))
         raise messages.several_found("metric", words, found, options.call("--metric", found[0]))
     return meant(found[0], printed) or Label(found[0], prose.metric_from or "line")
 
@@ -326,7 +348,7 @@ def _editable(
     fixed = existing(prose.fixed, tracked)
     named = [path for path in command.files if not matches(path, fixed)]
     guess = [path for path in named if not _is_measure(path)]
-    guess = guess or [path for path in _defaults(folder, command) if path in tracked]
+    guess = guess or [path for path in defaults_in(folder, command.files) if path in tracked]
     guess = guess or [
         module
         for path in command.files
@@ -336,7 +358,7 @@ def _editable(
     free = [path for path in tracked if not matches(path, fixed)]
     sources = [f"{name}/**" for name in _SOURCES if any(p.startswith(f"{name}/") for p in free)]
     found = tuple(dict.fromkeys(guess)) or tuple(sources[:1])
-    near = [path for path in _code(free) if path not in command.files]
+    near = [path for path in code_in(free) if path not in command.files]
     if not found and len(near) == 1:
         found = (near[0],)
     if not found:
@@ -346,29 +368,10 @@ def _editable(
 
 
 def _is_measure(path: str) -> bool:
-    """Return whether the name of a program says that it measures."""
-    return posixpath.splitext(posixpath.basename(path))[0].lower().startswith(_MEASURES)
-
-
-def _defaults(folder: Path, command: Command) -> list[str]:
-    """Return the code that a shell script of the command takes where a variable names no other:
-    ``${CANDIDATE:-solve.py}``."""
-    scripts = [path for path in command.files if path.endswith(".sh")]
-    texts = [(read_file(folder / path) or b"").decode(errors="replace") for path in scripts]
-    return [
-        path
-        for text in texts
-        for path in re.findall(r"\$\{\w+:-([\w./-]+\.(?:py|rs|c|js))\}", text)
-    ]
-
-
-def _code(tracked: Sequence[str]) -> Iterator[str]:
-    """Yield the tracked files whose endings are of code, those of the top folder first. Left out
-    are paths with a name that begins with ``test``, ``doc``, ``example`` or a dot."""
-    endings = (".py", ".rs", ".go", ".c", ".cpp", ".cu", ".ts", ".js", ".rb", ".jl", ".swift")
-    aside = re.compile(r"(^|/)(tests?|docs?|examples?|\.)")
-    code = [path for path in tracked if path.endswith(endings) and not aside.search(path)]
-    yield from sorted(code, key=lambda path: (path.count("/"), path))
+    """Return whether the name of a program says that it measures, or how it is started."""
+    name = posixpath.basename(path)
+    starts = name.endswith("_test.go") or name.lower() in ("makefile", "justfile", "package.json")
+    return starts or posixpath.splitext(name)[0].lower().startswith(_MEASURES)
 
 
 def _budget(

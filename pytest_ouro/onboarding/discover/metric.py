@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.content import read_file
-from pytest_ouro.onboarding.discover import dumped
-from pytest_ouro.onboarding.discover.source import PythonFile, Shown
+from pytest_ouro.experiment.terms.printed import unit_behind
+from pytest_ouro.onboarding.discover import printed
+from pytest_ouro.onboarding.discover.source import PythonFile
 from pytest_ouro.onboarding.discover.words import named_direction, telling_words
 
 if TYPE_CHECKING:
@@ -18,19 +19,35 @@ if TYPE_CHECKING:
 
     from pytest_ouro.onboarding.discover.prose import Prose
 
-_PRINTED = (
-    re.compile(r"METRIC[: ]+\"?([A-Za-z_]\w*)\"?\s*[=:]()"),
-    re.compile(
-        r"""(?m)(?:echo|printf|print\w*!?|puts|log|Println|Printf)\s*[(]?\s*(?:f|\$)?["'`]"""
-        r"""([A-Za-z_]\w*)\s*[:=]\s*(?:[${#]|%[\d.]*\w(%%)?)"""
-    ),
+_METRIC = re.compile(r"METRIC[: ]+\"?([A-Za-z_]\w*)\"?\s*[=:]")
+#: A text that a program of another language than Python prints.
+_TEXT = re.compile(
+    r"""(?:echo|\w*[pP]rint\w*!?|puts|log|info|WriteLine|cout|say)\s*(?:\(|<<)?\s*(?:\w+,\s*)?(?:f|\$)?"""
+    r"""(["'`])((?:(?!\1)[^\n])*)\1([^;\n]*)"""
 )
+_NAMED = (
+    r"(?:^|[^\w\s]|[^\w\s]\s|  |\\n|\\t|(?i:metrics?|results?|final) )([A-Za-z_][\w/]*)\s*[:=]\s*"
+)
+#: A label in such a text with the place of its value, and one at the text's end, before the value.
+_FILLED = re.compile(
+    rf"{_NAMED}(?:[$#]?\{{[^{{}}]*\}}|\$\w+|\$?\([^()]*\)|%[-+ #]*[\d.*]*l*[a-zA-Z])"
+)
+_OPEN = re.compile(rf"{_NAMED}$")
+#: What is printed behind such a value as text.
+_BEHIND = re.compile(r"""^[^"'`]*(?:<<|,|\+|\.)\s*["'`]([^"'`\\]*)""")
+#: An object that is printed as JSON, in JavaScript and in Rust, and its keys.
+_OBJECT = re.compile(r"(?:JSON\.stringify\(\s*|json!\s*\(\s*)\{([^{}]*)\}")
+_KEY = re.compile(r"""(?:^|,)\s*["']?([A-Za-z_]\w*)["']?\s*(?=[:,]|$)""")
 #: Labels of how a program goes, which cannot be a metric.
 _NOISE = re.compile(r"(?i)(?:error|warning|usage|note|step|epoch|lr|seed)s?")
 #: Labels of what a run costs, what a value is compared with, or a count, unless people name them.
 _BESIDE = re.compile(
     r"(?i).*(?:time|second|elapsed|duration|memory|vram|tokens)"
     r"|(?:baseline|base|prev|previous|old|delta|initial|num|n|total)_"
+)
+_THINGS = re.compile(
+    r"(?i)(?:sample|token|param|parameter|example|row|file|item|game|step|epoch|iteration|word|line"
+    r"|image|batche|run|chain|record|entrie|episode|test|case|quer(?:y|ie))s?"
 )
 _NUMBER = r"([-+]?[\d.]+(?:[eE][-+]?\d+)?)"
 #: What a benchmark of Go reports beside its time, by its unit, and the names of the benchmarks.
@@ -41,13 +58,20 @@ _BENCHMARK = re.compile(r"(?m)^func (Benchmark\w*)\(")
 @dataclass(frozen=True)
 class Label:
     """A value that a program prints under a name: where it stands, as ``metric-from`` says, its
-    unit ("" for none), whether the name leads its line, and for a value in JSON its ``keys``."""
+    unit ("" for none), whether the name leads its line, and for a value in JSON its ``keys``, and
+    the ``file`` that the program writes it into, "" if it is printed."""
 
     name: str
     source: str = "line"
     unit: str = ""
     leads: bool = True
     keys: tuple[str, ...] = ()
+    file: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the unit says that the value counts things, as in ``Train: 9 samples``."""
+        return bool(_THINGS.fullmatch(self.unit))
 
 
 def printed_by(folder: Path, path: str) -> list[Label]:
@@ -57,26 +81,46 @@ def printed_by(folder: Path, path: str) -> list[Label]:
         text = (read_file(folder / path) or b"").decode(errors="replace")
         if path.endswith("_test.go"):
             return list(_benchmarked(text))
-        found = [match for pattern in _PRINTED for match in pattern.findall(text)]
-        return [Label(name, unit="%" if unit else "") for name, unit in found]
+        return list(_written(text))
     try:
         file = PythonFile.read(folder / path, path)
     except OuroError:
         return []
     lines = [
         Label(name, _place(shown), shown.unit, shown.leads and not shown.words)
-        for name, shown in file.summary.items()
+        for name, shown in printed.summary(file).items()
     ]
-    return [*lines, *map(_in_json, dumped.values(file, folder))]
+    bare = [
+        Label(name, rf"regex:^\W*{name}\s+{_NUMBER}")
+        for name in printed.bare(file)
+        if named_direction(name)
+    ]
+    return [*lines, *map(_in_dictionary, printed.values(file, folder)), *bare]
 
 
-def _in_json(value: dumped.Dumped) -> Label:
-    """Return the label of a value in printed JSON: its keys, joined. Behind other text on its line
-    it is found by its last key."""
-    source = f"json:{'.'.join(value.keys)}"
+def _written(text: str) -> Iterator[Label]:
+    """Yield the values that the text of a program prints in a language other than Python."""
+    yield from (Label(name) for name in _METRIC.findall(text))
+    for _, words, after in _TEXT.findall(text):
+        for found in _FILLED.finditer(words):
+            unit = unit_behind(words[found.end() :].replace("%%", "%").partition("\\n")[0])
+            yield Label(found[1], unit=unit, leads=found.start() == 0)
+        if last := _OPEN.search(words):
+            behind = _BEHIND.search(after)
+            unit = unit_behind(behind[1]) if behind else ""
+            yield Label(last[1], unit=unit, leads=last.start() == 0)
+    for body in _OBJECT.findall(text):
+        yield from (Label(key, f"json:{key}", keys=(key,)) for key in _KEY.findall(body))
+
+
+def _in_dictionary(value: printed.Dumped) -> Label:
+    """Return the label of a value in a printed dictionary: its keys, joined. Behind other text on
+    its line, and in one that is not JSON, it is found by its last key."""
+    source = f"json:{'.'.join(value.keys)}" if value.as_json else "line"
     if value.before:
-        source = rf'regex:^\W*{re.escape(value.before)}\s*\{{.*"{value.keys[-1]}":\s*{_NUMBER}'
-    return Label("_".join(value.keys), source, keys=value.keys)
+        key = re.escape(value.keys[-1])
+        source = rf"""regex:^\W*{re.escape(value.before)}\s*\{{.*["']{key}["']:\s*{_NUMBER}"""
+    return Label("_".join(value.keys), source, keys=value.keys, file=value.file)
 
 
 def _benchmarked(text: str) -> Iterator[Label]:
@@ -102,13 +146,13 @@ def meant(name: str, labels: Iterable[Label]) -> Label | None:
         and set(re.split(r"[_\W]+", label.keys[-1].lower())) <= words
         and words <= set(re.split(r"[_\W]+", label.name.lower()))
     ]
-    same.sort(key=lambda label: label.source != "line")
+    same.sort(key=lambda label: (bool(label.file), label.source != "line"))
     if not same and len({label.keys for label in near}) == 1:
         same = near
     return replace(same[0], name=name) if same else None
 
 
-def _place(shown: Shown) -> str:
+def _place(shown: printed.Shown) -> str:
     """Return where a printed value stands, as ``metric-from`` says."""
     return rf"regex:^\W*{shown.words}\s*[:=]\s*{_NUMBER}" if shown.words else "line"
 
@@ -129,11 +173,16 @@ def choose(names: Iterable[str], prose: Prose, *, sure: bool = False) -> list[st
         [name for name in telling if any(map(prose.aims_at, telling_words(name)))],
         telling,
         [name for name in near if _is_aim(name, prose)],
-        [name for name in telling if name.startswith(("val", "eval", "test"))],
+        [name for name in telling if is_held_out(name)],
     ):
         if len(some) == 1:
             return some
     return [] if sure else known
+
+
+def is_held_out(name: str) -> bool:
+    """Return whether a metric's name says that it was measured on data that is not trained on."""
+    return name.lower().startswith(("val", "eval", "test"))
 
 
 def _is_aim(name: str, prose: Prose) -> bool:

@@ -7,19 +7,24 @@ ambiguous is an error that names the command to give instead.
 from __future__ import annotations
 
 import os
+import posixpath
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.bound.tables import Experiment
 from pytest_ouro.core.errors import AmbiguousError, OuroError
 from pytest_ouro.core.schema import demand_relations
+from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover import command, script
 from pytest_ouro.onboarding.discover.options import InitOptions as InitOptions
 from pytest_ouro.onboarding.discover.options import Remarks
-from pytest_ouro.onboarding.discover.prose import Prose
+from pytest_ouro.onboarding.discover.prose import FILES, Prose
+from pytest_ouro.onboarding.discover.prose import read as read_prose
 from pytest_ouro.onboarding.discover.words import find_name, opened
+from pytest_ouro.onboarding.sources import code_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,8 +74,9 @@ def find(
     the rules that people state, ``prose`` is what the instructions for the agent state.
 
     A script with a harness is looked for first. A command is looked for instead if an option gives
-    one, if there is no such pair and no option names a part of it, if the options or instructions
-    let the harness be edited, or if files may be edited and the instructions call the script fixed.
+    one, if there is no such pair and no option names a part of it, if by their names the script
+    measures the module, if the options or instructions let the harness be edited, or if files may
+    be edited and the instructions call the script fixed.
     OuroError if a fact is missing or ambiguous, or if bound.toml does not allow the experiment.
     """
     prose = prose or Prose()
@@ -87,7 +93,13 @@ def find(
             raise
         return _command(folder, top, options, rules, prose, remarks, tracked, instead=error)
     others = not chosen and command.names_others(pair.script.name, prose, tracked)
-    if others or pair.harness.name in stated or (pair.script.name in prose.fixed and stated):
+    measures = not chosen and _measures_other(pair.script, pair.harness)
+    if (
+        others
+        or measures
+        or pair.harness.name in stated
+        or (pair.script.name in prose.fixed and stated)
+    ):
         return _command(folder, top, options, rules, prose, remarks, tracked)
     if prose.file and prose.loops and pair.script.name not in prose.whole:
         remarks.note(
@@ -127,6 +139,8 @@ def _command(
     if found is None:
         if isinstance(instead, AmbiguousError):
             raise instead
+        if below := _below(folder, tracked):
+            raise messages.experiment_below(folder, below, options.call())
         metric = () if options.metric else ("--metric", "NAME")
         call = options.call("--command", "PROGRAM ARGUMENT …", *metric)
         raise messages.no_experiment(folder, str(instead.message if instead else ""), call)
@@ -153,6 +167,31 @@ def _command(
     )
 
 
+def _below(folder: Path, tracked: Sequence[str]) -> list[str]:
+    """Return the folders below ``folder`` that have code and instructions about an experiment."""
+    code = {posixpath.dirname(path) for path in code_in(tracked)}
+    named = [path for path in tracked if "/" in path and posixpath.basename(path) in FILES]
+    found = []
+    for path in named[:_MOST]:
+        text = (read_file(folder / path) or b"").decode(errors="replace")
+        if posixpath.dirname(path) in code and read_prose(text, path).is_loop:
+            found.append(posixpath.dirname(path))
+    return list(dict.fromkeys(found))
+
+
+def _measures_other(script: PythonFile, harness: PythonFile) -> bool:
+    """Return whether a script that imports a module measures it, by their names, rather than being
+    measured by it."""
+    measuring = re.compile(r"(?:bench|score|eval|backtest|measure|judge)", re.IGNORECASE)
+    is_harness = any(name.startswith("eval") for name in harness.functions) or any(
+        map(harness.source.defines, ("make_dataloader", "TIME_BUDGET"))
+    )
+    stems = [posixpath.basename(file.name) for file in (script, harness)]
+    return not is_harness and [bool(measuring.match(name)) for name in stems] == [True, False]
+
+
+#: How many files of instructions below a folder are read.
+_MOST = 20
 #: Files that declare the dependencies of other languages than Python.
 _MANIFESTS = (
     *("package.json", "package-lock.json", "Cargo.toml", "Cargo.lock", "go.mod", "go.sum"),

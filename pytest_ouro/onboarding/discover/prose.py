@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.bound.relations import TAKEN
 from pytest_ouro.core.schema import NAME
 from pytest_ouro.onboarding import phrases
+from pytest_ouro.onboarding.file_words import BULLET, NOT, SPAN, files, holds, paths_in, says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +49,9 @@ _FORMULA = re.compile(r"([A-Za-z_]\w*)\s*=\s*[\w(]")
 _SCORED = re.compile(r"(?i)\b(?:scor(?:e|ing)|rank|metric|goal|formula|maximi[sz]e|minimi[sz]e)")
 #: Words of a sentence that says what a loop is for.
 _GOAL = re.compile(
-    r"(?i)\b(?:primary|objective|goal|optimi[sz]\w*|maximi[sz]\w*|minimi[sz]\w*|highest|lowest|target|metric)\b"
+    r"(?i)\b(?:primary|objective|goal|optimi[sz]\w*|maximi[sz]\w*|minimi[sz]\w*|highest|lowest|target|metric|better)\b"
 )
+_AIMS = re.compile(r"(?i)\b(?:maximi[sz]|minimi[sz]|highest|lowest|(?:higher|lower)\b.*\bbetter)")
 _ASIDE_GOAL = re.compile(r"(?i)\b(?:secondary|supporting|tertiary|diagnostic)\b")
 #: The head of a table of results, in which the metric follows the commit.
 _HEAD = re.compile(r"(?m)^[ `|]*commit(?:\t| ?\| ?|\\t)((?:\w+(?:\t|\\t| ?\| ?))+)")
@@ -61,6 +63,7 @@ _METRIC = (
     re.compile(r"(?i)\b(?:lowest|highest|maximi[sz]e|minimi[sz]e)[*]*\s+(?:the\s+)?`(\w+)`"),
     re.compile(r"(?i)\b(?:lowest|highest|maximi[sz]e|minimi[sz]e)\s+(?:the\s+)?([a-z]\w*_\w+)"),
     re.compile(r"METRIC ([A-Za-z_]\w*)="),
+    re.compile(r"(?i)\bmetric\b[*`]*(?:\s*[:=]|\s+is)\s*[*`]+([A-Za-z_]\w*)"),
     # the first item of a list in the order of importance
     re.compile(
         r"(?i)\b(?:priority|priorities|importance|lexicographic\w*)\b[^\n]*:\s*\n\s*(?:1[.)]|[-*])"
@@ -70,39 +73,26 @@ _METRIC = (
 _UNIT = re.compile(r"(?i)metric unit:\s*`?([^\s`]+)")
 #: Words that say which values are better: plainly, and beside the metric's name alone.
 _PLAIN = (
-    r"\b(lower|higher) (?:is|=|are) better|\bdirection\W{1,6}(?:to )?(lower|higher|minimi|maximi)"
+    r"\b(lower|higher)(?: [\w@-]+){0,2} (?:is|=|are) better"
+    r"|\bdirection\W{1,6}(?:to )?(lower|higher|minimi|maximi)"
 )
 _BESIDE = rf"{_PLAIN}|\b(lowest|highest|minimi|maximi|lower|higher|reduce|increase)"
 _MEANS = {"lower": "lower", "lowest": "lower", "minimi": "lower", "reduce": "lower"}
-_NOT = r"\b(?:cannot|can't|can not|not|never|off[- ]limits|read[- ]only|fixed|frozen|forbidden)\b"
-_MAY = (
-    r"\bcan (?:do|modify|edit|change)\b|^files? in scope|^in[- ]scope files?|\beditable\b"
-    r"|\bmay (?:edit|modify|change)\b|\bcan modify\b|\bmutable\b|files? (?:you|to) (?:edit|modify)"
-)
-_EDITED = (
-    r"\bfiles? (?:that )?you (?:may |can )?(?:modify|edit|change)\b|\byou (?:modify|edit) this"
-    r"|\bonly\s+(?:ever\s+)?(?:touch|edit|modify|change)\b"
-)
-_KEPT = (
-    r"\b(?:do not|don't|never) (?:modify|edit|change|touch)|\bread[- ]only\b"
-    r"|\bfixed (?:eval|harness)"
-)
 #: How many forbidden things, and how long ones, are taken as rules: longer lists are notes.
 _MOST, _LONGEST = 24, 300
-_BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(.*)$")
-_SPAN = re.compile(r"`([^`\n]+)`")
 
 
 @dataclass(frozen=True)
 class Prose:
     """What instructions state, in the order in which they state it; what they leave out is empty.
 
-    ``commands`` run an experiment, and so may those of ``builds`` before them; ``examples`` are the
-    commands of a README beside the instructions. ``budget`` and ``limit`` are seconds of training
-    and of a whole run, ``editable`` and ``fixed`` name files, ``not_run`` those that an agent must
-    not run, ``forbidden`` are the words of what it may not do, each with its line; ``more`` says
-    that a bullet is about new files. ``whole`` is the text, ``text`` that without what is fenced;
-    ``file`` is "" without instructions. ``metric_from`` and ``plausible`` are as in bound.toml.
+    ``commands`` run an experiment, and so may those of ``builds`` before them and ``examples``,
+    other commands in sentences, and those of a README beside the instructions. ``budget`` and
+    ``limit`` are seconds of training and of a whole run, ``editable`` and ``fixed`` name files,
+    ``not_run`` those that an agent must not run, ``forbidden`` are the words of what it may not do,
+    each with its line; ``more`` says that a bullet is about new files. ``whole`` is the text,
+    ``text`` that without what is fenced; ``file`` is "" without instructions. ``metric_from`` and
+    ``plausible`` are as in bound.toml.
     """
 
     file: str = ""
@@ -147,12 +137,14 @@ class Prose:
     @property
     def loops(self) -> bool:
         """Whether the text says that something is done again and again."""
-        return _says(r"never stop|\bloop\b|repeat (?:forever|indefinitely)", self.text)
+        return says(r"never stop|\bloop\b|repeat (?:forever|indefinitely)", self.text)
 
     @property
     def is_loop(self) -> bool:
-        """Whether the text is about an experiment: it names a metric, or files to edit."""
-        return bool(self.metrics or self.editable or (self.fixed and self.commands))
+        """Whether the text is about an experiment: it names a metric, or files to edit, or states a
+        command and a goal or fixed files."""
+        goal = self.fixed or any(map(_AIMS.search, phrases.sentences(self.text)))
+        return bool(self.metrics or self.editable or (goal and self.commands))
 
 
 @dataclass(frozen=True)
@@ -174,21 +166,22 @@ def read(text: str, file: str) -> Prose:
     lines = list(_lines(text))
     plain = "\n".join(line.text for line in lines if not line.fenced)
     whole = "\n".join(line.text for line in lines)
-    editable, fixed = _files(lines)
+    editable, fixed = files((line.text, line.heading) for line in lines if not line.fenced)
     metrics = dict.fromkeys([*_found(_METRIC, whole), *_columns(whole), *_formulas(lines)])
     return Prose(
         file=file,
         commands=tuple(_commands(lines)),
+        examples=tuple(_examples(lines)),
         builds=tuple(_builds(lines)),
         not_run=tuple(path for line in lines for path in _not_run(line)),
         metrics=tuple(m for m in metrics if m not in TAKEN and re.fullmatch(NAME[0], m)),
         unit=next(iter(_UNIT.findall(plain)), ""),
         editable=tuple(dict.fromkeys(editable)),
-        fixed=tuple(path for path in dict.fromkeys(fixed) if not _holds(path, editable)),
+        fixed=tuple(path for path in dict.fromkeys(fixed) if not holds(path, editable)),
         budget=_seconds(plain, r"budget|wall[- ]clock|training time") or _setting(whole),
         limit=_seconds(plain, r"\bexceeds?\b|\bkill it\b")
         or _seconds(plain, r"timeout|time limit"),
-        more=_says(r"(?m)^\s*[-*] (?:any )?new (?:\w+ )?files?\b", plain),
+        more=says(r"(?m)^\s*[-*] (?:any )?new (?:\w+ )?files?\b", plain),
         forbidden=tuple(islice(_forbidden(lines), _MOST)),
         text=plain,
         whole=whole,
@@ -249,26 +242,10 @@ def _formulas(lines: list[_Line]) -> Iterator[str]:
             yield found[1]
 
 
-def _holds(path: str, editable: list[str]) -> bool:
-    """Return whether a path is one of those that may be edited, or a folder with one of them."""
-    folder = f"{path.rstrip('/*')}/"
-    return any(other == path or other.startswith(folder) for other in editable)
-
-
-def _narrowed(paths: list[str]) -> list[str]:
-    """Return paths without the folders of which files are among them."""
-    folders = {path for path in paths if path.endswith("/")}
-    return [
-        path
-        for path in paths
-        if path not in folders or not any(p != path and p.startswith(path) for p in paths)
-    ]
-
-
 def _not_run(line: _Line) -> list[str]:
     """Return the paths behind words that forbid to run them; [] if the line has no such words."""
     found = _NOT_RUN.search(line.text)
-    return _paths(line.text[found.end() :]) if found and not line.fenced else []
+    return paths_in(line.text[found.end() :]) if found and not line.fenced else []
 
 
 def _spans(line: _Line) -> Iterator[tuple[str, str]]:
@@ -277,8 +254,8 @@ def _spans(line: _Line) -> Iterator[tuple[str, str]]:
     if line.fenced:
         yield line.text, f"{line.heading} {line.lead}"
         return
-    beside = f"{line.heading} {_SPAN.sub(' ', line.text)}"
-    yield from ((span, beside) for span in _SPAN.findall(line.text))
+    beside = f"{line.heading} {SPAN.sub(' ', line.text)}"
+    yield from ((span, beside) for span in SPAN.findall(line.text))
 
 
 def _setting(text: str) -> float | None:
@@ -309,6 +286,14 @@ def _commands(lines: list[_Line]) -> Iterator[str]:
     yield from dict.fromkeys([*redirected, *called])
 
 
+def _examples(lines: list[_Line]) -> Iterator[str]:
+    """Yield the commands in sentences, each once, that no words beside them say to run or not to
+    run."""
+    plain = [line for line in lines if not line.fenced and not _not_run(line)]
+    spans = [span.strip() for line in plain for span in SPAN.findall(line.text)]
+    yield from dict.fromkeys(span for span in spans if " " in span and _is_command(span))
+
+
 def _builds(lines: list[_Line]) -> Iterator[str]:
     """Yield the commands that make a program, ``-o NAME``, each once."""
     spans = [span.strip() for line in lines for span, _ in _spans(line)]
@@ -329,71 +314,11 @@ def _is_command(words: str) -> bool:
     return is_call and bool(_RUNNERS.fullmatch(parts[0])) and not _ASIDE.search(words)
 
 
-def _files(lines: list[_Line]) -> tuple[list[str], list[str]]:
-    """Return a tuple: the paths that may be edited, and those that are fixed, by the words of a
-    sentence, else by the heading above a bullet, or above a line that ends with a colon. A sentence
-    without a path is about the paths of the one before. A folder is left out of those that may be
-    edited if files of it are among them. A path may be in a list twice, or in both."""
-    editable: list[str] = []
-    fixed: list[str] = []
-    for line in lines:
-        if line.fenced:
-            continue
-        bullet = _BULLET.match(line.text)
-        words = bullet[1] if bullet else line.text
-        above = line.heading if bullet or words.rstrip("* ").endswith(":") else ""
-        paths: list[str] = []
-        rest = True  # whether the heading decides
-        for sentence in phrases.sentences(words):
-            paths = _paths(sentence) or paths
-            if only := phrases.only_files(sentence):
-                editable += only
-            elif paths and _says(_EDITED, sentence):
-                editable.append(paths[0])
-            elif paths and (_says(_KEPT, sentence) or _says(_NOT, above)):
-                fixed += paths
-            else:
-                continue
-            rest = False
-        if rest and _says(_MAY, above):
-            editable += _named(words)
-    return _narrowed(editable), fixed
-
-
-def _named(words: str) -> list[str]:
-    """Return the paths before the dash of a bullet, and quoted words, which may be files without an
-    ending; if there is none, the first path behind it."""
-    before, _, after = words.partition(" — ")
-    found = [span for span in _SPAN.findall(before) if re.fullmatch(r"[\w*.<>/-]+", span)]
-    return [_pattern(path) for path in found] or _paths(before) or _paths(after)[:1]
-
-
-def _says(pattern: str, text: str) -> bool:
-    """Return whether the pattern is found in a text, in any case."""
-    return bool(re.search(pattern, text, re.IGNORECASE))
-
-
-def _paths(words: str) -> list[str]:
-    """Return the paths in some words: words in backquotes with a dot or a slash, else plain files
-    before the first `` — ``. Absolute ones, and those that begin with ``~`` or ``..``, are left
-    out."""
-    quoted = [
-        span for span in _SPAN.findall(words) if re.fullmatch(r"[\w*.<>/-]*[./][\w*.<>/-]*", span)
-    ]
-    found = quoted or re.findall(phrases.FILE, re.sub(r"`[^`]*`", " ", words.partition(" — ")[0]))
-    return [_pattern(path) for path in found if not path.startswith(("/", "~", ".."))]
-
-
-def _pattern(path: str) -> str:
-    """Return a path as a glob: ``data/<name>/fit.py`` is any of that form."""
-    return re.sub(r"<[^<>]*>", "*", path.removeprefix("./"))
-
-
 def _forbidden(lines: list[_Line]) -> Iterator[tuple[int, str]]:
     """Yield the line and the words of each bullet under a heading of what an agent may not do, or
     of rules or constraints; bullets of more than _LONGEST characters are left out."""
     for line in lines:
-        bullet = None if line.fenced else _BULLET.match(line.text)
-        is_rule = re.search(rf"{_NOT}|\brules?\b|\bconstraints?\b", line.heading, re.IGNORECASE)
+        bullet = None if line.fenced else BULLET.match(line.text)
+        is_rule = re.search(rf"{NOT}|\brules?\b|\bconstraints?\b", line.heading, re.IGNORECASE)
         if bullet and is_rule and len(bullet[1]) <= _LONGEST:
             yield line.number, bullet[1].strip()

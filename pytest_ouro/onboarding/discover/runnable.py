@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import posixpath
 import re
 from typing import TYPE_CHECKING
 
@@ -16,43 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+#: Commands of the shell itself.
+_BUILT_IN = (
+    *("cd", "set", "export", "source", "exit", "echo", "test", "true", "false", "for", "do"),
+    *("done", "if", "then", "else", "fi", "while", "case", "esac", "eval", "exec", "trap", "wait"),
+    *("unset", "ulimit", "umask", "read", "printf", "local", "return", "shift", "time", "command"),
+)
 _FILE = re.compile(r"[\w./-]*\w\.(?:py|sh|js|cjs|mjs|ts|rb|jl|json|ya?ml|toml|txt|csv|cfg|ini)")
-#: A module of the project among the words of a command: ``experiments.first``.
-_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 #: A path of a person's folder in a script.
 _HOME = re.compile(r"(?<![\w./$~-])/(?:Users|home)/[\w.-]+/[\w./-]+")
-#: A call of Go that runs or builds a package, and what follows it in the same command.
-_GO = re.compile(r"\bgo (test|run|build)\b([^|&;]*)")
-
-
-def sources_of(words: Sequence[str], tracked: Sequence[str]) -> list[str]:
-    """Return the tracked files of which a command runs the code: those that it names, the files of
-    modules and of Go packages, whose tests count for ``go test``. Each is returned once."""
-    modules = [f"{word.replace('.', '/')}.py" for word in words if _MODULE.fullmatch(word)]
-    named = [path for path in (*named_files(tuple(words)), *modules) if path in tracked]
-    for verb, rest in _GO.findall(" ".join(words)):
-        places = re.findall(r"(?<!\S)\.(?:/[\w./-]*)?(?!\S)", rest) or ["."]
-        for place in places:
-            deep = place.endswith("...")
-            folder = place.removesuffix("...").strip("./")
-            named += [
-                path
-                for path in tracked
-                if path.endswith(".go")
-                and path.endswith("_test.go") == (verb == "test")
-                and (
-                    posixpath.dirname(path) == folder
-                    or (deep and f"/{path}".startswith(f"/{folder}"))
-                )
-            ]
-    return list(dict.fromkeys(named))
 
 
 def is_data(path: str) -> bool:
-    """Return whether the ending of a path is one of settings or of data, which measure nothing."""
-    return path.endswith(
-        (".json", ".yaml", ".yml", ".toml", ".txt", ".csv", ".tsv", ".cfg", ".ini")
-    )
+    """Return whether a path names settings, data or recipes, which measure nothing."""
+    endings = (".json", ".yaml", ".yml", ".toml", ".txt", ".csv", ".tsv", ".cfg", ".ini")
+    return path.endswith((*endings, "Makefile", "makefile", "justfile", "Justfile"))
 
 
 def missing_arguments(folder: Path, words: Sequence[str], tracked: Sequence[str]) -> list[str]:
@@ -94,8 +71,9 @@ def faults(words: Sequence[str], folder: Path, tracked: Sequence[str]) -> Iterat
     """Yield what a command needs and a run would not find, each with what to do, as a sentence: its
     program on this machine; the files that it names, which must be in git, since a run starts from
     what is committed; the places outside of the repository that its scripts name."""
-    if why := why_missing(words[0]):
-        yield f"{words[0]} cannot be started here, and a run needs it: {why}"
+    for program in _programs(words):
+        if why := why_missing(program):
+            yield f"{program} cannot be started here, and a run needs it: {why}"
     named = named_files(tuple(words))
     program = words[0].removeprefix("./")
     for path in named:
@@ -108,10 +86,21 @@ def faults(words: Sequence[str], folder: Path, tracked: Sequence[str]) -> Iterat
             yield from _outside(folder, path)
 
 
+def _programs(words: Sequence[str]) -> list[str]:
+    """Return the programs that a command starts: its first word, and of a text for a shell also the
+    first plain word of each part."""
+    if tuple(words[:2]) != ("sh", "-c") or len(words) < 3:
+        return [words[0]]
+    parts = [part.split() for part in re.split(r"&&|\|\||[;|]", words[2])]
+    firsts = [[word for word in part if "=" not in word][:1] for part in parts]
+    plain = [name for first in firsts for name in first if re.fullmatch(r"[a-z][\w.+-]*", name)]
+    return list(dict.fromkeys([words[0], *(name for name in plain if name not in _BUILT_IN)]))
+
+
 def _absent(path: str, folder: Path, words: str) -> Iterator[str]:
     """Yield a sentence on a file that a command names and git does not track, unless a part of the
     command makes it or the sentence of its folder says so."""
-    if re.search(rf"\s-o\s+(?:\./)?{re.escape(path)}(?!\S)", words):
+    if re.search(rf"(?:\s-o\s+(?:\./)?|\brm -f ){re.escape(path)}(?!\S)", words):
         return
     if (folder / path).is_file():
         yield (

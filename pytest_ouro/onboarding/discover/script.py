@@ -12,6 +12,7 @@ from pytest_ouro.experiment.terms.names import INTERFACE
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover import caches
 from pytest_ouro.onboarding.discover.metric import choose
+from pytest_ouro.onboarding.discover.printed import summary
 from pytest_ouro.onboarding.discover.source import PythonFile
 from pytest_ouro.onboarding.discover.warmup import warmup_tokens
 from pytest_ouro.onboarding.discover.words import (
@@ -111,9 +112,9 @@ def facts(
 
 def times(pair: Pair) -> bool:
     """Return whether the script or its harness has a constant of the budget that can be computed,
-    so that a run takes exactly that long."""
+    or the script an option of it with a default, so that a run takes exactly that long."""
     constants = {**pair.script.constants, **pair.harness.constants}
-    return any(name in constants for name in _BUDGETS)
+    return any(name in constants or name.lower() in pair.script.settings for name in _BUDGETS)
 
 
 def _script(folder: Path, options: InitOptions, prose: Prose, tracked: Sequence[str]) -> Path:
@@ -187,7 +188,7 @@ def _printed_functions(script: PythonFile, *, telling: bool = False) -> list[str
     """Return the functions whose result the script prints under a label, each once; if ``telling``,
     those alone whose label says which of its values are better."""
     found: list[str] = []
-    for label, shown in script.summary.items():
+    for label, shown in summary(script).items():
         if not telling or named_direction(label):
             found += [shown.function] if shown.function else script.makers_of(shown.name)
     return list(dict.fromkeys(found))
@@ -248,14 +249,14 @@ def _metric(
     keyed = {_keyed(node) for node in script.source.of(ast.Subscript)}  # dictionaries
     printed = [
         label
-        for label, shown in script.summary.items()
+        for label, shown in summary(script).items()
         if (shown.name and shown.name in results and (shown.key or shown.name not in keyed))
         or shown.function == evaluate
     ]
     suffix = evaluate.partition("_")[2]
-    alike = [label for label in script.summary if suffix and label.endswith(suffix)]
+    alike = [label for label in summary(script) if suffix and label.endswith(suffix)]
     plain = [name for name in results if name not in keyed]
-    found = choose(printed or keys or alike or plain or script.summary, prose)
+    found = choose(printed or keys or alike or plain or summary(script), prose)
     return one("printed metric", "--metric", found, script.name, options)
 
 
@@ -285,6 +286,7 @@ def _budget(
         return options.budget
     constants = [file.constants for file in (pair.harness, pair.script)]
     values = [known.get(name) for known in constants for name in _BUDGETS]
+    values += [pair.script.settings.get(name.lower()) for name in _BUDGETS]
     found = budget_in(values, rules) or prose.budget
     if found is not None:
         return found

@@ -1,14 +1,12 @@
-"""Read a Python file without running it: its functions, its constants, and what it prints."""
+"""Read a Python file without running it: its functions, its constants, and its imports."""
 
 from __future__ import annotations
 
 import ast
 import operator
 import posixpath
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.evidence.content import read_file
@@ -148,18 +146,10 @@ class PythonFile:
             for node in self.source.of(ast.Assign)
         )
 
-    @cached_property
-    def summary(self) -> dict[str, Shown]:
-        """A dict from the labels of printed ``label: value`` lines to what is printed; {} without
-        such a line. Of a label that is printed twice, the last counts. The words of a label are
-        joined: ``Final score: 1`` is ``score``, ``COMPOSITE SCORE: 1`` is ``composite_score``."""
-        calls = (call for call in self.source.of(ast.Call) if _prints(call))
-        return {label: shown for call in calls for label, shown in _labels(call)}
-
     def modules(self, folder: Path) -> list[str]:
-        """Return the paths, from ``folder``, of the files ``.py`` there that the file imports as
-        modules, in the order of the file, without itself. A package's ``__init__.py`` is left
-        out."""
+        """Return the paths, from ``folder``, of the files ``.py`` there, in the file's own folder
+        or in ``src`` that the file imports as modules, in the order of the file, without itself. A
+        package's ``__init__.py`` is left out."""
         names: list[str] = []
         imports: list[ast.Import | ast.ImportFrom] = [
             *self.source.of(ast.Import),
@@ -171,7 +161,9 @@ class PythonFile:
                 continue
             base = [node.module] if node.module else []
             names += [*base, *(".".join([*base, alias.name]) for alias in node.names)]
-        paths = dict.fromkeys(f"{name.replace('.', '/')}.py" for name in names)
+        places = dict.fromkeys(["", posixpath.dirname(self.name), "src"])
+        files = [f"{name.replace('.', '/')}.py" for name in names]
+        paths = dict.fromkeys(posixpath.join(place, file) for file in files for place in places)
         return [path for path in paths if path != self.name and (folder / path).is_file()]
 
     @cached_property
@@ -197,6 +189,15 @@ class PythonFile:
                     found[name] = number
         return found
 
+    def text(self, node: ast.expr) -> str:
+        """Return the text that an expression stands for, such as a path; "" if only a run would
+        tell."""
+        try:
+            value = _fold(node, self.constants)
+        except _Unknown:
+            return ""
+        return value if isinstance(value, str) else ""
+
     def number(self, node: ast.expr) -> int | None:
         """Return the whole number that an expression stands for: a constant, or a setting by its
         default as in ``args.warmup``; None if only a run would tell."""
@@ -207,29 +208,6 @@ class PythonFile:
         except _Unknown:
             return None
         return value if isinstance(value, int) else None
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a line prints after its label: the variable ``name``, or the value at its ``key``, or
-    what ``function`` returns; those that do not apply are "". ``unit`` is "%" if that follows it,
-    ``words`` is the label as it is printed if it is more than one word, else "", and ``leads`` says
-    whether the label begins what is printed."""
-
-    name: str = ""
-    key: str = ""
-    function: str = ""
-    unit: str = ""
-    words: str = ""
-    leads: bool = False
-
-
-_PRINTS = re.compile(r"print\w*|write|info|echo|log\d?")
-
-
-def _prints(call: ast.Call) -> bool:
-    """Return whether a call may print its first argument."""
-    return bool(_PRINTS.fullmatch(dotted(call.func).rpartition(".")[2]))
 
 
 def _has_text(nodes: list[ast.expr], word: str) -> bool:
@@ -245,52 +223,6 @@ def _assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
             yield from ((target.id, value) for target in targets if isinstance(target, ast.Name))
         case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
             yield name, value
-
-
-#: A label at the end of the text before a value: ``val_bpb:``, ``METRIC ms=``, ``Mean score:``.
-_LABEL = re.compile(
-    r"(?:^|\n)(?:[^\w\n]|(?:metric|metrics|result|results|final)\b)*"
-    r"([A-Za-z_][\w/]*(?: [A-Za-z]\w*){0,2})\s*[:=]\s*$",
-    re.IGNORECASE,
-)
-
-
-def _labels(call: ast.Call) -> Iterator[tuple[str, Shown]]:
-    """Yield the label and what follows it for each pair that a call prints, as in
-    ``print(f"val_bpb: {x:.6f}")`` and ``print("val_bpb:", x)``."""
-    first = call.args[0] if call.args else None
-    parts = first.values if isinstance(first, ast.JoinedStr) else call.args[:2]
-    for (text, shown), after in zip_longest(pairwise(parts), parts[2:]):
-        value = shown.value if isinstance(shown, ast.FormattedValue) else shown
-        if isinstance(text, ast.Constant) and isinstance(text.value, str):
-            label = _LABEL.search(text.value)
-            if label and not isinstance(value, ast.Constant):
-                unit = "%" if _begins(after, "%") else ""
-                words = label[1] if " " in label[1] else ""
-                name = re.sub(r"\s+", "_", label[1].lower()) if words else label[1]
-                yield name, replace(_shown(value), unit=unit, words=words, leads=text is parts[0])
-
-
-def _begins(node: ast.expr | None, text: str) -> bool:
-    """Return whether an expression is a text that begins with ``text``."""
-    return isinstance(node, ast.Constant) and str(node.value).startswith(text)
-
-
-def _shown(value: ast.expr) -> Shown:
-    """Return what an expression shows, through calls that only convert a value, such as
-    ``float(x)`` and ``x.item()``; a Shown with nothing set for another expression."""
-    match value:
-        case ast.Name(id=name):
-            return Shown(name)
-        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
-            return Shown(name, key)
-        case ast.Call(func=ast.Name(id="float" | "round" | "int"), args=[inner, *_]):
-            return _shown(inner)
-        case ast.Call(func=ast.Attribute(value=inner, attr="item"), args=[]):
-            return _shown(inner)
-        case ast.Call(func=function):
-            return Shown(function=dotted(function).rpartition(".")[2])
-    return Shown()
 
 
 def _fold(node: ast.expr, known: dict[str, Constant]) -> Constant:

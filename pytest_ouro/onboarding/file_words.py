@@ -1,0 +1,125 @@
+"""Find the paths in the words of instructions, and which of them may be edited or are fixed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_ouro.onboarding import phrases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NOT = r"\b(?:cannot|can't|can not|not|never|off[- ]limits|read[- ]only|fixed|frozen|forbidden)\b"
+_MAY = (
+    r"\bcan (?:do|modify|edit|change)\b|^files? in scope|^in[- ]scope files?|\beditable\b"
+    r"|\bmay (?:edit|modify|change)\b|\bcan modify\b|\bmutable\b|files? (?:you|to) (?:edit|modify)"
+)
+_EDITED = (
+    r"\bfiles? (?:that )?you (?:may |can )?(?:modify|edit|change)\b|\byou (?:modify|edit) this"
+    r"|\bonly\s+(?:ever\s+)?(?:touch|edit|modify|change)\b"
+)
+_KEPT = (
+    r"\b(?:do not|don't|never) (?:modify|edit|change|touch)|\bread[- ]only\b"
+    r"|\bfixed (?:eval|harness)"
+)
+#: Where a sentence goes on to what is forbidden.
+_PARTS = re.compile(r"[,;]\s+(?=(?:but |and )?(?:never|do not|don't|not)\b)")
+#: Words before a colon: ``**Editable**: `a.py` ``.
+_LABEL = re.compile(r"\W*([A-Za-z][\w -]{2,30}?)[*`]*\s*:")
+#: A file that a sentence asks to edit.
+_ASKED = re.compile(
+    r"(?i)(?:^\W*|[:,]\s+|\b(?:then|to|you(?: may| can| should| must| will)?)\s+)(?:only\s+)?"
+    r"(?:edit|modify|change|improve|optimi[sz]e|tune|rewrite|mutate)\s+"
+    r"(?:(?:the|only|files?|code|in|of)\s+){0,3}[`*]*([\w*./-]*\w\.[A-Za-z]\w{0,9})\b"
+)
+BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(.*)$")
+SPAN = re.compile(r"`([^`\n]+)`")
+
+
+def files(lines: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """Return a tuple: the paths that may be edited, and those that are fixed, by the words of a
+    sentence or a part of it, else by the label before its colon, the heading above a bullet, or
+    that above a line that ends with a colon. ``lines`` are pairs of a line and the heading above.
+
+    A sentence without a path is about the paths of the one before. What a sentence merely asks to
+    edit counts if nothing else says what may be edited. A folder is left out of those that may be
+    edited if files of it are among them. A path may be in a list twice, or in both."""
+    editable: list[str] = []
+    asked: list[str] = []
+    fixed: list[str] = []
+    for text, heading in lines:
+        bullet = BULLET.match(text)
+        words = bullet[1] if bullet else text
+        above = heading if bullet or words.rstrip("* ").endswith(":") else ""
+        label = _LABEL.match(words)
+        if label and (says(_MAY, label[1]) or says(NOT, label[1])):
+            above = label[1]
+        paths: list[str] = []
+        kept: list[str] = []
+        rest = True  # whether the heading decides
+        parts = (part for sentence in phrases.sentences(words) for part in _PARTS.split(sentence))
+        for part in parts:
+            paths = paths_in(part) or paths
+            if only := phrases.only_files(part):
+                editable += only
+            elif paths and says(_EDITED, part):
+                editable.append(paths[0])
+            elif paths and (says(_KEPT, part) or says(NOT, above)):
+                fixed += paths
+            elif paths and says(r"\b(?:never|not) [`*]", part):
+                kept += paths
+                continue
+            else:
+                asked += [_pattern(path) for path in _ASKED.findall(part)]
+                continue
+            rest = False
+        if rest and says(_MAY, above):
+            editable += [path for path in _named(words) if path not in kept]
+        fixed += kept
+    return _narrowed(editable or [path for path in asked if path not in fixed]), fixed
+
+
+def _named(words: str) -> list[str]:
+    """Return the paths before the dash of a bullet, and quoted words, which may be files without an
+    ending; if there is none, the first path behind it."""
+    before, _, after = words.partition(" — ")
+    found = [span for span in SPAN.findall(before) if re.fullmatch(r"[\w*.<>/-]+", span)]
+    return [_pattern(path) for path in found] or paths_in(before) or paths_in(after)[:1]
+
+
+def holds(path: str, editable: list[str]) -> bool:
+    """Return whether a path is one of those that may be edited, or a folder with one of them."""
+    folder = f"{path.rstrip('/*')}/"
+    return any(other == path or other.startswith(folder) for other in editable)
+
+
+def _narrowed(paths: list[str]) -> list[str]:
+    """Return paths without the folders of which files are among them."""
+    folders = {path for path in paths if path.endswith("/")}
+    return [
+        path
+        for path in paths
+        if path not in folders or not any(p != path and p.startswith(path) for p in paths)
+    ]
+
+
+def says(pattern: str, text: str) -> bool:
+    """Return whether the pattern is found in a text, in any case."""
+    return bool(re.search(pattern, text, re.IGNORECASE))
+
+
+def paths_in(words: str) -> list[str]:
+    """Return the paths in some words: words in backquotes with a dot or a slash, else plain files
+    before the first `` — ``. Absolute ones, and those that begin with ``~`` or ``..``, are left
+    out."""
+    quoted = [
+        span for span in SPAN.findall(words) if re.fullmatch(r"[\w*.<>/-]*[./][\w*.<>/-]*", span)
+    ]
+    found = quoted or re.findall(phrases.FILE, re.sub(r"`[^`]*`", " ", words.partition(" — ")[0]))
+    return [_pattern(path) for path in found if not path.startswith(("/", "~", ".."))]
+
+
+def _pattern(path: str) -> str:
+    """Return a path as a glob: ``data/<name>/fit.py`` is any of that form."""
+    return re.sub(r"<[^<>]*>", "*", path.removeprefix("./"))

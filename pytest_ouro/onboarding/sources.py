@@ -1,0 +1,129 @@
+"""Find the files of which a command runs the code, through the tools that build and start it."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.content import read_file
+from pytest_ouro.experiment.terms.names import named_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+#: A module of the project among the words of a command: ``experiments.first``.
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+#: A call of a tool, and what follows it in the same command.
+_GO = re.compile(r"\bgo (test|run|build)\b([^|&;]*)")
+_CARGO = re.compile(r"\bcargo (run|bench|build)\b([^|&;]*)")
+_MAKE = re.compile(r"\b(?:make|gmake)((?:\s+-\S+)*)\s*([\w.-]*)")
+_JUST = re.compile(r"\bjust\s+([\w-]+)")
+_PACKAGE = re.compile(r"\b(?:npm|pnpm|yarn|bun)(?:\s+run)?(?:\s+-\S+)*\s+([\w:.-]+)")
+_CHANGED = re.compile(r"\bcd\s+([\w./-]+)\s*&&")
+_MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
+_JUSTFILES = ("justfile", "Justfile", ".justfile")
+
+
+def sources_of(words: Sequence[str], folder: Path, tracked: Sequence[str]) -> list[str]:
+    """Return the tracked files of which a command runs the code, each once: those that it names,
+    also behind ``cd`` and in the recipe of a Makefile, a justfile or package.json, which is one of
+    them; modules, also below ``src``; packages of Go, whose tests count for ``go test``; programs
+    and benchmarks of Cargo. ``tracked`` are paths from ``folder``."""
+    text = " ".join(words)
+    found = _named(words, tracked)
+    for file, recipe in _recipes(text, folder, tracked):
+        found += [file, *_named((recipe,), tracked), *_built(recipe, tracked)]
+    return list(dict.fromkeys([*found, *_built(text, tracked)]))
+
+
+def _named(words: Sequence[str], tracked: Sequence[str]) -> list[str]:
+    """Return the tracked files that words name, as paths or as modules."""
+    text = " ".join(words)
+    modules = [f"{part.replace('.', '/')}.py" for part in text.split() if _MODULE.fullmatch(part)]
+    named = [*named_files(tuple(words)), *modules]
+    places = ["", *(f"{place.strip('./')}/" for place in _CHANGED.findall(text)), "src/"]
+    paths = [f"{place}{path}" for path in named for place in places]
+    return [path for path in paths if path in tracked]
+
+
+def _built(text: str, tracked: Sequence[str]) -> list[str]:
+    """Return the tracked files of the packages that Go or Cargo build and run in a text."""
+    found: list[str] = []
+    for verb, rest in _GO.findall(text):
+        for place in re.findall(r"(?<!\S)\.(?:/[\w./-]*)?(?!\S)", rest) or ["."]:
+            folder = place.removesuffix("...").strip("./")
+            for path in tracked:
+                is_in = posixpath.dirname(path) == folder or (
+                    place.endswith("...") and f"/{path}".startswith(f"/{folder}")
+                )
+                is_test = path.endswith("_test.go")
+                if is_in and path.endswith(".go") and is_test == (verb == "test"):
+                    found.append(path)
+    for verb, rest in _CARGO.findall(text):
+        named = re.search(r"--(bin|bench|example)[= ]([\w-]+)", rest)
+        kinds = {"bin": "src/bin", "bench": "benches", "example": "examples"}
+        ends = ["src/main.rs"] if verb == "run" else []
+        if named:
+            place = f"{kinds[named[1]]}/{named[2]}"
+            ends = [f"{place}.rs", f"{place}/main.rs"]
+        any_bench = verb == "bench" and not named
+        for path in tracked:
+            is_bench = any_bench and "benches/" in path and path.endswith(".rs")
+            if is_bench or any(f"/{path}".endswith(f"/{end}") for end in ends):
+                found.append(path)
+    return found
+
+
+def _recipes(text: str, folder: Path, tracked: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the file and the words of each recipe that a text calls by its name."""
+    for _, target in _MAKE.findall(text):
+        for file in (name for name in _MAKEFILES if name in tracked):
+            yield file, _rule(_text(folder / file), target)
+    for target in _JUST.findall(text):
+        for file in (name for name in _JUSTFILES if name in tracked):
+            yield file, _rule(_text(folder / file), target)
+    if "package.json" in tracked and (names := _PACKAGE.findall(text)):
+        try:
+            scripts = json.loads(_text(folder / "package.json")).get("scripts", {})
+            for name in names:
+                if isinstance(scripts.get(name), str):
+                    yield "package.json", scripts[name]
+        except (ValueError, AttributeError, RecursionError):
+            return
+
+
+def _text(path: Path) -> str:
+    """Return the text of a file, "" if there is none."""
+    return (read_file(path) or b"").decode(errors="replace")
+
+
+def _rule(text: str, target: str) -> str:
+    """Return the prerequisites and the lines of a target, or of the first one for ""; "" without
+    such a target."""
+    name = re.escape(target) if target else r"[\w-]+"
+    rule = re.search(rf"(?m)^@?{name}\b[^:=\n]*:(?!=)(.*(?:\n(?:[ \t].*|(?=\n)))*)", text)
+    return rule[1] if rule else ""
+
+
+def defaults_in(folder: Path, files: Iterable[str]) -> list[str]:
+    """Return the code that a shell script among the files takes where a variable names no other:
+    ``${CANDIDATE:-solve.py}``."""
+    scripts = [path for path in files if path.endswith(".sh")]
+    texts = [(read_file(folder / path) or b"").decode(errors="replace") for path in scripts]
+    return [
+        path
+        for text in texts
+        for path in re.findall(r"\$\{\w+:-([\w./-]+\.(?:py|rs|c|js))\}", text)
+    ]
+
+
+def code_in(tracked: Sequence[str]) -> Iterator[str]:
+    """Yield the tracked files whose endings are of code, those of the top folder first. Left out
+    are paths with a name that begins with ``test``, ``doc``, ``example`` or a dot."""
+    endings = (".py", ".rs", ".go", ".c", ".cpp", ".cu", ".ts", ".js", ".rb", ".jl", ".swift")
+    aside = re.compile(r"(^|/)(tests?|docs?|examples?|\.)")
+    code = [path for path in tracked if path.endswith(endings) and not aside.search(path)]
+    yield from sorted(code, key=lambda path: (path.count("/"), path))
