@@ -1,1 +1,2 @@
-"""One supervised run: worktree, launcher, clock, record and verdict. Knows no pytest."""
+"""Run an experiment: check out the commit, supervise its run, measure, record and decide. No module
+in here knows pytest."""

@@ -153,9 +153,9 @@ def no_judge(case: Case, experiment: Experiment) -> str:
     """Return why the level *judged* cannot be reached, as far as bound and source show; "" if it
     can.
 
-    It cannot if the bound allows only a lower level; for a script, unless its harness defines each
-    name in ``INTERFACE``, at its top level, as a function or class; for a command, if it has no
-    evaluate-command, or as of `_no_evaluation`. ExperimentError if the harness is not trusted,
+    The bound's ``highest`` must allow it. A script needs a harness that defines each name in
+    ``INTERFACE``, at its top level, as a function or class. A command needs an evaluate-command, in
+    which `_no_evaluation` finds no obstacle. ExperimentError if the harness is not trusted,
     SyntaxError if it is not Python, GitError or LimitError if it cannot be read.
     """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):

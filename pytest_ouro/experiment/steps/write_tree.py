@@ -1,7 +1,8 @@
 """Write the files of a commit from git's objects, and verify them against their ids.
 
 Git itself checks out files through attributes, filters, encodings and hooks, all of which a
-repository can set. None applies here: a file is the bytes of its blob.
+repository can set. None applies here: a file is the bytes of its blob, or, if that is a pointer of
+Git LFS, the file that the pointer names.
 """
 
 from __future__ import annotations

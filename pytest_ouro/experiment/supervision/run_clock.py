@@ -32,7 +32,8 @@ Stop = Literal["", "timeout", "overrun", "interrupted", "unjudged"]
 
 
 def _largest_mb() -> float:
-    """Return the largest resident memory, in MB, that this process or one that it reaped had."""
+    """Return the largest resident memory, in MB, that this process or any that it has reaped ever
+    had; 0 except on Linux."""
     return max(map(processes.largest_mb, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 
 
@@ -129,11 +130,12 @@ class RunState:
         self.cpu = max(self.cpu, living + ended)
 
     def measure_reaped(self) -> None:
-        """Raise the peak memory to that of the run's largest process, when all are reaped.
+        """Raise the peak memory to that of the run's largest process; call it when all are reaped.
 
-        The system tells the largest process that was ever reaped, and counts a fork of this one
-        before it becomes the command. So the number is the run's if it exceeds theirs; otherwise it
-        only says how much the run had at most, and stands in for a peak that no scan has read.
+        The system reports the largest process that this one ever reaped, of other runs too, and
+        counts a fork of this one before it becomes the command. So what it reports is the run's if
+        it exceeds ``obscured_mb``. Otherwise it is the most that the run can have had, and is taken
+        only if no scan has read a peak.
         """
         largest = processes.largest_mb(resource.RUSAGE_CHILDREN)
         if largest > self.obscured_mb or not self.peak_mb:
