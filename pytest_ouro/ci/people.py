@@ -87,7 +87,7 @@ def _find_approvers(
     """Return who approved the pull request that ``step`` is. TrustError if it comes from none, or
     nobody approved it; GitError if the server does not say."""
     tree, parents = git.store.commit(step)[:2]
-    path, why = workflow_path(env), "git does not make it of a pull request"
+    path, why = workflow_path(env), "git does not make it of a pull request, or is older than 2.38"
     for head in _list_heads(env, git, question, step):
         if git.line("merge-tree", "--write-tree", parents[0], head) != tree:
             continue

@@ -191,6 +191,15 @@ def test_another_file_of_the_same_name_is_another_file(project, shell):
     assert shell("sed -i s/a/b/ prepare.py") != ""
 
 
+def test_a_text_that_a_person_named_may_change(project, shell):
+    project.edit("bound.toml", 'check = "scope"', 'check = "scope"\ndocuments = ["README.md"]')
+    project.commit("texts", {"README.md": "", "NOTES.md": ""})
+    project.bless()
+
+    assert shell("echo x >> README.md") == ""
+    assert shell("echo x >> NOTES.md") != ""
+
+
 def test_a_hard_link_or_a_link_is_the_file_that_it_names(project, shell):
     os.link(project.path / "prepare.py", project.path / "run.log")
     (project.path / "results.tsv").symlink_to("prepare.py")
