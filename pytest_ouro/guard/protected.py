@@ -186,14 +186,15 @@ class Protections:
         """
         if isinstance(effect, Action):
             by = self.install if effect.kind == "install" else _OWN
-            return self._text(f"`{effect.what}` {ACTIONS[effect.kind]}", *by) if by else ""
+            what = f"`{effect.what}` {ACTIONS[effect.kind]}"
+            return self._text(what, *by, effect=effect) if by else ""
         place = os.path.join(
             os.path.realpath(os.path.dirname(effect.path)), os.path.basename(effect.path)
         )
         if os.path.basename(effect.path) in ("", ".", ".."):
             place = os.path.realpath(effect.path)
         if effect.how == "add":
-            return self._added(place, effect.source == "force")
+            return self._added(place, effect)
         # The gate checks the files of a restored folder.
         if effect.how == "restore" and (os.path.isdir(place) or self._is_trusted(effect.source)):
             return ""
@@ -204,11 +205,12 @@ class Protections:
             name = self._name(path)
             find = self._removed if effect.how == "remove" else self._changed
             if rule := find(path, name):
-                return self._text(f"{name} is frozen", *rule)
+                return self._text(f"{name} is frozen", *rule, effect=effect, name=name)
             if (rule := self._scope(name)) and self._is_reported(path, name, effect):
                 if self._has_own_bound(path):
                     continue
-                return self._text(f"{name} is not one of the files that may change", *rule)
+                what = f"{name} is not one of the files that may change"
+                return self._text(what, *rule, effect=effect, name=name, is_frozen=False)
         return ""
 
     def _name(self, path: str) -> str:
@@ -312,13 +314,14 @@ class Protections:
             folder = os.path.dirname(folder)
         return False
 
-    def _added(self, path: str, force: bool) -> str:
+    def _added(self, path: str, effect: Write) -> str:
         """Return why ``path``, a file or a folder, may not be added to git's index, since a file
-        that must stay untracked would be added; "" if it may. ``force``: ignored files are added
-        too. GitError or OSError if git cannot be asked."""
+        that must stay untracked would be added; "" if it may. GitError or OSError if git cannot be
+        asked."""
+        force = effect.source == "force"
         for glob, rule, words in self.untracked:
             if _hit(self._name(path), glob) or self._is_added_with(path, _literal(glob), force):
-                return self._text(f"{glob} stays out of git", rule, words)
+                return self._text(f"{glob} stays out of git", rule, words, effect=effect)
         return ""
 
     def _is_added_with(self, folder: str, name: str, force: bool) -> bool:
@@ -342,16 +345,30 @@ class Protections:
 
         return rules.trusted_commit(self.bound).startswith(revision)
 
-    def _text(self, what: str, rule: str, words: str) -> str:
+    def _text(
+        self,
+        what: str,
+        rule: str,
+        words: str,
+        *,
+        effect: Write | Action,
+        name: str = "",
+        is_frozen: bool = True,
+    ) -> str:
         """Return the refusal that is shown, as one escaped line: ``what`` is wrong by the rule
         ``rule``, a table and id, or a file's name, with its sentence ``words``; then what to do
-        instead."""
-        text = (
-            f"pytest-ouro: {what} ({rule}: {words}) Do not retry it in another way: "
-            f"put the idea into {' or '.join(self.editable)} instead. A person may change it and "
-            "bless it (pytest-ouro bless)."
+        instead of ``effect``. ``name`` and ``is_frozen`` are as in `advice.key`. OuroError if a
+        command depends on rules that cannot be read."""
+        from pytest_ouro.guard import advice
+
+        is_own = (rule, words) == _OWN
+        key = advice.key(effect, name, is_own=is_own, is_frozen=is_frozen)
+        command = advice.restore(self.bound, self.top, name) if key == "restore" else ""
+        help = advice.HELP["change" if key == "restore" and not command else key]
+        help = help.format(files=" or ".join(self.editable), restore=command)
+        return escape(
+            f"pytest-ouro: {what} ({rule}: {words}) Do not retry it in another way: {help}"
         )
-        return escape(text)
 
 
 def _literal(glob: str) -> str:
