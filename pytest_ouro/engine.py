@@ -65,7 +65,7 @@ class Case:
         """Return a new case with the same rules and trust, whose evidence is observed again, with
         the present HEAD: for use after a run, not on a case of `open_commit`. ``measured`` is the
         run that has just ended, if rules are to be applied to it. Data files are read again only if
-        their size or times changed. GitError if the repository cannot be read."""
+        their size or times changed. Raise GitError if the repository cannot be read."""
         git = self.repository.git.again()
         repository = Repository(git, trust=self.repository.trust, subject=self.repository.subject)
         allowed = self.evidence.run_commands
@@ -127,7 +127,7 @@ def open_case(
     checked, and ``index`` the GIT_INDEX_FILE to keep for a partial commit ("" for git's own index).
     With ``rehash`` all data is read again; ``run_commands`` allows the commands that the bound
     names. With ``from_top``, the commands of a help have paths from the repository's top.
-    ``checks``, by name, are known beside those of pytest-ouro and of packages. GitError,
+    ``checks``, by name, are known beside those of pytest-ouro and of packages. Raise GitError,
     TrustError, BoundError, LimitError or another OuroError if the rules cannot be read.
     """
     git = replace(Git.discover(path.parent, index=index), from_top=from_top)
@@ -160,7 +160,7 @@ def open_commit(
     ``git.prefix`` is used, in the trusted commit if one is named, else in the checked one. With
     ``named``, ``trust`` (which ``trust_by`` names), OURO_TRUST or git's setting ouro.trust must
     name the trusted commit; without it, a bound.lock of the checked commit is enough. The commit is
-    compared with the point where it left the trusted one's history. GitError, TrustError,
+    compared with the point where it left the trusted one's history. Raise GitError, TrustError,
     BoundError, LimitError or another OuroError if ``revision`` names no commit, the rules cannot be
     read, or they changed after that point.
     """
@@ -210,7 +210,7 @@ def judge_commit(
 
 def _nearest_bound(git: Git, commit: str) -> str:
     """Return the path of the bound.toml that a commit has in the folder ``git.prefix``, or in the
-    nearest folder above, up to the repository's top. TrustError if there is none."""
+    nearest folder above, up to the repository's top. Raise TrustError if there is none."""
     tree, folder = git.tree(commit), git.prefix
     while (path := join(folder, bounds.NAME)) not in tree:
         if not folder:
@@ -221,8 +221,8 @@ def _nearest_bound(git: Git, commit: str) -> str:
 
 def _read_rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | None = None) -> Bound:
     """Return the bound that the bound.toml at ``path`` states as trust has that file; its rules may
-    use ``checks``, by name, too. TrustError if trust lacks the file, BoundError if it is faulty,
-    another OuroError if it cannot be read."""
+    use ``checks``, by name, too. Raise TrustError if trust lacks the file, BoundError if it is
+    faulty, another OuroError if it cannot be read."""
     data = trust.read(path)
     if data is None:
         raise messages.no_trusted_bound(str(trust), path)
@@ -231,7 +231,7 @@ def _read_rules(trust: Trust, path: str, checks: Mapping[str, type[Check]] | Non
 
 
 def check_rule(rule: Rule, evidence: Evidence) -> RuleResult:
-    """Apply one rule to the evidence and return its result. OuroError if its check cannot be
+    """Apply one rule to the evidence and return its result. Raise OuroError if its check cannot be
     carried out; an exception that is a fault of a check of pytest-ouro itself is raised as it is.
 
     The rule is skipped if a person must judge it or there is nothing to check, and holds without
@@ -252,8 +252,9 @@ def check_rule(rule: Rule, evidence: Evidence) -> RuleResult:
 
 
 def _findings(rule: Rule, evidence: Evidence) -> tuple[Finding, ...]:
-    """Return the findings of a rule; () if it holds. OuroError if its check is from a package or a
-    hook and raises any exception; one that a check of pytest-ouro raises is raised as it is."""
+    """Return the findings of a rule; () if it holds. Raise OuroError if its check is from a package
+    or a hook and raises any exception; one that a check of pytest-ouro raises is raised as it
+    is."""
     try:
         return tuple(rule.checker.findings(evidence))
     except OuroError:
@@ -292,29 +293,29 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
 
 
 def check_all(case: Case) -> list[RuleResult]:
-    """Apply every rule and return the results, in the order of the bound. OuroError as from
+    """Apply every rule and return the results, in the order of the bound. Raise OuroError as from
     `check_rule`."""
     return [check_rule(rule, case.evidence) for rule in case.bound.rules]
 
 
 def check_before_run(case: Case) -> list[RuleResult]:
     """Apply every rule except for those about a run, which is still to come. Return their results
-    in the order of the bound. OuroError as from `check_rule`."""
+    in the order of the bound. Raise OuroError as from `check_rule`."""
     return [check_rule(r, case.evidence) for r in case.bound.rules if r.checker.stage != "run"]
 
 
 def check_after_run(case: Case) -> list[RuleResult]:
     """Apply, after a run, the rules about the run that has just ended, and rules about the
     repository or the records that a run may break. Return their results in the order of the bound;
-    other rules have none. OuroError as from `check_rule`."""
+    other rules have none. Raise OuroError as from `check_rule`."""
     rules = [r for r in case.bound.rules if r.checker.stage == "run" or r.checker.after_run]
     return [check_rule(rule, case.evidence) for rule in rules]
 
 
 def check_history(case: Case) -> list[RuleResult]:
     """Apply every rule to the checked commit, and each that is not skipped to every commit between
-    trust and it. Return one result for each rule, in the order of the bound. OuroError as from
-    `check_rule`, LimitError if there are too many commits.
+    trust and it. Return one result for each rule, in the order of the bound. Raise OuroError as
+    from `check_rule`, LimitError if there are too many commits.
 
     What a commit breaks is reported even if a later one reverts it, but not again if the checked
     commit still has it. Findings that only warn are not reported of earlier commits, unless the
@@ -365,8 +366,8 @@ def _list_earlier_commits(case: Case) -> Iterator[tuple[Commit, Evidence]]:
     out), and the evidence by which to check it, of that commit compared with trust.
 
     A commit that does not descend from trust is compared with their merge base, if bound.toml was
-    the same there; otherwise it is left out. LimitError if the number of commits times the files of
-    the checked one is above the limit.
+    the same there; otherwise it is left out. Raise LimitError if the number of commits times the
+    files of the checked one is above the limit.
     """
     git, trust, head = case.repository.git, case.trust, case.repository.head
     files = len(case.repository.head_tree)

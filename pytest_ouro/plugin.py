@@ -97,8 +97,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers of sections. If an experiment is asked for, or an argument names a
-    bound, also register `items.collect.Session`, with which everything else is loaded; it raises
-    UsageError for an invalid option, and if an experiment cannot be run in this session."""
+    bound, also register `items.collect.Session`, which loads everything else. Raise UsageError for
+    an invalid option, and if an experiment cannot be run in this session."""
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
     if not config.getoption("ouro_experiment") and not _names_a_bound(config):

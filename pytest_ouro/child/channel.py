@@ -41,10 +41,10 @@ class Channel:
         os.kill(0, signal.SIGKILL)  # the sandbox allows signals to the own group
 
     def receive(self, longest: int = -1) -> dict[str, Any]:
-        """Wait for the next message and return it. EOFError if the other end is closed, OSError if
-        the connection breaks. ValueError if it is not a JSON object, or is a line of more than
-        ``longest`` bytes (-1: any length), of which only the first are read; RecursionError if it
-        is nested too deeply."""
+        """Wait for the next message and return it. Raise EOFError if the other end is closed,
+        OSError if the connection breaks. Raise ValueError if it is not a JSON object, or is a line
+        of more than ``longest`` bytes (-1: any length), of which only the first are read;
+        RecursionError if it is nested too deeply."""
         line = self._file.readline(longest)
         if not line:
             raise EOFError
@@ -54,7 +54,7 @@ class Channel:
         return message
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send one message. OSError if the other end is closed."""
+        """Send one message. Raise OSError if the other end is closed."""
         self._file.write(json.dumps(message).encode() + b"\n")
         self._file.flush()
 

@@ -232,7 +232,7 @@ class HarnessHooks:
         else what the evaluation of a newly built harness returns for these arguments.
 
         Report ``evaluate`` before it, and after it ``measured`` with the metric as a number and
-        CUDA's peak memory in MB. TypeError if the evaluation returned no such number.
+        CUDA's peak memory in MB. Raise TypeError if the evaluation returned no such number.
         """
         if cuda := _cuda():
             cuda.synchronize()
@@ -251,7 +251,7 @@ class HarnessHooks:
 
     def _number(self, value: Any) -> float:
         """Return what the evaluation returned as a float; if that is a dictionary, its value under
-        the name of the metric. TypeError, with a remedy, if that is not a number."""
+        the name of the metric. Raise TypeError, with a remedy, if that is not a number."""
         name, stated = self._job["evaluate"], self._job.get("metric", "")
         what = f"a value of the type {type(value).__name__}"
         if isinstance(value, dict):

@@ -86,8 +86,8 @@ def score_model(
 
     ``line`` leads to the training process, ``channel`` to the supervisor, to which each change of
     turn is reported, for it charges the time. The batch size is ``batch_size`` if that is an int
-    from 1 to 256, else 16; it is lowered for few questions. ValueError if an answer is not logits,
-    EOFError or OSError if the training process is gone.
+    from 1 to 256, else 16; it is lowered for few questions. Raise ValueError if an answer is not
+    logits, EOFError or OSError if the training process is gone.
     """
     import torch
 
@@ -142,9 +142,9 @@ class LogitExchange:
 
     def ask(self, x: Any) -> Any:
         """Send the rows ``x`` (B, T) to the training process; return a copy of the logits (B, T, V)
-        that it answers with. Report each change of turn to the supervisor. ValueError for any other
-        answer, or if shape or type differ from those of the first answer; EOFError or OSError if
-        the process is gone."""
+        that it answers with. Report each change of turn to the supervisor. Raise ValueError for any
+        other answer, or if shape or type differ from those of the first answer; EOFError or OSError
+        if the process is gone."""
         self._shared[: x.numel() * 8] = x.contiguous().numpy().tobytes()
         self._channel.report("question")
         self._line.send({"rows": self._rows, "length": self._length})
@@ -167,7 +167,7 @@ class LogitExchange:
 
     def _checked(self, shape: Any, dtype: Any) -> tuple[tuple[int, ...], Any]:
         """Return the ``shape`` and ``dtype`` that the training process states for its logits, as a
-        tuple of ints and as torch's dtype. ValueError unless they are those of floating point
+        tuple of ints and as torch's dtype. Raise ValueError unless they are those of floating point
         logits for these rows and for V tokens, with V at least the size of the vocabulary and at
         most twice that plus 1024."""
         names = ("float32", "bfloat16", "float16", "float64")

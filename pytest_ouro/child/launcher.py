@@ -50,8 +50,8 @@ def run_script(job: Job) -> None:
 
 
 def run_command(job: Job, channel: Channel) -> None:
-    """Report the start, then replace this process by the command; return never. OSError if the
-    command cannot be started.
+    """Report the start, then replace this process by the command; return never. Raise OSError if
+    the command cannot be started.
 
     An observed evaluation is started under ``evaluation.observe`` and inherits the channel to the
     supervisor, over which it reports; other commands do not inherit it. For every evaluation

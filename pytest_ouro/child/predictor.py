@@ -21,8 +21,8 @@ def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
     the score.
 
     ``batch_size`` is passed to the judge, as 0 if it is not an int. The rows are moved to
-    ``device``; None means CUDA if there is a card, else the processor. TypeError if ``model(x)``
-    does not return logits, RuntimeError if the judge has ended.
+    ``device``; None means CUDA if there is a card, else the processor. Raise TypeError if
+    ``model(x)`` does not return logits, RuntimeError if the judge has ended.
     """
     torch = sys.modules["torch"]
     # The compiled wrapper would compile again for a call without targets.
@@ -50,7 +50,7 @@ def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
 
 
 def call(network: Any, x: Any) -> Any:
-    """Return what the model ``network`` returns for the tokens ``x`` alone, without targets.
+    """Return what the model ``network`` returns for the tokens ``x`` alone, without targets. Raise
     TypeError, with a remedy, if its signature demands more arguments; else what the model raises is
     raised."""
     try:
@@ -69,7 +69,7 @@ def call(network: Any, x: Any) -> Any:
 
 
 def _logits(torch: Any, answer: Any, rows: int, length: int) -> Any:
-    """Return ``answer``, what the model returned for a batch, as a tensor without gradients.
+    """Return ``answer``, what the model returned for a batch, as a tensor without gradients. Raise
     TypeError unless it is a floating point tensor of shape (``rows``, ``length``, any size)."""
     got: Any = type(answer).__name__
     if isinstance(answer, torch.Tensor):

@@ -139,7 +139,8 @@ def _read_by_link(path: Path, link: Path) -> None:
 
 
 def _run(*command: str) -> None:
-    """Start a program, wait for it and hide its output. OSError with its stderr if it fails."""
+    """Start a program, wait for it and hide its output. Raise OSError with its stderr if it
+    fails."""
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if done.returncode:
         raise OSError(done.stderr.decode(errors="replace").strip())

@@ -33,9 +33,9 @@ def read_rows(module: types.ModuleType, job: Job) -> Any:
     the model, with the indexes of those to score and of the spare ones. Of many rows only a part is
     read (`_count_scored`); if spare rows are too few, further ones are added (`_extend`).
 
-    Unable if the harness does not use torch, if the evaluation never calls the model or asks it for
-    anything but the loss of every target, if its metric is not bits per byte, or if a target is not
-    the next input. What the harness itself raises is raised too.
+    Raise Unable if the harness does not use torch, if the evaluation never calls the model or asks
+    it for anything but the loss of every target, if its metric is not bits per byte, or if a target
+    is not the next input. What the harness itself raises is raised too.
     """
     if "torch" not in sys.modules:
         raise Unable("the harness does not use torch")
@@ -191,8 +191,8 @@ class _RecordingModel:
         self.nats: list[Any] = []
 
     def __call__(self, x: Any, y: Any, reduction: str = "none") -> Any:
-        """Record the rows, and return a random loss for each target, of shape (B * T,). Unable if
-        the call asks for anything else."""
+        """Record the rows, and return a random loss for each target, of shape (B * T,). Raise
+        Unable if the call asks for anything else."""
         if reduction != "none" or x.shape != y.shape or x.dim() != 2:
             raise Unable("the evaluation does not ask for the loss of every target")
         nats = 1 + self._torch.rand(y.numel(), generator=self._chance)

@@ -145,7 +145,7 @@ def _exchange_ends(
 def batches(asked: list[Question], size: int) -> Iterator[list[Question]]:
     """Yield the questions in order, in batches of ``size``, fewer at the end of a pass. The first
     pass ends with the last question whose answer is scored; the next question begins a new batch.
-    ValueError if no question asks a row whole."""
+    Raise ValueError if no question asks a row whole."""
     turn = max(whole_places(asked).values()) + 1
     for part in (asked[:turn], asked[turn:]):
         for first in range(0, len(part), size):

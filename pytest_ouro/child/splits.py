@@ -130,9 +130,9 @@ def refused_split(
 
     It asks for one if an argument is a text (or an enum's member with one) in `HELD_OUT`, or the
     path of a file with such a stem; if an argument of a parameter such as ``split`` or ``mode``
-    contains val, test or holdout; or by ``train=False`` or the like. PermissionError if a text, or
-    the argument of a parameter such as ``split``, is of a class that is not in ``plain``: its class
-    could compare it as another text than it shows.
+    contains val, test or holdout; or by ``train=False`` or the like. Raise PermissionError if a
+    text, or the argument of a parameter such as ``split``, is of a class that is not in ``plain``:
+    its class could compare it as another text than it shows.
     """
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -192,7 +192,7 @@ def takes_data(function: ast.FunctionDef) -> bool:
 
 def functions_of(source: str) -> dict[str, ast.FunctionDef]:
     """Return the functions that a module defines at its top level, by name. ``source`` holds its
-    bytes as Latin-1 text. SyntaxError or ValueError if it is not Python."""
+    bytes as Latin-1 text. Raise SyntaxError or ValueError if it is not Python."""
     body = ast.parse(source.encode("latin-1")).body
     return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
 

@@ -91,8 +91,8 @@ class Result:
 
     @property
     def val_bpb(self) -> float | None:
-        """The ``value`` (None for a crash) where the metric is val_bpb. AttributeError for another
-        metric."""
+        """The ``value`` (None for a crash) where the metric is val_bpb. Raise AttributeError for
+        another metric."""
         if self.metric.name != "val_bpb":
             raise AttributeError(f"the metric is {self.metric.name}: its value is `value`")
         return self.value
@@ -158,8 +158,9 @@ def run_experiment(
 
     If a rule is broken, nothing more is run or settled, and the result is "closed". Repeats end
     with the first crash. ``say`` is called with lines about the course, ``progress`` with the
-    position of the run. OuroError, mostly ExperimentError, if a run cannot be prepared or recorded,
-    or if HEAD moves between repeats; KeyboardInterrupt for Ctrl-C except during the run itself.
+    position of the run. Raise OuroError, mostly ExperimentError, if a run cannot be prepared or
+    recorded, or if HEAD moves between repeats; KeyboardInterrupt for Ctrl-C except during the run
+    itself.
     """
     commit = ""
     for turn in make_turns(order.repeat):
@@ -191,8 +192,8 @@ def _run_once(
 
     ``case`` is observed again if the run had to wait for its device, if data was made, or if
     records of killed runs were completed. If the process cannot be started, or an exception ends
-    the run from outside, the result is a crash. OuroError if a precondition fails, or data or a
-    device is missing.
+    the run from outside, the result is a crash. Raise OuroError if a precondition fails, or data or
+    a device is missing.
     """
     profile = device.choose(order.device or case.experiment.device)
     experiment = preconditions.rehearse(case.bound.experiments[profile], order.budget)
@@ -243,8 +244,8 @@ def _run_once(
 def _check_gate(case: Case) -> Result | None:
     """Return the result "closed" if a rule is broken, so that nothing is run; None otherwise.
 
-    OuroError if a rule cannot be checked, or if all rules are skipped and the bound has no rule
-    about runs, which would be checked later.
+    Raise OuroError if a rule cannot be checked, or if all rules are skipped and the bound has no
+    rule about runs, which would be checked later.
     """
     results = check_before_run(case)
     broken = tuple(result for result in results if result.broken)
@@ -287,7 +288,7 @@ def _abandon(case: Case, started: StartedRun, error: BaseException) -> Result:
 
     An OuroError or OSError kept its process from being started ("not-started"). Any other exception
     ended the run from outside ("interrupted"), such as Ctrl-C or the failure of another plugin.
-    RecordError if the run cannot be recorded.
+    Raise RecordError if the run cannot be recorded.
     """
     outcome: Literal["not-started", "interrupted"] = "interrupted"
     message = f"ended from outside by {type(error).__name__}: {error}".removesuffix(": ")
@@ -303,7 +304,7 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
     """Decide on the measurement, record the verdict, copy the log, and return the result.
 
     A run that otherwise succeeded is a breach, which is a crash, if it was to use "cuda" and used
-    the CPU, or if a rule is broken that is checked after a run. OuroError if a rule cannot be
+    the CPU, or if a rule is broken that is checked after a run. Raise OuroError if a rule cannot be
     checked, or the verdict cannot be recorded.
     """
     case, experiment = setup.case, setup.experiment

@@ -67,7 +67,7 @@ class Session:
 
     def _name_the_bound(self) -> None:
         """Put bound.toml first among the session's arguments, in place of any that name it; if the
-        command line has no path, in place of all (those of testpaths). UsageError if it is
+        command line has no path, in place of all (those of testpaths). Raise UsageError if it is
         missing."""
         path = self.settings.bound
         if not path.is_file():
@@ -259,7 +259,7 @@ class BoundFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Collector]:
         """Yield a section for each table of rules, and with ``--ouro-experiment`` a last one for
-        the run. CollectError with the reason if the rules cannot be read."""
+        the run. Raise CollectError with the reason if the rules cannot be read."""
         session = find_session(self.config)
         try:
             case = session.case

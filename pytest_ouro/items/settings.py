@@ -54,8 +54,8 @@ def _find_bound(config: pytest.Config) -> Path:
 
 
 def read_settings(config: pytest.Config) -> Settings:
-    """Return the options of the session. UsageError for an unknown device, a budget that is not
-    above 0, or fewer than 1 repeats."""
+    """Return the options of the session. Raise UsageError for an unknown device, a budget that is
+    not above 0, or fewer than 1 repeats."""
     device = config.getoption("ouro_device") or config.getini("ouro_device") or None
     if device not in (None, "auto", "cpu", "cuda"):
         source = str(config.inipath or "the ini file")

@@ -30,8 +30,8 @@ def start(words: list[str]) -> None:
     The settings are a JSON object: ``folder``, ``python`` (started for the program ``python``),
     ``environment``, ``scratch`` (it gets a new folder, which TMPDIR names), and, if the program is
     confined, ``sandbox`` (see `sandbox.enter`; of its ``write`` only that new folder is left) and
-    ``network``. SystemExit with a message if there is no program, or it cannot be started; OSError
-    if the sandbox cannot be entered.
+    ``network``. Raise SystemExit with a message if there is no program, or it cannot be started;
+    OSError if the sandbox cannot be entered.
     """
     settings, *command = words
     given: dict[str, Any] = json.loads(Path(settings).read_text("utf-8"))

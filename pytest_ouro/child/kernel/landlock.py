@@ -33,8 +33,8 @@ _OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | _TRUNCATE | _IOCTL_DEV
 
 
 def version() -> int:
-    """Return the version of the kernel's Landlock, 1 or more. OSError with the reason if it has
-    none, or does not allow it."""
+    """Return the version of the kernel's Landlock, 1 or more. Raise OSError with the reason if it
+    has none, or does not allow it."""
     try:
         return call("landlock_create_ruleset", _CREATE, None, 0, _VERSION)
     except OSError as error:
@@ -48,8 +48,8 @@ def version() -> int:
 class Ruleset:
     """A set of rights on files that stay allowed. Once `restrict` is called, all others that
     Landlock's version ``abi`` covers are refused; so is TCP, unless ``network``, from version 4 on,
-    and from version 6 on also abstract unix sockets and signals to processes outside. OSError if
-    the kernel refuses to make it."""
+    and from version 6 on also abstract unix sockets and signals to processes outside. Raise OSError
+    if the kernel refuses to make it."""
 
     def __init__(self, abi: int, *, network: bool = False) -> None:
         # Version 2 adds links and renames between folders, 3 truncate, 4 TCP, 5 ioctl, 6 abstract

@@ -54,8 +54,8 @@ def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7, network: bool =
     The interpreter, its packages and the system's libraries are readable. ``newest`` is the highest
     version of Landlock to use. ``network`` allows the internet.
 
-    OSError if there is a second thread, or with what the system or the kernel refuses; then the
-    process must not run anything else.
+    Raise OSError if there is a second thread, or with what the system or the kernel refuses; then
+    the process must not run anything else.
     """
     if not (is_linux() and seccomp.supported()):
         raise OSError("a sandbox needs Linux on x86_64 or aarch64")

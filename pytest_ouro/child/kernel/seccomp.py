@@ -133,8 +133,8 @@ def install(abi: int, *, network: bool = False) -> None:
     it starts.
 
     ``abi`` is the version of Landlock in use: the filter refuses what that does not cover. With
-    ``network`` internet sockets are allowed. OSError if the kernel refuses; KeyError on a machine
-    that is not `supported`.
+    ``network`` internet sockets are allowed. Raise OSError if the kernel refuses; KeyError on a
+    machine that is not `supported`.
     """
     machine = _MACHINES[platform.machine()]
     code = program(platform.machine(), abi, os.getpid(), network=network)
@@ -146,7 +146,7 @@ def install(abi: int, *, network: bool = False) -> None:
 def program(machine: str, abi: int, pid: int, *, network: bool = False) -> _Code:
     """Return the instructions of the filter for ``machine``, a key of _MACHINES, with ``abi`` and
     ``network`` as in `install`. If that version of Landlock does not limit signals, they may be
-    sent only to the process ``pid`` and to the group of the caller. KeyError for another
+    sent only to the process ``pid`` and to the group of the caller. Raise KeyError for another
     machine."""
     known = _MACHINES[machine]
     code = [_load(_ARCH), _if(known.audit, 1, 0), _return(_KILL), _load(_NUMBER)]

@@ -88,7 +88,7 @@ def set_dumpable(allowed: bool) -> None:
 
 def cores_of(pid: int = 0) -> frozenset[int]:
     """Return the numbers of the cores on which the process or thread with the id ``pid`` may run; 0
-    means the caller. OSError if it has ended. Needs Linux."""
+    means the caller. Raise OSError if it has ended. Needs Linux."""
     return frozenset(_LINUX.sched_getaffinity(pid))
 
 
@@ -98,14 +98,14 @@ def can_confine() -> bool:
 
 
 def confine_to(cores: Iterable[int]) -> None:
-    """Let this thread, and processes that it starts, run on these cores alone. OSError if none of
-    them is allowed. Needs Linux."""
+    """Let this thread, and processes that it starts, run on these cores alone. Raise OSError if
+    none of them is allowed. Needs Linux."""
     _LINUX.sched_setaffinity(0, cores)
 
 
 def open_place(path: os.PathLike[str] | str) -> int:
     """Return a descriptor (O_PATH) that stands for a file or folder, and by which it can be neither
-    read nor written. OSError if there is none. Needs Linux."""
+    read nor written. Raise OSError if there is none. Needs Linux."""
     return os.open(path, _LINUX.O_PATH | os.O_CLOEXEC)
 
 

@@ -57,8 +57,8 @@ def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
 
     A command gets no judge process: its evaluation is a program of its own. ``tree`` is the
     checkout in which the job runs; for a command in a sandbox, validation files are deleted from
-    it. ExperimentError if the driver does not know the card for a sandbox, OSError if a validation
-    file cannot be deleted; other errors as of `reachable`.
+    it. Raise ExperimentError if the driver does not know the card for a sandbox, OSError if a
+    validation file cannot be deleted; other errors as of `reachable`.
     """
 
     def tried() -> Availability:
@@ -119,7 +119,7 @@ def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
     It is *supervised* if the command names, by its path from the experiment's folder, a file that
     may not be edited and that the checked commit has with its trusted bytes: then that program
     measures, in the candidate's own processes. Otherwise it is *claimed*: what is printed is a
-    claim. OuroError if git's objects cannot be read.
+    claim. Raise OuroError if git's objects cannot be read.
     """
     git, head = case.repository.git, case.repository.head
     editable = [case.bound.path(glob) for glob in experiment.editable]
@@ -155,7 +155,7 @@ def no_judge(case: Case, experiment: Experiment) -> str:
 
     The bound's ``highest`` must allow it. A script needs a harness that defines each name in
     ``INTERFACE``, at its top level, as a function or class. A command needs an evaluate-command, in
-    which `_no_evaluation` finds no obstacle. ExperimentError if the harness is not trusted,
+    which `_no_evaluation` finds no obstacle. Raise ExperimentError if the harness is not trusted,
     SyntaxError if it is not Python, GitError or LimitError if it cannot be read.
     """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):

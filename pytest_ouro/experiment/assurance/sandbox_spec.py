@@ -89,8 +89,8 @@ def _probe(
     """Start the self-test in a process of its own, send it ``message``, and return its failures,
     each as a text; [] if it passes.
 
-    A process that fails, gives no answer or does not end in time counts as one failure. OSError if
-    it cannot be started.
+    A process that fails, gives no answer or does not end in time counts as one failure. Raise
+    OSError if it cannot be started.
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -142,8 +142,8 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
 
     The repository, validation files and their hard links are hidden. The bound's other data may be
     read, the job's scratch folder written. ``tree``, the checkout, may be read by a script, and
-    written by a command: so its validation files are deleted there. ExperimentError if the driver
-    does not know the card, OSError if a validation file cannot be deleted.
+    written by a command: so its validation files are deleted there. Raise ExperimentError if the
+    driver does not know the card, OSError if a validation file cannot be deleted.
     """
     from pytest_ouro.experiment.devices import nvml  # only a sandbox needs it
 
@@ -170,8 +170,8 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
 
 
 def _take_out(files: list[Path], tree: Path) -> list[Path]:
-    """Delete those of the files that lie in ``tree``; return the others. OSError if one cannot be
-    deleted."""
+    """Delete those of the files that lie in ``tree``; return the others. Raise OSError if one
+    cannot be deleted."""
     inside = {path for path in files if path.parent.resolve().is_relative_to(tree.resolve())}
     for path in inside:
         path.unlink()
@@ -220,7 +220,7 @@ def _other_names(files: list[Path], read: list[Path]) -> Iterator[Path]:
     """Yield each path at or below the paths ``read`` that is a hard link to one of ``files``; that
     may be the file's own path.
 
-    Files without a second hard link are ignored. OSError if one of ``files`` is missing.
+    Files without a second hard link are ignored. Raise OSError if one of ``files`` is missing.
     """
     linked = {(s.st_dev, s.st_ino) for file in files if (s := file.stat()).st_nlink > 1}
     for start in read if linked else []:

@@ -31,7 +31,7 @@ class Surroundings(NamedTuple):
 def choose(wanted: Device) -> Profile:
     """Return the profile to run: ``wanted``; for "auto", "cuda" if there is a card, else "cpu".
 
-    ExperimentError if ``wanted`` is "cuda" and there is no card.
+    Raise ExperimentError if ``wanted`` is "cuda" and there is no card.
     """
     if wanted != "cpu" and cuda_present():
         return "cuda"

@@ -32,7 +32,7 @@ def hold_devices(names: Iterable[str], say: Callable[[str], None]) -> Iterator[b
 
     A lock that another run holds is waited for without end; meanwhile ``say`` is called, at once
     and every ``AGAIN`` seconds, with a line that names the holder and how long it has held the
-    device. ExperimentError if the locks cannot be written.
+    device. Raise ExperimentError if the locks cannot be written.
     """
     with contextlib.ExitStack() as stack:
         waited = [stack.enter_context(_hold(name, say)) for name in names]
@@ -42,8 +42,8 @@ def hold_devices(names: Iterable[str], say: Callable[[str], None]) -> Iterator[b
 def try_devices(names: Iterable[str], stack: contextlib.ExitStack) -> bool:
     """Hold the locks of all devices until ``stack`` is closed, and return True.
 
-    If another run holds one of them, hold none and return False at once. ExperimentError if the
-    locks cannot be written.
+    If another run holds one of them, hold none and return False at once. Raise ExperimentError if
+    the locks cannot be written.
     """
     with contextlib.ExitStack() as held:
         for name in names:
@@ -64,8 +64,8 @@ def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
     """Hold the lock of one device until the context ends; yield whether the run had to wait for it.
     Meanwhile a holder file beside the lock names this process.
 
-    With ``say`` None, do not wait: raise _Held if another run holds the device. ExperimentError if
-    the lock cannot be written.
+    With ``say`` None, do not wait: raise _Held if another run holds the device. Raise
+    ExperimentError if the lock cannot be written.
     """
     folder = cache_folder() / "locks"
     lock, holder = folder / f"{name}.lock", folder / f"{name}.holder"

@@ -109,8 +109,9 @@ def access(environ: Mapping[str, str] = os.environ) -> Access:
     CUDA_VISIBLE_DEVICES names in ``environ``, or card 0 if ``environ`` lacks the variable. Only
     device nodes that exist are named.
 
-    ExperimentError if NVIDIA's driver does not know the card, or not the number of its device node.
-    If that driver does not answer, ``visible`` is "", and the nodes are those of AMD's driver.
+    Raise ExperimentError if NVIDIA's driver does not know the card, or not the number of its device
+    node. If that driver does not answer, ``visible`` is "", and the nodes are those of AMD's
+    driver.
     """
     name = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
     try:
@@ -131,8 +132,8 @@ def _find_card(nvml: ctypes.CDLL, name: str) -> Access:
     """Return the `Access` to the card with this index or UUID (or its beginning); of nodes only
     that of the card itself, by its name below ``/dev``.
 
-    On WSL, where one node leads to all cards, ``nodes`` is (). ExperimentError if there is no such
-    card, or if the number of its node is not known.
+    On WSL, where one node leads to all cards, ``nodes`` is (). Raise ExperimentError if the driver
+    knows no such card, or not the number of its node.
     """
     for card in _cards(nvml):
         if card.matches(name):
@@ -147,8 +148,8 @@ def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
     """Return the `Access` to the MIG instance with the UUID ``name``: the nodes of its card and of
     the instance, by their names below ``/dev``.
 
-    A node of the instance that the system does not list is left out. ExperimentError if there is no
-    such instance, or if the number of its card's node or of the instance is not known.
+    A node of the instance that the system does not list is left out. Raise ExperimentError if the
+    driver knows no such instance, or not the number of its card's node or of the instance.
     """
     part, card = ctypes.c_void_p(), ctypes.c_void_p()
     if nvml.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(part)) != 0:
@@ -222,7 +223,7 @@ def _node_number(function: ctypes._NamedFuncPointer, handle: ctypes.c_void_p) ->
 def _driver() -> Iterator[ctypes.CDLL]:
     """Load and initialise NVML, and yield it until the context ends, which shuts it down.
 
-    OSError if there is no NVML, or if no driver answers.
+    Raise OSError if there is no NVML, or if no driver answers.
     """
     nvml = ctypes.CDLL(LIBRARY)
     if nvml.nvmlInit_v2() != 0:

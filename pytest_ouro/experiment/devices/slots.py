@@ -49,7 +49,7 @@ def hold_place(
     With several ``slots`` on the profile "cpu", the place is one slot, and the working tree
     ``folder``, which no other run may use meanwhile. This process, and those that it starts, are
     confined to the slot's cores until the context ends. Otherwise the place is the visible cards,
-    or the whole processor. ExperimentError if there are fewer cores than slots, if the system
+    or the whole processor. Raise ExperimentError if there are fewer cores than slots, if the system
     cannot confine a process to cores, or if the locks cannot be written.
     """
     if profile == "cpu" and slots > 1:
@@ -70,8 +70,8 @@ def parts(slots: int) -> list[tuple[int, ...]]:
     """Return for each slot the numbers of its cores: parts of equal size of the cores that this
     process may use. Cores that are left over are in no part.
 
-    ExperimentError if there are fewer cores than slots, or the system cannot confine a process to
-    cores.
+    Raise ExperimentError if there are fewer cores than slots, or the system cannot confine a
+    process to cores.
     """
     if not can_confine():
         raise messages.no_slots_here(slots)
@@ -87,7 +87,7 @@ def holder(profile: Profile, slots: int) -> str:
 
     With several slots on the profile "cpu", it would wait if all of them are held (then the first
     one's holder is returned), or if the whole processor is; runs in the same working tree are not
-    looked at. ExperimentError as in `parts`.
+    looked at. Raise ExperimentError as in `parts`.
     """
     if profile == "cuda" or slots == 1:
         return holder_of([*device.lock_names(profile), *_used_cores(profile)])
@@ -100,8 +100,8 @@ def _hold_slot(slots: Sequence[tuple[int, ...]], say: Callable[[str], None]) -> 
     """Wait until a slot is free, hold its cores until the context ends, and yield the place.
 
     ``slots`` has the cores of each slot. Until one is free, ``say`` is called, at once and every
-    ``AGAIN`` seconds, with a line that names the holder of the first slot. ExperimentError if the
-    locks cannot be written.
+    ``AGAIN`` seconds, with a line that names the holder of the first slot. Raise ExperimentError if
+    the locks cannot be written.
     """
     waited, again = False, time.monotonic()
     while True:

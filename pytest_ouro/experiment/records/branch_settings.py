@@ -51,8 +51,8 @@ def only_branches_differ(before: bytes, after: bytes, *, folder: Path) -> bool:
 def _settings(text: bytes, folder: Path) -> list[tuple[str, str]]:
     """Return the key and value of each setting in the text of a git config file, in its order.
 
-    Git writes the section and the last part of a key in lower case. GitError if git cannot parse
-    the text.
+    Git writes the section and the last part of a key in lower case. Raise GitError if git cannot
+    parse the text.
     """
     listed = split(run_git("config", "--file", "-", "--list", "-z", cwd=folder, stdin=text))
     return [(key, value) for key, _, value in (line.partition("\n") for line in listed)]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def files_at_head(case: Case) -> dict[str, str]:
     """Return a dict from the path of each editable file of the checked commit, from the
-    repository's top, to git's id of its content; sorted by path, {} if there is none. GitError or
-    LimitError if the tree cannot be read."""
+    repository's top, to git's id of its content; sorted by path, {} if there is none. Raise
+    GitError or LimitError if the tree cannot be read."""
     globs = [case.bound.path(glob) for glob in case.experiment.editable]
     tree = sorted(case.repository.head_tree.items())
     return {path: entry.blob for path, entry in tree if matches(path, globs)}
@@ -33,8 +33,8 @@ def describe_files(case: Case, files: Mapping[str, str]) -> Code:
     file, by path from the repository's top. For {} the sizes are empty, and the digests those of no
     file.
 
-    GitError if git lacks one of the contents, OuroError if one is too large, or is Python in an
-    encoding that is not read here.
+    Raise GitError if git lacks one of the contents, OuroError if one is too large, or is Python in
+    an encoding that is not read here.
     """
     experiment = case.experiment
     blobs = dict(zip(files, case.repository.git.blobs(files.values()), strict=True))

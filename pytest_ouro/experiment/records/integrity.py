@@ -57,8 +57,8 @@ class Snapshot:
     @classmethod
     def take(cls, case: Case, experiment: Experiment, started: StartedRun) -> Snapshot:
         """Return a snapshot of the present state; ``started`` is the record of the run's start, as
-        it was written, ``experiment`` names the data files. RecordError, GitError or OSError if the
-        journal, a ref or a data file cannot be read."""
+        it was written, ``experiment`` names the data files. Raise RecordError, GitError or OSError
+        if the journal, a ref or a data file cannot be read."""
         named = (*experiment.data, *experiment.validation)
         patterns = tuple(p for p in named if not p.startswith(PACKAGE))
         return cls(
@@ -80,8 +80,8 @@ class Snapshot:
         A data file that was written is reported and not restored. Call it when no process of the
         run is left, while the devices are still locked. At the level *sandboxed* the start files
         are left alone and not compared: the script cannot reach them, so that a person has changed
-        them. RecordError or GitError if the journal or a ref cannot be restored, OSError if a data
-        file cannot be looked at.
+        them. Raise RecordError or GitError if the journal or a ref cannot be restored, OSError if a
+        data file cannot be looked at.
         """
         closed = self._restore_modes()  # first: without them nothing else could be read
         changed = [] if level == "sandboxed" else self.start_files.restore()
@@ -185,7 +185,7 @@ class Snapshot:
         """Restore the refs of tried commits that were moved or removed; return a list of one line
         if there were any, or an empty one.
 
-        Refs that were added stay. GitError if a ref cannot be set.
+        Refs that were added stay. Raise GitError if a ref cannot be set.
         """
         now = _tried(self.case)
         lost = {ref: commit for ref, commit in self.tried.items() if now.get(ref) != commit}
@@ -202,7 +202,7 @@ class Snapshot:
         files do not count. [] if there is none.
 
         If there is one, the file in which digests of data files are stored is deleted, since the
-        run may have changed it. OSError if a file cannot be looked at.
+        run may have changed it. Raise OSError if a file cannot be looked at.
         """
         now = data.states(self.patterns, self.case.evidence.root)
         written = [

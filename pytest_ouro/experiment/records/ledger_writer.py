@@ -36,8 +36,9 @@ def append(
     is cut back to what it was if the row cannot be written whole. No link below ``top``, the
     repository's top folder (None: the file's folder), is followed. ``lock`` is the lock file of all
     writers of this ledger. With ``torn``, the file may end with the first bytes of this row, from a
-    writer that was killed, and then only the rest is added. RecordError if the file cannot be read
-    or written, or lacks a column that the row needs; OuroError if ``lock`` is not a regular file.
+    writer that was killed, and then only the rest is added. Raise RecordError if the file cannot be
+    read or written, or lacks a column that the row needs; OuroError if ``lock`` is not a regular
+    file.
     """
     try:
         with hold_lock(lock), _open(path, top or path.parent) as handle:
@@ -60,7 +61,7 @@ def _open(path: Path, top: Path) -> FileIO:
     """Return the ledger below ``top``, opened unbuffered to read and append, and created, with its
     folders, if needed.
 
-    OSError if a link is on its path below ``top``, or if it is not a regular file.
+    Raise OSError if a link is on its path below ``top``, or if it is not a regular file.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     name = path.relative_to(top).as_posix()
@@ -73,7 +74,7 @@ def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) ->
 
     Before the row they have a header if the ledger is empty or has none, and a line end if its last
     line lacks one. With ``torn``, if ``there`` ends with the first bytes of the row, they are the
-    rest of the row. The name of ``path`` decides the format of a new file. RecordError if the
+    rest of the row. The name of ``path`` decides the format of a new file. Raise RecordError if the
     ledger cannot be parsed or lacks a column.
     """
     new = Table.new(ledger_format.of_name(path.name), metric)

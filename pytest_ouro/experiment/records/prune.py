@@ -28,9 +28,9 @@ def prune(git: Git, journal: Journal, days: float) -> Pruned:
     and the refs to the commits of those among them that were not kept; return what was removed,
     numbers of 0 if nothing was. Records, rows of the ledger and the commits of a branch stay.
 
-    The newest ref stays, because a new journal is numbered after it. RecordError if the journal is
-    not what was recorded, GitError if a ref cannot be deleted, OSError if a log cannot be: what was
-    removed before stays removed.
+    The newest ref stays, because a new journal is numbered after it. Raise RecordError if the
+    journal is not what was recorded, GitError if a ref cannot be deleted, OSError if a log cannot
+    be: what was removed before stays removed.
     """
     journal.demand_whole()
     now = datetime.datetime.now(datetime.timezone.utc)

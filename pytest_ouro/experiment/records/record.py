@@ -49,8 +49,8 @@ def start(
     Disk space for later records is reserved, the ``started`` line is written, and a ref keeps the
     commit. ``turn`` is the run's place in its series, ``harness`` the digest of what measures the
     metric, ``place`` the device and the programs on it, ``holds`` are the names of the locked
-    devices. RecordError or GitError if one of the three cannot be written; GitError or another
-    OuroError if the code or the data cannot be read.
+    devices. Raise RecordError or GitError if one of the three cannot be written; GitError or
+    another OuroError if the code or the data cannot be read.
     """
     case, experiment = setup.case, setup.experiment
     repository, git = case.repository, case.repository.git
@@ -156,8 +156,9 @@ def finish(case: Case, run: FinishedRun) -> FinishedRun:
     it was written, with the present time and the text of its row.
 
     The disk space that was reserved is freed. A process that is killed between the two leaves the
-    file that reserved it, by which :func:`recover` later finds and writes the missing row.
-    RecordError if the line or the row cannot be written.
+    file that reserved it, by which :func:`recover` later finds and writes the missing row. Raise
+    RecordError if the line or the row cannot be written, OuroError if the lock file of the ledger
+    is not a regular file.
     """
     place = case.evidence.journal.place(run.run)
     with contextlib.suppress(OSError):
@@ -172,7 +173,7 @@ def _reserve_space(case: Case, run: str) -> None:
     """Write a file of ``ROOM`` bytes, so that space for the records is left if the run fills the
     disk; :func:`finish` frees it.
 
-    RecordError if it cannot be written.
+    Raise RecordError if it cannot be written.
     """
     place = case.evidence.journal.place(run)
     try:
@@ -192,12 +193,11 @@ def abandon(
     message: str = "",
 ) -> FinishedRun:
     """Record a run that has no measurement as a crash, in the journal and the ledger; return the
-    record as it was written.
+    record as it was written. Raise what `finish` raises.
 
     ``outcome`` is "lost" if its supervisor was killed, "not-started" if its process was not
     started, and "interrupted" if something else than the run ended it. ``tried`` is the ref that
-    keeps its commit, "" if there may be none, and ``message`` says what happened. RecordError if it
-    cannot be recorded.
+    keeps its commit, "" if there may be none, and ``message`` says what happened.
     """
     reason = RECORDED[outcome]
     return finish(
@@ -221,8 +221,9 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
     anything to complete.
 
     If the folder of the journal does not exist, or the journal is not what was recorded, record
-    nothing and return False. RecordError if something cannot be read or written, or if that folder
-    is a symlink. ``say`` is called with a line about each run.
+    nothing and return False. Raise RecordError if something cannot be read or written, or if that
+    folder is a symlink; OuroError if a lock file is not a regular file. ``say`` is called with a
+    line about each run.
     """
     folder = case.evidence.journal.folder
     if folder.is_symlink():
@@ -243,8 +244,8 @@ def recover(case: Case, say: Callable[[str], None]) -> bool:
 
 def record_lost_runs(case: Case, say: Callable[[str], None] = lambda text: None) -> bool:
     """Record as a crash each run of this working tree that did not finish and whose supervisor has
-    ended; return whether there were any. RecordError if the journal cannot be read, or one cannot
-    be recorded.
+    ended; return whether there were any. Raise RecordError if the journal cannot be read, and what
+    `abandon` raises.
 
     ``say`` is called with a line about each. Runs of other working trees are left to the next run
     there, since their rows belong to the ledgers there.
@@ -269,7 +270,7 @@ def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
 
     Considered are the runs of this working tree whose supervisor has ended and whose file of
     reserved disk space is still there; the file is deleted. ``say`` is called with a line about
-    each row. RecordError if a row cannot be written.
+    each row. Raise RecordError if the ledger cannot be read, and what `_append` raises.
     """
     journal = case.evidence.journal
     runs = [run for run in journal.runs() if run.worktree == case.evidence.worktree]
@@ -314,8 +315,9 @@ def restore_rows(case: Case) -> int:
     """Append to the ledger the rows that it lacks of this working tree's runs under the present
     trust, oldest run first.
 
-    Return how many were written, 0 if none was lacking. RecordError if the journal or the ledger
-    cannot be read, or a row cannot be written; the rows before it stay.
+    Return how many were written, 0 if none was lacking. Raise RecordError if the journal or the
+    ledger cannot be read, or a row cannot be written, when the rows before it stay; OuroError if
+    the lock file of the ledger is not a regular file.
     """
     runs = case.evidence.runs
     lost = ledger.pair(case.evidence.ledger.rows, [*map(entry_of, runs)])[1]
@@ -326,7 +328,7 @@ def restore_rows(case: Case) -> int:
 
 def _append(case: Case, entry: Entry, *, torn: bool = False) -> None:
     """Add the row ``entry`` to the ledger of the bound. With ``torn``, only the rest of a row that
-    was written in part; see :func:`ledger_writer.append`. RecordError if that fails."""
+    was written in part. Raise what :func:`ledger_writer.append` raises."""
     top, metric = case.repository.git.top, case.experiment.metric
     path = top / case.bound.layout.ledger
     lock = case.evidence.journal.folder / "ledger.lock"

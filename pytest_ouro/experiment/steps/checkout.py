@@ -33,9 +33,9 @@ def checkout(
     and yield its folder; remove it when the context ends.
 
     ``role`` becomes a part of the folder's name. Paths for which ``leave_out`` returns true are not
-    written, nor is compiled Python, which would be run in place of its source. ExperimentError if a
-    file cannot be written as it is committed, or at all; GitError if git fails, or refuses one of
-    the paths.
+    written, nor is compiled Python, which would be run in place of its source. Raise
+    ExperimentError if a file cannot be written as it is committed, or at all; GitError if git
+    fails, or refuses one of the paths; LimitError if the tree is too large.
     """
     name = hashlib.sha256(os.fsencode(git.common_dir)).hexdigest()[:12]
     folder = cache_folder() / "worktrees" / name / f"{role}-{commit[:12]}-{os.getpid()}"
@@ -50,9 +50,9 @@ def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]
     """Add a working tree at ``folder`` without files, then write the files of the commit from git's
     objects, except paths for which ``leave_out`` returns true.
 
-    A tree of the same name, and the trees of processes that have ended, are removed first.
+    A tree of the same name, and the trees of processes that have ended, are removed first. Raise
     ExperimentError if the disk refuses something, or a file cannot be written as committed;
-    GitError if git fails.
+    GitError if git fails; LimitError if the tree is too large.
     """
     try:
         make_cache_folder("worktrees", folder.parent.name)

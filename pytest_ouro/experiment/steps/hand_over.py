@@ -26,8 +26,8 @@ def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
 
     Left out are files that cannot be copied or would leave less than ``_ROOM`` free, and links,
     pipes and devices, since a link could name any file of the user; and without a line compiled
-    Python and the file ``.git`` at the top. No copy is executable. OSError if ``to`` exists. Call
-    it when no process of the command is left.
+    Python and the file ``.git`` at the top. No copy is executable. Raise OSError if ``to`` exists.
+    Call it when no process of the command is left.
     """
     to.mkdir()
     left_out: list[str] = []
@@ -60,7 +60,7 @@ def _names(folder: Path) -> Iterator[str]:
 def _copy(path: Path, to: Path, room: int) -> int:
     """Copy a plain file and return its size in bytes.
 
-    OSError if it is anything else, has more than ``room`` bytes, or cannot be copied.
+    Raise OSError if it is anything else, has more than ``room`` bytes, or cannot be copied.
     """
     found = path.lstat().st_mode
     if not stat.S_ISREG(found):

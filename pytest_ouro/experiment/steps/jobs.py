@@ -39,8 +39,8 @@ def script_job(setup: Setup, tree: Path) -> Job:
     with the trusted bytes of the harness.
 
     Of several printed values of the metric the last counts, unless the bound's ``metric-which``
-    says otherwise. ExperimentError if the harness is not trusted, GitError or LimitError if it
-    cannot be read, OSError if ``tree`` lacks the script.
+    says otherwise. Raise ExperimentError if the harness is not trusted, GitError or LimitError if
+    it cannot be read, OSError if ``tree`` lacks the script.
     """
     case, experiment = setup.case, setup.experiment
     folder = tree / case.bound.root
@@ -185,9 +185,10 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     """If data of the bound is missing, run the bound's ``prepare`` script, from its trusted bytes,
     to make it; return whether it was run.
 
-    ``say`` is called with a line before it, and with the lines that it prints. ExperimentError if
-    data is missing and the bound names no ``prepare`` script; or if that is not trusted, cannot be
-    started or fails, or data is missing after it. KeyboardInterrupt if a person interrupts it.
+    ``say`` is called with a line before it, and with the lines that it prints. Raise
+    ExperimentError if data is missing and the bound names no ``prepare`` script; or if that is not
+    trusted, cannot be started or fails, or data is missing after it. Raise KeyboardInterrupt if a
+    person interrupts it.
     """
     case, experiment = setup.case, setup.experiment
     root = case.evidence.root
@@ -235,8 +236,8 @@ class _Echo:
 
     def __call__(self, position: Position | None = None) -> None:
         """Report the whole lines that were added since the last call; a line without its end is
-        reported later. ``position``, which `supervise` passes, is not used. OSError if the log
-        cannot be read."""
+        reported later. ``position``, which `supervise` passes, is not used. Raise OSError if the
+        log cannot be read."""
         shown = lines(self._log.read_bytes().decode(errors="replace"))[:-1]
         for line in shown[self._reported :]:
             self._say(f"ouro: {self._name}: {clean(line)}")

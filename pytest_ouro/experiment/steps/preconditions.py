@@ -39,7 +39,7 @@ _SUBMODULE = "160000"
 
 def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
     """Return the experiment with this ``budget``, in seconds, in place of its own, or unchanged for
-    None. ExperimentError if ``budget`` is longer than its own."""
+    None. Raise ExperimentError if ``budget`` is longer than its own."""
     if budget is None:
         return experiment
     if budget > experiment.budget:
@@ -96,8 +96,9 @@ def demand_same_head(case: Case, commit: str) -> None:
 
 
 def demand_writable(case: Case) -> None:
-    """Raise ExperimentError, or RecordError, if the journal was edited, or if files or disks could
-    not hold the records of a run. Make the folder of the journal if there is none.
+    """Raise an OuroError, such as ExperimentError or RecordError, if the journal was edited, or if
+    files or disks could not hold the records of a run. Make the folder of the journal if there is
+    none.
 
     The log, the ledger and the journal may be missing, and must be plain files that can be written,
     not links; the ledger needs the columns of a row. ``ROOM`` megabytes must be free in the
@@ -134,7 +135,7 @@ def demand_writable(case: Case) -> None:
 
 
 def demand_room(folder: Path) -> None:
-    """Raise an OuroError if the disk of ``folder``, which need not exist yet, has less than
+    """Raise ExperimentError if the disk of ``folder``, which need not exist yet, has less than
     ``ROOM`` megabytes free, or cannot be asked."""
     try:
         while not folder.exists():

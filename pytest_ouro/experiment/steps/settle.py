@@ -51,7 +51,7 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ..
 
 def place_to_return(case: Case, kept: str) -> str:
     """Return the commit to which the branch of ``case`` is settled if the commit ``kept`` is its
-    last keep. GitError if git fails.
+    last keep. Raise GitError if git fails.
 
     It is ``kept`` itself, unless commits follow it that are not experiments, such as a blessing:
     each has the commit before it as its only parent, and changes no editable file. Then it is the
@@ -78,9 +78,10 @@ def return_branch(git: Git, target: str) -> None:
     """Move the branch from ``git.head`` to the commit ``target``, and with it, of the index and the
     files, those entries in which the two commits differ; no filter or hook runs.
 
-    ExperimentError, before anything is changed, if a change that is not committed would be lost;
-    OSError if a file cannot be written, GitError if the branch has moved: then some files may be at
-    ``target`` already.
+    Raise ExperimentError, before anything is changed, if a change that is not committed would be
+    lost; OSError if a file cannot be written, GitError if the branch has moved: then some files may
+    be at ``target`` already. Another OuroError means that a file or an object of git cannot be
+    read.
     """
     head, tree = git.tree(git.head), git.tree(target)
     paths = [path for path in sorted(head.keys() | tree.keys()) if head.get(path) != tree.get(path)]
@@ -98,7 +99,7 @@ def return_branch(git: Git, target: str) -> None:
 
 def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
     """Raise ExperimentError unless the file at ``path`` on the disk is missing or as committed
-    (``entry``), except for line endings; with ``entry`` None, unless nothing is at the path.
+    (``entry``), except for line endings; with ``entry`` None, unless nothing is at the path. Raise
     OuroError if it cannot be read.
 
     A file of Git LFS passes only as its pointer, which is what is committed.

@@ -50,8 +50,9 @@ class TreeWriter:
         """Write the files of the tree with the id ``tree`` into the empty ``folder``, and verify by
         their ids what is there then.
 
-        GitError if git refuses one of its names, ExperimentError if a file cannot be written as it
-        is committed; OSError for the disk's own faults.
+        Raise GitError if an object is missing or git refuses one of the names, LimitError if the
+        tree is too large, ExperimentError if a file cannot be written as it is committed; OSError
+        for the disk's own faults.
         """
         links: list[tuple[str, str]] = []
         top = os.open(folder, _OPEN_FOLDER)
@@ -73,8 +74,8 @@ class TreeWriter:
         everything else. A link is not made yet, but added to ``links`` as its path and object id; a
         submodule becomes an empty folder.
 
-        ExperimentError for an unknown mode, for two names that the disk takes for one, or for a
-        file that Git LFS lacks.
+        Raise ExperimentError for an unknown mode, for two names that the disk takes for one, or for
+        a file that Git LFS lacks.
         """
         for name, (mode, blob, _) in self.objects.folder(tree).items():
             path = prefix + name
@@ -109,7 +110,7 @@ class TreeWriter:
     def _write_file(self, name: str, folder: int, path: str, permissions: int, blob: str) -> None:
         """Write a file, or the file that its Git LFS pointer names, and note it in ``written``.
 
-        ExperimentError if Git LFS has no such file; FileExistsError if the name is taken.
+        Raise ExperimentError if Git LFS has no such file; FileExistsError if the name is taken.
         """
         data = self.objects.read(blob, limit=limits.UNLIMITED)
         if name_of_content := large_file(data):
@@ -181,8 +182,8 @@ def replace_file(top: Path, path: str, mode: str, data: bytes) -> None:
     whole or not at all.
 
     ``mode`` is that of a tree's entry for a file or link, and ``data`` the bytes of the file or the
-    link's target. Folders on the way are made. OSError if a folder is at the path, or a link or
-    file is on the way to it.
+    link's target. Folders on the way are made. Raise OSError if a folder is at the path, or a link
+    or file is on the way to it.
     """
     *folders, name = path.split("/")
     folder = os.open(top, _OPEN_FOLDER)

@@ -55,8 +55,8 @@ class Judge:
 def start_judge(job: Job) -> Iterator[Judge]:
     """Start the judge of a job and yield it; kill it and its processes when the context ends.
 
-    The job must have one (``job.judge`` is its message). ExperimentError if its temporary folder
-    cannot be made, OSError if its process cannot be started.
+    The job must have one (``job.judge`` is its message). Raise ExperimentError if its temporary
+    folder cannot be made, OSError if its process cannot be started.
     """
     assert job.judge is not None
     kept = contextlib.ExitStack()

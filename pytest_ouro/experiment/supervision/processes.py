@@ -284,8 +284,8 @@ def _list() -> list[_Process]:
 
 
 def _stat(pid: str) -> list[bytes]:
-    """Return the fields of ``/proc/<pid>/stat`` from the third one, the state, on. OSError if no
-    process has this id."""
+    """Return the fields of ``/proc/<pid>/stat`` from the third one, the state, on. Raise OSError if
+    no process has this id."""
     file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # every scan reads some for each process
     try:
         stat = os.read(file, 4096)

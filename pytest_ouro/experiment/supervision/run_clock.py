@@ -253,7 +253,7 @@ class RunState:
             self.value = self.judgment.value
 
     def _pass_to(self, turn: Turn) -> Answers:
-        """End the present turn of the answers, begin ``turn``, and return the answers.
+        """End the present turn of the answers, begin ``turn``, and return the answers. Raise
         AssertionError if the judge has not asked yet.
 
         On the wall clock, the time of the scan in between falls into the judge's turn.

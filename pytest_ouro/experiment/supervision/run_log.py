@@ -20,9 +20,9 @@ class RunLog:
     """A log file of a run: new (what was there is lost), or continued with ``append``. It is made
     private to this user, and never opened through a symlink.
 
-    ExperimentError if it cannot be opened. A run that prints without end fills neither the disk nor
-    the memory: its first ``HEAD`` and last ``TAIL`` bytes are kept, with a line between them that
-    says how many were left out. The last bytes are written when the context ends.
+    Raise ExperimentError if it cannot be opened. A run that prints without end fills neither the
+    disk nor the memory: its first ``HEAD`` and last ``TAIL`` bytes are kept, with a line between
+    them that says how many were left out. The last bytes are written when the context ends.
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:

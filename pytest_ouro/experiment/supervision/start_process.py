@@ -22,7 +22,7 @@ def start_command(job: Job, channel: int) -> subprocess.Popen[bytes] | None:
     interpreter, and return the process that waits for the command. Return None if a launcher must
     start it: on another system than Linux, while this process has several threads, for a job that
     is not a command, or is in a sandbox or observed, and if it cannot be started here, so that the
-    launcher reports why. OSError if the job's cache folders cannot be made.
+    launcher reports why. Raise OSError if the job's cache folders cannot be made.
 
     Once this function returns, the fork has become the command, and has none of this process's
     memory or descriptors. ``channel`` is the descriptor of the waiting process's end of a socket,
@@ -60,8 +60,8 @@ def start_launcher(job: Job, channel: int, shared: list[int]) -> subprocess.Pope
     """Start the launcher of a job, with ``channel``, the descriptor of its end of a socket to this
     process, as an argument; return its process.
 
-    It inherits the descriptors ``shared``, of which ``channel`` is one. ExperimentError if the
-    job's Python cannot be started, or its cache folders cannot be made.
+    It inherits the descriptors ``shared``, of which ``channel`` is one. Raise ExperimentError if
+    the job's Python cannot be started, or its cache folders cannot be made.
     """
     try:
         return subprocess.Popen(

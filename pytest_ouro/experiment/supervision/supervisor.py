@@ -46,8 +46,8 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
 
     Nothing is raised if Ctrl-C or TERM ends the run, if it exceeds its time, or if the judge
     rejects its harness: then ``stopped`` of the measurement says which. ``progress`` is called a
-    few times a second. ExperimentError if the job cannot be started or its log not opened, OSError
-    if its judge cannot be started.
+    few times a second. Raise ExperimentError if the job cannot be started or its log not opened,
+    OSError if its judge cannot be started.
     """
     began = time.monotonic()
     with (

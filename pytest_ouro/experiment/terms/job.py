@@ -77,7 +77,7 @@ class Job:
 
 def environment(job: Job) -> dict[str, str]:
     """Return the environment variables of a job, and make its private cache folders below
-    ``scratch``. OSError if these cannot be made.
+    ``scratch``. Raise OSError if these cannot be made.
 
     The variables are those of `child_environment`, then TMPDIR and those that name the cache
     folders, then the job's settings; of two with one name the later one counts. With ``hide_cuda``,

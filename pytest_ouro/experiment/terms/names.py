@@ -33,8 +33,8 @@ _FLAGS = ("-B", "-E", "-I", "-O", "-OO", "-P", "-s", "-u")
 def trusted_source(case: Case, path: str) -> str:
     """Return the trusted bytes of a file as Latin-1 text for JSON, which changes no byte.
 
-    ``path`` is from the experiment's folder. ExperimentError if the file is not trusted, or its
-    trusted bytes cannot be found; GitError or LimitError if they cannot be read.
+    ``path`` is from the experiment's folder. Raise ExperimentError if the file is not trusted, or
+    its trusted bytes cannot be found; GitError or LimitError if they cannot be read.
     """
     source = case.trust.read(case.bound.path(path))
     if source is None:

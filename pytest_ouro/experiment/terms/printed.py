@@ -108,7 +108,7 @@ class Found(NamedTuple):
 
     @property
     def value(self) -> float:
-        """The number, as a float, which may be NaN or infinite. ValueError if there is none
+        """The number, as a float, which may be NaN or infinite. Raise ValueError if there is none
         (``text`` is "")."""
         return float(self.text)
 

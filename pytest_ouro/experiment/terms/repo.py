@@ -32,14 +32,14 @@ _PATIENCE = 120
 
 def refs(git: Git, prefix: str) -> dict[str, str]:
     """Return a dict from the full name of each ref below ``prefix``, such as ``refs/ouro/``, to the
-    id that it names; {} if there are none. GitError if git fails."""
+    id that it names; {} if there are none. Raise GitError if git fails."""
     listed = git.call("for-each-ref", "--format=%(refname) %(objectname)", prefix)
     return dict(line.split(" ", 1) for line in os.fsdecode(listed).split("\n")[:-1])
 
 
 def set_ref(git: Git, ref: str, commit: str) -> None:
     """Let a ref, given by its full name, name the commit with the full id ``commit``; it is created
-    or moved. GitError if no commit has this id, or git fails."""
+    or moved. Raise GitError if no commit has this id, or git fails."""
     git.store.commit(commit)
     try:
         write_ref(git.common_dir, ref, commit)
@@ -48,7 +48,7 @@ def set_ref(git: Git, ref: str, commit: str) -> None:
 
 
 def delete_ref(git: Git, ref: str) -> None:
-    """Delete a ref by its full name; do nothing if there is none. GitError if git fails."""
+    """Delete a ref by its full name; do nothing if there is none. Raise GitError if git fails."""
     git.call("update-ref", "-d", ref)
 
 
@@ -65,8 +65,8 @@ def branch_of(git: Git, name: str) -> str:
 def create(folder: Path, message: str) -> None:
     """Create a repository in a folder, and commit all its files, also those that git ignores.
 
-    The author is pytest-ouro, and the commit is not signed. GitError if git fails, as for a folder
-    without files.
+    The author is pytest-ouro, and the commit is not signed. Raise GitError if git fails, as for a
+    folder without files.
     """
     author = ("user.name=pytest-ouro", "user.email=pytest-ouro@localhost", "commit.gpgSign=false")
     _call(folder, "init", "--quiet", "--template=")
@@ -78,7 +78,7 @@ def add_worktree(git: Git, folder: Path, commit: str) -> None:
     """Make ``folder`` a further working tree of the repository with a detached HEAD and an index at
     ``commit``; no file of the commit is written to it.
 
-    GitError if git fails.
+    Raise GitError if git fails.
     """
     _call(git.top, "worktree", "add", "--no-checkout", "--detach", "--force", str(folder), commit)
     _call(folder, "read-tree", commit)
@@ -86,7 +86,7 @@ def add_worktree(git: Git, folder: Path, commit: str) -> None:
 
 def stage(git: Git, path: str, entry: Entry | None) -> None:
     """Set the entry of a path (from the repository's top) in the index, or remove it if ``entry``
-    is None; the file at the path is neither read nor written. GitError if git fails."""
+    is None; the file at the path is neither read nor written. Raise GitError if git fails."""
     if entry is None:
         _call(git.top, "update-index", "--force-remove", "--", path)
     else:
@@ -98,7 +98,8 @@ def move_branch(git: Git, *, to: str) -> None:
     """Move the current branch from the commit ``git.head`` to the commit ``to``; the index and the
     files stay as they are.
 
-    With a detached HEAD, only HEAD moves. GitError if the branch is not at ``git.head`` any more.
+    With a detached HEAD, only HEAD moves. Raise GitError if the branch is not at ``git.head`` any
+    more.
     """
     _call(git.top, "update-ref", "-m", "pytest-ouro: settle", "HEAD", to, git.head)
 
@@ -107,8 +108,8 @@ def _call(folder: Path, *args: str, also: tuple[str, ...] = ()) -> str:
     """Run git in ``folder`` and return its output as text; ``also`` are further settings
     (``key=value``).
 
-    GitError if git is not installed, fails, or has not ended after ``_PATIENCE`` seconds; OuroError
-    that names the file, if a pipe or a device among git's files is the reason.
+    Raise GitError if git is not installed, fails, or has not ended after ``_PATIENCE`` seconds;
+    OuroError that names the file, if a pipe or a device among git's files is the reason.
     """
     with _our_environment():
         from git import Git as Program

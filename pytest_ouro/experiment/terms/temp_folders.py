@@ -20,7 +20,7 @@ def temporary() -> Iterator[Path]:
     """Make and yield a new folder for this user alone, and remove it with its content when the
     context ends, with an exception too.
 
-    What cannot be removed is left. ExperimentError if the folder cannot be made.
+    What cannot be removed is left. Raise ExperimentError if the folder cannot be made.
     """
     try:
         folder = tempfile.TemporaryDirectory(prefix="ouro-", ignore_cleanup_errors=True)

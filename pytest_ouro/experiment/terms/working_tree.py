@@ -32,8 +32,8 @@ def add(common_dir: Path, folder: Path, commit: str, files: Mapping[str, Entry])
     """Make the new folder ``folder`` a working tree with HEAD at a commit (full id), and ``files``
     (by path) as its index; its entry in ``common_dir`` has the folder's name.
 
-    The files themselves are not written. OSError if the folder or its entry exists, or if a folder
-    on the way to the entry is a link; what was made before stays.
+    The files themselves are not written. Raise OSError if the folder or its entry exists, or if a
+    folder on the way to the entry is a link; what was made before stays.
     """
     folder.mkdir()
     entry = f"{_ENTRIES}/{folder.name}"
@@ -97,7 +97,7 @@ def index(files: Mapping[str, Entry], *, like: str) -> bytes:
 def _write(root: Path, name: str, data: bytes) -> None:
     """Write a new file ``name`` below ``root``, and the folders on its path.
 
-    OSError if the file exists, or a link is on its path.
+    Raise OSError if the file exists, or a link is on its path.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     with os.fdopen(open_plain(root, name, flags, 0o666), "wb") as file:
