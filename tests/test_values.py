@@ -92,6 +92,21 @@ def test_fields_are_frozen(decorated):
     assert point == Point(1)
 
 
+@pytest.mark.parametrize("decorate", [dataclass, dataclasses.dataclass], ids=["ours", "original"])
+def test_fields_of_a_class_that_is_not_frozen_may_change(decorate):
+    @decorate(frozen=False)
+    class Counter:
+        count: "int" = 0
+
+    counter = Counter()
+    counter.count += 1
+
+    assert counter == Counter(1)
+    assert dataclasses.asdict(counter) == {"count": 1}
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(counter)
+
+
 @pytest.mark.parametrize("replace", [replace, dataclasses.replace], ids=["ours", "original"])
 def test_replace_returns_a_changed_copy(replace):
     Point, Named = classes(dataclass, field)

@@ -1,4 +1,4 @@
-"""Frozen dataclasses that are fast to define, for all values that the gate reads and reports.
+"""Dataclasses that are fast to define, for all values that a gate or an experiment uses.
 
 `dataclasses` imports `inspect`, and compiles the methods of every class, which took half the
 time of a gate. Here the methods are closures. Type checkers see the original decorator, and
@@ -71,11 +71,10 @@ else:
         return type(value)(**{**now, **changes})
 
     def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
-        """Return a decorator that makes a class a frozen dataclass, as `dataclasses.dataclass`
-        does; ``frozen`` must be True. With ``kw_only``, fields are passed by name only. A mutable
-        default is not refused, and instances share it."""
-        assert frozen
-        return lambda cls: _add_methods(cls, kw_only=kw_only)
+        """Return a decorator that makes a class a dataclass, as `dataclasses.dataclass` does. With
+        ``kw_only``, fields are passed by name only. A mutable default is not refused, and instances
+        share it."""
+        return lambda cls: _add_methods(cls, frozen=frozen, kw_only=kw_only)
 
 
 def fields(cls: type) -> tuple[Field, ...]:
@@ -111,9 +110,9 @@ def _default(field: Any, missing: object) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not missing}
 
 
-def _add_methods(cls: type[T], *, kw_only: bool) -> type[T]:
-    """Add the fields and the methods of a frozen dataclass to the class, and return the same
-    class."""
+def _add_methods(cls: type[T], *, frozen: bool, kw_only: bool) -> type[T]:
+    """Add the fields and the methods of a dataclass to the class, and return the same class. Its
+    instances have a hash only if it is ``frozen``."""
     own = [_own(cls, name) for name, hint in cls.__annotations__.items() if "ClassVar" not in hint]
     every = tuple({field.name: field for field in (*fields(cls), *own)}.values())
     methods = {
@@ -121,12 +120,12 @@ def _add_methods(cls: type[T], *, kw_only: bool) -> type[T]:
         "__init__": _initialiser(cls, every, kw_only=kw_only),
         "__repr__": _repr,
         "__eq__": _eq,
-        "__hash__": _hash,
-        "__setattr__": _refuse,
-        "__delattr__": _refuse,
-        "__dataclass_fields__": _Original("__dataclass_fields__", kw_only),
-        "__dataclass_params__": _Original("__dataclass_params__", kw_only),
+        "__hash__": _hash if frozen else None,
+        "__dataclass_fields__": _Original("__dataclass_fields__", frozen, kw_only),
+        "__dataclass_params__": _Original("__dataclass_params__", frozen, kw_only),
     }
+    if frozen:
+        methods |= {"__setattr__": _refuse, "__delattr__": _refuse}
     for name, method in methods.items():
         setattr(cls, name, method)
     return cls
@@ -205,8 +204,8 @@ class _Original:
     """A descriptor for an attribute that `dataclasses` reads: at each access, it makes an equal
     class with `dataclasses` and returns that class's attribute."""
 
-    def __init__(self, name: str, kw_only: bool) -> None:
-        self._name, self._kw_only = name, kw_only
+    def __init__(self, name: str, frozen: bool, kw_only: bool) -> None:
+        self._name, self._frozen, self._kw_only = name, frozen, kw_only
 
     def __get__(self, instance: object, owner: type) -> Any:
         """Return the attribute of an equal class that is made with `dataclasses`."""
@@ -215,7 +214,7 @@ class _Original:
         equal = dataclasses.make_dataclass(
             owner.__name__,
             [(f.name, "object", _original(f)) for f in fields(owner)],
-            frozen=True,
+            frozen=self._frozen,
             kw_only=self._kw_only,
         )
         return getattr(equal, self._name)

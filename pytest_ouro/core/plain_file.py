@@ -101,10 +101,14 @@ def _folder(
     try:
         for part in parents:
             with _links_as_eloop(folder, part):
-                if make:
+                try:
+                    below = os.open(part, _FOLDER, dir_fd=folder)
+                except FileNotFoundError:
+                    if not make:
+                        raise
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(part, mode, dir_fd=folder)
-                below = os.open(part, _FOLDER, dir_fd=folder)
+                    below = os.open(part, _FOLDER, dir_fd=folder)
             os.close(folder)
             folder = below
         yield folder, last

@@ -125,6 +125,8 @@ def _find_above(config: pytest.Config, top: Path) -> Iterator[Path]:
 def _find_loaded(config: pytest.Config) -> Iterator[Path]:
     """Yield the conftest.py files that pytest has loaded, except those of installed packages."""
     for plugin in config.pluginmanager.get_plugins():
-        file = Path(getattr(plugin, "__file__", None) or "")
-        if file.name == CONFTEST and not {"site-packages", "dist-packages"} & set(file.parts):
-            yield file
+        name = getattr(plugin, "__file__", None) or ""
+        if name.endswith(CONFTEST):
+            file = Path(name)
+            if file.name == CONFTEST and not {"site-packages", "dist-packages"} & set(file.parts):
+                yield file

@@ -11,10 +11,10 @@ import contextlib
 import hashlib
 import os
 import stat
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
+from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.evidence.content import large_file
 from pytest_ouro.evidence.git.objects import object_id
 from pytest_ouro.messages import checkout as messages
@@ -32,7 +32,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass
+@dataclass(frozen=False)
 class TreeWriter:
     """A writer of git trees into empty folders, which reads their files from ``objects``.
 

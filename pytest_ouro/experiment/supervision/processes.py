@@ -14,12 +14,12 @@ import resource
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.child.kernel import system
+from pytest_ouro.core.fast_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,7 +75,7 @@ class _Process(NamedTuple):
     born: str = ""
 
 
-@dataclass
+@dataclass(frozen=False)
 class _Vanished:
     """The processes that vanished from the lists of a run's processes, to check that a parent
     accounts for the usage of each.
@@ -145,7 +145,7 @@ def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
     return False
 
 
-@dataclass
+@dataclass(frozen=False)
 class Family:
     """The processes of a run: the process ``leader``, which leads a session, and all its
     descendants, on Linux also those that lost their parent.

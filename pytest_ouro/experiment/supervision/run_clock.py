@@ -7,9 +7,9 @@ import random
 import resource
 import sys
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.supervision.pace import summarise
 from pytest_ouro.experiment.terms.measurement import MetricScore
@@ -43,7 +43,7 @@ def _first_scan() -> float:
     return time.monotonic() + random.uniform(0.1, 0.3)
 
 
-@dataclass
+@dataclass(frozen=False)
 class RunState:
     """The state of a run, updated by events from the training process and the judge.
 

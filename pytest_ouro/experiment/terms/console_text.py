@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_ESCAPES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])"
 #: Control characters, and text direction marks, line separators and zero-width characters.
-_CONTROLS = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
-)
+_CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 _SUMMARY = re.compile(r"^([a-z][A-Za-z0-9_]*):[ \t]+(\S+)[ \t]*$")
 _PROGRESS = {
-    "step": re.compile(r"step:?\s+0*(\d+)"),
-    "loss": re.compile(r"loss:?\s+([0-9.]+)"),
-    "tok/s": re.compile(r"(?:tok(?:en)?s?/s(?:ec)?|tokens_per_second):?\s+([0-9][0-9,.]*)"),
+    "step": r"step:?\s+0*(\d+)",
+    "loss": r"loss:?\s+([0-9.]+)",
+    "tok/s": r"(?:tok(?:en)?s?/s(?:ec)?|tokens_per_second):?\s+([0-9][0-9,.]*)",
 }
 
 
@@ -24,7 +22,8 @@ def clean(text: str, *, width: int = 200) -> str:
     A text that is cut ends with "…", which counts for ``width``. Tabs and line feeds stay, carriage
     returns do not.
     """
-    text = _CONTROLS.sub("", _ESCAPES.sub("", text))
+    if not text.isprintable():  # most texts are; to compile the patterns costs more
+        text = re.sub(_CONTROLS, "", re.sub(_ESCAPES, "", text))
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
@@ -66,5 +65,5 @@ def position(text: str) -> str:
 
     The numbers are those that the script printed; it may smooth the loss.
     """
-    found = {name: pattern.findall(text) for name, pattern in _PROGRESS.items()}
+    found = {name: re.findall(pattern, text) for name, pattern in _PROGRESS.items()}
     return " ".join(f"{name} {values[-1]}" for name, values in found.items() if values)

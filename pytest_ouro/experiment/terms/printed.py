@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.experiment.terms.console_text import clean
 
 if TYPE_CHECKING:
