@@ -57,6 +57,7 @@ LANGUAGES = {
 }
 #: What a person corrects in the bound of a loop, by its name.
 CORRECTED = {
+    "AGIHouse/masubi": "its loop is run_loop.py, which takes a composite score of its own",
     "Abubakarjutt/mrnet-autoresearch": "its loop changes options of the command, and no file",
     "Agent-Analytics/autoresearch-growth": "nothing measures its texts: `init` notes that the "
     "instructions do not name train.py",

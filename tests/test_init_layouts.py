@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -92,6 +95,22 @@ def test_a_dry_run_writes_nothing_and_says_the_same(make, call):
     assert bounds.parse(said["text"]).experiment.script == "train.py"
     assert not (repository.path / "bound.toml").exists()
     assert "script   train.py, run by python" in call(repository.path, "init", "--dry-run")[1]
+
+
+def test_the_next_commands_hold_where_init_was_called(make, call):
+    repository = make(LAYOUTS["the script in a folder"])
+    named = ("--bound", "lab/bound.toml")
+
+    _, out, _ = call(repository.path, "init", *named)
+
+    commands = out.partition("next:\n")[2].splitlines()
+    program = f"{shlex.quote(sys.executable)} -m pytest_ouro"
+    for command in commands[:2]:
+        words = command.replace("pytest-ouro", program)
+        subprocess.run(["sh", "-ec", words], cwd=repository.path, check=True, capture_output=True)
+    assert "  pytest --ouro-bound lab/bound.toml --ouro-experiment   # the baseline" in commands
+    assert call(repository.path, "gate", *named)[0] == 0
+    assert repository.git("status", "--porcelain") == ""
 
 
 def test_an_error_is_an_object_too(make, call):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 import shlex
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ouro.child import splits
 from pytest_ouro.core.escape import escape_json, quoted
 from pytest_ouro.evidence import data
+from pytest_ouro.evidence import lock as lockfile
 from pytest_ouro.evidence.python.returned import number_fault
 from pytest_ouro.onboarding.discover import limits
 from pytest_ouro.onboarding.discover.runnable import faults
@@ -159,9 +161,13 @@ class Report:
             )
 
     def _next(self) -> Iterator[str]:
-        """Yield the next commands, some with who or what they are for; if nothing was written, only
-        the call that writes it."""
-        experiment, name = self.found.experiment, quoted(self.target.name)
+        """Yield the next commands, for the folder of this call, some with who or what they are for;
+        if nothing was written, only the call that writes it."""
+        experiment = self.found.experiment
+        folder = os.path.relpath(self.target.parent)
+        place = posixpath.normpath(posixpath.join(folder, self.target.name))
+        name, lock = (quoted(shlex.quote(path)) for path in (place, _lock_beside(place)))
+        given = f" --bound {name}" if folder != "." else ""
         if not self.is_written:
             yield self.options.call()
             return
@@ -171,14 +177,20 @@ class Report:
         if experiment.harness and data.missing(
             experiment.data, self.target.parent / experiment.root
         ):
-            script = posixpath.join(experiment.root, experiment.harness)
+            script = posixpath.normpath(posixpath.join(folder, experiment.root, experiment.harness))
             yield f"{' '.join(experiment.python)} {script}   # makes the data"
         yield f"git add {name} && git commit -m 'State the rules'   # when you have read {name}"
         yield (
-            "pytest-ouro bless && git add bound.lock && git commit -m 'Bless the rules'   "
+            f"pytest-ouro bless{given} && git add {lock} && git commit -m 'Bless the rules'   "
             "# a person, not an agent"
         )
-        yield "pytest --ouro-experiment   # the baseline"
-        yield "pytest-ouro init --go   # or these three at once"
-        yield "pytest-ouro init --hook   # lets git run the gate"
-        yield "pytest-ouro init --agents   # puts the loop where an agent reads it"
+        found = f" --ouro-bound {name}" if given else ""
+        yield f"pytest{found} --ouro-experiment   # the baseline"
+        yield f"pytest-ouro init{given} --go   # or these three at once"
+        yield f"pytest-ouro init{given} --hook   # lets git run the gate"
+        yield f"pytest-ouro init{given} --agents   # puts the loop where an agent reads it"
+
+
+def _lock_beside(place: str) -> str:
+    """Return the path of the lock beside the bound at ``place``."""
+    return posixpath.join(posixpath.dirname(place), lockfile.NAME)
