@@ -163,7 +163,7 @@ class Session:
             items[:0] = sorted(ours, key=attrgetter("order"))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Close git's processes unless rules will be checked here; they start again when needed."""
+        """Close git's processes if no rule is to be checked, or under xdist; they can restart."""
         ours = any(isinstance(item, OuroItem) for item in session.items)
         if self._case is not None and (not ours or hasattr(self.config, "workerinput")):
             self._case.close()

@@ -96,8 +96,9 @@ def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
 
 
 def holder_of(names: Iterable[str]) -> str:
-    """Return who holds the first of these devices that is not free, and since when; "" if all are
-    free, "another user" if a lock may not be opened.
+    """Return who holds the first of these devices that is not free, and for how long, as ``process
+    4711 since …, for 12 min``; "" if all are free, "another process" if the holder is not known,
+    "another user" if a lock may not be opened.
 
     Each lock is tried for a moment and released at once.
     """

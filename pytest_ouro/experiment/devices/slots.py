@@ -83,7 +83,8 @@ def parts(slots: int) -> list[tuple[int, ...]]:
 
 
 def holder(profile: Profile, slots: int) -> str:
-    """Return who holds what a run would wait for, and since when; "" if it would not wait.
+    """Return who holds what a run would wait for, and since when, in the words of `holder_of`; ""
+    if it would not wait.
 
     With several slots on the profile "cpu", it would wait if all of them are held (then the first
     one's holder is returned), or if the whole processor is; runs in the same working tree are not

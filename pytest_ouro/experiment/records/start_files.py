@@ -140,8 +140,8 @@ class StartFiles:
 
 
 def _put(path: Path, before: _Entry | None, after: _Entry | None) -> str:
-    """Restore what was at a path before (None: nothing), and move what is there now aside. Of a
-    folder that is a folder still, restore only the permissions.
+    """Put back at a path what was there before the run (``before``; None: nothing), and move what
+    is there now (``after``) aside. If both are folders, restore only the permissions.
 
     Return a clause that says what was done, or why it failed, and where the moved file is.
     """
@@ -196,8 +196,8 @@ def _home() -> Path | None:
 
 
 def _places(git: Git) -> list[Path]:
-    """Return the paths of files and folders that git and other programs read by a fixed name or
-    variable. They need not exist."""
+    """Return the paths of files and folders that programs start from by a fixed name or variable:
+    git's in the repository and its submodules, and the user's. They need not exist."""
     repositories = {git.common_dir, git.folder, *_submodules(git.common_dir / "modules")}
     found = [folder / name for folder in sorted(repositories) for name in _GIT]
     if not (git.top / ".git").is_dir():

@@ -25,9 +25,9 @@ def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
     left out, [] if none was.
 
     Left out are files that cannot be copied or would leave less than ``_ROOM`` free, and links,
-    pipes and devices, since a link could name any file of the user; and without a line compiled
-    Python and the file ``.git`` at the top. No copy is executable. Raise OSError if ``to`` exists.
-    Call it when no process of the command is left.
+    pipes and devices, since a link could name any file of the user. Compiled Python and the file
+    ``.git`` at the top are left out without a line. No copy is executable. Raise OSError if ``to``
+    exists. Call it when no process of the command is left.
     """
     to.mkdir()
     left_out: list[str] = []

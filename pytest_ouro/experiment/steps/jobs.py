@@ -187,8 +187,8 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
 
     ``say`` is called with a line before it, and with the lines that it prints. Raise
     ExperimentError if data is missing and the bound names no ``prepare`` script; or if that is not
-    trusted, cannot be started or fails, or data is missing after it. Raise KeyboardInterrupt if a
-    person interrupts it.
+    trusted, cannot be started or fails, or data is missing after it; GitError or LimitError if it
+    cannot be read; KeyboardInterrupt if a person interrupts it.
     """
     case, experiment = setup.case, setup.experiment
     root = case.evidence.root

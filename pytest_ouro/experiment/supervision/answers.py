@@ -44,10 +44,12 @@ class Answers:
     waited: float = 0.0
 
     def pass_to(self, turn: Turn, clock: float, cpu: float) -> None:
-        """Add the seconds of the present turn to the unanswered batch, and begin the next turn.
+        """Add the seconds of the present turn to the unanswered batch, as far as they count, and
+        begin ``turn``.
 
-        Seconds of the judge's turn that do not count are added to ``waited``, once a batch was
-        answered. ``clock`` is the present time on the bound's clock, ``cpu`` the run's CPU seconds.
+        Once a batch was answered, those of the judge's turn that do not count are added to
+        ``waited``. ``clock`` is the present time on the bound's clock, ``cpu`` the run's CPU
+        seconds.
         """
         counted = self._counted(clock, cpu)
         self.begun += counted

@@ -177,8 +177,8 @@ class Family:
                 self._since = math.inf
 
     def usage(self) -> Usage:
-        """List the processes; return their usage. CPU seconds of orphans that have ended are
-        included.
+        """List the processes of the run, and return their usage together. CPU seconds of orphans
+        that have ended are included.
 
         This updates ``living``, and sets ``unaccounted`` if usage of vanished processes is lacking.
         """
@@ -230,8 +230,8 @@ class Family:
         return process.parent == os.getpid() and process.pid != self.leader
 
     def _is_stranger(self, process: _Process) -> bool:
-        """Return whether a child of this process, on Linux, does not belong to the run: it was
-        started before the leader, or its id is in ``strangers``."""
+        """Return whether a child of this process, on Linux, does not belong to the run: it is older
+        than the leader, or its id is in ``strangers``."""
         return process.pid in self.strangers or int(process.born) < self._since
 
     def _members(self) -> list[_Process]:

@@ -278,9 +278,9 @@ class RunState:
         return 0.0 if self.released is None else self.clock() - self.released
 
     def start(self) -> None:
-        """Begin the window now, or at the latest allowed time if that has passed:
-        ``startup_seconds`` after the script's release, and on the wall clock no later than the
-        deadline of the warm-up. If the window has begun already, do nothing."""
+        """Begin the window, unless it has begun already: now, or at the latest time that is allowed
+        if that has passed. This is ``startup_seconds`` after the script's release, and on the wall
+        clock also the deadline of the warm-up."""
         if self.window_from is not None:
             return
         now = self.clock()

@@ -47,7 +47,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     Nothing is raised if Ctrl-C or TERM ends the run, if it exceeds its time, or if the judge
     rejects its harness: then ``stopped`` of the measurement says which. ``progress`` is called a
     few times a second. Raise ExperimentError if the job cannot be started or its log not opened,
-    OSError if its judge cannot be started.
+    OSError if its judge cannot be started or a command's cache folders not made.
     """
     began = time.monotonic()
     with (

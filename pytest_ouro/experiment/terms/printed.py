@@ -117,9 +117,9 @@ def read_lines(output: str, printed: Printed) -> Reading:
     """Return the metric from the lines ``name: value`` and ``name=value`` of the text ``output``,
     several to a line too; `choose` says which of several counts.
 
-    Places with text before the name count only if none without it has a number, and never if a word
-    such as "best" stands right before the name (`_is_word`). If there is no number, the reading's
-    ``fault`` says why.
+    Places where the name begins a line (after marks such as ``-``) come first: other places count
+    only if none of these has a number, and never if a word such as "best" stands right before the
+    name (`_is_word`). If there is no number, the reading's ``fault`` says why.
     """
     label = _label(printed.name)
     found = [one for line in _lines(output, printed.name) for one in _find(line, label, printed)]

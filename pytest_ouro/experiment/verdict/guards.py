@@ -31,7 +31,7 @@ class GuardResult(NamedTuple):
 def check_guards(
     guards: Iterable[Guard], run: MeasuredRun, kept: Sequence[FinishedRun]
 ) -> tuple[GuardResult, ...]:
-    """Return for each guard whether it holds; ``kept`` are the branch's keeps, newest first.
+    """Return the result of each guard for ``run``; ``kept`` are the branch's keeps, newest first.
 
     A guard with ``of`` limits the number relative to that of its reference: the oldest keep for
     "baseline", else the newest. It holds if nothing is kept yet: this run may become the reference.
@@ -76,8 +76,9 @@ def _compared(guard: Guard, value: float, limit: float, reference: str) -> Guard
 
 
 def _unknown(guard: Guard, value: float | None, why: str) -> GuardResult:
-    """Return the result for a guard that is broken since a number is not known; ``why`` says
-    which."""
+    """Return the result for a guard that counts as broken since the run's number or that of the
+    reference is not known; ``why`` says which. ``value`` is the run's number, None if that is not
+    known."""
     text = f"guard {guard.id} could not be judged: {why}"
     return GuardResult(guard.id, False, value, None, text, f"{guard.id}:unknown")
 

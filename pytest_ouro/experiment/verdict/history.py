@@ -84,8 +84,8 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
 
 
 def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
-    """Return the lines to print about a recorded run; ``runs`` are all finished ones, oldest first,
-    with this one.
+    """Return the lines to print about a recorded run, each beginning with "ouro: "; ``runs`` are
+    all finished ones, oldest first, with this one.
 
     Only lines that apply are included: on the printed line that the metric was read from, less
     code, memory, a new baseline, unknown noise, and the tries so far.
@@ -132,7 +132,8 @@ def _new_baseline(run: FinishedRun) -> str:
 
 
 def _read(run: FinishedRun) -> str:
-    """Return a text with the line from which the metric of a command was read.
+    """Return ``METRIC was read from: LINE`` with the line from which the metric of a command was
+    read.
 
     "" for a script, or if there is no value or no such line.
     """
@@ -153,8 +154,8 @@ def _noise_unknown(run: FinishedRun) -> str:
 
 
 def describe_same_code(run: FinishedRun, *, same_seeds: bool) -> str:
-    """Return the line about an earlier run of the code that is measured now: its commit, value and
-    verdict.
+    """Return a line about ``run``, an earlier run of the code that is measured now: its commit,
+    value and verdict.
 
     Unless ``same_seeds``, the line says that the code is the same except for its seeds.
     """
@@ -193,8 +194,8 @@ def tally(runs: Sequence[FinishedRun]) -> str:
 
 
 def _value(run: FinishedRun) -> float:
-    """Return the mean of the repeats of a run, or its value if it has no repeats. The run must have
-    a value."""
+    """Return the mean of the repeats of a run, or its value if it has no repeats; AssertionError if
+    it has neither."""
     value = run.mean_or_value
     assert value is not None
     return value
