@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pytest_ouro.guard.shell import Scanner
+
 _SPACE = " \t\r"
 _META = _SPACE + "\n;|&(){},<>"
 #: What a backtick and a letter stand for; of other characters, for themselves.
@@ -66,13 +68,12 @@ def split(text: str) -> list[str]:
     return "".join(" " if c in _BETWEEN else c for c in text).split()
 
 
-class _Reader:
+class _Reader(Scanner):
     """Read the commands of one text. ``variables`` maps each variable that is known so far, in
     small letters, to its values."""
 
     def __init__(self, text: str, variables: dict[str, list[str]]) -> None:
-        self.text = text
-        self.at = 0
+        super().__init__(text)
         self.variables = variables
         self.found: list[Command] = []
         self.words: list[str] = []
@@ -80,21 +81,6 @@ class _Reader:
     def _here(self, *starts: str) -> bool:
         """Return whether the text goes on with one of ``starts``."""
         return self.text.startswith(starts, self.at)
-
-    def _skip_to(self, end: str) -> str:
-        """Move on behind the next ``end``, or to the end of the text; return what is before it."""
-        stop = self.text.find(end, self.at)
-        stop = len(self.text) if stop < 0 else stop
-        inner, self.at = self.text[self.at : stop], stop + len(end)
-        return inner
-
-    def _run(self, stops: str) -> str:
-        """Read the characters up to the next of ``stops``, at least one, and return them."""
-        start = self.at
-        self.at += 1
-        while self.at < len(self.text) and self.text[self.at] not in stops:
-            self.at += 1
-        return self.text[start : self.at]
 
     def _skip_spaces(self) -> None:
         """Move on behind spaces."""

@@ -52,13 +52,35 @@ def parse(text: str) -> list[Command | str]:
     return _Reader(text, {"HOME": [os.path.expanduser("~")], "PWD": ["."]}).items()
 
 
-class _Reader:
+class Scanner:
+    """A text, and how far (``at``, a number of characters) it is read."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def _skip_to(self, end: str) -> str:
+        """Move on behind the next ``end``, or to the end of the text; return what is before it."""
+        stop = self.text.find(end, self.at)
+        stop = len(self.text) if stop < 0 else stop
+        inner, self.at = self.text[self.at : stop], stop + len(end)
+        return inner
+
+    def _run(self, stops: str) -> str:
+        """Read the characters up to the next of ``stops``, at least one, and return them."""
+        start = self.at
+        self.at += 1
+        while self.at < len(self.text) and self.text[self.at] not in stops:
+            self.at += 1
+        return self.text[start : self.at]
+
+
+class _Reader(Scanner):
     """Read the commands of one text. ``variables`` maps each variable that is known so far to all
     its possible values."""
 
     def __init__(self, text: str, variables: dict[str, list[str]]) -> None:
-        self.text = text
-        self.at = 0
+        super().__init__(text)
         self.variables = variables
         self.found: list[Command | str] = []
         self.command = Command()
@@ -152,9 +174,7 @@ class _Reader:
         for end, tabs, command in self.awaited:
             lines: list[str] = []
             while self.at < len(self.text):
-                stop = self.text.find("\n", self.at)
-                stop = len(self.text) if stop < 0 else stop
-                line, self.at = self.text[self.at : stop], stop + 1
+                line = self._skip_to("\n")
                 if (line.lstrip("\t") if tabs else line) == end:
                     break
                 lines.append(line)
@@ -232,18 +252,8 @@ class _Reader:
     def _until(self, quote: str) -> str:
         """Read a quoted text up to the next ``quote``, or to the end if there is none, and return
         it without the quotes."""
-        end = self.text.find(quote, self.at + 1)
-        end = len(self.text) if end < 0 else end
-        inner, self.at = self.text[self.at + 1 : end], end + 1
-        return inner
-
-    def _run(self, stops: str) -> str:
-        """Read the characters up to the next of ``stops``, at least one, and return them."""
-        start = self.at
         self.at += 1
-        while self.at < len(self.text) and self.text[self.at] not in stops:
-            self.at += 1
-        return self.text[start : self.at]
+        return self._skip_to(quote)
 
     def _expand(self) -> list[str]:
         """Read ``$name``, ``${name}``, ``$(…)`` or text in backticks; return its possible values,
