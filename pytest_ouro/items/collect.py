@@ -40,8 +40,8 @@ class Failure(Exception):
 
 
 class Session:
-    """The plugin that collects the bound and makes the run of one pytest session. UsageError when
-    it is made: for an invalid option, and with ``--ouro-experiment`` for a missing bound or
+    """The plugin that collects the bound and makes the run of one pytest session. To make it raises
+    UsageError for an invalid option, and with ``--ouro-experiment`` for a missing bound or
     pytest-xdist."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -79,7 +79,7 @@ class Session:
     @property
     def case(self) -> Case:
         """The case, opened at the first use; once the run is made, the case that has its record.
-        OuroError says why it cannot be opened."""
+        Raise OuroError if it cannot be opened."""
         if self._case is None:
             self._case = open_case(
                 self.settings.bound,
@@ -91,8 +91,8 @@ class Session:
         return self._case
 
     def experiment(self) -> Result:
-        """Return the result of the session's one run, which the first call makes. OuroError, the
-        same in every call, if it could not be made. The call that makes it raises what ended it
+        """Return the result of the session's one run, which the first call makes. Raise OuroError,
+        the same in every call, if it could not be made. The call that makes it raises what ended it
         from outside: KeyboardInterrupt, or the exception by which a plugin ends a test."""
         if self._refused is not None:
             raise self._refused
@@ -200,10 +200,10 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Write problems, notes and the experiment's result after pytest's lines. Turn exit status
-        0 or 5 into 1 if the audit finds a changed outcome or an unchecked rule, if every rule was
-        skipped, or if an experiment was asked for and not run (except where pytest only lists tests
-        or fixtures)."""
+        """Write problems, notes and the experiment's result after pytest's lines; close git's
+        processes. Turn exit status 0 or 5 into 1 if the audit finds a changed outcome or an
+        unchecked rule, if every rule was skipped, or if an experiment was asked for and not run
+        (except where pytest only lists tests or fixtures)."""
         yield
         quiet = self.config.get_verbosity() < 0
         problems = self.audit.problems(session)

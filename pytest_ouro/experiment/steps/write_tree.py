@@ -140,8 +140,8 @@ def _read_large(store: Path, name: str, path: str) -> bytes:
     """Return the bytes of the file ``name``, its sha256 in hexadecimal, in Git LFS's folder
     ``store``.
 
-    ExperimentError, which names ``path``, that of the pointer, if the file is missing or has
-    another sha256.
+    Raise ExperimentError if the file is missing or has another sha256; its message names ``path``,
+    the file with the pointer.
     """
     try:
         data = (store / name[:2] / name[2:4] / name).read_bytes()
