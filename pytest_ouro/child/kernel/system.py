@@ -66,8 +66,8 @@ def adopt_orphans() -> None:
 
 
 def end_with_parent(number: int) -> None:
-    """Let the signal ``number`` end this process when its parent ends. Do nothing elsewhere, or
-    where the kernel refuses."""
+    """Make the kernel send the signal ``number`` to this process when its parent ends. Do nothing
+    elsewhere, or where the kernel refuses."""
     if is_linux():
         with contextlib.suppress(OSError):
             prctl("pdeathsig", _PDEATHSIG, number)

@@ -96,7 +96,8 @@ def reachable(
     *sandboxed*).
 
     ``tried`` runs the sandbox's self-test; it is called only if everything else allows a sandbox.
-    Errors as of `no_judge`, and for a command without an evaluation as of `of_command_alone`.
+    Raise what `no_judge` raises, and for a command without an evaluation what `of_command_alone`
+    raises.
     """
     if experiment.command and not experiment.evaluate_command:
         return of_command_alone(case, experiment)

@@ -137,8 +137,9 @@ def unhidden(case: Case, experiment: Experiment) -> str:
 
 
 def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
-    """Return the job with the description of its sandbox in its message. Unless it uses the
-    processor alone, it is also limited to the first visible card of NVIDIA, if there is a driver.
+    """Return the job with the description of its sandbox in its message; torch compiles with one
+    thread in it. Unless it uses the processor alone, the job is also limited to the first visible
+    card of NVIDIA, if there is a driver.
 
     The repository, validation files and their hard links are hidden. The bound's other data may be
     read, the job's scratch folder written. ``tree``, the checkout, may be read by a script, and

@@ -85,11 +85,11 @@ def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
 def _run(
     setup: Setup, run: Job, tree: Path, seconds: float, guard: Guard | None = None
 ) -> tuple[Measurement, Sequence[str]]:
-    """Run the evaluation, or the command of ``guard``, in the trusted checkout ``tree``. It is
-    ended after ``seconds``.
+    """Run the evaluation, or the command of ``guard``, in the trusted checkout ``tree``; end it
+    after ``seconds``.
 
-    Return its measurement, and lines about files that the command made and that were not handed
-    over to it; () unless the command was in a sandbox.
+    Return its measurement, and lines about files that the candidate's command left and that were
+    not copied for the evaluation; () unless the candidate's command was in a sandbox.
     """
     job = evaluation_job(setup, run, tree, seconds=seconds, guard=guard)
     left_out: Sequence[str] = ()

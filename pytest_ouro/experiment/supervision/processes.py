@@ -169,7 +169,7 @@ class Family:
     _since: float = 0.0
 
     def __post_init__(self) -> None:
-        """Read when the leader started."""
+        """On Linux, read when the leader started, to distinguish older processes."""
         if system.is_linux():
             try:
                 self._since = float(_stat(str(self.leader))[19])
