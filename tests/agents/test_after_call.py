@@ -11,12 +11,11 @@ from pytest_ouro import guard
 from pytest_ouro.guard import hosts
 from pytest_ouro.onboarding.agents import AGENTS
 
-EVENTS = {
-    "claude": {"hook_event_name": "PostToolUse", "tool_name": "Bash"},
-    "claude, of a call that failed": {"hook_event_name": "PostToolUseFailure", "tool_name": "Bash"},
-    "codex": {"hook_event_name": "PostToolUse", "tool_name": "Bash", "turn_id": "1"},
-    "gemini": {"hook_event_name": "AfterTool", "tool_name": "run_shell_command"},
-}
+from .conftest import PAYLOADS
+
+#: Recorded calls of the real programs.
+RECORDED = sorted(path.stem for path in (PAYLOADS / "after").glob("*.json"))
+CLAUDE = {"hook_event_name": "PostToolUse", "tool_name": "Bash"}
 UNSEEN = "python - <<'EOF'\nopen('prepare.py', 'a').write('x = 1\\n')\nEOF"
 
 
@@ -26,7 +25,7 @@ def after(project, monkeypatch):
 
     def after(tool="Bash", *, cwd=None, **given):
         monkeypatch.chdir(cwd or project.path)
-        payload = {**EVENTS["claude"], "cwd": str(cwd or project.path), "tool_name": tool}
+        payload = {**CLAUDE, "cwd": str(cwd or project.path), "tool_name": tool}
         call = hosts.read({**payload, "tool_input": given or {"command": "make"}})
         return guard.answer(call)
 
@@ -47,11 +46,12 @@ def run(project, command):
     subprocess.run(command, shell=True, cwd=project.path, check=True)
 
 
-@pytest.mark.parametrize("host", EVENTS)
-def test_a_write_that_no_hook_saw_is_said_in_each_host_s_form(project, answer, host):
-    payload = {**EVENTS[host], "cwd": str(project.path), "tool_input": {"command": UNSEEN}}
-    before = {**payload, "hook_event_name": "PreToolUse"}
-    assert answer(before, project.path).returncode == 0
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_write_that_no_hook_saw_is_said_in_each_host_s_form(
+    project, answer, recorded_payload, name
+):
+    host = name.partition("-")[0]
+    payload = recorded_payload(f"after/{name}", project.path)
     assert answer(payload, project.path).returncode == 0
     run(project, UNSEEN)
 
@@ -67,6 +67,10 @@ def test_a_write_that_no_hook_saw_is_said_in_each_host_s_form(project, answer, h
         assert said == {"decision": "deny", "reason": words.rstrip("\n")}
     else:
         assert done.stdout == b""
+
+
+def test_every_host_with_such_an_event_is_recorded():
+    assert RECORDED == ["claude-bash", "claude-failed", "codex-bash", "gemini-shell"]
 
 
 def test_its_help_undoes_the_change_and_then_it_is_silent(project, after, shell):
@@ -202,7 +206,7 @@ def test_a_damaged_cache_is_made_again(project, after, gates, text):
 
 
 def test_what_cannot_be_judged_is_said(project, answer):
-    payload = {**EVENTS["claude"], "cwd": str(project.path), "tool_input": {"command": "make"}}
+    payload = {**CLAUDE, "cwd": str(project.path), "tool_input": {"command": "make"}}
     project.write({"bound.lock": "files = 3\n"})
 
     done = answer(payload, project.path)
@@ -213,7 +217,7 @@ def test_what_cannot_be_judged_is_said(project, answer):
 
 
 def test_without_rules_it_is_silent(tmp_path, answer):
-    done = answer({**EVENTS["claude"], "cwd": str(tmp_path), "tool_input": {}}, tmp_path)
+    done = answer({**CLAUDE, "cwd": str(tmp_path), "tool_input": {}}, tmp_path)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
@@ -223,7 +227,7 @@ def test_an_unchanged_state_imports_nothing_of_the_gate(project):
         "import sys; from pytest_ouro import guard; status = guard.main(); "
         "print(status, *(n for n in ('pytest_ouro.engine', 're', 'json') if n in sys.modules))"
     )
-    payload = {**EVENTS["claude"], "cwd": str(project.path), "tool_input": {"command": "make"}}
+    payload = {**CLAUDE, "cwd": str(project.path), "tool_input": {"command": "make"}}
     said = [
         subprocess.run(
             [sys.executable, "-IS", "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"],
