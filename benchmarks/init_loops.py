@@ -251,7 +251,7 @@ def main() -> None:
     written = [tried.name for tried in all_tried if tried.outcome in ("holds", "said", "next")]
     right = len({*written} - {*CORRECTED})
     read.append(f"- The other {right} of {len(written)} state what the instructions say.")
-    missing = [f"- {name}" for name in NEEDS if name in written]
+    missing = [f"- {name}" for name in sorted(NEEDS) if name in written]
     lists = {"read": "\n".join(read), "needs": "\n".join(missing), "count": len(missing)}
     head = HEAD.format(date=date, total=f"{total}.", **lists)
     text = head + "\n".join(t.row for t in all_tried) + "\n"

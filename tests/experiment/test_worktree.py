@@ -10,6 +10,7 @@ import pytest
 from pytest_ouro.core.errors import ExperimentError, GitError, OuroError
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.experiment.steps import checkout
+from pytest_ouro.experiment.terms import working_tree
 
 
 @pytest.fixture
@@ -158,6 +159,23 @@ def test_a_worktree_of_the_person_that_is_away_is_not_forgotten(project, git, tm
     with checkout.checkout(git, project.git("rev-parse", "HEAD")):
         pass
     assert trees(project) == 2
+
+
+def test_links_of_a_worktree_may_be_relative(project, git, tmp_path):
+    folder = tmp_path / "beside"
+    project.git("worktree", "add", "-q", "-b", "beside", str(folder))
+    entry = project.path / ".git/worktrees/beside"
+    link = os.path.relpath(folder / ".git", entry)
+    (folder / ".git").write_text(f"gitdir: {os.path.relpath(entry, folder)}\n")
+    (entry / "gitdir").write_text(f"{link}\n")
+
+    assert dict(working_tree.names(git.common_dir)) == {"beside": folder}
+    for place in (project.path, folder):
+        found = Git.discover(place)
+        assert found.common_dir == git.common_dir
+        with checkout.checkout(found, project.git("rev-parse", "HEAD")) as tree:
+            assert (tree / "train.py").exists()
+    assert (entry / "gitdir").read_text() == f"{link}\n"
 
 
 @pytest.mark.parametrize(("xdg", "base"), [("/var/tmp/x", "/var/tmp/x"), ("", None)])

@@ -50,7 +50,7 @@ def add(common_dir: Path, folder: Path, commit: str, files: Mapping[str, Entry])
 
 def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
     """Yield the name of each entry in ``common_dir``, with the folder of its working tree, which
-    may be missing; sorted by name.
+    may be missing; sorted by name. The path in an entry may be relative to the entry.
 
     Entries that cannot be read are left out; nothing is yielded if there are none.
     """
@@ -60,8 +60,10 @@ def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
         return
     for name in entries:
         with contextlib.suppress(OuroError):  # it was not written by git or us
-            if named := read_own(common_dir / _ENTRIES / name / "gitdir"):
-                yield name, Path(os.fsdecode(named.rstrip(b"\n"))).parent
+            entry = common_dir / _ENTRIES / name
+            if named := read_own(entry / "gitdir"):
+                path = os.path.normpath(entry / os.fsdecode(named.rstrip(b"\n")))
+                yield name, Path(path).parent
 
 
 def remove(common_dir: Path, name: str, folder: Path) -> None:
