@@ -11,11 +11,12 @@ import pytest
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.cli import run
 
+from .init_language_layouts import LANGUAGES
 from .init_layouts import LAYOUTS, PLAIN
 from .init_more_layouts import MORE
 from .init_printing_layouts import PRINTING
 
-ALL = {**LAYOUTS, **MORE, **PRINTING}
+ALL = {**LAYOUTS, **MORE, **PRINTING, **LANGUAGES}
 
 
 @pytest.fixture

@@ -18,13 +18,14 @@ _MAY = (
 _EDITED = (
     r"\bfiles? (?:that )?you (?:may |can )?(?:modify|edit|change)\b|\byou (?:modify|edit) this"
     r"|\bonly\s+(?:ever\s+)?(?:touch|edit|modify|change)\b"
+    r"|\b(?:mutable|editable) (?:files?|code|surface)\b"
 )
 _KEPT = (
     r"\b(?:do not|don't|never) (?:modify|edit|change|touch)|\bread[- ]only\b"
     r"|\bfixed (?:eval|harness)"
 )
 #: Where a sentence goes on to what is forbidden.
-_PARTS = re.compile(r"[,;]\s+(?=(?:but |and )?(?:never|do not|don't|not)\b)")
+_PARTS = re.compile(r";\s+|,\s+(?=(?:but |and )?(?:never|do not|don't|not)\b)")
 #: Words before a colon: ``**Editable**: `a.py` ``.
 _LABEL = re.compile(r"\W*([A-Za-z][\w -]{2,30}?)[*`]*\s*:")
 #: A file that a sentence asks to edit.
@@ -48,7 +49,15 @@ def files(lines: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
     editable: list[str] = []
     asked: list[str] = []
     fixed: list[str] = []
+    columns: list[str] = []
     for text, heading in lines:
+        if text.lstrip().startswith("|"):
+            columns = columns or _cells(text)
+            may, named = _row(columns, _cells(text))
+            editable += named if may else []
+            fixed += [] if may or may is None else named
+            continue
+        columns = []
         bullet = BULLET.match(text)
         words = bullet[1] if bullet else text
         above = heading if bullet or words.rstrip("* ").endswith(":") else ""
@@ -78,6 +87,23 @@ def files(lines: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
             editable += [path for path in _named(words) if path not in kept]
         fixed += kept
     return _narrowed(editable or [path for path in asked if path not in fixed]), fixed
+
+
+def _cells(line: str) -> list[str]:
+    """Return the cells of a row of a Markdown table."""
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _row(columns: list[str], cells: list[str]) -> tuple[bool | None, list[str]]:
+    """Return a tuple of a row of a table: whether it says that a file may be edited, by a cell
+    below a heading about that or by its first cell, None if it says nothing; and its paths."""
+    said = [cell for name, cell in zip(columns, cells, strict=False) if says(_MAY, name)]
+    paths = [path for cell in cells for path in paths_in(cell)][:1]
+    if said and re.match(r"(?i)\W*(?:yes|no)\b|[✓✅✔❌✗✘]", said[0]):
+        return bool(re.match(r"(?i)\W*yes\b|[✓✅✔]", said[0])), paths
+    if says(_MAY, cells[0]) or says(NOT, cells[0]):
+        return says(_MAY, cells[0]), paths
+    return None, []
 
 
 def _named(words: str) -> list[str]:

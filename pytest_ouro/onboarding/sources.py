@@ -77,6 +77,12 @@ def _built(text: str, tracked: Sequence[str]) -> list[str]:
     return found
 
 
+def in_scripts(files: Iterable[str], folder: Path, tracked: Sequence[str]) -> list[str]:
+    """Return the tracked files of which the shell scripts among the files run the code."""
+    texts = [_text(folder / path) for path in files if path.endswith(".sh")]
+    return [path for text in texts for path in sources_of((text,), folder, tracked)]
+
+
 def _recipes(text: str, folder: Path, tracked: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield the file and the words of each recipe that a text calls by its name."""
     for _, target in _MAKE.findall(text):
@@ -123,7 +129,10 @@ def defaults_in(folder: Path, files: Iterable[str]) -> list[str]:
 def code_in(tracked: Sequence[str]) -> Iterator[str]:
     """Yield the tracked files whose endings are of code, those of the top folder first. Left out
     are paths with a name that begins with ``test``, ``doc``, ``example`` or a dot."""
-    endings = (".py", ".rs", ".go", ".c", ".cpp", ".cu", ".ts", ".js", ".rb", ".jl", ".swift")
+    endings = (
+        *(".py", ".rs", ".go", ".c", ".cc", ".cpp", ".cu", ".ts", ".js", ".mjs", ".rb", ".jl"),
+        *(".swift", ".R", ".java", ".kt", ".zig", ".php", ".lua", ".hs"),
+    )
     aside = re.compile(r"(^|/)(tests?|docs?|examples?|\.)")
     code = [path for path in tracked if path.endswith(endings) and not aside.search(path)]
     yield from sorted(code, key=lambda path: (path.count("/"), path))

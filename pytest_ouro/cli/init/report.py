@@ -14,7 +14,7 @@ from pytest_ouro.core.escape import escape_json, quoted
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence import lock as lockfile
 from pytest_ouro.evidence.python.returned import number_fault
-from pytest_ouro.onboarding.discover import limits
+from pytest_ouro.onboarding import limits
 from pytest_ouro.onboarding.discover.runnable import faults
 
 if TYPE_CHECKING:

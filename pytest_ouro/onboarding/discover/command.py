@@ -23,7 +23,7 @@ from pytest_ouro.onboarding.discover.words import (
     find_ledger,
     named_direction,
 )
-from pytest_ouro.onboarding.sources import code_in, defaults_in, sources_of
+from pytest_ouro.onboarding.sources import code_in, defaults_in, in_scripts, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -272,10 +272,11 @@ def _shown(command: Command, file: str) -> tuple[str, ...]:
 
 def measuring(experiment: Any, tracked: Sequence[str], folder: Path, prose: Prose) -> list[str]:
     """Return the files that take part in measuring, for a rule that freezes them: those of which
-    the commands run the code, the modules that Python programs among them import, and the tracked
-    ones that the instructions call fixed, a folder as a glob. Editable files may be among them. []
-    if there are none."""
+    the commands run the code, those that their shell scripts name and that print something, the
+    modules that Python programs among them import, and the tracked ones that the instructions call
+    fixed, a folder as a glob. Editable files may be among them. [] if there are none."""
     files = sources_of((*experiment.command, *experiment.evaluate_command), folder, tracked)
+    files += [p for p in in_scripts(files, folder, tracked) if printed_by(folder, p)]
     files += [module for path in files for module in _modules(folder, path)]
     files += existing(prose.fixed, tracked)
     return list(dict.fromkeys(files))
@@ -285,12 +286,14 @@ def _metric(
     command: Command, folder: Path, prose: Prose, options: InitOptions, tracked: Sequence[str]
 ) -> Label:
     """Return the metric: of the option's name, else what `choose` finds among what the command's
-    files print (or, if they print nothing, the modules that they import), else the first that the
-    instructions name. OuroError if nothing names one, or if several are printed."""
+    files print, or if that is nothing the modules that they import, the files that their shell
+    scripts name, or the fixed ones of the instructions; else the first that these name. OuroError
+    if nothing names one, or if several are printed."""
     printed = [label for path in command.files for label in printed_by(folder, path)]
-    if not printed:
-        modules = [module for path in command.files for module in _modules(folder, path)]
-        printed = [label for path in modules for label in printed_by(folder, path)]
+    modules = [module for path in command.files for module in _modules(folder, path)]
+    scripted = in_scripts(command.files, folder, tracked)
+    for others in (modules, scripted, existing(prose.fixed, tracked)):
+        printed = printed or [label for path in others for label in printed_by(folder, path)]
     printed = [x for x in printed if x.file not in tracked and not (x.counts and not options.unit)]
     named = [name for name in prose.metrics if meant(name, printed)]
     names = [*named, *(label.name for label in printed)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.experiment.terms.printed import unit_behind
-from pytest_ouro.onboarding.discover import printed
+from pytest_ouro.onboarding.discover import dictionaries, printed
 from pytest_ouro.onboarding.discover.source import PythonFile
 from pytest_ouro.onboarding.discover.words import named_direction, telling_words
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 _METRIC = re.compile(r"METRIC[: ]+\"?([A-Za-z_]\w*)\"?\s*[=:]")
 #: A text that a program of another language than Python prints.
 _TEXT = re.compile(
-    r"""(?:echo|\w*[pP]rint\w*!?|puts|log|info|WriteLine|cout|say)\s*(?:\(|<<)?\s*(?:\w+,\s*)?(?:f|\$)?"""
+    r"""(?:echo|\w*[pP]rint\w*!?|puts|log|info|WriteLine|cout|say|cat|message)\s*(?:\(|<<)?\s*(?:\w+,\s*)?(?:f|\$)?"""
     r"""(["'`])((?:(?!\1)[^\n])*)\1([^;\n]*)"""
 )
 _NAMED = (
-    r"(?:^|[^\w\s]|[^\w\s]\s|  |\\n|\\t|(?i:metrics?|results?|final) )([A-Za-z_][\w/]*)\s*[:=]\s*"
+    r"(?:^|[^\w\s]|[^\w\s]\s|  |\\n|\\t|(?i:metrics?|results?|final) )"
+    r"([A-Za-z_][\w/]*(?:@\w+)?)\s*[:=]\s*"
 )
 #: A label in such a text with the place of its value, and one at the text's end, before the value.
 _FILLED = re.compile(
@@ -95,7 +96,11 @@ def printed_by(folder: Path, path: str) -> list[Label]:
         for name in printed.bare(file)
         if named_direction(name)
     ]
-    return [*lines, *map(_in_dictionary, printed.values(file, folder)), *bare]
+    listed = [
+        Label(key, "line" if marked else rf"regex:^\W*{re.escape(key)}\s+{_NUMBER}")
+        for key, marked in dictionaries.listed(file, folder)
+    ]
+    return [*lines, *map(_in_dictionary, dictionaries.values(file, folder)), *listed, *bare]
 
 
 def _written(text: str) -> Iterator[Label]:
@@ -113,7 +118,7 @@ def _written(text: str) -> Iterator[Label]:
         yield from (Label(key, f"json:{key}", keys=(key,)) for key in _KEY.findall(body))
 
 
-def _in_dictionary(value: printed.Dumped) -> Label:
+def _in_dictionary(value: dictionaries.Dumped) -> Label:
     """Return the label of a value in a printed dictionary: its keys, joined. Behind other text on
     its line, and in one that is not JSON, it is found by its last key."""
     source = f"json:{'.'.join(value.keys)}" if value.as_json else "line"

@@ -56,11 +56,13 @@ _ASIDE_GOAL = re.compile(r"(?i)\b(?:secondary|supporting|tertiary|diagnostic)\b"
 #: The head of a table of results, in which the metric follows the commit.
 _HEAD = re.compile(r"(?m)^[ `|]*commit(?:\t| ?\| ?|\\t)((?:\w+(?:\t|\\t| ?\| ?))+)")
 _GREP = re.compile(r"""grep\s+(?:-\w+\s+)*["']\^?(?:METRIC )?([A-Za-z_][\w/]*)\s*[:=]""")
-_NAME = r"[`*\"']*([A-Za-z_]\w*)[`*\"']*"
+_NAME = r"[`*\"']*([A-Za-z_]\w*(?:@\w+)?)[`*\"']*"
 _METRIC = (
     _GREP,
     re.compile(rf"(?i)primary(?: metric)?[*`]*\s*[:—-]+\s*[*`]*\s*{_NAME}"),
-    re.compile(r"(?i)\b(?:lowest|highest|maximi[sz]e|minimi[sz]e)[*]*\s+(?:the\s+)?`(\w+)`"),
+    re.compile(
+        r"(?i)\b(?:lowest|highest|maximi[sz]e|minimi[sz]e)[*]*\s+(?:the\s+)?[`*]+(\w+(?:@\w+)?)[`*]"
+    ),
     re.compile(r"(?i)\b(?:lowest|highest|maximi[sz]e|minimi[sz]e)\s+(?:the\s+)?([a-z]\w*_\w+)"),
     re.compile(r"METRIC ([A-Za-z_]\w*)="),
     re.compile(r"(?i)\bmetric\b[*`]*(?:\s*[:=]|\s+is)\s*[*`]+([A-Za-z_]\w*)"),
@@ -118,14 +120,14 @@ class Prose:
         named = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)", re.IGNORECASE)
         return any(
             named.search(sentence) and _GOAL.search(sentence) and not _ASIDE_GOAL.search(sentence)
-            for sentence in phrases.sentences(self.text)
+            for sentence in map(_aim, phrases.sentences(self.text))
         )
 
     def direction(self, metric: str) -> str:
         """Return ``lower`` or ``higher``, as a sentence with the metric's name says, else as any
         sentence says plainly; "" if none does."""
         named = re.compile(rf"(?<!\w){re.escape(metric)}(?!\w)", re.IGNORECASE)
-        sentences = phrases.sentences(self.text)
+        sentences = [_aim(sentence) for sentence in phrases.sentences(self.text)]
         beside = [sentence for sentence in sentences if named.search(sentence)]
         for pattern, searched in ((_BESIDE, beside), (_PLAIN, sentences)):
             for sentence in searched:
@@ -145,6 +147,11 @@ class Prose:
         command and a goal or fixed files."""
         goal = self.fixed or any(map(_AIMS.search, phrases.sentences(self.text)))
         return bool(self.metrics or self.editable or (goal and self.commands))
+
+
+def _aim(sentence: str) -> str:
+    """Return a sentence without what it demands beside its aim."""
+    return re.split(r"\s(?:while|subject to|without|as long as|provided)\b", sentence)[0]
 
 
 @dataclass(frozen=True)
@@ -311,7 +318,8 @@ def _is_command(words: str) -> bool:
         parts = parts[1:]
     is_call = len(parts) > 1 or bool(parts and re.search(r"[./]", parts[0]))
     words = re.sub(r"\bgo test(?=.*\s-bench[= ]\S)", "go", words)
-    return is_call and bool(_RUNNERS.fullmatch(parts[0])) and not _ASIDE.search(words)
+    starts = [parts[0], *words.rpartition("&& ")[2].split()[:1]]
+    return is_call and any(map(_RUNNERS.fullmatch, starts)) and not _ASIDE.search(words)
 
 
 def _forbidden(lines: list[_Line]) -> Iterator[tuple[int, str]]:

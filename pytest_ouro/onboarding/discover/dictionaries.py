@@ -1,0 +1,274 @@
+"""Find the dictionaries that a Python program prints or writes, and the keys of their values."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.evidence.python.source import dotted
+from pytest_ouro.onboarding.discover.printed import parts_of, prints
+from pytest_ouro.onboarding.discover.source import PythonFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: How many assignments and calls are followed to a dictionary, and how many values are named.
+_DEEPEST, _MOST = 6, 200
+_DUMPS = ("json.dumps", "dumps", "orjson.dumps", "ujson.dumps", "simplejson.dumps")
+
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """A value in a printed dictionary: the ``keys`` that lead to it, at least one, the text that is
+    printed before it on its line, "" for none, and whether it is printed ``as_json``. ``file`` is
+    the path of the file that it is written into instead, "" for none."""
+
+    keys: Keys
+    before: str = ""
+    as_json: bool = True
+    file: str = ""
+
+
+def values(file: PythonFile, folder: Path) -> list[Dumped]:
+    """Return the values of the dictionaries that a program prints, each once, as far as its text
+    shows them: dictionaries that are written out, filled key by key, or returned by a function
+    of the program or of a module in ``folder`` that it imports. At most `_MOST`."""
+    found: dict[Dumped, None] = {}
+    for node, plain in _printed(file):
+        for keys in _Reader(file, folder).keys_of(node, _scope(file, node)):
+            if keys and len(found) < _MOST:
+                found[replace(plain, keys=keys)] = None
+    return list(found)
+
+
+def _printed(file: PythonFile) -> Iterator[tuple[ast.expr, Dumped]]:
+    """Yield each expression that is printed as JSON, or that may be a dictionary that is printed as
+    it is, with a value of it without keys."""
+    held = {
+        target.id: node.value.args[0]
+        for node in file.source.of(ast.Assign)
+        if isinstance(node.value, ast.Call) and _dumps(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for call in file.source.of(ast.Call):
+        name = dotted(call.func)
+        if name in ("json.dump", "dump") and len(call.args) > 1:
+            if dotted(call.args[1]).endswith("stdout"):
+                yield call.args[0], Dumped(())
+            elif path := _opened(file, call.args[1]):
+                yield call.args[0], Dumped((), file=path)
+            continue
+        if name.endswith("write_text") or not name:
+            yield from _saved(file, call)
+        before = ""
+        for part in parts_of(call) if prints(call) or name.endswith("stdout.write") else ():
+            shown = part.value if isinstance(part, ast.FormattedValue) else part
+            if isinstance(shown, ast.Constant):
+                before = f"{before} {shown.value!s}".rpartition("\n")[2].strip()
+            elif isinstance(shown, ast.Call) and _dumps(shown):
+                yield shown.args[0], Dumped((), before)
+            elif isinstance(shown, ast.Name) and shown.id in held:
+                yield held[shown.id], Dumped((), before)
+            else:
+                yield shown, Dumped((), before, as_json=False)
+
+
+def _opened(file: PythonFile, node: ast.expr) -> str:
+    """Return the relative path of the file that an expression has open: a call of ``open``, or the
+    name that ``with`` gives to one; "" if the text does not tell."""
+    if isinstance(node, ast.Name):
+        items = [item for block in file.source.of(ast.With) for item in block.items]
+        named = [i for i in items if isinstance(i.optional_vars, ast.Name)]
+        near = [i for i in named if getattr(i.optional_vars, "id", "") == node.id]
+        before = [i for i in near if i.context_expr.lineno <= node.lineno]
+        node = before[-1].context_expr if before else node
+    if isinstance(node, ast.Call) and dotted(node.func) == "open" and node.args:
+        return _relative(file.text(node.args[0]))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return _relative(file.text(node.func.value)) if node.func.attr == "open" else ""
+    return ""
+
+
+def _saved(file: PythonFile, call: ast.Call) -> Iterator[tuple[ast.expr, Dumped]]:
+    """Yield the expression that ``Path(…).write_text(json.dumps(…))`` writes as JSON."""
+    match call:
+        case ast.Call(
+            func=ast.Attribute(value=place, attr="write_text"), args=[ast.Call() as inner, *_]
+        ) if _dumps(inner):
+            if path := _relative(file.text(place)):
+                yield inner.args[0], Dumped((), file=path)
+
+
+def _relative(path: str) -> str:
+    """Return a path if it is relative and stays in the folder, else ""."""
+    return "" if path.startswith(("/", "~", "..")) else path.removeprefix("./")
+
+
+def _dumps(call: ast.Call) -> bool:
+    """Return whether a call turns its first argument into JSON."""
+    return dotted(call.func) in _DUMPS and bool(call.args)
+
+
+def _scope(file: PythonFile, node: ast.expr) -> ast.AST:
+    """Return the innermost function around an expression, else the whole module."""
+    around = [
+        function
+        for kind in (ast.FunctionDef, ast.AsyncFunctionDef)
+        for function in file.source.of(kind)
+        if function.lineno <= node.lineno <= (function.end_lineno or 0)
+    ]
+    return max(around, key=lambda function: function.lineno, default=file.source.tree)
+
+
+@dataclass
+class _Reader:
+    """Follows an expression of a file to the keys of the dictionary that it stands for."""
+
+    file: PythonFile
+    folder: Path
+    depth: int = 0
+    names: set[str] = field(default_factory=set)  # being followed
+
+    def keys_of(self, node: ast.expr, scope: ast.AST) -> list[Keys]:
+        """Return the keys that lead to each value of the dictionary; [] if it is not known to be
+        one. ``scope`` is where the names of the expression are assigned."""
+        if self.depth >= _DEEPEST:
+            return []
+        self.depth += 1
+        try:
+            return list(self._follow(node, scope))
+        finally:
+            self.depth -= 1
+
+    def _follow(self, node: ast.expr, scope: ast.AST) -> Iterator[Keys]:
+        """Yield the keys that lead to each value, perhaps twice."""
+        match node:
+            case ast.Dict(keys=keys, values=given):
+                for key, value in zip(keys, given, strict=True):
+                    if key is None:  # **other
+                        yield from self.keys_of(value, scope)
+                    else:
+                        yield from self._entry(key, value, scope)
+            case ast.Call(func=ast.Name(id="dict"), keywords=words) if words:
+                for word in words:
+                    if word.arg:
+                        yield from self._entry(ast.Constant(word.arg), word.value, scope)
+            case ast.Call(func=function):
+                yield from self._returned(dotted(function))
+            case ast.IfExp(body=body, orelse=other):
+                yield from self.keys_of(body, scope)
+                yield from self.keys_of(other, scope)
+            case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+                yield from self.keys_of(left, scope)
+                yield from self.keys_of(right, scope)
+            case ast.Name(id=name) if name not in self.names:
+                self.names.add(name)
+                yield from self._assigned(name, scope)
+                self.names.discard(name)
+
+    def _entry(self, key: ast.expr, value: ast.expr, scope: ast.AST) -> Iterator[Keys]:
+        """Yield the keys that lead to the value of one entry, or to those in it; nothing if the key
+        is not a plain text."""
+        if isinstance(key, ast.Constant) and isinstance(key.value, str) and "." not in key.value:
+            for rest in self.keys_of(value, scope) or [()]:
+                yield (key.value, *rest)
+
+    def _assigned(self, name: str, scope: ast.AST) -> Iterator[Keys]:
+        """Yield the keys of the dictionaries that are assigned to a name in its scope, and those
+        that are added to it."""
+        for node in ast.walk(scope):
+            match node:
+                case ast.Assign(targets=targets, value=value):
+                    for target in targets:
+                        yield from self._target(target, value, name, scope)
+                case ast.AnnAssign(target=target, value=ast.expr() as value):
+                    yield from self._target(target, value, name, scope)
+                case ast.AugAssign(target=ast.Name(id=other), op=ast.BitOr(), value=value):
+                    if other == name:
+                        yield from self.keys_of(value, scope)
+                case ast.Call(func=function, args=[value]) if dotted(function) == f"{name}.update":
+                    yield from self.keys_of(value, scope)
+
+    def _target(
+        self, target: ast.expr, value: ast.expr, name: str, scope: ast.AST
+    ) -> Iterator[Keys]:
+        """Yield the keys that one assignment gives to a name: ``name = value``, or
+        ``name["key"] = value``."""
+        match target:
+            case ast.Name(id=other) if other == name:
+                yield from self.keys_of(value, scope)
+            case ast.Subscript(value=ast.Name(id=other), slice=key) if other == name:
+                yield from self._entry(key, value, scope)
+
+    def _returned(self, function: str) -> Iterator[Keys]:
+        """Yield the keys of the dictionaries that a function returns, which the file defines or
+        imports from a module in the folder; nothing for another."""
+        file, name = self._origin(function)
+        if file is None:
+            return
+        reader = _Reader(file, self.folder, self.depth)
+        defined: list[ast.FunctionDef | ast.AsyncFunctionDef] = [
+            *file.source.of(ast.FunctionDef),
+            *file.source.of(ast.AsyncFunctionDef),
+        ]
+        for node in defined:
+            for inner in ast.walk(node) if node.name == name else ():
+                if isinstance(inner, ast.Return) and inner.value:
+                    yield from reader.keys_of(inner.value, node)
+
+    def _origin(self, function: str) -> tuple[PythonFile | None, str]:
+        """Return the file that defines a function, by its dotted name in this file, and its name
+        there; None if the folder has no such file."""
+        module, _, name = function.rpartition(".")
+        for node in self.file.source.of(ast.ImportFrom):
+            for alias in node.names:
+                if not module and (alias.asname or alias.name) == name:
+                    return self._module(node.module or ""), alias.name
+                if module and (alias.asname or alias.name) == module:
+                    return self._module(".".join(filter(None, [node.module, alias.name]))), name
+        for imported in self.file.source.of(ast.Import):
+            for alias in imported.names:
+                if module and (alias.asname or alias.name) == module:
+                    return self._module(alias.name), name
+        return (None if module else self.file), name
+
+    def _module(self, name: str) -> PythonFile | None:
+        """Return the file of a module in the folder; None if there is none that can be read."""
+        path = f"{name.replace('.', '/')}.py"
+        try:
+            return PythonFile.read(self.folder / path, path)
+        except OuroError:
+            return None
+
+
+def listed(file: PythonFile, folder: Path) -> list[tuple[str, bool]]:
+    """Return the keys of the dictionaries whose entries a loop prints, a line each, each with
+    whether ``:`` or ``=`` stands between a key and its value."""
+    found: dict[tuple[str, bool], None] = {}
+    for loop in file.source.of(ast.For):
+        match loop:
+            case ast.For(
+                target=ast.Tuple(elts=[ast.Name(id=key), ast.Name()]),
+                iter=ast.Call(func=ast.Attribute(value=node, attr="items")),
+            ):
+                calls = [call for call in ast.walk(loop) if isinstance(call, ast.Call)]
+                shown = [mark for call in calls if prints(call) for mark in _after(call, key)]
+                entries = _Reader(file, folder).keys_of(node, _scope(file, node)) if shown else []
+                found |= dict.fromkeys((keys[-1], shown[0]) for keys in entries)
+    return list(found)
+
+
+def _after(call: ast.Call, name: str) -> Iterator[bool]:
+    """Yield whether ``:`` or ``=`` stands behind a variable that a call prints first."""
+    parts = parts_of(call)
+    first = parts[0].value if parts and isinstance(parts[0], ast.FormattedValue) else parts[:1]
+    first = first[0] if isinstance(first, list) and first else first
+    if isinstance(first, ast.Name) and first.id == name and len(parts) > 1:
+        text = parts[1].value if isinstance(parts[1], ast.Constant) else ""
+        yield str(text).strip().startswith((":", "="))
