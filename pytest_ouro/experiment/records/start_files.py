@@ -104,7 +104,7 @@ class StartFiles:
         lines = []
         for path in sorted(self.entries.keys() | now.keys()):
             before, after = self.entries.get(path), now.get(path)
-            was_moved = not moved.isdisjoint(path.parents)
+            was_moved = bool(moved) and not moved.isdisjoint(path.parents)
             if was_moved and before is None:
                 continue
             if before == after and not was_moved:

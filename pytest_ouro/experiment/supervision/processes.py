@@ -296,28 +296,31 @@ def _stat(pid: str) -> list[bytes]:
 
 def _proc() -> list[_Process]:
     """Return the processes that ``/proc`` lists, without those that end meanwhile."""
-    found = []
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = _stat(entry.name)
-            found.append(
-                _Process(
-                    pid=int(entry.name),
-                    parent=int(fields[1]),
-                    group=int(fields[2]),
-                    session=int(fields[3]),
-                    dead=fields[0] == b"Z",
-                    # user and system time, its own and that of children it has waited for
-                    cpu_seconds=(seconds := sum(map(int, fields[11:15])) / _TICKS),
-                    resident_mb=int(fields[21]) * _PAGE / 2**20,
-                    used=_Used(seconds, int(fields[7]) + int(fields[8])),
-                    waited=_Used(sum(map(int, fields[13:15])) / _TICKS, int(fields[8])),
-                    born=fields[19].decode(),
-                )
-            )
-    return found
+    names = filter(str.isdigit, os.listdir("/proc"))  # noqa: PTH208 - text
+    return [process for process in map(_read, names) if process is not None]
+
+
+def _read(pid: str) -> _Process | None:
+    """Return the process with this id as ``/proc`` describes it; None if it has ended."""
+    try:
+        fields = _stat(pid)
+        user, kernel, waited_user, waited_system = map(int, fields[11:15])
+        waited = (waited_user + waited_system) / _TICKS
+        seconds, faults = waited + (user + kernel) / _TICKS, int(fields[8])
+        return _Process(
+            pid=int(pid),
+            parent=int(fields[1]),
+            group=int(fields[2]),
+            session=int(fields[3]),
+            dead=fields[0] == b"Z",
+            cpu_seconds=seconds,
+            resident_mb=int(fields[21]) * _PAGE / 2**20,
+            used=_Used(seconds, int(fields[7]) + faults),
+            waited=_Used(waited, faults),
+            born=fields[19].decode(),
+        )
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _ps() -> list[_Process]:
