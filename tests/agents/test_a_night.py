@@ -128,7 +128,21 @@ class Agent:
         """Change the script, commit and run as AGENTS.md says; return the last line."""
         self.edit(idea)
         self.shell(f'git commit -am "{words}"')
-        return self.run()
+        assert self.hook() == ""
+        line = self.run()
+        assert self.hook() == ""
+        return line
+
+    def hook(self):
+        """What the guard shows after a call."""
+        call = {"hook_event_name": "PostToolUse", "tool_name": "Bash", "tool_input": {}}
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest_ouro", "guard"], cwd=self.project.path,
+            input=json.dumps({**call, "cwd": str(self.project.path)}), capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2 * bool(done.stderr)
+        return done.stderr
 
     def edit(self, idea):
         path = self.project.path / "train.py"
@@ -192,13 +206,16 @@ def test_a_night_of_ten_runs_never_stops(agent):
         handle.write("# better\n")
     refused = agent.shell('git commit -am "a better evaluation"')
     assert "never-do::modify-prepare BROKEN" in refused
+    assert "never-do::modify-prepare BROKEN" in agent.hook()
     assert agent.settle_down() <= 3
+    assert agent.hook() == ""
     assert head() == kept
 
     # It breaks a rule behind the hook's back.
     with (project.path / "prepare.py").open("a") as handle:
         handle.write("# better\n")
     agent.shell('git commit --no-verify -am "a better evaluation"')
+    assert "prepare.py changed" in agent.hook()
     assert agent.run() == f"ouro: closed commit={head()[:7]} reason=rules-broken"
     assert agent.settle_down() <= 3
     assert head() == kept
@@ -236,7 +253,9 @@ def test_a_night_of_ten_runs_never_stops(agent):
     # Everything is added to git, also what may not be.
     agent.edit("1.2")
     agent.shell("git add -Af . && git commit -m everything")
+    assert "commit-results BROKEN" in agent.hook()
     assert agent.settle_down() <= 3
+    assert agent.hook() == ""
     assert agent.try_it("1.1", "the last one").startswith("ouro: keep")
 
     facts = agent.brief()
