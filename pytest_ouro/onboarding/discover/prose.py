@@ -318,7 +318,7 @@ def _is_command(words: str) -> bool:
         parts = parts[1:]
     is_call = len(parts) > 1 or bool(parts and re.search(r"[./]", parts[0]))
     words = re.sub(r"\bgo test(?=.*\s-bench[= ]\S)", "go", words)
-    starts = [parts[0], *words.rpartition("&& ")[2].split()[:1]]
+    starts = [*parts[:1], *words.rpartition("&& ")[2].split()[:1]]
     return is_call and any(map(_RUNNERS.fullmatch, starts)) and not _ASIDE.search(words)
 
 
