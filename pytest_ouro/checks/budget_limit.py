@@ -6,9 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.checks._wording import describe_run
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.finding import Finding
+from pytest_ouro.core.finding import Finding, describe_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,4 +135,4 @@ def window_finding(run: MeasuredRun, difference: str, *, help: str) -> Finding:
 def where(run: MeasuredRun) -> str:
     """Return the words by which a finding names a run and its profile:
     ``run …, commit …, cpu profile``."""
-    return f"{describe_run(run)}, {run.device} profile"
+    return f"{describe_run(run.run, run.commit)}, {run.device} profile"

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._remedy import drop_command, places, remove_command, undo_command
-from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.core.finding import Finding, count, several
 from pytest_ouro.core.schema import FILLED, option
 from pytest_ouro.evidence.content import digest, has_digest, short
 from pytest_ouro.evidence.paths import Glob, matches, matching

@@ -6,9 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.core.finding import Finding, count, several
 from pytest_ouro.core.schema import option
 
 if TYPE_CHECKING:

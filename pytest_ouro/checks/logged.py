@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.checks._wording import count
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.core.finding import Finding, count, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

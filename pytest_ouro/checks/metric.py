@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.checks._wording import describe_run
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.finding import Finding
+from pytest_ouro.core.finding import Finding, describe_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +35,7 @@ class Metric(Check):
         if run is not None and value is not None and not metric.is_plausible(value):
             yield Finding(
                 f"{metric.name} is {value:.6g}, which cannot be true",
-                where=describe_run(run),
+                where=describe_run(run.run, run.commit),
                 expected=metric.range,
                 actual=f"{value:.6g}",
                 help=_LOSS if metric.name.endswith("bpb") else _RANGE,
@@ -48,7 +47,7 @@ class Metric(Check):
             if kept.gain < -max(kept.tie_band, 0.0):
                 yield Finding(
                     f"a run was kept although its {kept.metric.name} is worse than the best",
-                    where=describe_run(kept),
+                    where=describe_run(kept.run, kept.commit),
                     expected=f"better than {kept.metric.text(kept.best)}",
                     actual=kept.metric.text(kept.value),
                     help="verdicts are made by the supervisor alone: run the commit again",

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
 from pytest_ouro.checks._remedy import stash
-from pytest_ouro.checks._wording import count
 from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.core.finding import Finding, count, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
-from pytest_ouro.checks._wording import describe_run
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.finding import Finding
+from pytest_ouro.core.finding import Finding, describe_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +47,7 @@ class Simplicity(Check):
         """Return the finding about a run with this headline."""
         return Finding(
             headline,
-            where=describe_run(run),
+            where=describe_run(run.run, run.commit),
             help="verdicts are made by the supervisor: run the commit again, "
             "pytest --ouro-experiment",
             facts={"gain": run.gain or 0.0, "code_size": run.code_size},

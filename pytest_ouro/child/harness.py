@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .job import Job
 
+#: Words in the name of a split that only the evaluation reads.
+HELD_OUT = frozenset(
+    {"val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev", "holdout"}
+)
+
 
 def execute(source: str, path: str, namespace: dict[str, Any]) -> None:
     """Execute the source of the Python file ``path`` in ``namespace``; raise what it raises.

@@ -17,13 +17,11 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from .harness import HELD_OUT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-#: Words in the name of a split that only the evaluation reads.
-HELD_OUT = frozenset(
-    {"val", "valid", "validation", "test", "testing", "eval", "evaluation", "dev", "holdout"}
-)
 _TRAINING = frozenset({"train", "training", "trn", "tr"})
 #: Words in the name of a function or a variable that holds data.
 _DATA = frozenset(

@@ -83,3 +83,14 @@ def several(items: list[str], *, limit: int = 3) -> str:
     c and 4 more``; "" if there are no items."""
     shown = ", ".join(items[:limit])
     return f"{shown} and {len(items) - limit} more" if len(items) > limit else shown
+
+
+def count(number: int, noun: str) -> str:
+    """Return ``a row`` for 1, and ``3 rows``, the noun with an ``s``, for any other number."""
+    return f"a {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def describe_run(run: str, commit: str) -> str:
+    """Return the words by which a finding names a run, given its id and the full id of its commit:
+    ``run 70786d0ec467, commit fc714de``."""
+    return f"run {run}, commit {commit[:7]}"

@@ -23,17 +23,15 @@ FILLED = (r"[\s\S]*\S[\s\S]*", "not empty")
 ID = (r"[a-z0-9]+(-[a-z0-9]+)*", "words of a-z and 0-9 with `-` between")
 NAME = (r"[^\s:=\x00-\x1f\x7f-\x9f]+", "a name without spaces, colons and `=`")
 
-_HEADER = r"^\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$"
-_KEY = r"^\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*="
-
 
 def line_numbers(text: str) -> dict[Where, int]:
     """Return the line number (from 1) of each table header and each ``key =`` in a TOML text, by
     place.
 
     A place is a path of keys: ``("experiment", "cpu", "budget")``; the second ``[[never-do]]``
-    is ``("never-do", 1)``, and ``("never-do",)`` is the first. Dotted keys and keys in inline
-    tables are not in the dict, nor is anything within a string of three quotation marks.
+    is ``("never-do", 1)``, and ``("never-do",)`` is the first. Keys in inline tables are not in
+    the dict, nor is anything within a string of three quotation marks. A dotted key is one key;
+    what only looks like a key, as in a comment, may have a line too.
     """
     lines: dict[Where, int] = {}
     table: Where = ()
@@ -45,17 +43,24 @@ def line_numbers(text: str) -> dict[Where, int]:
             in_string = not in_string
         if was_in_string:
             continue
-        if header := re.match(_HEADER, line):
-            name = header[2].strip()
-            table = tuple(part.strip().strip("\"'") for part in name.split("."))
-            if header[1] == "[[":
+        key, equals, _ = line.partition("=")
+        header = line.partition("#")[0].strip()
+        if header.startswith("[") and header.endswith("]"):
+            name = header.strip("[] ")
+            table = tuple(map(_bare, name.split(".")))
+            if header.startswith("[["):
                 lines.setdefault(table, number)
                 counts[name] = counts.get(name, -1) + 1
                 table = (*table, counts[name])
             lines.setdefault(table, number)
-        elif key := re.match(_KEY, line):
-            lines.setdefault((*table, key[1] or key[2] or key[3]), number)
+        elif equals:
+            lines.setdefault((*table, _bare(key)), number)
     return lines
+
+
+def _bare(key: str) -> str:
+    """Return a TOML key without spaces and quotation marks around it."""
+    return key.strip().strip("\"'")
 
 
 def nearest(name: str, names: typing.Iterable[str]) -> str:
@@ -151,9 +156,15 @@ def demand_relations(table: object) -> None:
         raise ValueError("; ".join(faults))
 
 
-def keys_of(cls: type) -> dict[str, Field]:
+def keys_of(cls: type) -> Mapping[str, Field]:
     """Return the fields of a dataclass by TOML key: the field ``evaluate_command`` has the key
     ``evaluate-command``."""
+    return _keys_of(cls)
+
+
+@cache
+def _keys_of(cls: type) -> Mapping[str, Field]:
+    """Return what `keys_of` does."""
     return {f.name.replace("_", "-"): f for f in fields(cls)}
 
 

@@ -205,6 +205,11 @@ def hash_file(path: str) -> str:
     return _hash_parts(path, lambda size: hashlib.sha256())
 
 
+def is_id(name: bytes) -> bool:
+    """Return whether bytes are the full id of an object of git, in hex digits."""
+    return len(name) in (40, 64) and not name.strip(b"0123456789abcdef")
+
+
 def blob_id(path: str, like: str) -> str:
     """Return the id that git gives a blob with the bytes of this regular file, which is read in
     parts: by SHA-256 if the id ``like`` has 64 digits, otherwise by SHA-1. Raise OuroError if it is

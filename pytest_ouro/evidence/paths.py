@@ -94,7 +94,7 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
     The function takes time in proportion to the path's length: plain names are looked up in a
     set, simple globs become one regular expression, and others are matched by `_matches_parts`.
     """
-    wild = [p for p in patterns if p.endswith("/") or "*" in p or "?" in p]
+    wild = [*filter(_is_wild, patterns)]
     plain = frozenset(patterns).difference(wild)
     if not wild:
         return plain.__contains__
@@ -177,7 +177,12 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
 def matches_once(path: str, patterns: Iterable[str]) -> bool:
     """Return the same as `matches`, but without compiling the globs: faster for one path, slower
     for many."""
-    return any(path == pattern or _matches_parts(path, _split(pattern)) for pattern in patterns)
+    return any(p == path or (_is_wild(p) and _matches_parts(path, _split(p))) for p in patterns)
+
+
+def _is_wild(pattern: str) -> bool:
+    """Return whether a glob has a wildcard, which ``/`` at its end is too."""
+    return pattern.endswith("/") or "*" in pattern or "?" in pattern
 
 
 def matching(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._editable import changed_scripts, is_python, linked_scripts, missing, parse
 from pytest_ouro.checks._remedy import or_drop, places
-from pytest_ouro.checks._wording import describe_run
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.finding import Finding, several
+from pytest_ouro.core.finding import Finding, describe_run, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,7 +169,7 @@ def _mismatch(evidence: Evidence) -> Iterator[Finding]:
         return
     yield Finding(
         f"printed {metric.name} {metric.text(claimed)}, but {metric.text(value)} was measured",
-        where=describe_run(run),
+        where=describe_run(run.run, run.commit),
         expected=metric.text(value),
         actual=metric.text(claimed),
         help="print what the evaluation returns",

@@ -124,6 +124,9 @@ class Flags:
             return ()
         if isinstance(node, ast.Dict) and not node.keys:
             return ()
+        if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
+            value = self._value(node.operand, state)
+            return value if value in (SOME, UNKNOWN) else _signed(node.op, value)
         if isinstance(node, ast.UnaryOp | ast.Compare):
             truth = self.truth(node, state)
             return UNKNOWN if truth is None else truth
@@ -191,6 +194,13 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr | 
     else:
         for one in target.elts:
             yield key_of(one), value if isinstance(value, ast.Call) else None
+
+
+def _signed(sign: ast.unaryop, value: Any) -> Any:
+    """Return a constant with a sign, a number; `UNKNOWN` for other constants and for ``~``."""
+    if isinstance(sign, ast.Invert) or not isinstance(value, int | float):
+        return UNKNOWN
+    return -value if isinstance(sign, ast.USub) else +value
 
 
 def _unfollowed(nodes: Iterator[ast.AST] | Sequence[ast.AST]) -> set[str]:

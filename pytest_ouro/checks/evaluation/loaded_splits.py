@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from pytest_ouro.child.harness import HELD_OUT
 from pytest_ouro.evidence.python.source import dotted
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Splits:
             for target in node.targets:
                 if isinstance(target, ast.Name):
                     self._strings.setdefault(target.id, set()).update(texts)
+        if not any(one.value in HELD_OUT for one in source.of(ast.Constant)):
+            return  # nothing can pass a held-out split
         for place, values in (*self._loops(), *self._parameters()):
             for name in ast.walk(place):
                 if isinstance(name, ast.Name | ast.arg):
@@ -71,8 +74,6 @@ class Splits:
     def _held_out(self, value: ast.AST) -> Iterator[str]:
         """Yield the held-out splits (`HELD_OUT`, such as "val") among the constants of an
         expression, at any depth, and among the texts of its variables."""
-        from pytest_ouro.child.splits import HELD_OUT  # inspect is slow, and this is rare
-
         for node in ast.walk(value):
             texts = sorted(self._strings.get(node.id, ())) if isinstance(node, ast.Name) else ()
             held = [node.value] if isinstance(node, ast.Constant) else texts

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.checks.evaluation.flags import TRIES
@@ -15,7 +16,7 @@ from pytest_ouro.checks.evaluation.ways import COMPREHENSIONS, FUNCTIONS, Evalua
 from pytest_ouro.evidence.python.source import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Sequence, Set
 
     from pytest_ouro.evidence.python.source import Source
 
@@ -53,11 +54,8 @@ class _Script:
 
     def __init__(self, source: Source, calls: Sequence[ast.Call]) -> None:
         self._source = source
-        self._parents = {
-            child: node for node in source.nodes for child in ast.iter_child_nodes(node)
-        }
+        self._parents = source.parents
         self._made: dict[ast.AST, dict[ast.AST, Evaluation]] = defaultdict(dict)
-        self._callers = self._find_callers()
         self._evaluating: dict[ast.AST, None] = {}
         waiting: list[tuple[ast.AST, ast.AST]] = [(call, call) for call in calls]
         for node, by in waiting:
@@ -65,7 +63,7 @@ class _Script:
             self._made[scope][node] = Evaluation(by)
             if scope not in self._evaluating and not isinstance(scope, ast.Module):
                 self._evaluating[scope] = None
-                waiting += [(caller, scope) for caller in self._callers[scope]]
+                waiting += [(caller, scope) for caller in self._callers(scope)]
         for made in self._made.values():
             for node, (by, *_) in made.items():
                 made[node] = Evaluation(by, self._surely(by), self._surely(by, tried=True))
@@ -91,8 +89,15 @@ class _Script:
         self._made[self._source.tree] = self._made[self._source.tree]
         for scope, made in self._made.items():
             last = after if scope is self._source.tree else []
+            if len(made) + len(last) < 2 and not any(map(self._is_in_loop, made)):
+                continue  # to follow every way takes longer than all other rules
             for node, in_loop in Ways(scope, made).walk(last).items():
                 yield Repeated(getattr(node, "lineno", 1), in_loop)
+
+    def _is_in_loop(self, node: ast.AST) -> bool:
+        """Return whether a loop or a comprehension is around a node, in the body of the same
+        function or of the module."""
+        return isinstance(self._around(node, (*FUNCTIONS, *_LOOPS)), _LOOPS)
 
     def _around(self, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST:
         """Return the innermost node of these kinds around ``node``, without ``node`` itself; the
@@ -103,40 +108,48 @@ class _Script:
                 return node
         return self._source.tree
 
-    def _find_callers(self) -> dict[ast.AST, list[ast.AST]]:
-        """Return a dict from each function of the script to its calls, [] by default: those by its
-        name, and of a method those on its class, on ``self``, or on a variable with an object of
-        the class."""
-        functions: dict[str, list[ast.AST]] = defaultdict(list)
-        plain: list[ast.FunctionDef | ast.AsyncFunctionDef] = [*self._source.of(ast.FunctionDef)]
-        for one in [*plain, *self._source.of(ast.AsyncFunctionDef)]:
-            outer = self._parents[one]
-            name = f"{outer.name}.{one.name}" if isinstance(outer, ast.ClassDef) else one.name
-            functions[name].append(one)
-        objects = {}
-        for node in self._source.of(ast.Assign):
-            target = dotted(node.targets[0])
-            if isinstance(node.value, ast.Lambda):
-                functions[target].append(node.value)
-            elif isinstance(node.value, ast.Call):
-                objects[target] = dotted(node.value.func)
-        callers: dict[ast.AST, list[ast.AST]] = defaultdict(list)
-        for call in self._source.of(ast.Call):
-            for function in functions.get(self._called(call, objects), ()):
-                callers[function].append(call)
-        return callers
+    def _callers(self, function: ast.AST) -> list[ast.Call]:
+        """Return the calls of a function of the script: those by its name, and of a method those on
+        its class, on ``self``, or on a variable with an object of the class."""
+        names = self._names_of(function)
+        outer = self._parents[function]
+        if isinstance(outer, ast.ClassDef):
+            names = {f"{outer.name}.{name}" for name in names}
+        return [call for call in self._calls_by(names) if self._called(call) in names]
 
-    def _called(self, call: ast.Call, objects: dict[str, str]) -> str:
+    def _names_of(self, function: ast.AST) -> set[str]:
+        """Return the names under which a function is defined; of a lambda, the dotted names that
+        are assigned it, if any."""
+        outer = self._parents[function]
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            return {function.name}
+        return set(map(dotted, outer.targets)) if isinstance(outer, ast.Assign) else set()
+
+    def _calls_by(self, names: Set[str]) -> Iterator[ast.Call]:
+        """Yield the calls of what has the last part of one of the dotted names."""
+        last = {name.rpartition(".")[2] for name in names}
+        return (call for call in self._source.of(ast.Call) if _last_name(call.func) in last)
+
+    @cached_property
+    def _objects(self) -> dict[str, str]:
+        """The dotted name of what is called last for a variable, by the variable's dotted name: of
+        its class, if that is called."""
+        return {
+            dotted(node.targets[0]): dotted(node.value.func)
+            for node in self._source.of(ast.Assign)
+            if isinstance(node.value, ast.Call)
+        }
+
+    def _called(self, call: ast.Call) -> str:
         """Return the dotted name of what a call calls; of a method, with its class:
-        ``Class.method`` for ``self.method()`` or ``x.method()`` if ``objects``, the classes of
-        variables by name, has ``x``."""
+        ``Class.method`` for ``self.method()``, or for ``x.method()`` if `_objects` has ``x``."""
         if not isinstance(call.func, ast.Attribute):
             return dotted(call.func)
         owner = call.func.value
         name = dotted(owner.func) if isinstance(owner, ast.Call) else dotted(owner)
         if name in ("self", "cls"):
             name = getattr(self._around(call, (ast.ClassDef,)), "name", "")
-        return f"{objects.get(name, name)}.{call.func.attr}"
+        return f"{self._objects.get(name, name)}.{call.func.attr}"
 
     def _surely(
         self, by: ast.AST, *, tried: bool = False, _among: tuple[ast.AST, ...] = ()
@@ -168,23 +181,22 @@ class _Script:
         """Return whether the script calls a function, by its name or as a method, outside of
         itself."""
         return any(
-            self._around(call, FUNCTIONS) is not function for call in self._callers[function]
+            self._around(call, FUNCTIONS) is not function for call in self._callers(function)
         )
 
     def _uses(self, function: ast.AST) -> Iterator[ast.expr]:
         """Yield the expressions that hand a function on without a call: each use of its name, or,
         of a lambda without a name, the lambda itself."""
-        outer = self._parents[function]
-        names = {getattr(function, "name", "")}
-        if isinstance(function, ast.Lambda):
-            names = set(map(dotted, outer.targets)) if isinstance(outer, ast.Assign) else set()
-            if not names:
-                yield function
+        names = self._names_of(function)
+        if isinstance(function, ast.Lambda) and not names:
+            yield function
+        last = {name.rpartition(".")[2] for name in names}
         loads: list[ast.Name | ast.Attribute] = [*self._source.of(ast.Name)]
         for node in [*loads, *self._source.of(ast.Attribute)]:
-            is_call = getattr(self._parents[node], "func", None) is node
-            if not is_call and isinstance(node.ctx, ast.Load) and dotted(node) in names:
-                yield node
+            if _last_name(node) in last and isinstance(node.ctx, ast.Load):
+                is_call = getattr(self._parents[node], "func", None) is node
+                if not is_call and dotted(node) in names:
+                    yield node
 
     def _is_for_each(self, use: ast.expr) -> bool:
         """Return whether the expression ``use`` is an argument of a function or method in `_EACH`,
@@ -195,6 +207,11 @@ class _Script:
             return False
         named = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func)
         return use is not call.func and named in _EACH
+
+
+def _last_name(node: ast.expr) -> str:
+    """Return the last part of the dotted name of an expression; "" if it has none."""
+    return getattr(node, "attr", "") or getattr(node, "id", "")
 
 
 def _spans(outer: ast.AST, call: ast.Call) -> bool:

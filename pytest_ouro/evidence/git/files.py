@@ -8,20 +8,17 @@ returns None or raises OSError, and the caller asks git instead.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.plain_file import open_plain, write_whole
-from pytest_ouro.evidence.content import read_own
+from pytest_ouro.evidence.content import is_id, read_own
 from pytest_ouro.evidence.git.objects import object_id
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: The id of an object.
-ID = re.compile(rb"[0-9a-f]{40}|[0-9a-f]{64}")
 _BRANCH = b"ref: refs/heads/"
 
 
@@ -37,7 +34,7 @@ def read_head(folder: Path, common_dir: Path) -> tuple[str, str] | None:
     if uses_reftable(common_dir) or (folder / "HEAD").is_symlink():
         return None
     stated = (read_own(folder / "HEAD") or b"").rstrip(b"\n")
-    if ID.fullmatch(stated):
+    if is_id(stated):
         return stated.decode(), ""
     ref = os.fsdecode(stated.removeprefix(b"ref: "))
     if not stated.startswith(_BRANCH) or ".." in ref:
@@ -46,7 +43,7 @@ def read_head(folder: Path, common_dir: Path) -> tuple[str, str] | None:
     if place.is_symlink() or place.is_dir():
         return None
     commit = (read_own(place) or packed_refs(common_dir, ref).get(ref, b"")).rstrip(b"\n")
-    return (commit.decode(), ref.removeprefix("refs/heads/")) if ID.fullmatch(commit) else None
+    return (commit.decode(), ref.removeprefix("refs/heads/")) if is_id(commit) else None
 
 
 def uses_reftable(common_dir: Path) -> bool:
@@ -68,7 +65,7 @@ def packed_refs(common_dir: Path, start: str) -> dict[str, bytes]:
     return {
         os.fsdecode(ref): name
         for name, _, ref in pairs
-        if ref.startswith(wanted[1:]) and ID.fullmatch(name)
+        if ref.startswith(wanted[1:]) and is_id(name)
     }
 
 

@@ -28,7 +28,7 @@ TOP_LEVEL = "module-level code"
 _INDIRECT = frozenset({"globals", "locals", "vars", "setattr", "delattr", "exec", "eval"})
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 #: Nodes that do not count for the size, since no token of their own stands for them.
-_FREE = (ast.expr_context, ast.unaryop)
+_FREE = ast.unaryop
 #: Functions that load a kernel from the hub.
 _KERNEL_LOADERS = ("get_kernel", "load_kernel")
 #: The names in the longest chain that is followed.
@@ -59,9 +59,15 @@ class Source:
 
     @property
     def nodes(self) -> list[ast.AST]:
-        """All nodes of the tree, each before its children; cached, since a walk is slower than
-        parsing. Raise SyntaxError, RecursionError or LimitError if the text cannot be parsed."""
+        """All nodes of the tree but contexts (``Load``, …), each before its children; cached, since
+        a walk is slower than parsing. Raise SyntaxError, RecursionError or LimitError if the text
+        cannot be parsed."""
         return self._parsed[1]
+
+    @property
+    def parents(self) -> dict[ast.AST, ast.AST]:
+        """The node around each of ``nodes``; of an operator, which nodes share, one of them."""
+        return self._parsed[2]
 
     def of(self, *kinds: type[Node]) -> list[Node]:
         """Return the nodes whose type is exactly one of ``kinds``: all of the first kind, then of
@@ -78,19 +84,25 @@ class Source:
         return found
 
     @cached_property
-    def _parsed(self) -> tuple[ast.Module, list[ast.AST]]:
-        """The tree without docstrings, and all its nodes, each before those inside it."""
+    def _parsed(self) -> tuple[ast.Module, list[ast.AST], dict[ast.AST, ast.AST]]:
+        """The tree without docstrings, all its nodes, each before those inside it, and the node
+        around each."""
         tree = _parse(self.text)
         nodes: list[ast.AST] = [tree]
+        parents: dict[ast.AST, ast.AST] = {}
         for node in nodes:
-            if not node._fields:  # Load, Add, …: nearly half of the nodes
-                continue
             if isinstance(node, _WITH_DOCSTRING):
                 _drop_docstring(node)
             elif isinstance(node, ast.Constant):
                 _make_printable(node)
-            nodes.extend(ast.iter_child_nodes(node))
-        return tree, nodes
+            for field in node._fields:  # quicker than ast.iter_child_nodes
+                value = getattr(node, field, None)
+                children = value if type(value) is list else (value,)
+                for child in children:
+                    if isinstance(child, ast.AST) and field != "ctx":
+                        parents[child] = node
+                        nodes.append(child)
+        return tree, nodes, parents
 
     @property
     def size(self) -> int:
@@ -311,12 +323,12 @@ def _is_main_guard(statement: ast.stmt) -> bool:
 
 def dotted(node: ast.expr) -> str:
     """Return ``a.b.c`` for a name or a chain of attributes of a name; "" for any other expression,
-    or for a very long chain (`_CHAIN`)."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute) and len(parts) < _CHAIN:
-        parts.append(node.attr)
+    or for more than `_CHAIN` attributes."""
+    name, length = "", 0
+    while isinstance(node, ast.Attribute) and length < _CHAIN:
+        name, length = f".{node.attr}{name}", length + 1
         node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+    return f"{node.id}{name}" if isinstance(node, ast.Name) else ""
 
 
 def literal_text(node: ast.expr) -> str:

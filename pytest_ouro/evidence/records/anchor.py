@@ -13,10 +13,9 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
-from pytest_ouro.evidence.content import read_own
+from pytest_ouro.evidence.content import is_id, read_own
 from pytest_ouro.evidence.git.client import command, environment, run_git
 from pytest_ouro.evidence.git.files import (
-    ID,
     packed_refs,
     read_head,
     uses_reftable,
@@ -60,7 +59,7 @@ def read_held(folder: Path) -> str:
     if not (uses_reftable(folder) or place.is_symlink() or place.parent.is_symlink()):
         found = b"" if place.is_dir() else (read_own(place) or b"").rstrip(b"\n")
         found = found or packed_refs(folder, REF).get(REF, b"")
-        if not found or (ID.fullmatch(found) and _is_loose(folder, found.decode())):
+        if not found or (is_id(found) and _is_loose(folder, found.decode())):
             return found.decode()
     return refs(folder).get(REF, "")
 
@@ -95,7 +94,7 @@ def _read_refs(folder: Path) -> dict[str, str] | None:
                     todo.append(ref)
                 elif not ref.endswith(".lock"):
                     stated = (read_own(folder / ref) or b"").rstrip(b"\n")
-                    if not ID.fullmatch(stated):
+                    if not is_id(stated):
                         return None
                     found[ref] = stated.decode()
     named = found.get(REF, "")
