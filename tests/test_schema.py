@@ -4,6 +4,7 @@ from typing import Literal
 
 import pytest
 
+from pytest_ouro.core.errors import nearest
 from pytest_ouro.core.fast_dataclass import dataclass as fast_dataclass
 from pytest_ouro.core.schema import (
     FILLED,
@@ -13,7 +14,6 @@ from pytest_ouro.core.schema import (
     Relation,
     convert,
     line_numbers,
-    nearest,
     option,
     read_table,
     shown,

@@ -9,11 +9,11 @@ from pytest_ouro.bound.ledger import ledger_fault
 from pytest_ouro.bound.tables import PER_DEVICE, VERSION, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load, registered
 from pytest_ouro.core import limits
+from pytest_ouro.core.errors import nearest
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.schema import (
     Problems,
     keys_of,
-    nearest,
     read_table,
     read_values,
     shown,

@@ -9,8 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
-from pytest_ouro.core.errors import OuroError
-from pytest_ouro.core.schema import nearest
+from pytest_ouro.core.errors import OuroError, nearest
 from pytest_ouro.evidence.content import canonical
 from pytest_ouro.evidence.git.special_files import refuse_special_file
 from pytest_ouro.messages import agents as messages

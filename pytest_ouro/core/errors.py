@@ -3,6 +3,11 @@ error."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class OuroError(Exception):
     """An error for the user. ``message`` says what is wrong, ``help`` what to do about it ("":
@@ -55,3 +60,12 @@ class RecordError(OuroError):
 
 class ExperimentError(OuroError):
     """An experiment could not be started, so that nothing was measured."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?`` for the one of ``names`` most similar to ``name``; "" if none
+    is similar enough."""
+    import difflib
+
+    match = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f"; did you mean '{match[0]}'?" if match else ""

@@ -10,6 +10,7 @@ import typing
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
+from pytest_ouro.core.errors import nearest
 from pytest_ouro.core.fast_dataclass import MISSING, Field, dataclass, fields
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ Where = tuple[str | int, ...]
 FILLED = (r"[\s\S]*\S[\s\S]*", "not empty")
 ID = (r"[a-z0-9]+(-[a-z0-9]+)*", "words of a-z and 0-9 with `-` between")
 NAME = (r"[^\s:=\x00-\x1f\x7f-\x9f]+", "a name without spaces, colons and `=`")
+
+
+#: Spaces and quotation marks around a key.
+_AROUND = " \t\"'"
 
 
 def line_numbers(text: str) -> dict[Where, int]:
@@ -47,29 +52,15 @@ def line_numbers(text: str) -> dict[Where, int]:
         header = line.partition("#")[0].strip()
         if header.startswith("[") and header.endswith("]"):
             name = header.strip("[] ")
-            table = tuple(map(_bare, name.split(".")))
+            table = tuple(part.strip(_AROUND) for part in name.split("."))
             if header.startswith("[["):
                 lines.setdefault(table, number)
                 counts[name] = counts.get(name, -1) + 1
                 table = (*table, counts[name])
             lines.setdefault(table, number)
         elif equals:
-            lines.setdefault((*table, _bare(key)), number)
+            lines.setdefault((*table, key.strip(_AROUND)), number)
     return lines
-
-
-def _bare(key: str) -> str:
-    """Return a TOML key without spaces and quotation marks around it."""
-    return key.strip().strip("\"'")
-
-
-def nearest(name: str, names: typing.Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for the one of ``names`` most similar to ``name``; "" if none
-    is similar enough."""
-    import difflib
-
-    match = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f"; did you mean '{match[0]}'?" if match else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def unknown_command(name: str, commands: Iterable[str]) -> OuroError:
     """The first argument of ``pytest-ouro`` is not one of its ``commands``; the headline proposes
     the nearest."""
-    from pytest_ouro.core.schema import nearest
+    from pytest_ouro.core.errors import nearest
 
     return OuroError(
         f"unknown command '{name}'{nearest(name, commands)}",
