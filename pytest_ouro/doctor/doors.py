@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,11 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import quoted
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.doctor.switches import find_off, user_settings
+from pytest_ouro.doctor.trusting import find_trust, try_hook
 from pytest_ouro.onboarding import agents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_ouro.evidence.git.client import Git
 
@@ -29,12 +31,12 @@ _WORKFLOWS = (
 )
 
 
-def examine_doors(git: Git) -> Iterator[Item]:
+def examine_doors(git: Git, bound: Path | None) -> Iterator[Item]:
     """Yield the items about the pre-commit hook, CI and the agents, in this order: whether they
-    call the gate or the guard."""
+    call the gate or the guard. ``bound`` is the path of bound.toml, None if there is none."""
     yield _examine_hook(git)
     yield _examine_ci(git.top)
-    yield _examine_guard(git.top)
+    yield from _examine_agents(git.top, bound)
 
 
 def _examine_hook(git: Git) -> Item:
@@ -96,39 +98,51 @@ def _examine_ci(top: Path) -> Item:
     return Item("ci", "off", words, f"{command}   (as a required job; {base})")
 
 
-def _examine_guard(top: Path) -> Item:
-    """Return the item about the agents that the project uses: ``ok`` if the settings of all of them
-    call the guard before they act; ``off`` if those of one do not, if settings of the project, the
-    user or the machine turn its hooks off, or if there are no files of an agent; ``weak`` if one
-    that is started in the current folder would not find the settings."""
+def _examine_agents(top: Path, bound: Path | None) -> Iterator[Item]:
+    """Yield an item for each agent that the project uses; one that is ``off`` if there are no files
+    of an agent. ``bound`` is the path of bound.toml, None if there is none."""
     found = agents.found(top)
     if not found:
         words = "no files of an agent here, so none asks the guard before it edits"
-        return Item("agents", "off", words, f"pytest-ouro init --agents={','.join(agents.AGENTS)}")
-    unguarded = [n for n in found if not _calls_guard(top / agents.AGENTS[n].settings, n)]
-    if unguarded:
-        words = f"{', '.join(unguarded)}: edits without asking the guard"
-        return Item("agents", "off", words, f"pytest-ouro init --agents={','.join(unguarded)}")
-    if off := [f"{name}: {words}" for name in found for words in find_off(top, name)]:
+        yield Item("agents", "off", words, f"pytest-ouro init --agents={','.join(agents.AGENTS)}")
+    fault = cache(lambda: try_hook(top, bound) if bound else "")
+    for name in found:
+        yield _examine_agent(top, name, fault)
+
+
+def _examine_agent(top: Path, name: str, fault: Callable[[], str]) -> Item:
+    """Return the item about an agent: ``ok`` if its settings call the guard before it acts, as far
+    as is known; ``off`` if they do not, if settings of the project, the user or the machine turn
+    hooks off, if the program does not trust them, or if ``fault`` returns one of the hook's
+    command; ``weak`` if a session that is started in the current folder would not find them."""
+    topic = f"agents {name}"
+    if not _calls_guard(top / agents.AGENTS[name].settings, name):
+        words = "it edits without asking the guard"
+        return Item(topic, "off", words, f"pytest-ouro init --agents={name}")
+    if off := list(find_off(top, name)):
         words = f"{'; '.join(off)}: the guard is not called"
-        return Item("agents", "off", words, "take the setting out, then run doctor again")
-    words = f"{', '.join(found)}: the guard is configured, and prevents mistakes, not intent; "
-    words += "whether a program trusts the hook, it shows itself"
-    if not (lost := [name for name in found if name in _WHERE_STARTED and not _in_home(name)]):
-        return Item("agents", "ok", words)
-    shown = " and ".join(user_settings(name)[0] for name in lost)
+        return Item(topic, "off", words, "take the setting out, then run doctor again")
+    trust = find_trust(top, name)
+    if trust.holds is False:
+        return Item(topic, "off", f"{trust.why}: the guard is not called", trust.next)
+    if words := fault():
+        help = "put pytest-ouro on the PATH that agents have, and call doctor with that PATH"
+        return Item(topic, "off", words, help)
+    words = "the guard is called, and prevents mistakes, not intent"
+    if not trust.holds:
+        words = words.replace("called", "configured")
+        words += "; whether the program trusts the hook, it shows itself"
+    if name not in _WHERE_STARTED or _in_home(name):
+        return Item(topic, "ok", words)
+    shown = user_settings(name)[0]
     here = Path.cwd().resolve()
     if here == top.resolve() or not here.is_relative_to(top.resolve()):
-        words += (
-            f"; in a sub-folder {' and '.join(lost)} would not call it: put it into {shown} too"
-        )
-        return Item("agents", "ok", words)
-    if not (lost := [n for n in lost if not _calls_guard(here / agents.AGENTS[n].settings, n)]):
-        return Item("agents", "ok", words)
-    words = (
-        f"{', '.join(lost)}: the guard is not called in a session that is started in this folder"
-    )
-    return Item("agents", "weak", words, f"cd {quoted(str(top))}   (or put it into {shown} too)")
+        words += f"; in a sub-folder it would not be called: put the hooks into {shown} too"
+        return Item(topic, "ok", words)
+    if _calls_guard(here / agents.AGENTS[name].settings, name):
+        return Item(topic, "ok", words)
+    words = "the guard is not called in a session that is started in this folder"
+    return Item(topic, "weak", words, f"cd {quoted(str(top))}   (or put it into {shown} too)")
 
 
 def _in_home(name: str) -> bool:

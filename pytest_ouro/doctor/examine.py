@@ -74,7 +74,7 @@ def _examine(
         yield Item("bound", "unknown", words, "pytest-ouro init")
     else:
         yield from _examine_experiment(git, path, trust, run_commands, found)
-    yield from examine_doors(git)
+    yield from examine_doors(git, path if path.is_file() else None)
 
 
 def _examine_experiment(

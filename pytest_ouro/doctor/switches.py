@@ -108,6 +108,17 @@ def user_settings(name: str) -> tuple[str, Path]:
     return _user_settings(_PROGRAMS[name])
 
 
+def read_user_file(name: str, file: str) -> dict[str, Any]:
+    """Return the JSON object in ``file``, which lies beside the user's settings of an agent; {} if
+    it is absent. OuroError or OSError if it cannot be read, ValueError or RecursionError if it is
+    not a JSON object."""
+    data = read_file(user_settings(name)[1].with_name(file).resolve(), limit=limits.SMALL)
+    found = {} if data is None else _parse(data.decode("utf-8-sig"))
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} is not an object")
+    return found
+
+
 def _user_settings(program: _Program) -> tuple[str, Path]:
     """Return the user's settings of a program, as `user_settings` does."""
     folder = os.environ.get(program.variable) if program.variable else ""

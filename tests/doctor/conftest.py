@@ -43,12 +43,17 @@ class Report:
                 self.next[topic] = line.removeprefix("  next: ").partition("   (")[0]
 
 
+def with_scripts():
+    """Return PATH with the folder of pytest-ouro, as where its environment is active."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
 @pytest.fixture
 def doctor(project):
     """``doctor(*args)``: its report about the toy project."""
 
     def doctor(*args, **env):
-        env = {"CUDA_VISIBLE_DEVICES": "", **env}
+        env = {"CUDA_VISIBLE_DEVICES": "", "PATH": with_scripts(), **env}
         return Report(project.ouro("doctor", *args, **env))
 
     return doctor
@@ -68,9 +73,8 @@ def bound(project):
 
 def follow(project, command):
     """Run the doctor's next step."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
-        ["sh", "-c", command], cwd=project.path, env={**os.environ, "PATH": path},
+        ["sh", "-c", command], cwd=project.path, env={**os.environ, "PATH": with_scripts()},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.conftest import Report, follow
+from pytest_ouro.onboarding.agents import COMMAND
+from tests.doctor.conftest import Report, follow, with_scripts
 
 
 def test_the_hook_that_is_next_stops_a_commit(doctor, project):
@@ -75,19 +76,24 @@ def test_a_workflow_runs_the_gate_or_does_not(doctor, project, step, state):
     assert doctor().state["ci"] == state
 
 
+def states(report):
+    """The states of all agents."""
+    return {state for topic, state in report.state.items() if topic.startswith("agents ")}
+
+
 def test_agents_ask_the_guard_after_the_next_step(doctor, project):
     assert doctor().state["agents"] == "off"
     project.write({".claude/settings.json": "{}", ".cursor/hooks.json": "{}"})
     report = doctor()
-    assert report.words["agents"] == "claude, cursor: edits without asking the guard"
-
-    follow(project, report.next["agents"])
-    assert doctor().state["agents"] == "ok"
+    for name in ("claude", "cursor"):
+        assert report.words[f"agents {name}"] == "it edits without asking the guard"
+        follow(project, report.next[f"agents {name}"])
+    assert states(doctor()) == {"ok"}
 
     settings = project.path / ".claude/settings.json"
     settings.write_text(settings.read_text().replace("{", '{"disableAllHooks": true,', 1))
-    words = "claude: .claude/settings.json has disableAllHooks = true: the guard is not called"
-    assert doctor().words["agents"] == words
+    words = ".claude/settings.json has disableAllHooks = true: the guard is not called"
+    assert doctor().words["agents claude"] == words
 
 
 ALL = ("claude", "codex", "cursor", "gemini")
@@ -108,7 +114,7 @@ OFF = {
 def guarded(project, doctor):
     """A project whose agents all have the guard's hooks."""
     project.ouro("init", f"--agents={','.join(ALL)}")
-    assert doctor().state["agents"] == "ok"
+    assert states(doctor()) == {"ok"}
     return project
 
 
@@ -137,8 +143,9 @@ def test_settings_that_turn_hooks_off_are_named(doctor, guarded, kind):
 
     report = doctor()
 
-    assert report.state["agents"] == "off"
-    assert report.words["agents"] == f"{agent}: {name} has {setting}: the guard is not called"
+    assert report.state[f"agents {agent}"] == "off"
+    assert report.words[f"agents {agent}"] == f"{name} has {setting}: the guard is not called"
+    assert states(report) == {"ok", "off"}
 
 
 @pytest.mark.parametrize("kind", OFF)
@@ -151,20 +158,20 @@ def test_settings_that_leave_hooks_on_pass(doctor, guarded, kind):
             f"// a person's\n{path.read_text()}" if name[0] == "~" else path.read_text()
         )
 
-    assert doctor().state["agents"] == "ok"
+    assert states(doctor()) == {"ok"}
 
 
 def test_the_project_s_setting_counts_before_the_user_s(doctor, guarded):
     put(guarded, "~/.claude/settings.json", "disableAllHooks = true")
     put(guarded, ".claude/settings.local.json", "disableAllHooks = false")
 
-    assert doctor().state["agents"] == "ok"
+    assert states(doctor()) == {"ok"}
 
 
 def test_the_user_s_settings_are_where_a_variable_says(doctor, guarded, tmp_path):
     (tmp_path / "settings.json").write_text('{"disableAllHooks": true}')
 
-    words = doctor(CLAUDE_CONFIG_DIR=str(tmp_path)).words["agents"]
+    words = doctor(CLAUDE_CONFIG_DIR=str(tmp_path)).words["agents claude"]
 
     assert f"{tmp_path}/settings.json has disableAllHooks" in words
 
@@ -174,8 +181,8 @@ def test_settings_that_cannot_be_read_are_not_taken_for_good(doctor, guarded):
 
     report = doctor()
 
-    assert report.state["agents"] == "off"
-    assert ".claude/settings.local.json cannot be read" in report.words["agents"]
+    assert report.state["agents claude"] == "off"
+    assert ".claude/settings.local.json cannot be read" in report.words["agents claude"]
 
 
 @pytest.fixture
@@ -186,8 +193,8 @@ def started_in(guarded):
         (guarded.path / folder).mkdir(exist_ok=True)
         done = subprocess.run(
             [sys.executable, "-m", "pytest_ouro", "doctor"], cwd=guarded.path / folder,
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, capture_output=True, text=True,
-            check=False,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "PATH": with_scripts()},
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
         return Report(done)
 
@@ -195,17 +202,19 @@ def started_in(guarded):
 
 
 def test_a_session_in_a_sub_folder_does_not_find_the_settings(guarded, started_in):
-    advice = "put it into ~/.claude/settings.json and ~/.gemini/settings.json too"
-    top = started_in(".")
-    assert top.state["agents"] == "ok"
-    assert f"in a sub-folder claude and gemini would not call it: {advice}" in top.words["agents"]
+    top, below = started_in("."), started_in("lab")
 
-    below = started_in("lab")
-
-    assert below.state["agents"] == "weak"
-    assert below.words["agents"].startswith("claude, gemini: the guard is not called in a session")
-    assert below.next["agents"] == f"cd {guarded.path}"
-    assert advice in below.text
+    assert states(top) == {"ok"}
+    for name in ("claude", "gemini"):
+        words = (
+            f"in a sub-folder it would not be called: put the hooks into ~/.{name}/settings.json"
+        )
+        assert words in top.words[f"agents {name}"]
+        assert below.state[f"agents {name}"] == "weak"
+        assert below.words[f"agents {name}"].startswith("the guard is not called in a session")
+        assert below.next[f"agents {name}"] == f"cd {guarded.path}"
+        assert f"put it into ~/.{name}/settings.json too" in below.text
+    assert below.state["agents codex"] == "ok"
 
 
 def test_settings_of_the_user_count_in_a_sub_folder_too(guarded, started_in):
@@ -215,8 +224,8 @@ def test_settings_of_the_user_count_in_a_sub_folder_too(guarded, started_in):
 
     for folder in (".", "lab"):
         report = started_in(folder)
-        assert report.state["agents"] == "ok"
-        assert "sub-folder" not in report.words["agents"]
+        assert states(report) == {"ok"}
+        assert "sub-folder" not in report.text
 
 
 def test_settings_in_the_sub_folder_itself_count(guarded, started_in):
@@ -224,4 +233,91 @@ def test_settings_in_the_sub_folder_itself_count(guarded, started_in):
         (guarded.path / "lab" / name).parent.mkdir(parents=True)
         shutil.copy(guarded.path / name, guarded.path / "lab" / name)
 
-    assert started_in("lab").state["agents"] == "ok"
+    assert states(started_in("lab")) == {"ok"}
+
+
+def program(folder, name, text):
+    """Write an executable into a folder; return PATH with that folder in front."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+    return f"{folder}{os.pathsep}{with_scripts()}"
+
+
+WRONG = {
+    "missing": ("exit 127", "its command refuses every call: pytest-ouro: the guard did not run"),
+    "another": ("exit 0", "its command lets a change of bound.toml pass: it is silent"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_the_hook_s_command_is_tried(doctor, guarded, tmp_path, kind):
+    script, words = WRONG[kind]
+
+    report = doctor(PATH=program(tmp_path / "bin", "pytest-ouro", script))
+
+    for name in ALL:
+        assert report.state[f"agents {name}"] == "off"
+        assert report.words[f"agents {name}"].startswith(words)
+        assert report.next[f"agents {name}"].startswith("put pytest-ouro on the PATH that agents")
+
+
+LIST = """\
+read a; echo '{"id": 1, "result": {}}'; read b; read c
+echo "$a $b $c" | grep -q hooks/list || exit 1
+test -f "$CODEX_HOME/config.toml" && test "$CODEX_HOME" != "$HOME/.codex" || exit 1
+echo '{"method": "configWarning"}'
+echo '{"id": 2, "result": {"data": [{"hooks": [%s]}]}}'
+sleep 600"""
+ASKED = {
+    "trusted": ('"enabled": true, "trustStatus": "trusted"', ""),
+    "untrusted": ('"enabled": true, "trustStatus": "untrusted"', "Codex does not trust the hook"),
+    "changed": ('"enabled": true, "trustStatus": "modified"', "Codex does not trust the hook"),
+    "off": ('"enabled": false, "trustStatus": "trusted"', "does not read the project's hooks"),
+    "none": (None, "Codex does not read the project's hooks"),
+}
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_codex_is_asked_whether_it_trusts_the_hook(doctor, guarded, tmp_path, kind):
+    facts, words = ASKED[kind]
+    put(guarded, "~/.codex/config.toml", 'model = "m"')
+    command = json.dumps(COMMAND).replace("'", "'\\''")
+    hook = f'{{"command": {command}, {facts}}}' if facts else ""
+
+    report = doctor(PATH=program(tmp_path / "bin", "codex", LIST % hook))
+
+    assert report.state["agents codex"] == ("off" if words else "ok")
+    assert (words or "the guard is called, and prevents") in report.words["agents codex"]
+    assert report.words["agents claude"].startswith("the guard is configured, and prevents")
+
+
+def test_a_codex_that_does_not_answer_is_configured(doctor, guarded, tmp_path):
+    report = doctor(PATH=program(tmp_path / "bin", "codex", "exit 1"))
+
+    assert report.state["agents codex"] == "ok"
+    assert report.words["agents codex"].startswith("the guard is configured")
+
+
+FOLDERS = {
+    "here": ({"{top}": "TRUST_FOLDER"}, True),
+    "parent": ({"{top}/x": "TRUST_PARENT"}, True),
+    "above, but not here": ({"/": "TRUST_FOLDER", "{top}": "DO_NOT_TRUST"}, False),
+    "elsewhere": ({"{top}/x": "DO_NOT_TRUST"}, None),
+}
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_gemini_s_file_says_whether_it_trusts_the_folder(doctor, guarded, kind):
+    rules, trusts = FOLDERS[kind]
+    path = Path.home() / ".gemini/trustedFolders.json"
+    path.parent.mkdir()
+    text = json.dumps(rules)
+    path.write_text(text.replace("{top}", str(guarded.path)))
+
+    report = doctor()
+
+    assert report.state["agents gemini"] == ("off" if trusts is False else "ok")
+    assert report.words["agents gemini"].startswith("the guard is called") is bool(trusts)
+    if trusts is False:
+        assert report.next["agents gemini"] == "gemini"

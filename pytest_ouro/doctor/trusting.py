@@ -1,0 +1,174 @@
+"""Find out, without a network, whether an agent's program trusts a project's hooks, and whether the
+command of our hooks refuses what it must."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.doctor.switches import read_user_file, user_settings
+from pytest_ouro.onboarding import agents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Seconds in which a program, or the command of a hook, must answer.
+_SECONDS = 60.0
+#: No program can reach a server behind this address.
+_NOWHERE = "http://127.0.0.1:9"
+#: The name of the answer to the request of `_requests`.
+_LIST = 2
+
+
+class Trust(NamedTuple):
+    """Whether a program trusts a project's hooks, None if that is not known; ``why`` and the
+    ``next`` step if it does not."""
+
+    holds: bool | None
+    why: str = ""
+    next: str = ""
+
+
+UNKNOWN = Trust(None)
+
+
+def find_trust(top: Path, name: str) -> Trust:
+    """Return whether the agent ``name`` trusts the hooks of the project at ``top``. Codex CLI is
+    asked, Gemini CLI's file is read; Claude Code and Cursor ask a person when they start."""
+    if name == "codex":
+        return _find_codex(top)
+    return _find_gemini(top) if name == "gemini" else UNKNOWN
+
+
+def _find_codex(top: Path) -> Trust:
+    """Return what Codex CLI answers about our hook in the project; unknown if it is not on PATH, or
+    does not answer. It gets a copy of the user's settings, and writes beside that."""
+    program = shutil.which("codex")
+    if program is None:
+        return UNKNOWN
+    try:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+            config = user_settings("codex")[1]
+            if config.is_file():
+                shutil.copyfile(config, Path(home, "config.toml"))
+            found = _ask_codex(program, top, home)
+    except (OSError, ValueError):
+        return UNKNOWN
+    if found is None:
+        return UNKNOWN
+    hooks = [hook for each in found for hook in each.get("hooks", [])]
+    ours = [hook for hook in hooks if hook.get("command") in agents.OURS and hook.get("enabled")]
+    if not ours:
+        return Trust(
+            False, "Codex does not read the project's hooks", "codex   (trust the project)"
+        )
+    if any(hook.get("trustStatus") not in ("trusted", "managed") for hook in ours):
+        return Trust(False, "Codex does not trust the hook", "codex   (then: /hooks)")
+    return Trust(True)
+
+
+def _ask_codex(program: str, top: Path, home: str) -> list[dict[str, Any]] | None:
+    """Return the hooks that Codex CLI lists for the folder ``top``; None if it does not answer in
+    time. OSError if it does not start, ValueError for another answer than JSON."""
+    proxies = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"), _NOWHERE)
+    with subprocess.Popen(
+        [program, "app-server", "-c", "analytics.enabled=false"],
+        cwd=home,
+        env={**os.environ, **proxies, "CODEX_HOME": home},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        timer = threading.Timer(_SECONDS, _end, [process])
+        timer.start()
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            for request in _requests(top):
+                process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            return _read_list(process.stdout)
+        finally:
+            timer.cancel()
+            _end(process)
+
+
+def _requests(top: Path) -> Iterator[dict[str, Any]]:
+    """Yield what asks Codex CLI for the hooks of a folder."""
+    client = {"name": "pytest-ouro", "version": "1"}
+    yield {"id": 1, "method": "initialize", "params": {"clientInfo": client}}
+    yield {"method": "initialized"}
+    yield {"id": _LIST, "method": "hooks/list", "params": {"cwds": [str(top)]}}
+
+
+def _read_list(output: IO[str]) -> list[dict[str, Any]] | None:
+    """Return the list in the answer that has its number; None if the output ends before it, or if
+    it is an error. ValueError for a line that is not JSON."""
+    for line in output:
+        answer = json.loads(line)
+        if answer.get("id") == _LIST:
+            found = answer.get("result", {}).get("data")
+            return found if isinstance(found, list) else None
+    return None
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a program with all that it started: npm starts Codex CLI by another program."""
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _find_gemini(top: Path) -> Trust:
+    """Return whether Gemini CLI trusts the folder, by its file: the rule with the longest path that
+    holds the folder decides. Unknown if no rule does, or if the file cannot be read."""
+    if os.environ.get("GEMINI_CLI_TRUST_WORKSPACE") == "true":
+        return Trust(True)
+    try:
+        rules = read_user_file("gemini", "trustedFolders.json")
+    except (OuroError, OSError, ValueError, RecursionError):
+        return UNKNOWN
+    deciding, decided = -1, None
+    for path, level in rules.items():
+        held = Path(path).parent if level == "TRUST_PARENT" else Path(path)
+        if len(path) > deciding and top.resolve().is_relative_to(held.resolve()):
+            deciding, decided = len(path), level != "DO_NOT_TRUST"
+    if decided is False:
+        words = "Gemini CLI does not trust this folder, and ignores its settings"
+        return Trust(False, words, "gemini   (then: /permissions)")
+    return Trust(decided)
+
+
+def try_hook(top: Path, bound: Path) -> str:
+    """Start the command of our hooks once in the folder ``top``, as an agent does before a write of
+    bound.toml, which it must refuse. Return "" if it does, else what it does instead."""
+    given = {"file_path": str(bound.absolute()), "content": ""}
+    call = {"hook_event_name": "PreToolUse", "tool_name": "Write", "tool_input": given}
+    try:
+        done = subprocess.run(
+            ["sh", "-c", agents.COMMAND],
+            cwd=top,
+            input=json.dumps({**call, "cwd": str(top)}),
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"its command fails: {error}"
+    if done.returncode == 2 and '"permissionDecision": "deny"' in done.stdout:
+        return ""
+    said = (done.stderr.strip().splitlines() or ["it is silent"])[-1]
+    if done.returncode == 2:
+        return f"its command refuses every call: {said}"
+    return f"its command lets a change of bound.toml pass: {said}"
