@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pytest_ouro.onboarding import sources
@@ -22,6 +22,8 @@ WORDS = st.sampled_from(
 TEXTS = st.lists(WORDS, max_size=25).map("".join)
 
 
+@example("```\n\n```\n")
+@example("|\n|-|\n| Editable |\n")
 @given(text=TEXTS)
 def test_instructions(text):
     found = prose.read(text, "program.md")

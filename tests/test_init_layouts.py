@@ -13,10 +13,11 @@ from pytest_ouro.cli import run
 
 from .init_language_layouts import LANGUAGES
 from .init_layouts import LAYOUTS, PLAIN
+from .init_ledger_layouts import LEDGERS
 from .init_more_layouts import MORE
 from .init_printing_layouts import PRINTING
 
-ALL = {**LAYOUTS, **MORE, **PRINTING, **LANGUAGES}
+ALL = {**LAYOUTS, **MORE, **PRINTING, **LANGUAGES, **LEDGERS}
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ _EDITED = (
 )
 _KEPT = (
     r"\b(?:do not|don't|never) (?:modify|edit|change|touch)|\bread[- ]only\b"
+    r"|\b(?:is|are|stays?) (?:fixed|frozen|immutable|off[- ]limits)\b"
     r"|\bfixed (?:eval|harness)"
 )
 #: Where a sentence goes on to what is forbidden.

@@ -142,7 +142,7 @@ def _possible(folder: Path, prose: Prose, tracked: Sequence[str]) -> Iterator[st
     for words in sorted(named, key=rank):
         programs = re.findall(r"(?<![\w./-])(?:\./)?[\w/-]+\.(?:py|sh|js|ts|rb|jl)\b", words)
         here = all(program.removeprefix("./") in tracked for program in programs)
-        if here and not _PLACEHOLDER.search(words):
+        if here and words not in prose.editable and not _PLACEHOLDER.search(words):
             yield words
     for name in (*_MEASURES, *_TRAINS):
         for path in (f"{name}{ending}" for ending in (*_STARTS, ".py")):
@@ -158,6 +158,9 @@ def _possible(folder: Path, prose: Prose, tracked: Sequence[str]) -> Iterator[st
 
 def _lacks(words: str, tracked: Sequence[str]) -> bool:
     """Return whether a command names a file of data that git does not track."""
+    words = re.sub(
+        r"(?<!\S)(?:-o|--[\w-]*(?:out|json|log|report|export|save)[\w-]*)[= ]\S+", "", words
+    )
     named = [path.removeprefix("./") for path in re.split(r"[\s=]", words)[1:]]
     return any(is_data(path) and path not in tracked for path in named)
 
@@ -229,7 +232,7 @@ def facts(
     label = _metric(command, folder, prose, options, tracked)
     metric = label.name
     editable = _editable(command, folder, rules, prose, options, remarks, tracked)
-    table = find_ledger(rules, folder, metric, options, remarks)
+    table = find_ledger(rules, folder, metric, prose, options, remarks)
     kept = (label.file,) if label.file else ()
     values: dict[str, Any] = {
         "command": _shown(command, label.file),

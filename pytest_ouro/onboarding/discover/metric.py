@@ -92,7 +92,7 @@ def printed_by(folder: Path, path: str) -> list[Label]:
         for name, shown in printed.summary(file).items()
     ]
     bare = [
-        Label(name, rf"regex:^\W*{name}\s+{_NUMBER}")
+        Label(name, rf"regex:^\W*{name}\s+{_NUMBER}", leads=False)
         for name in printed.bare(file)
         if named_direction(name)
     ]

@@ -37,7 +37,7 @@ class Shown:
 
 #: A label at the end of the text before a value: ``val_bpb:``, ``METRIC ms=``, ``Mean score:``.
 _LABEL = re.compile(
-    r"(?:^|\n)(?:[^\w\n]|(?:metric|metrics|result|results|final)\b)*"
+    r"(?:^|\n|[|,;(]\s*)(?:[^\w\n]|(?:metric|metrics|result|results|final)\b)*"
     r"([A-Za-z_][\w/]*(?:@\w+)?(?: [A-Za-z]\w*){0,2})\s*[:=]\s*$",
     re.IGNORECASE,
 )
@@ -58,10 +58,17 @@ def bare(file: PythonFile) -> list[str]:
     found = [
         name[1]
         for parts in calls
-        for text, value in pairwise(parts)
-        if text is parts[0] and not isinstance(value, ast.Constant) and (name := _bare(text))
+        if len(parts) > 1 and not isinstance(parts[1], ast.Constant) and _ends(parts[2:])
+        if (name := _bare(parts[0]))
     ]
     return list(dict.fromkeys(found))
+
+
+def _ends(after: list[ast.expr]) -> bool:
+    """Return whether nothing else is printed right behind a value."""
+    first = after[0] if after else ast.Constant("")
+    text = first.value if isinstance(first, ast.Constant) else ""
+    return isinstance(text, str) and (not text or text[0].isspace())
 
 
 def _bare(node: ast.expr) -> re.Match[str] | None:
@@ -128,10 +135,11 @@ def _labels(call: ast.Call) -> Iterator[tuple[str, Shown]]:
             label = _LABEL.search(text.value)
             if label and not isinstance(value, ast.Constant):
                 words = label[1] if " " in label[1] else ""
+                leads = text is parts[0] and not text.value[: label.start()].strip()
                 name = re.sub(r"\s+", "_", label[1].lower()) if words else label[1]
                 yield (
                     name,
-                    replace(_shown(value), unit=_unit(after), words=words, leads=text is parts[0]),
+                    replace(_shown(value), unit=_unit(after), words=words, leads=leads),
                 )
 
 

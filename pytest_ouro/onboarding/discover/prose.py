@@ -34,7 +34,7 @@ _RUNNERS = re.compile(
 #: Words of commands that prepare, install or inspect, and run no experiment.
 _ASIDE = re.compile(
     r"\b(?:install|sync|prepare\w*|setup\w*|download\w*|init|add|clean|lint|fmt|format|checks?|clippy"
-    r"|ls|test|tests|dashboard|watch|plot\w*|analy\w+|\w*_?(?:loop|forever|campaign|sweep))\b|(?<!\S)--(?:help|stats|history|baseline)\b"
+    r"|ls|test|tests|dashboard|watch|plot\w*|analy\w+|\w*_?(?:loop|forever|campaign|sweep))\b(?!/)|(?<!\S)--(?:help|stats|history|baseline)\b"
 )
 _REDIRECTED = re.compile(r"^(.*?)\s*(?:[12&]?>{1,2}\s*\S+|\|\s*tee\b).*$")
 _RUN = re.compile(

@@ -88,7 +88,7 @@ def facts(
     if validation:
         found, complete = caches.find_caches([script, harness], remarks)
         data, highest = (*data, *found), highest if complete else "judged"
-    table = find_ledger(rules, folder, metric, options, remarks)
+    table = find_ledger(rules, folder, metric, prose, options, remarks)
     return {
         "script": script.name,
         "editable": options.editable or editable_in(rules) or _editable(script, folder, prose),

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 _LEDGER = re.compile(r"[\w./-]*\w\.(?:tsv|csv|jsonl|ndjson)\b")
 #: The file names of tables of results, where no rule names one.
 _TABLE = re.compile(r".*(?:result|ledger|experiment|run|log).*\.(?:tsv|csv|jsonl|ndjson)")
+#: A table in a sentence, and words of one that has results written into it.
+_SAID = re.compile(r"`((?!/|~|\.\.)[\w./-]*\w\.(?:tsv|csv|jsonl|ndjson|md))`")
+_WRITES = re.compile(
+    r"(?i)\b(?:append|log|record|write|add)s?\b.*\b(?:rows?|lines?|runs?|results?|experiments?|it|each"
+    r"|every|entry|entries|to)\b"
+)
 #: The table of results where none is found, and the one beside a table that cannot take rows.
 LEDGER, OWN_LEDGER = "results.tsv", "ouro-results.tsv"
 _LOWER = {
@@ -153,12 +159,17 @@ def _glob(path: str) -> str:
 
 
 def find_ledger(
-    rules: Iterable[str], folder: Path, metric: str, options: InitOptions, remarks: Remarks
+    rules: Iterable[str],
+    folder: Path,
+    metric: str,
+    prose: Prose,
+    options: InitOptions,
+    remarks: Remarks,
 ) -> str:
     """Return the name of the table of results: that of the option, as it is given; else the only
     one that the rules name, which ends with ``.tsv`` or can be read as a ledger; else, if they name
-    none, the only file in the folder with a usual name that can, and that git does not track; else
-    results.tsv.
+    none, the first that a sentence of the instructions has results written into; else the only file
+    in the folder with a usual name that can be read, and that git does not track; else results.tsv.
 
     If git tracks a table that no option gave, `OWN_LEDGER` is returned instead, which is noted in
     ``remarks``. GitError if no option gives a name and there is no repository.
@@ -170,11 +181,26 @@ def find_ledger(
     sure = {name for name in named if name.endswith(".tsv") or _is_ledger(folder / name, metric)}
     if len(sure) == 1:
         return _own_if_unfit(sure.pop(), folder, metric, tracked, options, remarks)
+    if not sure and (said := _said_ledger(folder, metric, prose)):
+        return _own_if_unfit(said, folder, metric, tracked, options, remarks)
     there = [path for path in folder.iterdir() if _TABLE.fullmatch(path.name.lower())]
     found = [path.name for path in there if _is_ledger(path, metric) and path.name not in tracked]
     if len(found) == 1 and not sure:
         return found[0]
     return _own_if_unfit(LEDGER, folder, metric, tracked, options, remarks)
+
+
+def _said_ledger(folder: Path, metric: str, prose: Prose) -> str:
+    """Return the first table that a sentence of the instructions has results written into, in a
+    folder that exists, which is absent or can be read as a ledger; "" if there is none."""
+    for sentence in phrases.sentences(prose.text):
+        names: list[str] = _SAID.findall(sentence) if _WRITES.search(sentence) else []
+        for name in names:
+            path = folder / name
+            free = not path.exists() and path.parent.is_dir()
+            if name not in (prose.file, *prose.editable) and (free or _is_ledger(path, metric)):
+                return name
+    return ""
 
 
 def _tracked(folder: Path) -> frozenset[str]:
