@@ -91,10 +91,13 @@ class Source:
         nodes: list[ast.AST] = [tree]
         parents: dict[ast.AST, ast.AST] = {}
         for node in nodes:
+            if isinstance(node, ast.Name):  # a third of the nodes, with a context alone
+                continue
+            if isinstance(node, ast.Constant):
+                _make_printable(node)
+                continue
             if isinstance(node, _WITH_DOCSTRING):
                 _drop_docstring(node)
-            elif isinstance(node, ast.Constant):
-                _make_printable(node)
             for field in node._fields:  # quicker than ast.iter_child_nodes
                 value = getattr(node, field, None)
                 children = value if type(value) is list else (value,)
