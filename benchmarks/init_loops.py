@@ -15,6 +15,7 @@ import datetime
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -208,7 +209,7 @@ def try_clone(clone: Path, scratch: Path) -> Tried:
             break
         tried.why, steps = said["error"][0].replace(str(folder), "."), steps + 1
         _, _, rest = said["help"].partition("pytest-ouro init ")
-        words = ["--json", "--force", *shlex.split(rest.split(", or pytest-ouro")[0])]
+        words = ["--json", "--force", *shlex.split(re.split(r", or pytest-ouro|; ", rest)[0])]
     if {"NAME", "PROGRAM ARGUMENT …"} & {*words}:
         tried.outcome = "asks"
     if status or not said:

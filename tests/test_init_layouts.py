@@ -126,6 +126,20 @@ def test_an_error_is_an_object_too(make, call):
     assert "--direction higher" in said["help"]
 
 
+def test_a_metric_that_is_printed_in_another_way_is_read_from_its_place(make, call):
+    layout = ALL["a benchmark of Cargo that states no label"]
+    repository = make(layout)
+    _, _, err = call(repository.path, "init")
+    [help] = helps(err)
+    assert "add --metric-from, such as json:KEY or 'regex:mean of ([0-9.]+)'" in help
+
+    place = "regex:mean of ([0-9.]+)"
+    status, _, _ = call(repository.path, "init", "--metric", "ns", "--metric-from", place)
+
+    assert status == 0
+    assert 'metric-from  = "regex:mean of' in (repository.path / "bound.toml").read_text()
+
+
 def test_a_number_that_no_sentence_demands_gets_no_guard(make, call):
     repository = make(LAYOUTS["limits of other numbers"])
 

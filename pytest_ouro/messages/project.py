@@ -34,6 +34,15 @@ def nothing_found(what: str, where: str, call: str) -> OuroError:
     return OuroError(f"no {what} was found in {where}", help=f"name it: {call}")
 
 
+def no_printed_metric(command: str, call: str) -> OuroError:
+    """Nothing says what a command prints its metric as. ``call`` is the command that names it."""
+    return OuroError(
+        f"no printed metric was found in {command}",
+        help=f"name it: {call}; where it is not printed as NAME: 1.5, add --metric-from, such as "
+        "json:KEY or 'regex:mean of ([0-9.]+)'",
+    )
+
+
 def several_found(what: str, where: str, names: list[str], call: str) -> OuroError:
     """A fact of the experiment that ``init`` must know has several candidates, ``names``. ``what``
     names the fact, ``where`` the place that was searched; ``call`` is the command of ``init`` that

@@ -310,7 +310,7 @@ def _metric(
     words = shlex.join(command.words)
     if not found:
         call = options.call("--metric", "NAME")
-        raise messages.nothing_found("printed metric", words, call)
+        raise messages.no_printed_metric(words, call)
     if len(found) > 1:
         found.sort(key=lambda name: (not named_direction(name), not is_held_out(name)))
         raise messages.several_found("metric", words, found, options.call("--metric", found[0]))

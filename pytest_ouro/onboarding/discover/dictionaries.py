@@ -39,8 +39,9 @@ def values(file: PythonFile, folder: Path) -> list[Dumped]:
     shows them: dictionaries that are written out, filled key by key, or returned by a function
     of the program or of a module in ``folder`` that it imports. At most `_MOST`."""
     found: dict[Dumped, None] = {}
+    reader = _Reader(file, folder)
     for node, plain in _printed(file):
-        for keys in _Reader(file, folder).keys_of(node, _scope(file, node)):
+        for keys in reader.keys_of(node, _scope(file, node)):
             if keys and len(found) < _MOST:
                 found[replace(plain, keys=keys)] = None
     return list(found)
@@ -134,6 +135,7 @@ class _Reader:
     folder: Path
     depth: int = 0
     names: set[str] = field(default_factory=set)  # being followed
+    changes: dict[ast.AST, dict[str, list[ast.AST]]] = field(default_factory=dict)
 
     def keys_of(self, node: ast.expr, scope: ast.AST) -> list[Keys]:
         """Return the keys that lead to each value of the dictionary; [] if it is not known to be
@@ -182,7 +184,7 @@ class _Reader:
     def _assigned(self, name: str, scope: ast.AST) -> Iterator[Keys]:
         """Yield the keys of the dictionaries that are assigned to a name in its scope, and those
         that are added to it."""
-        for node in ast.walk(scope):
+        for node in self._changes(scope).get(name, ()):
             match node:
                 case ast.Assign(targets=targets, value=value):
                     for target in targets:
@@ -194,6 +196,22 @@ class _Reader:
                         yield from self.keys_of(value, scope)
                 case ast.Call(func=function, args=[value]) if dotted(function) == f"{name}.update":
                     yield from self.keys_of(value, scope)
+
+    def _changes(self, scope: ast.AST) -> dict[str, list[ast.AST]]:
+        """Return, for each name, the assignments and calls of a scope that may change it."""
+        if scope not in self.changes:
+            found = self.changes[scope] = {}
+            for node in ast.walk(scope):
+                targets = [node.func] if isinstance(node, ast.Call) else []
+                targets = node.targets if isinstance(node, ast.Assign) else targets
+                if isinstance(node, ast.AnnAssign | ast.AugAssign):
+                    targets = [node.target]
+                for target in targets:
+                    if isinstance(target, ast.Subscript | ast.Attribute):
+                        target = target.value
+                    if isinstance(target, ast.Name):
+                        found.setdefault(target.id, []).append(node)
+        return self.changes[scope]
 
     def _target(
         self, target: ast.expr, value: ast.expr, name: str, scope: ast.AST
