@@ -277,7 +277,12 @@ PRINTING: dict[str, Layout] = {
             "prompt.txt": "Hi\n",
             "score.py": "print('exact_match:', round(0.51, 3))\n",
         },
-        refused="pytest-ouro init --direction lower",
+        experiment={
+            "metric": "exact_match",
+            "direction": "higher",
+            "editable": ("prompt.txt",),
+            "ledger": "ouro-results.tsv",
+        },
     ),
     "a project below": Layout(
         {

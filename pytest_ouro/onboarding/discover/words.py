@@ -43,7 +43,7 @@ _HIGHER = {
     *("precision", "iou", "map", "r2", "throughput", "winrate", "elo", "sharpe", "ndcg", "ops"),
     *("rps", "qps", "fps", "speedup", "coverage", "fitness", "gflops", "tflops", "auprc", "auroc"),
     *("rate", "passed", "solved", "wins", "quality", "composite", "persec", "ips", "mrr", "dice"),
-    *("pass",),
+    *("pass", "match", "matches", "hits", "utilization", "bandwidth", "gbps", "mbps"),
 }
 #: Lock files that change with a manifest.
 _LOCKS = {
