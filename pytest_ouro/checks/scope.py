@@ -39,9 +39,10 @@ _COMPILED = (
 _CODE = (".py", ".pyi", ".sh", ".c", ".cc", ".cpp", ".cu", ".rs", ".js", ".ts", ".toml", ".cfg")
 #: What `documents` may name: prose, a wildcard only below a named folder, no words for agents.
 _DOCUMENT = (
-    r"(?!(.*/)?(?i:AGENTS|CLAUDE|GEMINI|program)\.)(\.\./)*([^*?.][^*?]*/.*|[^*?/]+)\.(md|rst|adoc)",
-    ".md, .rst or .adoc files, by a wildcard only below a named folder, without the agents' own "
-    "(AGENTS.md, CLAUDE.md, GEMINI.md, program.md)",
+    r"(?s:(?!(.*/)?((?i:AGENTS|CLAUDE|GEMINI|program)\.|\.(?!\./)))"
+    r"(\.\./)*([^*?.][^*?]*/.*|[^*?/]+)\.(md|rst|adoc))",
+    ".md, .rst or .adoc files, by a wildcard only below a named folder, without hidden ones and "
+    "the agents' own (AGENTS.md, CLAUDE.md, GEMINI.md, program.md)",
 )
 #: What is said of an untracked folder that can be opened, but not all that is in it.
 _TOO_LONG = "with paths that are too long for the system"
@@ -178,7 +179,7 @@ def _rank(evidence: Evidence, change: Change) -> int:
         return 0
     repository = evidence.repository
     data = None
-    if change.place == "untracked" and not path.endswith("/"):
+    if change.place in ("untracked", "working tree") and not path.endswith("/"):
         with contextlib.suppress(OuroError):
             data = read_file(repository.git.top / path)
     elif change.kind != "deleted":

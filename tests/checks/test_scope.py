@@ -481,6 +481,8 @@ def test_documents_may_change(project, judged, documents, name):
         {"docs/claude.md": "for agents\n"},
         {"docs/a.py": "x = 1\n"},
         {"docs/x.md/a.py": "x = 1\n"},
+        {"docs/a\nb/AGENTS.md": "for agents\n"},
+        {"docs/.claude/skills/a/SKILL.md": "for agents\n"},
         {"README.md": "#!/bin/sh\n"},
         {"README.md": "a\0b\n"},
     ],
@@ -489,6 +491,14 @@ def test_what_is_more_than_a_document_may_not(project, judged, documents, files)
     project.commit("more", files)
 
     assert judged(RULE, trust=documents).status == "broken"
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh\n", "a\0b\n"])
+def test_a_document_is_judged_by_its_text_in_the_working_tree(project, judged, documents, text):
+    project.write({"README.md": text})
+    assert judged(RULE, trust=documents).status == "broken"
+    project.write({"README.md": "a plain text\n"})
+    assert judged(RULE, trust=documents).status == "holds"
 
 
 def test_a_document_may_not_become_a_link(project, judged, documents):
@@ -510,6 +520,8 @@ def test_a_document_may_not_become_a_link(project, judged, documents):
         "docs/*",
         "AGENTS.md",
         "a/program.md",
+        "a\\nb/program.md",
+        "a/.claude/skills/b/*.md",
         "x.py",
         "",
     ],
