@@ -71,11 +71,12 @@ def workflow_path(env: Mapping[str, str]) -> str:
 
 
 def list_runs(env: Mapping[str, str], path: str, **facts: str) -> list[dict[str, object]]:
-    """Return the newest runs of the workflow at ``path`` with these ``facts``, newest first. The
-    server selects them, and what it selects is compared again. GitError if it does not say."""
+    """Return the newest runs of the workflow at ``path`` with these ``facts``, newest first, also
+    those that have not ended. The server selects them, and what it selects is compared again.
+    GitError if it does not say."""
     name = quote(path.rpartition("/")[2])
-    asked = {"branch" if key == "head_branch" else key: value for key, value in facts.items()}
-    asked["status"] = asked.pop("conclusion", "completed")
+    names = {"head_branch": "branch", "conclusion": "status"}
+    asked = {names.get(key, key): value for key, value in facts.items()}
     words = "&".join(f"{key}={quote(value, safe='')}" for key, value in asked.items())
     said = ask(env, f"actions/workflows/{name}/runs?{words}&per_page={_RUNS}")
     return [

@@ -92,9 +92,9 @@ def _find_approvers(
         if git.line("merge-tree", "--write-tree", parents[0], head) != tree:
             continue
         runs = list_runs(env, path, head_sha=head, event="pull_request_target") if path else []
-        ended = [run for run in runs if run.get("conclusion") != "cancelled"]
-        if ended and ended[0].get("conclusion") == "success":
-            return find_approvers(env, environment, run=str(ended[0].get("id")))
+        runs = [run for run in runs if run.get("conclusion") != "cancelled"]
+        if runs and runs[0].get("conclusion") == "success":
+            return find_approvers(env, environment, run=str(runs[0].get("id")))
         why = "the last run for its pull request did not pass"
     raise messages.unapproved(environment, why)
 
@@ -102,7 +102,8 @@ def _find_approvers(
 def _list_heads(env: Mapping[str, str], git: Git, question: Question, step: str) -> Iterator[str]:
     """Yield the heads of the pull requests that a step may come from: the second parent of a merge;
     of another commit those of the numbers in its subject and in the queue's branch, which are
-    fetched. They are proposals alone."""
+    fetched. They are proposals alone. One that was closed, or merged as another commit, is left
+    out: its change may have been taken back since."""
     _, *others = git.store.commit(step)[1]
     yield from others if len(others) == 1 else ()
     if others or not git.store.commit(step)[1]:
@@ -112,7 +113,9 @@ def _list_heads(env: Mapping[str, str], git: Git, question: Question, step: str)
         named += re.findall(r"/pr-(\d{1,9})-[0-9a-f]+$", question.queue)
     for number in dict.fromkeys(named):
         said = ask(env, f"pulls/{number}")
-        head = table(said, "head").get("sha") if isinstance(said, dict) else None
+        pull = said if isinstance(said, dict) else {}
+        is_merged = pull.get("merged") is True and pull.get("merge_commit_sha") == step
+        head = table(pull, "head").get("sha") if is_merged or pull.get("state") == "open" else None
         if isinstance(head, str) and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", head):
             fetch_commit(question, git.top, head)
             yield head

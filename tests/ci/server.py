@@ -53,9 +53,11 @@ class Server:
             wanted = {key: query[key][0] for key in ("event", "head_sha") if key in query}
             wanted |= {"head_branch": query["branch"][0]} if "branch" in query else {}
             wanted["path"] = f".github/workflows/{parts[-2]}"
-            if query.get("status", ["completed"]) == ["success"]:
-                wanted["conclusion"] = "success"
+            status = query.get("status", [""])[0]
+            if status not in ("", "completed"):
+                wanted["conclusion"] = status
             found = [r for r in self.runs if all(r.get(k) == v for k, v in wanted.items())]
+            found = [r for r in found if status != "completed" or r["conclusion"]]
             return {"total_count": len(found), "workflow_runs": found}
         return self.pulls.get(parts[-1]) if parts[-2] == "pulls" else None
 

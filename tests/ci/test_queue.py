@@ -19,7 +19,7 @@ def approve(desk):
         desk.server.runs.insert(
             0, passed(head, id=int(run), head_branch="topic", event="pull_request_target", **facts)
         )
-        desk.server.pulls[number] = {"head": {"sha": head}}
+        desk.server.pulls[number] = {"head": {"sha": head}, "state": "open"}
         desk.server.approvals_of[run] = by and [
             {
                 "user": {"login": by},
@@ -83,6 +83,29 @@ def test_a_squash_names_its_pull_request_in_its_subject(desk, queue, approve):
     assert queue()[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        ({"state": "open"}, 0),
+        ({"state": "closed", "merged": True}, 0),
+        ({"state": "closed", "merged": True, "merge_commit_sha": "1" * 40}, 1),
+        ({"state": "closed", "merged": False, "merge_commit_sha": None}, 1),
+    ],
+)
+def test_an_approved_change_is_made_once(desk, queue, approve, facts, status):
+    approve(change_rules(desk), number="12")
+    desk.branch("queue")
+    desk.git("merge", "-q", "--squash", "topic")
+    desk.git("commit", "-q", "-m", "Change the rules again (#12)")
+    merged = {"merge_commit_sha": desk.git("rev-parse", "HEAD")}
+    desk.server.pulls["12"] |= {**merged, **facts}
+    desk.server.pulls["7"] = {"head": {"sha": "not an id"}, "state": "open"}
+
+    found, said = queue()
+
+    assert found == status, said
+
+
 @pytest.mark.parametrize(("work", "status"), [(improve, 0), (widen, 1)])
 @pytest.mark.parametrize("first", [True, False])
 def test_what_is_beside_it_in_the_group_is_judged(desk, queue, approve, work, status, first):
@@ -128,6 +151,11 @@ def fail_later(desk, approve, head):
     approve(head, conclusion="failure")
 
 
+def wait_again(desk, approve, head):
+    approve(head)
+    approve(head, conclusion=None, by="")
+
+
 def approve_another(desk, approve, head):
     approve(desk.git("rev-parse", "main"))
 
@@ -152,6 +180,7 @@ def run_on_the_change(desk, approve, head):
     [
         refuse,
         fail_later,
+        wait_again,
         approve_another,
         approve_elsewhere,
         run_another_workflow,
