@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -39,6 +41,25 @@ def test_a_holder_that_is_killed_frees_the_lock(tmp_path):
         process.send_signal(signal.SIGKILL)
     with hold_lock(lock, timeout=0):
         pass
+
+
+def test_one_who_waits_for_a_removed_file_waits_for_the_next(tmp_path, monkeypatch):
+    lock, sleep = tmp_path / "a.lock", time.sleep
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(hold_lock(lock))
+
+        def replace(seconds):
+            monkeypatch.setattr(time, "sleep", sleep)
+            lock.unlink()
+            second.enter_context(hold_lock(lock))
+            first.close()
+
+        monkeypatch.setattr(time, "sleep", replace)
+        with pytest.raises(TimeoutError), hold_lock(lock, timeout=0.3):
+            pass
+        second.close()
+        with hold_lock(lock, timeout=0):
+            pass
 
 
 def test_the_lock_excludes_those_who_lock_with_the_package_filelock(tmp_path):

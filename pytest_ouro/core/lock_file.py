@@ -33,22 +33,26 @@ def hold_lock(path: Path, *, timeout: float = math.inf) -> Iterator[None]:
     locked.
     """
     deadline = time.monotonic() + timeout
-    fd = open_plain(path.parent, path.name, os.O_RDWR | os.O_CREAT)
+    while (fd := _try_lock(path)) is None:
+        if time.monotonic() >= deadline:
+            raise TimeoutError
+        time.sleep(_POLL)
     try:
-        while not _try_lock(fd):
-            if time.monotonic() >= deadline:
-                raise TimeoutError
-            time.sleep(_POLL)
         yield
     finally:
         os.close(fd)
 
 
-def _try_lock(fd: int) -> bool:
-    """Lock the open file with the descriptor ``fd`` and return True; return False if it is locked
-    already. Raise OSError if that fails for another reason."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _try_lock(path: Path) -> int | None:
+    """Open and lock the file at ``path``, and return its descriptor; None if it is locked already,
+    or was removed meanwhile: the next one locks another file there. Raise OSError if that fails for
+    another reason."""
+    with contextlib.ExitStack() as stack:
+        fd = open_plain(path.parent, path.name, os.O_RDWR | os.O_CREAT)
+        stack.callback(os.close, fd)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(fd).st_nlink:
+                stack.pop_all()
+                return fd
+    return None
