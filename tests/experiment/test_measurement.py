@@ -156,6 +156,12 @@ def test_a_claim_agrees_to_the_digits_that_were_printed(claimed, ended):
     assert outcome_of(claims={"val_bpb": claimed})[0] == ended
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), None])
+def test_nothing_agrees_with_a_value_that_is_not_finite(value):
+    assert not seen(value=value, claims={"val_bpb": "1"}).agrees
+    assert seen(value=1.0, claims={"val_bpb": "1"}).agrees
+
+
 @pytest.mark.parametrize(
     ("claims", "value"), [({}, None), ({"val_bpb": "x"}, None), ({"val_bpb": "1.5"}, 1.5)]
 )

@@ -132,6 +132,8 @@ class Measurement:
         claimed = self.reading.number
         if claimed is None or self.value is None:
             return False
+        if not (math.isfinite(claimed) and math.isfinite(self.value)):
+            return False
         mantissa, _, exponent = self.reading.text.partition("e")
         last = float(f"1e{int(exponent or 0) - len(mantissa.partition('.')[2])}")
         size = max(1.0, abs(claimed))
