@@ -200,9 +200,11 @@ class Evidence:
         if self.trust.blessing_pending:
             return {}
         git = self.repository.git
-        refs = {ref: one for ref, one in anchor.refs(git.common_dir).items() if _is_tried(ref)}
+        held = anchor.refs(git.common_dir)
+        numbers = {ref: number for ref in held if (number := anchor.tried_number(ref))}
+        refs = {ref: held[ref] for ref in numbers}
         found = list_descendants(git, self.trust.commit, start=anchor.TRIED, refs=refs)
-        return {int(ref.removeprefix(anchor.TRIED)): commit for ref, commit in found.items()}
+        return {numbers[ref]: commit for ref, commit in found.items()}
 
     @cached_property
     def only_claims(self) -> str:
@@ -267,8 +269,3 @@ class Evidence:
         """The name of this linked working tree, as in ``.git/worktrees``; "" for the main one."""
         git = self.repository.git
         return "" if git.folder == git.common_dir else git.folder.name
-
-
-def _is_tried(ref: str) -> bool:
-    """Return whether a full ref name is that of a tried commit: refs/ouro/tried/ and a number."""
-    return ref.startswith(anchor.TRIED) and ref.removeprefix(anchor.TRIED).isdigit()

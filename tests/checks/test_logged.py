@@ -321,6 +321,21 @@ def test_a_ref_that_holds_another_commit_than_was_tried_is_found(project, record
     assert judged(RULE).status == "holds"
 
 
+@pytest.mark.parametrize("name", ["²", "٣", "9" * 5000])
+def test_a_ref_whose_name_is_not_a_number_of_ours_is_not_a_tried_commit(
+    project, recorded, judged, name
+):
+    commit = recorded("keep", 2.0)["commit"]
+    git = project.path / ".git"
+    packed = git / "packed-refs"
+    packed.write_text(f"{commit} refs/ouro/tried/{name}\n", "utf-8")
+
+    assert judged(RULE).status == "holds"
+    assert project.ouro("gate").returncode == 0
+    recorded("keep", 1.9)
+    assert judged(RULE).status == "holds"
+
+
 def test_a_clone_without_our_refs_holds(project, recorded, judged, tmp_path):
     recorded("keep", 2.0)
     project.git("clone", "--quiet", ".", str(tmp_path / "clone"))

@@ -3,6 +3,7 @@ rev-list``."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
@@ -51,7 +52,7 @@ def list_descendants(git: Git, commit: str, *, start: str, refs: dict[str, str])
     known = None if git.shallow else _find_descendants(git, commit, refs.values())
     if known is None:
         listed = git.call("for-each-ref", "--format=%(refname)", f"--contains={commit}", start)
-        return {ref: refs[ref] for ref in listed.decode().split() if ref in refs}
+        return {ref: refs[ref] for ref in os.fsdecode(listed).split() if ref in refs}
     return {ref: one for ref, one in refs.items() if one in known}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
@@ -32,6 +33,8 @@ _OURS = "refs/ouro"
 REF = f"{_OURS}/journal"
 #: The refs that keep the tried commits reachable: this, and the number of the started line.
 TRIED = f"{_OURS}/tried/"
+
+_TRIED = re.compile(rf"{TRIED}([1-9][0-9]{{0,15}})")
 
 #: The copy must survive a loss of power, as the journal does.
 _DURABLE = ("core.fsync=loose-object,reference",)
@@ -73,6 +76,14 @@ def refs(folder: Path) -> dict[str, str]:
         return found
     listed = _call(folder, "for-each-ref", "--format=%(refname) %(objectname)", "refs/ouro/")
     return dict(line.split(" ", 1) for line in os.fsdecode(listed).split("\n")[:-1])
+
+
+def tried_number(ref: str) -> int | None:
+    """Return the number n of ``ref``, the full name of a ref of a tried commit,
+    ``refs/ouro/tried/<n>``; None for any other ref. It has no zero in front and at most 16 digits,
+    so that no two refs have the same number."""
+    match = _TRIED.fullmatch(ref)
+    return int(match[1]) if match else None
 
 
 def _read_refs(folder: Path) -> dict[str, str] | None:

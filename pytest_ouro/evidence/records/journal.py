@@ -315,13 +315,13 @@ class Journal:
 
     def _next_number(self, lines: list[bytes]) -> int:
         """Return the ``seq`` of the next line: one more than the last line's. In an empty journal
-        it is one more than the highest number in the names of refs/ouro/, or 1."""
+        it is one more than the highest number in the names of refs/ouro/tried/, or 1."""
         if lines:
             last = self._records(lines)[-1].seq
             return (len(lines) if last is None else last) + 1
         # The numbers of earlier tries are taken: their refs hold their commits.
-        numbers = (ref.rpartition("/")[2] for ref in anchor.refs(self.common_dir))
-        return max((int(number) for number in numbers if number.isdigit()), default=0) + 1
+        numbers = map(anchor.tried_number, anchor.refs(self.common_dir))
+        return max((number for number in numbers if number), default=0) + 1
 
     def _write(self, lines: list[bytes], line: bytes) -> None:
         """Write ``line`` to the file after ``lines``, overwriting whatever follows them, and flush

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.evidence.records.anchor import TRIED
+from pytest_ouro.evidence.records.anchor import TRIED, tried_number
 from pytest_ouro.experiment.terms import repo
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def prune(git: Git, journal: Journal, days: float) -> Pruned:
             size += file.lstat().st_size
             file.unlink()
             logs += 1
-    refs = {ref for ref in repo.refs(git, TRIED) if ref.removeprefix(TRIED).isdecimal()}
-    newest = max(refs, key=lambda ref: int(ref.removeprefix(TRIED)), default="")
-    lost = {run.tried for run in old if run.status != "keep"} & refs - {newest}
+    numbers = {ref: tried_number(ref) or 0 for ref in repo.refs(git, TRIED)}
+    newest = max(numbers, key=numbers.__getitem__, default="")
+    lost = {run.tried for run in old if run.status != "keep"} & numbers.keys() - {newest}
     for ref in sorted(lost):
         repo.delete_ref(git, ref)
     return Pruned(logs, size, len(lost), before)
