@@ -43,13 +43,17 @@ def _is_number(node: ast.expr) -> bool:
 
 
 def _find(text: str, metric: str) -> re.Match[str] | None:
-    """Return the first match of the metric's name with ``:`` or ``=`` after it, whatever the case
-    of its letters; None if there is none."""
+    """Return the first match of the metric's name, perhaps as the end of a longer name, with ``:``
+    or ``=`` after it, perhaps behind blanks, whatever the case of its letters; None if there is
+    none."""
     return re.search(rf"{re.escape(metric)}\s*[:=]", text, re.IGNORECASE)
 
 
 def _spelled(part: ast.expr) -> str:
-    """Return a part of an f-string as it is printed; a NUL character for a value that is not a
-    constant. A format after ``:`` is ignored."""
+    """Return a part of an f-string as it is printed; a NUL character for a value that is neither a
+    constant nor a number with a sign. A format after ``:`` and a conversion as ``!r`` are
+    ignored."""
     value = part.value if isinstance(part, ast.FormattedValue) else part
+    if _is_number(value):
+        return ast.unparse(value)
     return str(value.value) if isinstance(value, ast.Constant) else "\0"
