@@ -12,6 +12,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+#: Options of ``git commit`` whose value may be the next word.
+_WITH_VALUE = (
+    *("-m", "-F", "-C", "-c", "-t", "--message", "--file", "--reuse-message", "--reedit-message"),
+    *("--template", "--author", "--date", "--cleanup", "--fixup", "--squash", "--trailer"),
+    *("--pathspec-from-file", "-U", "--unified", "--inter-hunk-context"),
+)
 #: Variables that make hooks of a commit do nothing.
 _SKIPPING = ("SKIP", "PRE_COMMIT_ALLOW_NO_CONFIG", "HUSKY")
 
@@ -70,9 +76,9 @@ def _config(args: Sequence[str], folder: str) -> Iterator[Action]:
 
 
 def _commit(args: Sequence[str], folder: str) -> Iterator[Write | Action]:
-    """Yield an `Action` for ``git commit -n``, which leaves out the hooks, and an ``add`` of each
-    path that the command names."""
-    paths, options = split(args, ("-m", "-F", "-C", "-c", "-t"))
+    """Yield an `Action` for ``git commit -n``, which leaves out the hooks (`effects` finds
+    ``--no-verify``), and a `Write` of each path that the command names, by the way "add"."""
+    paths, options = split(args, _WITH_VALUE)
     if "-n" in options:
         yield Action("no-verify", "git commit -n")
     for path in paths:
