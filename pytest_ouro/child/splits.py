@@ -12,9 +12,10 @@ import ast
 import enum
 import inspect
 import math
+import os
 import re
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from .harness import HELD_OUT
@@ -25,22 +26,11 @@ if TYPE_CHECKING:
 _TRAINING = frozenset({"train", "training", "trn", "tr"})
 #: Words in the name of a function or a variable that holds data.
 _DATA = frozenset(
-    {"data", "dataset", "datasets", "ds", "set", "split", "loader", "loaders", "dataloader"}
-    | {
-        "splits",
-        "dataloaders",
-        "dl",
-        "batch",
-        "batches",
-        "iter",
-        "iterator",
-        "stream",
-        "x",
-        "y",
-        "rows",
-        "tokens",
-        "ids",
-    }
+    (
+        *("data", "dataset", "datasets", "ds", "set", "split", "loader", "loaders", "dataloader"),
+        *("splits", "dataloaders", "dl", "batch", "batches", "iter", "iterator", "stream"),
+        *("x", "y", "rows", "tokens", "ids"),
+    )
 )
 #: Those of them that show that a function hands out data: ``set`` may set a mode.
 _FUNCTION = _DATA - {"set", "x", "y", "tokens", "ids"}
@@ -53,6 +43,8 @@ _SPLIT = frozenset({"split", "mode", "part", "partition", "subset", "phase", "st
 _FLAG = frozenset({"train", "training", "is_train", "is_training"})
 #: A split whose name contains one of them holds validation data, such as ``trainval``.
 _PARTS = ("val", "test", "holdout")
+#: The classes of paths whose text no script decides.
+_PATHS = (type(Path()), type(PurePath()), os.DirEntry)
 RULE = "is for the evaluation alone, not to train"
 
 
@@ -127,10 +119,14 @@ def refused_split(
     none.
 
     It asks for one if an argument is a text (or an enum's member with one) in `HELD_OUT`, or the
-    path of a file with such a stem; if an argument of a parameter such as ``split`` or ``mode``
-    contains val, test or holdout; or by ``train=False`` or the like. Raise PermissionError if a
-    text, or the argument of a parameter such as ``split``, is of a class that is not in ``plain``:
-    its class could compare it as another text than it shows.
+    path, as a text or a path of pathlib, of a file with such a stem; if an argument of a parameter
+    such as ``split`` or ``mode`` contains val, test or holdout; or by a plain False for ``train``
+    or the like. Defaults are arguments too, and so are the items of a plain list or tuple, but not
+    what these contain.
+
+    Raise PermissionError if a text, a path other than one of pathlib or `os.scandir`, or the
+    argument of a parameter such as ``split`` is of a class that is not in ``plain``: its class
+    could compare it as another text than it shows.
     """
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -138,8 +134,9 @@ def refused_split(
         given = list(_flat(bound.arguments, function))
     except (TypeError, ValueError):  # the loader raises the error, or it has no signature
         given = [*(("", value) for value in args), *kwargs.items()]
-    for name, value in given:
-        if (isinstance(value, str) or name in _SPLIT) and type(value) not in plain:
+    for name, value in (pair for one in given for pair in _with_items(*one)):
+        unlike = type(value) not in plain
+        if unlike and (isinstance(value, str) or name in _SPLIT or _is_foreign_path(value)):
             raise PermissionError("the split must be a plain string, for all to read alike")
         if name in _FLAG and type(value) is bool and not value:
             return f"the split of {name}=False"
@@ -164,11 +161,25 @@ def _flat(arguments: Mapping[str, Any], function: Any) -> Iterator[tuple[str, An
             yield name, value
 
 
+def _with_items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the pair itself, and of a plain list or tuple a pair of the name and each item."""
+    yield name, value
+    if type(value) in (list, tuple):
+        yield from ((name, item) for item in value)
+
+
+def _is_foreign_path(value: Any) -> bool:
+    """Return whether a value can be opened as a path but is of none of the classes `_PATHS`."""
+    return hasattr(type(value), "__fspath__") and type(value) not in _PATHS
+
+
 def _texts(value: Any) -> tuple[str, ...]:
-    """Return the texts that an argument holds: a plain string itself, the name and value of an
-    enum's member; nothing for other values."""
+    """Return the texts that an argument holds: a plain string itself, the text of a path, the name
+    and value of an enum's member; nothing for other values."""
     if isinstance(value, enum.Enum):
         return (value.name, *_texts(value.value))
+    if hasattr(type(value), "__fspath__"):
+        return (os.fsdecode(value),)
     return (value,) if type(value) is str else ()
 
 
@@ -221,8 +232,8 @@ def is_held_out(name: str) -> bool:
     """Return whether a name says that a function returns, or a variable holds, held-out data.
 
     It must have a word of a held-out split (`HELD_OUT`), and a word of data (`_DATA`) or no other
-    word. If ``valid`` is its only word of a split, a word like ``data``, ``loader``, ``set`` or
-    ``split`` must stand beside it.
+    word. If ``valid`` is its only word of a split, it must have a word like ``data``, ``loader``,
+    ``set`` or ``split`` too. The words may stand in any order, with others between them.
     """
     parts = words(name)
     if parts & HELD_OUT == {"valid"}:  # tokens may be valid too

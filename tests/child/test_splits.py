@@ -102,6 +102,7 @@ def test_the_training_data_is_served_and_starts_the_clock(run, returns, gets):
 
 LOADER = """\
 import enum
+from pathlib import Path, PurePath
 class Split(enum.Enum):
     TRAIN = 1
     VAL = 2
@@ -135,6 +136,12 @@ REFUSED = [
     ("train=True", "train=False"),
     ("is_train", "False"),
     ("path", "'data/val.bin'"),
+    ("path", "Path('data/val.bin')"),
+    ("path", "PurePath('data/val.bin')"),
+    ("path=Path('val.bin')", ""),
+    ("*paths", "'train.bin', Path('val.bin')"),
+    ("paths", "['data/train.bin', 'data/val.bin']"),
+    ("paths", "('data/train.bin', Path('data/val.bin'))"),
     ("name", "'dev'"),
     ("split", "Split.VAL"),
 ]
@@ -155,6 +162,8 @@ SERVED = [
     ("train=True", ""),
     ("tokenizer, B, T, split", "object(), 4, 8, 'train'"),
     ("path", "'test_folder/train.bin'"),
+    ("path", "Path('test_folder/train.bin')"),
+    ("paths", "[Path('data/train.bin'), 'data/train_2.bin', 3]"),
     ("mode='device'", ""),
     ("split", "Split.TRAIN"),
     ("split", "None"),
@@ -167,6 +176,35 @@ def test_the_training_split_is_served(load, parameters, arguments):
 
     assert seen.value == 2.0, seen.tail
     assert seen.window_seconds is not None
+
+
+LYING = """\
+class Text(str):
+    pass
+
+class File:
+    def __fspath__(self):
+        return "data/train.bin"
+"""
+
+
+@pytest.mark.parametrize("argument", ["Text('train')", "[Text('train')]", "File()", "(File(),)"])
+def test_a_text_or_path_of_a_class_of_the_script_is_refused(run, argument):
+    script = SCRIPT.format(LYING, f"next(make_dataloader({argument}))")
+    seen = run(script, LOADER.format("path") + EVALUATE, "make_dataloader")
+
+    assert seen.exception["type"] == "PermissionError", seen.tail
+    assert "plain string" in seen.exception["text"]
+
+
+def test_a_path_of_a_class_of_the_harness_is_read(run):
+    harness = LYING + LOADER.format("path") + EVALUATE
+    served = run(SCRIPT.format("next(make_dataloader(File()))", ""), harness, "make_dataloader")
+    harness = harness.replace("data/train.bin", "data/val.bin")
+    refused = run(SCRIPT.format("next(make_dataloader(File()))", ""), harness, "make_dataloader")
+
+    assert served.value == 2.0, served.tail
+    assert splits.RULE in refused.exception["text"]
 
 
 OTHER_WAYS = {
