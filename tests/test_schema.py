@@ -81,6 +81,14 @@ def test_quoted_text_is_neither_a_table_nor_a_key():
     assert found["never-do", 0, "id"] == 14
 
 
+def test_a_text_of_a_list_has_no_line():
+    text = '[[never-do]]\ncommand = [\n  "min=3", # \u2028\n  \'min=3\',\n]\n"min" = 1\r\nmax = 2\n'
+
+    found = line_numbers(text)
+
+    assert (found["never-do", 0, "min"], found["never-do", 0, "max"]) == (6, 7)
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [

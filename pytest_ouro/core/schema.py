@@ -42,7 +42,7 @@ def line_numbers(text: str) -> dict[Where, int]:
     table: Where = ()
     counts: dict[str, int] = {}
     in_string = False
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # TOML knows no other line ends
         was_in_string = in_string
         if (line.count('"""') + line.count("'''")) % 2:
             in_string = not in_string
@@ -58,8 +58,8 @@ def line_numbers(text: str) -> dict[Where, int]:
                 counts[name] = counts.get(name, -1) + 1
                 table = (*table, counts[name])
             lines.setdefault(table, number)
-        elif equals:
-            lines.setdefault((*table, key.strip(_AROUND)), number)
+        elif equals and (key := key.strip())[:1] in (key[-1:], key[:1].strip("\"'")):
+            lines.setdefault((*table, key.strip(_AROUND)), number)  # no text of a list
     return lines
 
 
