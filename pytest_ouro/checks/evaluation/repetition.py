@@ -118,12 +118,16 @@ class _Script:
         return [call for call in self._calls_by(names) if self._called(call) in names]
 
     def _names_of(self, function: ast.AST) -> set[str]:
-        """Return the names under which a function is defined; of a lambda, the dotted names that
-        are assigned it, if any."""
+        """Return the dotted names of a function: that of its definition, those that are assigned a
+        lambda, and those that are assigned one of these names; none for any other lambda."""
         outer = self._parents[function]
+        names = set(map(dotted, outer.targets)) if isinstance(outer, ast.Assign) else set()
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            return {function.name}
-        return set(map(dotted, outer.targets)) if isinstance(outer, ast.Assign) else set()
+            names = {function.name}
+        for node in self._source.of(ast.Assign):
+            if isinstance(node.value, ast.Name) and node.value.id in names:
+                names.update(map(dotted, node.targets))
+        return names
 
     def _calls_by(self, names: Set[str]) -> Iterator[ast.Call]:
         """Yield the calls of what has the last part of one of the dotted names."""
