@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.evidence.python.names import Assignment, Names
 
@@ -24,20 +24,48 @@ _NAME = (
     r"(?i)-*((rng|random|manual|global|base|torch|np|numpy|init|train|model|data)[_-]?)?"
     r"seed([_-]?(value|val|number))?|-*random[_-]state"
 )
+
+
+class Functions(NamedTuple):
+    """Functions and methods by their full names: those whose last part is in ``last``, those whose
+    last two parts are in ``ends``, and those in ``whole``."""
+
+    last: frozenset[str] = frozenset()
+    ends: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
+
+    def has(self, name: str) -> bool:
+        """Return whether the full name is that of one of the functions."""
+        outer, _, last = name.rpartition(".")
+        end = f"{outer.rpartition('.')[2]}.{last}"
+        return last in self.last or end in self.ends or name in self.whole
+
+
+def _names(start: str, words: str) -> frozenset[str]:
+    """Return the words, which spaces divide, each behind ``start``."""
+    return frozenset(f"{start}{word}" for word in words.split())
+
+
 #: Functions that only seed global generators, or one object's.
-_SEEDS = (
-    r"(.*\.)?(manual_seed(_all)?|set_(random_|rng_|global_)?seeds?|seed_(all|everything))"
-    r"|(.*\.)?random\.(seed|set_seed)|torch\.(cuda\.)?seed(_all)?"
+_SEEDS = Functions(
+    last=_names("", "manual_seed manual_seed_all seed_all seed_everything")
+    | _names("set_", "seed seeds random_seed random_seeds rng_seed rng_seeds")
+    | _names("set_", "global_seed global_seeds"),
+    ends=_names("random.", "seed set_seed"),
+    whole=_names("torch.", "seed seed_all cuda.seed cuda.seed_all"),
 )
 #: Functions whose first argument seeds their object, or the generator or key that they return.
-_SEEDED = (
-    r"(.*\.)?(seed|default_rng|RandomState|SeedSequence|PRNGKey|random\.key|PCG64(DXSM)?|Philox"
-    r"|MT19937|SFC64)|random\.Random"
+_SEEDED = Functions(
+    last=_names("", "seed default_rng RandomState SeedSequence PRNGKey PCG64 PCG64DXSM Philox")
+    | _names("", "MT19937 SFC64"),
+    ends=_names("random.", "key"),
+    whole=_names("random.", "Random"),
 )
 #: Functions that draw random numbers and do nothing else.
-_DRAWS = (
-    r"torch\.(rand|randn|randint|randperm)|numpy\.random\.(rand|randn|random|randint|uniform"
-    r"|normal)|random\.(random|randint|randrange|getrandbits|uniform|gauss)"
+_DRAWS = Functions(
+    whole=_names("torch.", "rand randn randint randperm")
+    | _names("numpy.random.", "rand randn random randint uniform normal")
+    | _names("random.", "random randint randrange getrandbits uniform gauss")
 )
 #: Functions without side effects, and such methods of values.
 _PURE = (
@@ -168,13 +196,13 @@ class Seeds:
         ]
         return found + (call.args[:1] if self.is_seeded(call) else [])
 
-    def _is_call_of(self, call: ast.Call, functions: str) -> bool:
-        """Return whether a call calls a function or method whose full name the regular expression
-        ``functions`` matches, and which the module does not define itself."""
+    def _is_call_of(self, call: ast.Call, functions: Functions) -> bool:
+        """Return whether a call calls one of ``functions``, which the module does not define
+        itself."""
         name = self.names.resolve(call.func)
         if not name and isinstance(call.func, ast.Attribute):
             name = f".{call.func.attr}"  # of an expression: torch.Generator().manual_seed
-        return name not in self.names.functions and bool(re.fullmatch(functions, name))
+        return name not in self.names.functions and functions.has(name)
 
     # --- variables and parameters ----------------------------------------------------------------
 

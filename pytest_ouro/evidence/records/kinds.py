@@ -43,6 +43,18 @@ def _like(pattern: str, words: str) -> Kind:
     return Kind(words, lambda value: isinstance(value, str) and bool(whole.fullmatch(value)))
 
 
+def _hex(words: str, *digits: int) -> Kind:
+    """Return the kind of texts of hexadecimal digits in lower case, described by ``words``;
+    ``digits`` are the numbers of digits that they may have."""
+
+    def holds(value: object) -> bool:
+        """Return whether a value is such a text."""
+        return isinstance(value, str) and len(value) in digits and not value.strip(hexadecimal)
+
+    hexadecimal = "0123456789abcdef"
+    return Kind(words, holds)
+
+
 def _one_of(*choices: str) -> Kind:
     """Return the kind of texts that are one of ``choices``."""
     *others, last = (f"'{choice}'" for choice in choices)
@@ -91,10 +103,10 @@ TABLES = _list_of(TABLE, "a list of tables")
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 COUNT = Kind("a whole number, 0 or more", _is_count)
 NUMBER = Kind("a number", _is_number)
-RUN = _like(r"[0-9a-f]{12}", "12 hexadecimal digits")
-COMMIT = _like(r"[0-9a-f]{40}|[0-9a-f]{64}", "the full id of a commit")
-TRUST = _like(r"[0-9a-f]{0,64}", "the id of a commit")
-DIGEST = _like(r"|[0-9a-f]{64}", "a sha256, or empty in the first line")
+RUN = _hex("12 hexadecimal digits", 12)
+COMMIT = _hex("the full id of a commit", 40, 64)
+TRUST = _hex("the id of a commit", *range(65))
+DIGEST = _hex("a sha256, or empty in the first line", 0, 64)
 TIME = _like(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[0-9.:Z+-]{0,16}", "a time, ISO 8601")
 LEVEL = _like(r"[a-z]{1,20}", "a level")
 TRIED_REF = _like(r"|refs/ouro/tried/[0-9]{1,16}", "a ref in refs/ouro/tried/")

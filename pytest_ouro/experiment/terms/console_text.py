@@ -8,11 +8,12 @@ _ESCAPES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])
 #: Control characters, and text direction marks, line separators and zero-width characters.
 _CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 _SUMMARY = re.compile(r"^([a-z][A-Za-z0-9_]*):[ \t]+(\S+)[ \t]*$")
-_PROGRESS = {
-    "step": r"step:?\s+0*(\d+)",
-    "loss": r"loss:?\s+([0-9.]+)",
-    "tok/s": r"(?:tok(?:en)?s?/s(?:ec)?|tokens_per_second):?\s+([0-9][0-9,.]*)",
-}
+#: The numbers of a progress line: what it must contain, the name, and the pattern.
+_PROGRESS = (
+    ("step", "step", r"step:?\s+0*(\d+)"),
+    ("loss", "loss", r"loss:?\s+([0-9.]+)"),
+    ("tok", "tok/s", r"(?:tok(?:en)?s?/s(?:ec)?|tokens_per_second):?\s+([0-9][0-9,.]*)"),
+)
 
 
 def clean(text: str, *, width: int = 200) -> str:
@@ -65,5 +66,5 @@ def position(text: str) -> str:
 
     The numbers are those that the script printed; it may smooth the loss.
     """
-    found = {name: re.findall(pattern, text) for name, pattern in _PROGRESS.items()}
+    found = {name: re.findall(pattern, text) for word, name, pattern in _PROGRESS if word in text}
     return " ".join(f"{name} {values[-1]}" for name, values in found.items() if values)
