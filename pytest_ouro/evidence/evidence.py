@@ -8,18 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.evidence import dependencies
 from pytest_ouro.evidence.content import read_file
-from pytest_ouro.evidence.data import Fingerprints
 from pytest_ouro.evidence.git.ancestry import list_descendants
 from pytest_ouro.evidence.paths import join, matching
-from pytest_ouro.evidence.python import installed, shadows
 from pytest_ouro.evidence.records import anchor, journal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.core.metric import Metric
+    from pytest_ouro.evidence.data import Fingerprints
     from pytest_ouro.evidence.dependencies import DependencyFile
     from pytest_ouro.evidence.records.journal import Fault, Journal
     from pytest_ouro.evidence.records.ledger import Ledger
@@ -70,7 +68,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The facts about one experiment, each observed when it is first used, and then kept.
+    """The facts about one experiment, each observed when it is first used, and then kept. What
+    few rules need is imported then, too.
 
     ``measured`` is the run that has just ended; None if there was none. With ``rehash`` every
     data file is read again, even if its size and times are unchanged. ``run_commands`` is
@@ -99,6 +98,8 @@ class Evidence:
         """Python's manifests and lock files that are trusted or in a checked place (commit, index,
         working tree), sorted by path; () if there are none. Raise LimitError if one is too large,
         OuroError if one cannot be read."""
+        from pytest_ouro.evidence import dependencies
+
         return dependencies.observe(self.repository, self.trust, self.layout.root)
 
     @cached_property
@@ -106,6 +107,8 @@ class Evidence:
         """The sorted repository-relative paths of manifests and lock files of other languages than
         Python, in the experiment's folder or above it, in the trusted commit or in a checked place
         (commit, index, working tree)."""
+        from pytest_ouro.evidence import dependencies
+
         return dependencies.foreign_files(self.repository, self.trust, self.layout.root)
 
     @cached_property
@@ -115,6 +118,8 @@ class Evidence:
         neither has a ``.venv`` with ``site-packages``, or if only a commit is checked."""
         if self.repository.subject == "commit":
             return {}
+        from pytest_ouro.evidence.python import installed
+
         return installed.installed([self.root, self.repository.git.top])
 
     @cached_property
@@ -160,6 +165,8 @@ class Evidence:
     @cached_property
     def fingerprints(self) -> Fingerprints:
         """What computes the digests of data files, with its cache in the journal's folder."""
+        from pytest_ouro.evidence.data import Fingerprints
+
         return Fingerprints(self.journal.folder / "fingerprints.json", rehash=self.rehash)
 
     @cached_property
@@ -174,6 +181,8 @@ class Evidence:
         editable = matching(self.repository.index, self.layout.editable_globs)
         own = {p[len(folder) :].split("/")[0] for p in editable if p.startswith(folder)}
         own |= self.trust.names_in(self.layout.root)
+        from pytest_ouro.evidence.python import shadows
+
         found = shadows.shadows(self.root, self.layout.harness, own)
         return [(folder + name, effect) for name, effect in found]
 

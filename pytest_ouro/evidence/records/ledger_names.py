@@ -34,7 +34,7 @@ _USUAL_METRICS = ("val_bpb", "bpb", "val_loss", "loss", "val_acc", "val_accuracy
 #: A pattern is compiled when a row is read: most gates read none.
 _pattern = cache(re.compile)
 #: Words that a metric's name may or may not have in front of it.
-_SPLIT = r"(?:val|valid|validation|eval)_"
+_SPLITS = ("val", "valid", "validation", "eval")
 _MEMORY = (
     r"(?:(?:peak|max|gpu|cuda)_)*(?:v?ram|mem|memory)(?:_(?:peak|max|used|usage|allocated))?"
     r"(?:_?([gm])i?b)?|(?:peak|max)_([gm])i?b"
@@ -48,7 +48,7 @@ _MEANINGS: tuple[tuple[Status, str], ...] = (
 _NUMBER = r"(?i)[~≈<>=\s]*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)\s*[a-zµ%/]*"
 _HASH = r"[0-9a-f]{7,64}(?![0-9a-z])"
 #: A cell that stands for no value.
-_NOTHING = r"[-–—?.]+|n/?a|nan|none|null|inf"
+_NOTHING = ("n/a", "na", "nan", "none", "null", "inf")
 
 
 class Columns(NamedTuple):
@@ -103,8 +103,9 @@ def _metric_names(metric: str) -> Iterator[str]:
     If ``metric`` is "", yield common names of metrics."""
     if metric:
         name = normalise(metric)
-        bare = _pattern(_SPLIT).sub("", name, count=1) if _pattern(_SPLIT).match(name) else name
-        yield from (name, bare, *(f"{s}_{bare}" for s in ("val", "valid", "validation", "eval")))
+        split = next((one for one in _SPLITS if name.startswith(f"{one}_")), "")
+        bare = name.removeprefix(f"{split}_")
+        yield from (name, bare, *(f"{one}_{bare}" for one in _SPLITS))
     else:
         yield from _USUAL_METRICS
     yield from _ANY_METRIC
@@ -124,7 +125,7 @@ def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
 def _is_value(word: str) -> bool:
     """Return whether a lower-case cell is a value, not a column name: a status, a number, a hash,
     or a mark for a missing value such as ``-`` or ``n/a``."""
-    sentinel = word in STATUSES or _pattern(_NOTHING).fullmatch(word)
+    sentinel = word in STATUSES or word in _NOTHING or (word and not word.strip("-–—?."))
     number = not word[-1:].isalpha() and number_of(word) is not None
     return number or bool(sentinel or commit_of(word))
 
