@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Run the command in ``sys.argv`` and end the process with its exit status: 0 lawful or done, 1
-    a rule is broken, 2 an error (also if the output cannot be written), 130 after Ctrl-C. Never
+    a rule is broken or a demand not met (``doctor``, ``init --go``), 2 an error (also if the output
+    cannot be written), 130 after Ctrl-C. ``guard`` has 2 for a call that it refuses too. Never
     return."""
     _open_streams()
     try:

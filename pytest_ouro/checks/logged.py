@@ -46,8 +46,9 @@ class Logged(Check):
         yield from self._strays(evidence)
 
     def _moved(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each git ref of a run, ``refs/ouro/tried/<n>``, that names another
-        commit than the record of the run's start."""
+        """Yield a finding for each ref of a run, ``refs/ouro/tried/<n>``, among those in
+        `Evidence.tried` (which descend from the trusted commit), that names another commit than the
+        record of the run's start."""
         for record in evidence.records:
             commit = evidence.tried.get(record.seq or 0)
             if commit and record.event == "started" and record.commit != commit:

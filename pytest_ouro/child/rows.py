@@ -117,9 +117,10 @@ def split_rows(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], t
     """Return a tuple: the sorted indexes of the rows to score, taken from ``order``, and the
     indexes of the spare rows, at most as many as the plan needs.
 
-    All rows in ``order`` are scored if there are enough spare ones beside them. If not, the last
-    ones in ``order`` become spare instead, as many as are needed, but only if that yields at least
-    LEAST spare rows. Rows of one token have no spare rows.
+    Spare rows are those outside of ``order`` that repeat no text of a scored or an earlier row
+    (`_spare`). If they are too few, the last rows in ``order`` are not scored, so that they can be
+    spare too, as many as are needed; but if that yields fewer than LEAST spare rows, all of
+    ``order`` is scored with the few that there are. Rows of one token have no spare rows.
     """
     from .scoring import LEAST, count_spare
 

@@ -33,10 +33,10 @@ def line_numbers(text: str) -> dict[Where, int]:
     """Return the line number (from 1) of each table header and each ``key =`` in a TOML text, by
     place.
 
-    A place is a path of keys: ``("experiment", "cpu", "budget")``; the second ``[[never-do]]``
-    is ``("never-do", 1)``, and ``("never-do",)`` is the first. Keys in inline tables are not in
-    the dict, nor is anything within a string of three quotation marks. A dotted key is one key;
-    what only looks like a key, as in a comment, may have a line too.
+    A place is a path of keys: ``("experiment", "cpu", "budget")``. A key of the first
+    ``[[never-do]]`` is ``("never-do", 0, "id")``, and its header both ``("never-do", 0)`` and
+    ``("never-do",)``. Keys in inline tables are not in the dict, nor is what is within a string of
+    three quotation marks. A dotted key is one key; what looks like a key in a comment may count.
     """
     lines: dict[Where, int] = {}
     table: Where = ()

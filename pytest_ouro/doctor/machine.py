@@ -236,7 +236,8 @@ class Machine:
 
     def _judge(self) -> Item:
         """Return the item about the judge: ``weak``, with the reason, if there can be no judge;
-        ``fails`` if the judge lacks torch; else ``ok``. Raises as `lacks_torch`, and
+        ``fails`` if the harness imports torch and the interpreter lacks it; else ``ok``, as for a
+        command with an evaluation that can run apart. Raises as `lacks_torch`, and
         ExperimentError if the harness is not trusted."""
         experiment = self.experiment
         if not (why := level.no_judge(self.case, experiment)):

@@ -210,9 +210,10 @@ def statements(path: str, data: bytes) -> dict[str, str]:
 
 
 def in_script(data: bytes | None) -> dict[str, str]:
-    """Return the requirements that a script declares in its own comments (PEP 723, as ``uv run``
-    reads them), in the form of `statements`; {} if there are none, or ``data`` is None. If these
-    comments are invalid TOML, each of their lines counts as ``line TEXT`` with the value ""."""
+    """Return what a script declares in its own comments (PEP 723, as ``uv run`` reads them), in the
+    form of `statements`: ``torch (dependencies)``, ``python``, and ``tool.uv.sources`` and the
+    like; {} if it declares nothing, or ``data`` is None. If these comments are invalid TOML, each
+    of their lines counts as ``line TEXT`` with the value ""."""
     text = _block(canonical(data or b"").decode(errors="replace"))
     if not text:
         return {}

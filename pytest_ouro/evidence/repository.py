@@ -129,12 +129,8 @@ class Repository:
         if self.subject != "working tree" or not excludes.has_local_excludes(self.git):
             return []
         listed = self.git.call("ls-files", "-o", "-z", "--exclude-per-directory=.gitignore")
-        known = set(self.untracked)
-        return [
-            path
-            for path in split(listed)
-            if path not in known and path.endswith((".py", ".pth", ".so", ".pyd"))
-        ]
+        known, endings = set(self.untracked), (".py", ".pth", ".so", ".pyd")
+        return [path for path in split(listed) if path not in known and path.endswith(endings)]
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
@@ -238,8 +234,10 @@ class Repository:
         ]
 
     def _changed_on_disk(self, path: str, entry: Entry) -> Kind | None:
-        """Return "changed", "deleted", or None if the file at this absolute path has the content
-        and the mode of ``entry``, or is absent and marked skip-worktree."""
+        """Return None if the file at this absolute path has the content and the executable bit of
+        ``entry``, or is absent and marked skip-worktree; else "deleted" or "changed". What git
+        converts (line ends, ``$Id$``, encoding, LFS) makes no difference. For a submodule return
+        "changed" if `submodule_differs`, else None."""
         if entry.is_submodule:
             return "changed" if submodule_differs(Path(path), entry.blob) else None
         try:

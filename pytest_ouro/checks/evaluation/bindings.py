@@ -22,10 +22,10 @@ ASSIGNING = get_args(Assigning)
 
 
 def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozenset[str]:
-    """Return the names of what the script ``text`` takes from the harness, as the harness has them:
-    the constants in upper case that it imports or reads as attributes, and those of ``functions``
-    that it imports. ``harness`` is a dotted module, of which only the last part counts. The text is
-    searched, not parsed."""
+    """Return the names of what the script ``text`` takes from the harness: the constants in upper
+    case that it imports or reads as attributes, and those of ``functions`` that it imports.
+    ``harness`` is a dotted module, of which only the last part counts. The text is searched, not
+    parsed: a new name after ``as`` is returned too if it is in upper case or in ``functions``."""
     words = _words_taken(text, harness.rpartition(".")[2])
     return frozenset(word for word in words if word.isupper() or word in functions)
 

@@ -126,9 +126,10 @@ def is_hidden(node: ast.expr) -> bool:
 
 
 def _imports_by_call(names: Names, node: ast.Call) -> Iterator[Construct]:
-    """Yield the constructs of a call that imports a module, such as ``__import__("x")``: one for
-    the module if scripts have no or few reasons to import it, and one for a name that is spelled in
-    parts (hard) or computed (a warning)."""
+    """Yield the constructs of a call that imports a module, such as ``__import__("x")``; it must be
+    one for which `Names.imports` is true. There is one for the module if scripts have no or few
+    reasons to import it, and one for a name that is spelled in parts (hard) or computed (a
+    warning)."""
     name = node.args[0]
     for module in names.imported(node):
         yield from _module(node.lineno, module)

@@ -105,7 +105,7 @@ class Script:
 
     @cached_property
     def _source(self) -> Source:
-        """The parsed text."""
+        """The text as a `Source`, parsed when its tree is first needed: errors come then."""
         return source(self.text)
 
     @cached_property

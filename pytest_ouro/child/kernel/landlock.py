@@ -1,4 +1,5 @@
-"""Landlock: limit the files that this process and its descendants can reach (Linux 5.13)."""
+"""Landlock: limit the files that this process and its descendants can reach (Linux 5.13), and on
+newer kernels TCP, abstract unix sockets and signals too."""
 
 from __future__ import annotations
 

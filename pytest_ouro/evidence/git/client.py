@@ -382,7 +382,8 @@ class Git:
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
         """Return the bytes of the objects with these full ids, in the same order. Raise GitError if
-        one is missing or damaged, and LimitError if one has more than `limits.FILE` bytes."""
+        one is missing or damaged, and LimitError if one has more than `limits.FILE` bytes, or all
+        that ``store`` read more than `limits.OBJECTS`."""
         return [self.store.read(blob) for blob in ids]
 
     def close(self) -> None:

@@ -73,7 +73,8 @@ def demand_committed(case: Case) -> None:
 
 def demand_startable(case: Case, experiment: Experiment) -> None:
     """Raise ExperimentError if the bound names a program that this machine lacks, or names its
-    interpreter by a relative path that is not a file of HEAD."""
+    interpreter by a relative path that is not a file of HEAD. Other programs that are named by a
+    relative path are not looked up."""
     first = experiment.python[0]
     if is_relative(first) and case.bound.path(first) not in case.repository.head_tree:
         raise messages.not_in_the_tree(first)

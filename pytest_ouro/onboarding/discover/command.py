@@ -182,8 +182,9 @@ def _filled(words: str) -> str:
 
 
 def _built(words: str, prose: Prose, tracked: Sequence[str]) -> str:
-    """Return a command behind the one that makes its program, if the instructions name that and git
-    does not track the program: a run starts from what is committed."""
+    """Return the command ``BUILD && WORDS`` if its first word is ``./PROGRAM``, git does not track
+    that file, and the instructions name a build with ``-o PROGRAM``: a run starts from what is
+    committed. Otherwise return ``words`` unchanged."""
     program = words.split()[0]
     if not program.startswith("./") or program[2:] in tracked:
         return words

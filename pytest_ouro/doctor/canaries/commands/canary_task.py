@@ -4,8 +4,8 @@ from pathlib import Path
 
 
 def predict():
-    """Return the prediction for each question, by the rule: "1" if the number is divisible by 3,
-    else "0"."""
+    """Return the prediction for each question, a number, in questions.txt of the current folder,
+    by the rule: "1" if the number is divisible by 3, else "0"."""
     questions = Path("questions.txt").read_text().split()
     return [str(int(int(question) % 3 == 0)) for question in questions]
 
