@@ -126,8 +126,8 @@ def attempt(
     command under the one of this process. Without ``torch`` a script's model is one in plain
     Python.
 
-    ``honest`` is the honest canary's metric at that level, with which that of a cheat is compared: a
-    cheat that is not caught is open if its metric is another, or if ``honest`` is None. Whatever
+    ``honest`` is the honest canary's metric at that level, with which that of a cheat is compared:
+    a cheat that is not caught is open if its metric is another, or if ``honest`` is None. Whatever
     its metric, a canary that left a trace outside of its run is open. One without a metric failed,
     and so did a cheat that acts outside if nothing shows what became of that. KeyboardInterrupt if
     the run was interrupted.

@@ -78,9 +78,9 @@ def version(paths: Iterable[str]) -> str:
 
 def _read(path: str, blob: bytes, script: str, loader: str) -> Form:
     """Return the form of a file in its language, or as text if it is invalid in it or the language
-    is not parsed. Its path or first line (``#!``) shows the language; ``script``, the path of a run's
-    script, is Python. ``loader`` is as in `seedless`. Raise OuroError for Python that is too large
-    to parse or has an encoding that pytest-ouro refuses."""
+    is not parsed. Its path or first line (``#!``) shows the language; ``script``, the path of a
+    run's script, is Python. ``loader`` is as in `seedless`. Raise OuroError for Python that is too
+    large to parse or has an encoding that pytest-ouro refuses."""
     suffix = PurePosixPath(path).suffix.lower()
     try:
         if path == script or suffix in _PYTHON or re.match(_PYTHON_FIRST_LINE, blob):
