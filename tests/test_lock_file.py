@@ -18,6 +18,20 @@ with hold_lock(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
+#: A fork, made while the lock is held, lives on until the pipe is closed.
+FORK = """
+import os, pathlib, sys
+from pytest_ouro.core.lock_file import hold_lock
+lock = pathlib.Path(sys.argv[1])
+reading, writing = os.pipe()
+with hold_lock(lock):
+    if not os.fork():
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+with hold_lock(lock, timeout=0):
+    print("free")
+"""
 
 
 def test_a_second_holder_gives_up_after_its_timeout(tmp_path):
@@ -41,6 +55,12 @@ def test_a_holder_that_is_killed_frees_the_lock(tmp_path):
         process.send_signal(signal.SIGKILL)
     with hold_lock(lock, timeout=0):
         pass
+
+
+def test_a_fork_that_outlives_the_block_does_not_keep_the_lock(tmp_path):
+    words = [sys.executable, "-c", FORK, str(tmp_path / "a.lock")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("free\n", "")
 
 
 def test_one_who_waits_for_a_removed_file_waits_for_the_next(tmp_path, monkeypatch):

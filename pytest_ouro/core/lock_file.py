@@ -40,6 +40,7 @@ def hold_lock(path: Path, *, timeout: float = math.inf) -> Iterator[None]:
     try:
         yield
     finally:
+        fcntl.flock(fd, fcntl.LOCK_UN)  # a fork of this process may have the file open still
         os.close(fd)
 
 
