@@ -43,8 +43,8 @@ _SPLIT = frozenset({"split", "mode", "part", "partition", "subset", "phase", "st
 _FLAG = frozenset({"train", "training", "is_train", "is_training"})
 #: A split whose name contains one of them holds validation data, such as ``trainval``.
 _PARTS = ("val", "test", "holdout")
-#: The classes of paths whose text no script decides.
-_PATHS = (type(Path()), type(PurePath()), os.DirEntry)
+#: The ids of the classes of paths whose text no script decides.
+_PATHS = frozenset(map(id, (type(Path()), type(PurePath()), os.DirEntry)))
 RULE = "is for the evaluation alone, not to train"
 
 
@@ -134,9 +134,11 @@ def refused_split(
         given = list(_flat(bound.arguments, function))
     except (TypeError, ValueError):  # the loader raises the error, or it has no signature
         given = [*(("", value) for value in args), *kwargs.items()]
+    known = {id(one) for one in plain}  # a metaclass of the script may say that classes are equal
     for name, value in (pair for one in given for pair in _with_items(*one)):
-        unlike = type(value) not in plain
-        if unlike and (isinstance(value, str) or name in _SPLIT or _is_foreign_path(value)):
+        kind = id(type(value))
+        as_path = kind not in _PATHS and _is_path(value)
+        if kind not in known and (isinstance(value, str) or name in _SPLIT or as_path):
             raise PermissionError("the split must be a plain string, for all to read alike")
         if name in _FLAG and type(value) is bool and not value:
             return f"the split of {name}=False"
@@ -168,9 +170,11 @@ def _with_items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((name, item) for item in value)
 
 
-def _is_foreign_path(value: Any) -> bool:
-    """Return whether a value can be opened as a path but is of none of the classes `_PATHS`."""
-    return hasattr(type(value), "__fspath__") and type(value) not in _PATHS
+def _is_path(value: Any) -> bool:
+    """Return whether a value can be opened as a path: its class has ``__fspath__``."""
+    if type(value) is int or type(value) is float:  # a list may have millions
+        return False
+    return inspect.getattr_static(type(value), "__fspath__", None) is not None
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -178,7 +182,7 @@ def _texts(value: Any) -> tuple[str, ...]:
     and value of an enum's member; nothing for other values."""
     if isinstance(value, enum.Enum):
         return (value.name, *_texts(value.value))
-    if hasattr(type(value), "__fspath__"):
+    if _is_path(value):
         return (os.fsdecode(value),)
     return (value,) if type(value) is str else ()
 

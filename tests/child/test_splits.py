@@ -185,10 +185,32 @@ class Text(str):
 class File:
     def __fspath__(self):
         return "data/train.bin"
+
+class Same(type):
+    def __eq__(self, other):
+        return True
+    def __hash__(self):
+        return hash(str)
+    def __getattribute__(self, name):
+        if name == "__fspath__":
+            raise AttributeError(name)
+        return type.__getattribute__(self, name)
+
+class SameText(str, metaclass=Same):
+    pass
+
+class SameFile(File, metaclass=Same):
+    pass
 """
 
 
-@pytest.mark.parametrize("argument", ["Text('train')", "[Text('train')]", "File()", "(File(),)"])
+@pytest.mark.parametrize(
+    "argument",
+    [
+        *("Text('train')", "[Text('train')]", "File()", "(File(),)"),
+        *("SameText('train')", "SameFile()"),
+    ],
+)
 def test_a_text_or_path_of_a_class_of_the_script_is_refused(run, argument):
     script = SCRIPT.format(LYING, f"next(make_dataloader({argument}))")
     seen = run(script, LOADER.format("path") + EVALUATE, "make_dataloader")
