@@ -110,23 +110,28 @@ class _Script:
 
     def _callers(self, function: ast.AST) -> list[ast.Call]:
         """Return the calls of a function of the script: those by its name, and of a method those on
-        its class, on ``self``, or on a variable with an object of the class."""
+        its class, on ``self``, or on a variable with an object of the class; of one that makes an
+        object also those of the class."""
         names = self._names_of(function)
         outer = self._parents[function]
         if isinstance(outer, ast.ClassDef):
-            names = {f"{outer.name}.{name}" for name in names}
+            made = {outer.name} if names & {"__init__", "__post_init__"} else set()
+            names = {f"{outer.name}.{name}" for name in names} | made
         return [call for call in self._calls_by(names) if self._called(call) in names]
 
     def _names_of(self, function: ast.AST) -> set[str]:
         """Return the dotted names of a function: that of its definition, those that are assigned a
-        lambda, and those that are assigned one of these names; none for any other lambda."""
+        lambda, and those that are assigned one of these names beside the definition; none for any
+        other lambda."""
         outer = self._parents[function]
         names = set(map(dotted, outer.targets)) if isinstance(outer, ast.Assign) else set()
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             names = {function.name}
+        scope = self._around(function, FUNCTIONS)
         for node in self._source.of(ast.Assign):
             if isinstance(node.value, ast.Name) and node.value.id in names:
-                names.update(map(dotted, node.targets))
+                if self._around(node, FUNCTIONS) is scope:
+                    names.update(map(dotted, node.targets))
         return names
 
     def _calls_by(self, names: Set[str]) -> Iterator[ast.Call]:
