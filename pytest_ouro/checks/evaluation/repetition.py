@@ -129,9 +129,9 @@ class _Script:
             names = {function.name}
         scope = self._around(function, FUNCTIONS)
         for node in self._source.of(ast.Assign):
-            if isinstance(node.value, ast.Name) and node.value.id in names:
-                if self._around(node, FUNCTIONS) is scope:
-                    names.update(map(dotted, node.targets))
+            named = node.value.id if isinstance(node.value, ast.Name) else ""
+            if named and named in names and self._around(node, FUNCTIONS) is scope:
+                names.update(map(dotted, node.targets))
         return names
 
     def _calls_by(self, names: Set[str]) -> Iterator[ast.Call]:
