@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks import Check, Protection
 from pytest_ouro.checks._editable import is_link, missing, report_link
 from pytest_ouro.checks._remedy import command_for, drop_command
-from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core import limits
+from pytest_ouro.core.errors import LimitError, OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, several
 from pytest_ouro.core.schema import option
@@ -24,9 +25,10 @@ from pytest_ouro.evidence.repository import Change
 from pytest_ouro.messages import checks as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_ouro.evidence.evidence import Evidence, Layout
+    from pytest_ouro.evidence.git.objects import Entry
 
 
 #: Interpreters write it beside every module. `frozen-symbol` finds bytecode that was altered.
@@ -44,6 +46,8 @@ _DOCUMENT = (
     ".md, .rst or .adoc files, by a wildcard only below a named folder, without hidden ones and "
     "the agents' own (AGENTS.md, CLAUDE.md, GEMINI.md, program.md)",
 )
+#: The places of changes whose bytes are not in git.
+_ON_DISK = ("untracked", "working tree")
 #: What is said of an untracked folder that can be opened, but not all that is in it.
 _TOO_LONG = "with paths that are too long for the system"
 
@@ -127,10 +131,40 @@ class Scope(Check):
 
 
 def _is_text(evidence: Evidence, change: Change) -> bool:
-    """Return whether a changed file is a plain text, or is gone: it is not a link, has no NUL byte,
-    does not begin as a program, and its name is not that of a text for agents."""
-    named = re.fullmatch(_DOCUMENT[0], change.path) is not None
-    return named and not is_link(evidence, change.path) and _rank(evidence, change) == 2
+    """Return whether a changed file is a plain text, or is gone: it is not a link, is UTF-8 without
+    a NUL, no larger than a script may be, does not begin as a program, and its name is not that of
+    a text for agents."""
+    path, repository = change.path, evidence.repository
+    if not re.fullmatch(_DOCUMENT[0], path) or is_link(evidence, path):
+        return False
+    data = _data(evidence, change, limit=limits.SCRIPT)
+    if data is None:
+        if change.place in _ON_DISK:
+            return not os.path.lexists(repository.git.top / path)
+        return path not in _tree(evidence, change)
+    with contextlib.suppress(UnicodeDecodeError):
+        return "\0" not in data.decode() and not data.startswith(b"#!")
+    return False
+
+
+def _tree(evidence: Evidence, change: Change) -> Mapping[str, Entry]:
+    """Return the files of the checked commit for a change that is committed, else of the index."""
+    repository = evidence.repository
+    return repository.head_tree if change.place == "commit" else repository.index
+
+
+def _data(evidence: Evidence, change: Change, *, limit: int = limits.FILE) -> bytes | None:
+    """Return the bytes that a changed file has in the place of the change; None if it is gone, not
+    a file, or has more than ``limit`` bytes, and if it cannot be read from the disk. Raise GitError
+    if it is missing in git, or damaged."""
+    git, path = evidence.repository.git, change.path
+    if change.place in _ON_DISK:
+        with contextlib.suppress(OuroError):
+            return read_file(git.top / path.rstrip("/"), limit=limit)
+        return None
+    with contextlib.suppress(LimitError):
+        return git.contents(_tree(evidence, change).get(path), limit=limit, path=path)
+    return None
 
 
 def _restores(evidence: Evidence, change: Change) -> bool:
@@ -177,14 +211,7 @@ def _rank(evidence: Evidence, change: Change) -> int:
     path = change.path
     if path.endswith(_COMPILED):
         return 0
-    repository = evidence.repository
-    data = None
-    if change.place in ("untracked", "working tree") and not path.endswith("/"):
-        with contextlib.suppress(OuroError):
-            data = read_file(repository.git.top / path)
-    elif change.kind != "deleted":
-        entry = repository.index.get(path) or repository.head_tree.get(path)
-        data = repository.git.contents(entry)
+    data = _data(evidence, change)
     if data and b"\0" in data[:8000]:
         return 0
     return 1 if path.endswith(_CODE) or (data or b"").startswith(b"#!") else 2

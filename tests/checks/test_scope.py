@@ -493,6 +493,29 @@ def test_what_is_more_than_a_document_may_not(project, judged, documents, files)
     assert judged(RULE, trust=documents).status == "broken"
 
 
+@pytest.mark.parametrize("data", [b"a" * 9000 + b"\0", b"\x80abc", b"a" * (1 << 20)])
+def test_a_document_carries_no_data(project, judged, documents, data):
+    (project.path / "README.md").write_bytes(data)
+    assert judged(RULE, trust=documents).status == "broken"
+    project.commit("data")
+    assert judged(RULE, trust=documents).status == "broken"
+    (project.path / "README.md").write_text("ä\n", encoding="utf-8")
+    project.git("add", "README.md")
+    assert judged(RULE, trust=documents).status == "broken"  # the commit has it still
+    project.git("commit", "-q", "--amend", "-m", "a text")
+    assert judged(RULE, trust=documents).status == "holds"
+
+
+def test_a_document_may_be_removed_but_not_become_a_pipe(project, judged, documents):
+    (project.path / "README.md").unlink()
+    assert judged(RULE, trust=documents).status == "holds"
+    os.mkfifo(project.path / "README.md")
+    assert judged(RULE, trust=documents).status == "broken"
+    (project.path / "README.md").unlink()
+    project.commit("less to read")
+    assert judged(RULE, trust=documents).status == "holds"
+
+
 @pytest.mark.parametrize("text", ["#!/bin/sh\n", "a\0b\n"])
 def test_a_document_is_judged_by_its_text_in_the_working_tree(project, judged, documents, text):
     project.write({"README.md": text})
