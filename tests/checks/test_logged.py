@@ -336,6 +336,16 @@ def test_a_ref_whose_name_is_not_a_number_of_ours_is_not_a_tried_commit(
     assert judged(RULE).status == "holds"
 
 
+def test_a_ref_whose_name_is_not_utf_8_is_ignored_in_a_shallow_clone(project, recorded, judged):
+    recorded("keep", 2.0)
+    commit = project.git("rev-parse", "HEAD")
+    (project.path / ".git/shallow").write_text(project.git("rev-list", "--max-parents=0", "HEAD"))
+    packed = project.path / ".git/packed-refs"
+    packed.write_bytes(commit.encode() + b" refs/ouro/tried/\xff\n")
+
+    assert judged(RULE).status == "holds"
+
+
 def test_a_clone_without_our_refs_holds(project, recorded, judged, tmp_path):
     recorded("keep", 2.0)
     project.git("clone", "--quiet", ".", str(tmp_path / "clone"))

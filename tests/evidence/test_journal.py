@@ -427,6 +427,15 @@ def test_a_new_journal_continues_the_numbers_of_tried_commits(journal):
     assert [add(journal, record(run)).seq for run in "12"] == [42, 43]
 
 
+@pytest.mark.parametrize("name", ["²", "07", "9" * 17])
+def test_a_new_journal_leaves_out_refs_that_are_not_numbered_by_us(journal, name):
+    blob = run_git("hash-object", "-w", "--stdin", cwd=journal.common_dir).decode().strip()
+    for one in ("3", name):
+        run_git("update-ref", f"refs/ouro/tried/{one}", blob, cwd=journal.common_dir)
+
+    assert add(journal, record("1")).seq == 4
+
+
 @pytest.mark.parametrize("torn", [b"", b'{"prev": "'])
 def test_a_writer_that_is_killed_before_it_writes_the_line_loses_nothing(
     journal, monkeypatch, torn
