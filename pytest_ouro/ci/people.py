@@ -16,7 +16,7 @@ from pytest_ouro.ci.api import ask, table
 from pytest_ouro.ci.approval import find_approvers
 from pytest_ouro.ci.fetch import fetch_commit
 from pytest_ouro.ci.passed import Start, list_runs, workflow_path
-from pytest_ouro.core.errors import TrustError
+from pytest_ouro.core.errors import GitError, TrustError
 from pytest_ouro.engine import judge_commit
 from pytest_ouro.messages import trust as messages
 
@@ -49,7 +49,7 @@ def judge_in_parts(
 ) -> Parts:
     """Judge a merge group, or a push to the protected branch, without the steps that people
     approved in ``environment``. TrustError if they approved none, or there are too many steps;
-    GitError if the server does not say; another OuroError if a part cannot be judged."""
+    another OuroError if a part cannot be judged."""
     steps = git.call(
         "rev-list", "--first-parent", "--reverse", question.head, f"^{start.commit}"
     ).decode()
@@ -62,7 +62,7 @@ def judge_in_parts(
         found.before = found.before or parent
         try:
             names = _find_approvers(env, git, question, step, environment)
-        except TrustError as error:
+        except (TrustError, GitError) as error:
             why = f"{step[:7]}: {error.message}"
             continue
         found.answers += _judge_part(git, question, parent, trust)
@@ -103,7 +103,8 @@ def _list_heads(env: Mapping[str, str], git: Git, question: Question, step: str)
     """Yield the heads of the pull requests that a step may come from: the second parent of a merge;
     of another commit those of the numbers in its subject and in the queue's branch, which are
     fetched. They are proposals alone. One that was closed, or merged as another commit, is left
-    out: its change may have been taken back since."""
+    out: its change may have been taken back since. GitError at the end if there was no head, since
+    the server did not say."""
     _, *others = git.store.commit(step)[1]
     yield from others if len(others) == 1 else ()
     if others or not git.store.commit(step)[1]:
@@ -111,11 +112,22 @@ def _list_heads(env: Mapping[str, str], git: Git, question: Question, step: str)
     named = _NUMBER.findall(git.store.subject(step))[-2:]
     if step == question.head:
         named += re.findall(r"/pr-(\d{1,9})-[0-9a-f]+$", question.queue)
+    fault, found = None, False
     for number in dict.fromkeys(named):
-        said = ask(env, f"pulls/{number}")
-        pull = said if isinstance(said, dict) else {}
-        is_merged = pull.get("merged") is True and pull.get("merge_commit_sha") == step
-        head = table(pull, "head").get("sha") if is_merged or pull.get("state") == "open" else None
-        if isinstance(head, str) and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", head):
+        try:
+            said = ask(env, f"pulls/{number}")
+            pull = said if isinstance(said, dict) else {}
+            is_merged = pull.get("merged") is True and pull.get("merge_commit_sha") == step
+            head = table(pull, "head").get("sha")
+            if not (is_merged or pull.get("state") == "open") or not isinstance(head, str):
+                continue
+            if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", head):
+                continue
             fetch_commit(question, git.top, head)
-            yield head
+        except GitError as error:  # a subject may name an issue too
+            fault = error
+            continue
+        found = True
+        yield head
+    if fault and not found:
+        raise fault

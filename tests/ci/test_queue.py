@@ -83,6 +83,20 @@ def test_a_squash_names_its_pull_request_in_its_subject(desk, queue, approve):
     assert queue()[0] == 0
 
 
+@pytest.mark.parametrize("subject", ["As #3 asks (#12)", "Change the rules (#12), for #3"])
+def test_a_subject_may_name_an_issue_too(desk, queue, approve, subject):
+    approve(change_rules(desk), number="12")
+    desk.branch("queue")
+    improve(desk)
+    desk.git("commit", "-q", "--amend", "-m", "A better model, for #4")
+    desk.git("merge", "-q", "--squash", "topic")
+    desk.git("commit", "-q", "-m", subject)
+
+    status, said = queue()
+
+    assert status == 0, said
+
+
 @pytest.mark.parametrize(
     ("facts", "status"),
     [
