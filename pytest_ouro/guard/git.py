@@ -40,7 +40,7 @@ def effects(args: list[str], assigned: dict[str, str], folder: str) -> Iterator[
             elif option == "-c":
                 yield from _setting(value.partition("=")[0], f"git -c {value}")
     name, *args = args or [""]
-    if name in ("commit", "push", "merge", "am") and "--no-verify" in args:
+    if name in ("push", "merge", "am") and "--no-verify" in args:
         yield Action("no-verify", f"git {name} --no-verify", base)
     if name == "commit" and assigned.keys() & _SKIPPING:
         yield Action("no-verify", "a commit without its hooks", base)
@@ -76,11 +76,11 @@ def _config(args: Sequence[str], folder: str) -> Iterator[Action]:
 
 
 def _commit(args: Sequence[str], folder: str) -> Iterator[Write | Action]:
-    """Yield an `Action` for ``git commit -n``, which leaves out the hooks (`effects` finds
-    ``--no-verify``), and a `Write` of each path that the command names, by the way "add"."""
-    paths, options = split(args, _WITH_VALUE)
-    if "-n" in options:
-        yield Action("no-verify", "git commit -n")
+    """Yield an `Action` for ``git commit -n`` or ``--no-verify``, which leaves out the hooks, and a
+    `Write` of each path that the command names, by the way "add"."""
+    paths, options = split(args, _WITH_VALUE, attached=("-u", "-S"))
+    for option in options.keys() & {"-n", "--no-verify"}:
+        yield Action("no-verify", f"git commit {option}")
     for path in paths:
         yield Write(path, "add")
 
