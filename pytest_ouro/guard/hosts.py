@@ -33,6 +33,8 @@ _READS = frozenset((
     *("inspect", "head", "tail", "status", "log", "blame", "resolve", "validate", "explain"),
     *("outline", "overview", "summarize", "open", "lookup", "exists", "lint", "test"),
 ))  # fmt: skip
+#: Words in the name of a tool that starts a program, which may write.
+_STARTS = ("run", "test", "lint", "fix", "build", "execute")
 #: Keys of what a tool puts into a file.
 _CONTENTS = (
     *("content", "contents", "new_content", "new_string", "new_str", "new_text", "file_text"),
@@ -111,10 +113,11 @@ def _writes_more(payload: dict[str, Any]) -> bool:
 
 def _only_reads(words: list[str], given: dict[str, Any]) -> bool:
     """Return whether a tool with these words in its name only reads: one is of `_READS`, none of
-    `_VERBS` or `_SHELLS`, and its input has no content and no command."""
+    `_VERBS`, `_SHELLS` or `_STARTS`, and its input has no content and no command."""
     if any(key in given for key in (*_CONTENTS, "command", "cmd")):
         return False
-    return bool(_READS.intersection(words)) and not any(w in _VERBS or w in _SHELLS for w in words)
+    writes = (*_VERBS, *_SHELLS, *_STARTS)
+    return bool(_READS.intersection(words)) and not any(word in writes for word in words)
 
 
 def _host(payload: dict[str, Any], event: str) -> str:

@@ -159,6 +159,7 @@ WRITING = {
     "Bash": {"command": "ls"}, "BashOutput": {"bash_id": "1"}, "PowerShell": {"command": "ls"},
     "NotebookEdit": {"notebook_path": "x.ipynb"}, "apply_patch": {"command": "no patch"},
     "mcp__files__zap": {"name": "x"}, "mcp__files__read": {"content": "x"}, "Zap": {},
+    "mcp__ide__run_test": {"path": "x"}, "mcp__ide__lint": {"path": "x"},
 }  # fmt: skip
 
 
