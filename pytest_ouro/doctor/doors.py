@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.git.client import Git
 
+#: What an agent does without a call of any hook.
+_UNSEEN = {"codex": "; it calls no hook for what it types into a shell that runs (write_stdin)"}
 #: Agents that look for a project's settings only in the folder where they are started.
 _WHERE_STARTED = ("claude", "gemini")
 _GATE = re.compile(r"pytest[-_]ouro\b.*\bgate\b|\bouro-gate\b")
@@ -132,6 +134,7 @@ def _examine_agent(top: Path, name: str, fault: Callable[[], str]) -> Item:
     if not trust.holds:
         words = words.replace("called", "configured")
         words += "; whether the program trusts the hook, it shows itself"
+    words += _UNSEEN.get(name, "")
     if name not in _WHERE_STARTED or _in_home(name):
         return Item(topic, "ok", words)
     shown = user_settings(name)[0]

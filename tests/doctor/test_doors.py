@@ -297,6 +297,7 @@ def test_a_codex_that_does_not_answer_is_configured(doctor, guarded, tmp_path):
 
     assert report.state["agents codex"] == "ok"
     assert report.words["agents codex"].startswith("the guard is configured")
+    assert "no hook for what it types into a shell that runs" in report.words["agents codex"]
 
 
 FOLDERS = {
