@@ -39,7 +39,7 @@ def render(answers: Sequence[Answer]) -> str:
     ]
     whose = sorted({str(answer.case.trust) for answer in answers})
     invocation = {"executionSuccessful": True, "properties": {"trust": whose}}
-    return _serialise(list(rules.values()), results, invocation)
+    return serialise(list(rules.values()), results, invocation)
 
 
 def _describe_rule(result: RuleResult) -> dict[str, Any]:
@@ -58,10 +58,10 @@ def render_error(error: OuroError) -> str:
     """Return the text of a SARIF log that says that nothing could be judged, and why."""
     notification = {"level": "error", "message": {"text": error_text(error)}}
     invocation = {"executionSuccessful": False, "toolExecutionNotifications": [notification]}
-    return _serialise([], [], invocation)
+    return serialise([], [], invocation)
 
 
-def _serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> str:
+def serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> str:
     """Return the text of the log, in JSON. It has one SARIF run (one call of a tool), with these
     rules, results and facts of the call; each text in it is escaped."""
     run = {
@@ -99,23 +99,37 @@ def _describe(answer: Answer, result: RuleResult, finding: Finding, number: int)
     from 0. The fingerprint depends on the ref, the rule, the path and the headline without its
     numbers, and not on the line."""
     path, line = place(answer, result, finding)
-    same = f"{answer.ref}\0{result.rule}\0{path}\0{finding.stable_headline}"
+    return make_result(
+        (result.rule, number),
+        _LEVELS[result.status],
+        finding_text(finding, trust=answer.case.trust),
+        (path, line),
+        same=f"{answer.ref}\0{result.rule}\0{path}\0{finding.stable_headline}",
+    )
+
+
+def make_result(
+    rule: tuple[str, int], level: str, message: str, place: tuple[str, int], *, same: str
+) -> dict[str, Any]:
+    """Return a SARIF result. ``rule`` is the id of its rule and its place, from 0, in the list of
+    rules; ``place`` a path from the repository's top, "" for none, and a line from 1; ``level`` is
+    "error" or "warning". Results with the same text ``same`` are the same on another commit."""
+    path, line = place
+    location = {
+        "physicalLocation": {
+            "artifactLocation": {
+                "uri": quote(path.encode(errors="surrogateescape")),
+                "uriBaseId": "%SRCROOT%",
+            },
+            "region": {"startLine": line},
+        }
+    }
     return {
-        "ruleId": result.rule,
-        "ruleIndex": number,
-        "level": _LEVELS[result.status],
-        "message": {"text": finding_text(finding, trust=answer.case.trust)},
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {
-                        "uri": quote(path.encode(errors="surrogateescape")),
-                        "uriBaseId": "%SRCROOT%",
-                    },
-                    "region": {"startLine": line},
-                }
-            }
-        ],
+        "ruleId": rule[0],
+        "ruleIndex": rule[1],
+        "level": level,
+        "message": {"text": message},
+        "locations": [location] if path else [],
         "partialFingerprints": {
             "ouroFinding/v1": hashlib.sha256(same.encode(errors="surrogateescape")).hexdigest()
         },

@@ -1,0 +1,136 @@
+"""Draw the progress of an audited loop as SVG: the claimed best beside the best without what is
+void."""
+
+from __future__ import annotations
+
+import math
+from html import escape as escape_html
+from typing import TYPE_CHECKING
+
+from pytest_ouro.audit.redact import shorten
+from pytest_ouro.audit.words import number
+from pytest_ouro.core.escape import escape
+from pytest_ouro.core.fast_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_ouro.audit.result import Audit, Point
+
+WIDTH, HEIGHT = 760, 300
+#: Room for the numbers at the left and right, above and below.
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 20, 16, 34
+#: The most experiments that are drawn as points, and the most steps of a line.
+_POINTS, _STEPS = 800, 600
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """The place of the values in the drawing: ``low`` and ``high`` are the lowest and the highest
+    value that are shown, ``many`` the number of experiments."""
+
+    low: float
+    high: float
+    many: int
+
+    def x(self, place: int) -> float:
+        """Return the horizontal place of an experiment, counted from 0."""
+        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (place / max(self.many - 1, 1))
+
+    def y(self, value: float) -> float:
+        """Return the vertical place of a value; one outside of the range is at its edge."""
+        inside = min(max(value, self.low), self.high)
+        share = (inside - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * share
+
+
+def draw(audit: Audit) -> str:
+    """Return an ``<svg>`` element with the classes ``claimed``, ``honest``, ``keep``, ``void`` and
+    ``other`` for the page's style; "" if no kept result has a value. Values far from the kept ones
+    are drawn at the edge."""
+    kept = [v for p in audit.curve for v in (p.best, p.honest_best) if _is_finite(v)]
+    if not kept:
+        return ""
+    low, high = _find_range(audit.curve, kept)
+    scale = _Scale(low, high, len(audit.curve))
+    return "\n".join(
+        [
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="progress">',
+            *_draw_axes(audit, scale),
+            *_draw_points(audit, scale),
+            _draw_line([p.best for p in audit.curve], scale, "claimed"),
+            _draw_line([p.honest_best for p in audit.curve], scale, "honest"),
+            "</svg>",
+        ]
+    )
+
+
+def _is_finite(value: float | None) -> bool:
+    """Return whether there is a value, and it is a finite number."""
+    return value is not None and math.isfinite(value)
+
+
+def _find_range(curve: Sequence[Point], kept: list[float | None]) -> tuple[float, float]:
+    """Return the lowest and the highest value to show: those of the bests and of what was tried
+    between them, with some room for worse tries."""
+    values = sorted(value for value in kept if value is not None)
+    room = (values[-1] - values[0]) or abs(values[0]) * 0.01 or 1.0
+    tried = [p.value for p in curve if p.value is not None and _is_finite(p.value)]
+    near = [v for v in tried if values[0] - room / 2 <= v <= values[-1] + room / 2]
+    low, high = min([values[0], *near]), max([values[-1], *near])
+    return low - room * 0.05, high + room * 0.05
+
+
+def _draw_axes(audit: Audit, scale: _Scale) -> Iterator[str]:
+    """Yield three horizontal lines with their values, and the number of experiments."""
+    decimals = max(0, 3 - math.floor(math.log10(scale.high - scale.low)))
+    for share in (0.0, 0.5, 1.0):
+        value = scale.low + (scale.high - scale.low) * share
+        y = scale.y(value)
+        text = f"{value:.{min(decimals, 9)}f}" if abs(value) < 1e9 else f"{value:.3g}"
+        yield f'<path class="grid" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>'
+        yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
+    name = escape_html(escape(shorten(audit.metric.name, 40))) if audit.metric else "metric"
+    experiments = number(scale.many, "experiment")
+    yield f'<text x="{_LEFT}" y="{HEIGHT - 10}">{name}, {experiments} in the ledger\'s order</text>'
+
+
+def _draw_points(audit: Audit, scale: _Scale) -> Iterator[str]:
+    """Yield a point for each experiment with a value; of very many, all kept ones up to the limit
+    and some of the others."""
+    void = {one.row for one in audit.kept if one.verdict == "void"}
+    found = [(n, p, p.value) for n, p in enumerate(audit.curve) if p.value is not None]
+    shown = [it for it in found if _is_finite(it[2])]
+    kept = _thin([it for it in shown if it[1].status in ("keep", "baseline")], _POINTS)
+    others = _thin([it for it in shown if it[1].status not in ("keep", "baseline")], _POINTS)
+    for place, point, value in sorted(kept + others, key=lambda it: it[0]):
+        kind = "keep" if point.status in ("keep", "baseline") else "other"
+        kind = "void" if point.row in void else kind
+        x, y = scale.x(place), scale.y(value)
+        if kind == "void":
+            yield f'<path class="void" d="M{x - 4:.1f} {y - 4:.1f}l8 8m0-8l-8 8"/>'
+        else:
+            radius = 3.5 if kind == "keep" else 2
+            yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
+
+
+def _thin(points: list[tuple[int, Point, float]], most: int) -> list[tuple[int, Point, float]]:
+    """Return at most ``most`` of the points, spread over all."""
+    every = -(-len(points) // most) or 1
+    return points[::every]
+
+
+def _draw_line(bests: Sequence[float | None], scale: _Scale, kind: str) -> str:
+    """Return a line of steps through the best values so far, from the first on; only where the
+    value changes is a step."""
+    changes: list[tuple[int, float]] = []
+    for place, best in enumerate(bests):
+        if best is not None and math.isfinite(best) and (not changes or changes[-1][1] != best):
+            changes.append((place, best))
+    if not changes:
+        return ""
+    every = -(-len(changes) // _STEPS)
+    changes = [*changes[::every], changes[-1]]
+    steps = [f"M{scale.x(changes[0][0]):.1f} {scale.y(changes[0][1]):.1f}"]
+    steps += [f"H{scale.x(place):.1f}V{scale.y(best):.1f}" for place, best in changes[1:]]
+    return f'<path class="{kind}" d="{"".join(steps)}H{scale.x(scale.many - 1):.1f}"/>'

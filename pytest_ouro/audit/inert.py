@@ -1,0 +1,51 @@
+"""Write untrusted text into Markdown, so that no server interprets anything in it.
+
+A backslash before a sign is not enough: GitHub and GitLab find mentions, references, addresses and
+emoji in the rendered page, where it is gone. Nothing is found in code.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pytest_ouro.audit.redact import shorten
+from pytest_ouro.core.escape import escape
+
+#: A word that Markdown and servers take for a plain word: letters and digits with single signs
+#: within, quotation marks and brackets around.
+_PLAIN = re.compile(r"[(\"'“]*[^\W_]+(?:[-'’./%+=,][^\W_]+)*[)\"'”.,;:?%…]*|[-–=+/→≥≤×±…]+")
+#: What servers turn into links although it looks like that: hosts, commits, names of issues.
+_LINKED = re.compile(r"(?i)www\.|\b[0-9a-f]{7,}\b|\b[a-z]{2,}-\d+")
+
+
+def code(text: str, *, width: int = 300) -> str:
+    """Return a text as code on one line, redacted and cut to ``width`` characters, for any place in
+    a line and for a cell of a table; "" for a blank one. A backtick is written as ``\\x60``, a bar
+    as ``\\x7c``, as `escape` writes other characters."""
+    words = escape(shorten(" ".join(text.split()), width)).strip()
+    words = words.replace("`", "\\x60").replace("|", "\\x7c")
+    return f"`{words}`" if words else ""
+
+
+def prose(text: str, *, width: int = 400) -> str:
+    """Return a text on one line, redacted and cut to ``width`` characters, whose plain words stay
+    as they are; all others become code. It is for the middle of a line, and for a cell."""
+    parts: list[str] = []
+    strange: list[str] = []
+    for word in escape(shorten(" ".join(text.split()), width)).split(" "):
+        if _PLAIN.fullmatch(word) and not _LINKED.search(word):
+            parts += [*_as_code(strange), word]
+            strange = []
+        else:
+            strange.append(word)
+    return " ".join([*parts, *_as_code(strange)]).strip()
+
+
+def _as_code(words: list[str]) -> list[str]:
+    """Return a list of one piece of code with the words, without quotation marks, brackets and
+    stops around it, which stay beside it; [] without words."""
+    around = re.fullmatch(r"([(\"'“]*)(.*?)([)\"'”.,;:?]*)", " ".join(words))
+    assert around  # it matches any line
+    before, inside, after = around.groups()
+    written = code(inside, width=1_000)
+    return [f"{before}{written}{after}"] if words else []

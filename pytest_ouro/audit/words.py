@@ -1,0 +1,85 @@
+"""Say in words what every form of an audit's report says. The texts are not escaped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.audit.result import Audit, AuditFinding, Counts, KeptResult
+
+
+def conclude(audit: Audit) -> str:
+    """Return the result in one clause, as ``2 errors, 1 warning; of 5 kept results: 3 stand, 1
+    doubtful, 1 void``. If no statement reaches anything, it says so: no data is never clean."""
+    found = [number(len(audit.errors), "error")] if audit.errors else []
+    found += [number(len(audit.warnings), "warning")] if audit.warnings else []
+    if not found and not any(one.state == "reached" for one in audit.statements):
+        return "nothing could be judged"
+    verdicts = [one.verdict for one in audit.kept]
+    words = ", ".join(found) or "no findings in what was judged"
+    if not verdicts:
+        return words
+    stand, doubtful, void = (verdicts.count(v) for v in ("stands", "doubtful", "void"))
+    of = number(len(verdicts), "kept result")
+    return f"{words}; of {of}: {stand} stand, {doubtful} doubtful, {void} void"
+
+
+def list_bests(audit: Audit) -> Iterator[tuple[str, str]]:
+    """Yield the claimed and the honest best, each with its name; the honest one also if there is
+    none."""
+    if audit.claimed_best:
+        yield "claimed best", describe_kept(audit, audit.claimed_best)
+    if audit.honest_best:
+        yield "honest best", describe_kept(audit, audit.honest_best)
+    elif audit.kept:
+        yield "honest best", "none: no kept result stands"
+
+
+def describe_kept(audit: Audit, kept: KeptResult) -> str:
+    """Return a kept result in words: its value, verdict, line and commit, and why."""
+    value = show_value(audit, kept.value)
+    commit = f", commit {kept.commit[:7]}" if kept.commit else ", linked to no commit"
+    why = f": {kept.why}" if kept.why else ""
+    return f"{value} ({kept.verdict}, line {kept.row}{commit}){why}"
+
+
+def show_value(audit: Audit, value: float | None) -> str:
+    """Return a value of the audit's metric as it is shown; "-" for None."""
+    if value is None:
+        return "-"
+    return audit.metric.text(value) if audit.metric else f"{value:.12g}"
+
+
+def count_rows(counts: Counts) -> str:
+    """Return the counts that are not 0, as ``12 rows (5 kept, 6 discarded, 1 crashed), 14
+    commits, 2 of them without a row``; "" if nothing was read."""
+    if not (counts.rows or counts.commits):
+        return ""
+    names = ("kept", "discarded", "crashed", "other", "unreadable", "unverifiable")
+    of = [f"{many} {name}" for name in names if (many := getattr(counts, name))]
+    rows = number(counts.rows, "row") + (f" ({', '.join(of)})" if of else "")
+    without = f", {counts.unlogged} of them without a row" if counts.unlogged else ""
+    return f"{rows}, {number(counts.commits, 'commit')}{without}"
+
+
+def describe_place(found: AuditFinding) -> str:
+    """Return where a finding is: its own words, its first commits and lines of the ledger."""
+    parts = [found.finding.where] if found.finding.where else []
+    if found.commits and not parts:
+        parts.append(_several("commit", [one[:7] for one in found.commits]))
+    if found.lines:
+        parts.append(_several("line", [str(one) for one in found.lines]) + " of the ledger")
+    return ", ".join(parts)
+
+
+def _several(noun: str, names: list[str]) -> str:
+    """Return the noun with the first eight names, and how many more there are."""
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"{noun}{'s' * (len(names) > 1)} {', '.join(names[:8])}{more}"
+
+
+def number(many: int, noun: str) -> str:
+    """Return ``1 row`` or ``3 rows``."""
+    return f"{many} {noun}{'s' * (many != 1)}"

@@ -1,0 +1,74 @@
+"""What a report hides: homes, hosts, addresses and secrets; and what it must not hide."""
+
+import pytest
+
+from pytest_ouro.audit.redact import redact, shorten
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/home/anna/x.py", "~/x.py"),
+        ("'/Users/bob/x'", "'~/x'"),
+        ("/gpfs/work/home/anna/x", "~/x"),
+        ("C:\\Users\\anna\\x", "~\\x"),
+        ("/root/run.log", "~/run.log"),
+        ("HF_TOKEN=hf_abcdefghijklmnopqrstuv", "HF_TOKEN=<secret>"),
+        ("ghp_0123456789abcdefghij", "<secret>"),
+        ("AKIAIOSFODNN7EXAMPLE", "<secret>"),
+        ("password: hunter22", "password: <secret>"),
+        ('"WANDB_API_KEY": "0123456789abcdef"', '"WANDB_API_KEY": "<secret>"'),
+        ("Authorization: Bearer abc1def2ghi3jkl4mno5", "Authorization: Bearer <secret>"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nab\n-----END RSA PRIVATE KEY----- z", "<secret> z"),
+        ("-----BEGIN PRIVATE KEY-----\nab", "<secret>"),
+        ("https://u:p@x.org/a", "https://<secret>@x.org/a"),
+        ("git@git.example.org:o/r", "<address>:o/r"),
+        ("by anna@example.org", "by <address>"),
+        ("ip-10-0-3-4.ec2.internal", "<host>"),
+        ("gpu-03.cluster.local:8080", "<host>:8080"),
+        ("hostname: node17", "hostname: <host>"),
+        ("10.1.2.3:8080", "<host>:8080"),
+        ("fe80::1ff:fe23", "<host>"),
+    ],
+)
+def test_it_hides(text, shown):
+    assert redact(text) == shown
+    assert redact(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "docs/home/x.md",
+        "https://example.org/users/x",
+        "token: 2048",
+        "max_token=100000000",
+        "total_tokens: 3,070,650",
+        "secret sauce: better lr",
+        "basic improvements to the optimizer",
+        "threading.local()",
+        "self.local = 2",
+        "torch 2.10.0+cu128, driver 580.159.04",
+        "val_bpb:1.05989454 at 12:58:15",
+        "127.0.0.1",
+        "@property",
+        "wd 0.1@step 2",
+        "commit 0123456789abcdef0123456789abcdef01234567",
+    ],
+)
+def test_it_leaves(text):
+    assert redact(text) == text
+
+
+def test_it_hides_the_home_of_the_user(monkeypatch):
+    monkeypatch.setenv("HOME", "/data/people/anna")
+
+    assert redact("/data/people/anna/x, /data/people/annabel") == "~/x, /data/people/annabel"
+
+
+def test_a_text_is_cut_after_secrets_are_hidden():
+    secret = "x" * 290 + " ghp_0123456789abcdefghij0123456789"
+
+    assert shorten(secret) == "x" * 290 + " <secret>"
+    assert shorten("y" * 5_000) == "y" * 299 + "…"
+    assert shorten("a " * 5_000 + "ghp_0123456789abcdefghij").endswith("…")
