@@ -1,0 +1,1 @@
+"""Set A: the half of the corpus that the auditor was built with."""

@@ -1,0 +1,111 @@
+"""The corpus itself: each history builds, and has what it says. The audit is not needed for it."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+
+from .histories import HISTORIES, build, expected
+from .histories.answers import planted_facts
+from .histories.loop import play
+from .histories.model import Word
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .histories import History
+
+ALL = pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
+BUILT: dict[str, Path] = {}
+
+
+def git(folder: Path, *words: str) -> str:
+    """What git prints."""
+    done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
+    return done.stdout.decode(errors="replace")
+
+
+@pytest.fixture
+def built(history: History, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository of a history, built once."""
+    if history.name not in BUILT:
+        BUILT[history.name] = tmp_path_factory.mktemp("history")
+        build(history, BUILT[history.name])
+    return BUILT[history.name]
+
+
+@pytest.mark.tier(2, but=1)
+@ALL
+def test_a_history_is_a_sound_repository(history: History, built: Path) -> None:
+    git(built, "fsck", "--strict", "--no-dangling")
+    assert (built / history.where).is_dir()
+    changed = git(built, "status", "--porcelain").split()[1::2]
+    ledger = expected(history).ledger
+    assert [path for path in changed if not (ledger + "/").startswith(path.rstrip("/") + "/")] == []
+
+
+@ALL
+def test_planted_commits_and_lines_exist(history: History, built: Path) -> None:
+    answers = expected(history)
+    loop = play(history)
+    commits = set(git(built, "rev-list", "--all").split())
+
+    assert {fact.word for fact in answers.planted} == set(history.words)
+    assert {fact.commit for fact in answers.planted} - {None} <= commits
+    assert set(answers.side) <= commits
+    lines = {fact.line for fact in answers.planted} | {kept.line for kept in answers.kept}
+    assert all(0 < line <= len(loop.ledger.lines) for line in lines if line is not None)
+    assert {kept.commit for kept in answers.kept} - {None} <= commits
+
+
+@ALL
+def test_the_ledger_has_the_bytes_that_were_described(history: History, built: Path) -> None:
+    loop = play(history)
+    path = built / expected(history).ledger
+    if loop.lost:
+        assert not path.exists()
+        path_in_git = git(built, "log", "--format=%H", "--all", "--", expected(history).ledger)
+        assert path_in_git
+        return
+    data = path.read_bytes()
+
+    assert data == loop.ledger.render()
+    assert loop.style.final_end == data.endswith(loop.style.end.encode(loop.style.encoding)[-2:])
+    text = data.decode(loop.style.encoding)
+    for kept in expected(history).kept:
+        assert kept.line is not None
+        assert loop.ledger.lines[kept.line - 1] in text
+
+
+@ALL
+def test_a_history_is_the_same_each_time(history: History) -> None:
+    first, second = play(history), play(history)
+
+    assert first.refs == second.refs
+    assert first.ledger.render() == second.ledger.render()
+    assert planted_facts(first) == planted_facts(second)
+
+
+@ALL
+def test_answers_fit_each_other(history: History) -> None:
+    answers = expected(history)
+
+    errors = [fact for fact in answers.planted if fact.severity == "error"]
+    assert not (history.honest and errors)
+    assert answers.rows > 0
+    assert all(kept.verdicts for kept in answers.kept)
+    assert answers.honest_best
+
+
+def test_the_corpus_is_wide() -> None:
+    every = list(HISTORIES.values())
+    words = {word for history in every for word in history.words}
+
+    assert words == set(get_args(Word))
+    for part in sorted({history.set for history in every}):
+        half = [history for history in every if history.set == part]
+        assert sum(history.honest for history in half) >= 23
+        assert sum(not history.honest for history in half) >= 18
+        assert {word for history in half for word in history.words} == set(get_args(Word))
