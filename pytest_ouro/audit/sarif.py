@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.redact import shorten
 from pytest_ouro.audit.words import conclude, describe_place
@@ -30,7 +30,7 @@ def render(audit: Audit) -> str:
             *(f"{s.name}: {s.state}: {s.why}" for s in audit.statements if s.state != "reached"),
         )
     ]
-    call: dict[str, Any] = {
+    call: dict[str, object] = {
         "executionSuccessful": True,
         "toolExecutionNotifications": notes,
         "properties": {"conclusion": conclude(audit), "head": audit.head},
@@ -38,7 +38,7 @@ def render(audit: Audit) -> str:
     return serialise(rules, results, call)
 
 
-def _describe_rule(name: str, state: str) -> dict[str, Any]:
+def _describe_rule(name: str, state: str) -> dict[str, object]:
     """Return a check as a rule of SARIF; ``state`` says how far it reaches ("": unknown)."""
     text = shorten(state) or "how far it reaches is not stated"
     return {
@@ -49,7 +49,7 @@ def _describe_rule(name: str, state: str) -> dict[str, Any]:
     }
 
 
-def _describe(audit: Audit, found: AuditFinding, number: int) -> dict[str, Any]:
+def _describe(audit: Audit, found: AuditFinding, number: int) -> dict[str, object]:
     """Return a finding as a SARIF result, at the file that it names, else in the ledger. ``number``
     is the place of its check in the list of rules."""
     finding = found.finding

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import typing
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.bound.guards import GUARD, Guard
-from pytest_ouro.bound.read import SECTIONS
+from pytest_ouro.bound.read import DEVICES, SECTIONS
 from pytest_ouro.bound.tables import (
     KINDS,
     OPTIONAL,
@@ -20,20 +21,24 @@ from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.core.schema import NO_LIMITS, keys_of, members
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_ouro.core.fast_dataclass import Field
     from pytest_ouro.core.schema import Limits, Relation
 
+#: A JSON Schema, an object of JSON.
+Schema = dict[str, object]
 
-def schema() -> dict[str, Any]:
+
+def schema() -> Schema:
     """Return the JSON Schema (draft 2020-12) of bound.toml. A rule with a check that is not
     pytest-ouro's own may have any further keys."""
     rule = {"$ref": "#/$defs/rule"}
-    experiment = {**table(Experiment), "oneOf": [_kind(kind) for kind in KINDS]}
-    per_device = {key: experiment["properties"][key] for key in PER_DEVICE}
-    verdict = table(VerdictRule)
-    for device in ("cpu", "cuda"):
-        experiment["properties"][device] = _closed(per_device, f"on the {device} profile")
-        verdict["properties"][device] = _closed(dict(table(VerdictRule)["properties"]), device)
+    known, verdict = _properties(Experiment), _properties(VerdictRule)
+    per_device = {key: known[key] for key in PER_DEVICE}
+    profiles = {device: _closed(per_device, f"on the {device} profile") for device in DEVICES}
+    verdicts = {device: _closed(verdict, device) for device in DEVICES}
+    kinds = {"oneOf": [_kind(kind) for kind in KINDS]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "bound.toml",
@@ -41,8 +46,8 @@ def schema() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "bound": table(Title),
-            "experiment": experiment,
-            "verdict": verdict,
+            "experiment": {**table(Experiment, profiles), **kinds},
+            "verdict": table(VerdictRule, verdicts),
             GUARD: {"type": "array", "items": table(Guard)},
             **{section: {"type": "array", "items": rule} for section in SECTIONS},
         },
@@ -52,13 +57,12 @@ def schema() -> dict[str, Any]:
     }
 
 
-def table(cls: type) -> dict[str, Any]:
-    """Return the schema of the TOML table that a dataclass describes: its keys and no others, those
-    without a default required, with the relations that JSON Schema can express."""
-    hints = typing.get_type_hints(cls)
-    fields = keys_of(cls)
-    found = _closed({key: _property(hints[f.name], f) for key, f in fields.items()})
-    if required := [key for key, f in fields.items() if f.required]:
+def table(cls: type, also: Mapping[str, Schema] = MappingProxyType({})) -> Schema:
+    """Return the schema of the TOML table that a dataclass describes: its keys and those of
+    ``also``, and no others, those without a default required, with the relations that JSON Schema
+    can express."""
+    found = _closed({**_properties(cls), **also})
+    if required := _required(cls):
         found["required"] = required
     relations: tuple[Relation, ...] = getattr(cls, "relations", ())
     if schemas := [relation.schema for relation in relations if relation.schema]:
@@ -66,7 +70,18 @@ def table(cls: type) -> dict[str, Any]:
     return found
 
 
-def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
+def _properties(cls: type) -> dict[str, Schema]:
+    """Return the schema of each key of the TOML table that a dataclass describes."""
+    hints = typing.get_type_hints(cls)
+    return {key: _property(hints[field.name], field) for key, field in keys_of(cls).items()}
+
+
+def _required(cls: type) -> list[str]:
+    """Return the keys that the TOML table of a dataclass must have."""
+    return [key for key, field in keys_of(cls).items() if field.required]
+
+
+def _kind(kind: tuple[str, ...]) -> Schema:
     """Return the schema that requires the keys of one kind of experiment, ``kind`` (those of a
     script or those of a command), except for optional ones, and forbids the keys of the other
     kind."""
@@ -75,57 +90,55 @@ def _kind(kind: tuple[str, ...]) -> dict[str, Any]:
     return {"required": required, "properties": dict.fromkeys(others, False)}
 
 
-def _closed(properties: dict[str, Any], description: str = "") -> dict[str, Any]:
+def _closed(properties: Mapping[str, Schema], description: str = "") -> Schema:
     """Return the schema of an object with these properties and no others; ``description`` is added
     unless it is ""."""
     about = {"description": description} if description else {}
     return {"type": "object", "properties": properties, **about, "additionalProperties": False}
 
 
-def _rule() -> dict[str, Any]:
+def _rule() -> Schema:
     """Return the schema of a rule: the keys of every rule, and for each of pytest-ouro's checks its
     own parameters and no others. The check ``human`` also requires ``reason``."""
-    common = table(RuleKeys)
+    common = _properties(RuleKeys)
     cases = []
     for name in CHECKS:
         check = load(name)
-        params = table(check)
-        properties = {**dict.fromkeys(common["properties"], True), **params["properties"]}
-        then = {"properties": properties, "additionalProperties": False}
-        required = ["reason"] if check.stage == "human" else params.get("required")
-        if required:
+        properties = {**dict.fromkeys(common, True), **_properties(check)}
+        then: Schema = {"properties": properties, "additionalProperties": False}
+        if required := ["reason"] if check.stage == "human" else _required(check):
             then["required"] = required
         cases.append({"if": {"properties": {"check": {"const": name}}}, "then": then})
     return {
         "type": "object",
-        "properties": common["properties"],
-        "required": common["required"],
+        "properties": common,
+        "required": _required(RuleKeys),
         "allOf": cases,
     }
 
 
-def _property(hint: Any, field: Field) -> dict[str, Any]:
+def _property(hint: Any, field: Field) -> Schema:
     """Return the schema of one key: the type ``hint`` with the field's limits, its help as
     description, and its default unless that is empty."""
     options = [_type(member, field.limits or NO_LIMITS) for member in members(hint)]
-    found = options[0] if len(options) == 1 else {"anyOf": options}
-    found |= {"description": field.help}
+    kind = options[0] if len(options) == 1 else {"anyOf": options}
+    found = {**kind, "description": field.help}
     default = field.default
     if not field.required and default not in (None, "", ()):
         found["default"] = list(default) if isinstance(default, tuple) else default
     return found
 
 
-def _type(hint: Any, limits: Limits) -> dict[str, Any]:
+def _type(hint: Any, limits: Limits) -> Schema:
     """Return the schema of one type that is not a union, with its limits: a Literal, a tuple (as a
     list, whose items have the limits too), a text, a bool or a number."""
     if typing.get_origin(hint) is Literal:
         return {"enum": list(typing.get_args(hint))}
     if typing.get_origin(hint) is tuple:
-        items = {"type": "array", "items": _type(typing.get_args(hint)[0], limits)}
+        items: Schema = {"type": "array", "items": _type(typing.get_args(hint)[0], limits)}
         return {**items, "minItems": limits.items} if limits.items else items
     if issubclass(hint, str):
-        text = {"type": "string"}
+        text: Schema = {"type": "string"}
         return {**text, "pattern": f"^(?:{limits.pattern[0]})$"} if limits.pattern else text
     if hint is bool:
         return {"type": "boolean"}

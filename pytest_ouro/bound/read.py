@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pytest_ouro.bound.ledger import ledger_fault
 from pytest_ouro.bound.tables import PER_DEVICE, VERSION, Experiment, RuleKeys, Title, VerdictRule
@@ -199,7 +199,7 @@ def parse(
     return bound
 
 
-def _demand_known(table: dict[str, Any], name: str, remedy: str) -> None:
+def _demand_known(table: dict[str, object], name: str, remedy: str) -> None:
     """Raise BoundError, with the help ``remedy``, if the parsed bound ``table`` states a later
     version of the format than pytest-ouro knows, so that its keys may be unknown; otherwise
     return."""
@@ -249,7 +249,7 @@ def _read_profiles(
 
 def _read_override(
     cls: type, override: object, where: Where, replaceable: Iterable[str], problems: Problems
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """Return the keys and unconverted values of one device's table; {} if it is empty or absent.
     Return None, with the faults added to ``problems``, if it is invalid or has a key that is not in
     ``replaceable``."""
@@ -266,7 +266,7 @@ def _read_override(
 
 
 def _read_rules(
-    table: dict[str, Any], problems: Problems, checks: Mapping[str, type[Check]]
+    table: dict[str, object], problems: Problems, checks: Mapping[str, type[Check]]
 ) -> dict[Where, Rule]:
     """Return the valid rules by place, ``(table name, index from 0)``. Add all faults to
     ``problems``, also a repeated id in a table (both rules are returned), and that there is no
@@ -353,7 +353,7 @@ def _load_check(name: object, checks: Mapping[str, type[Check]]) -> type[Check]:
 
 
 def _read_check(
-    name: str, check: type[Check], params: dict[str, Any], where: Where, problems: Problems
+    name: str, check: type[Check], params: dict[str, object], where: Where, problems: Problems
 ) -> Check | None:
     """Return the check with its parameters; None, with the faults added to ``problems``, if they
     are invalid. Raise _CheckFault if a package's class raises an exception; one from a class of

@@ -9,7 +9,6 @@ import select
 import signal
 import socket
 import threading
-from typing import Any
 
 from .kernel import system
 
@@ -40,7 +39,7 @@ class Channel:
         poll.poll()
         os.kill(0, signal.SIGKILL)  # the sandbox allows signals to the own group
 
-    def receive(self, longest: int = -1) -> dict[str, Any]:
+    def receive(self, longest: int = -1) -> dict[str, object]:
         """Wait for the next message and return it. Raise EOFError if the other end is closed,
         OSError if the connection breaks. Raise ValueError if it is not a JSON object, or is a line
         of more than ``longest`` bytes (-1: any length), of which only the first are read;
@@ -53,12 +52,12 @@ class Channel:
             raise ValueError(f"no message: {line[:80]!r}")
         return message
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, object]) -> None:
         """Send one message. Raise OSError if the other end is closed."""
         self._file.write(json.dumps(message).encode() + b"\n")
         self._file.flush()
 
-    def report(self, event: str, **facts: object) -> dict[str, Any]:
+    def report(self, event: str, **facts: object) -> dict[str, object]:
         """Send an event with its facts to the supervisor, wait for its answer (a JSON object) and
         return it: the supervisor reads its clock in between. If the supervisor is gone, this
         process exits with status 70, and nothing is raised."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .job import Job
@@ -16,7 +16,7 @@ HELD_OUT = frozenset(
 )
 
 
-def execute(source: str, path: str, namespace: dict[str, Any]) -> None:
+def execute(source: str, path: str, namespace: dict[str, object]) -> None:
     """Execute the source of the Python file ``path`` in ``namespace``; raise what it raises.
     ``source`` holds the file's bytes as Latin-1 text (the form in JSON), which are decoded as
     Python would decode the file."""

@@ -266,7 +266,7 @@ class HarnessHooks:
                 "the keys of its dictionary as 'metric' in bound.toml"
             ) from None
 
-    def _ask_judge(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+    def _ask_judge(self, args: tuple[Any, ...], kwargs: dict[str, object]) -> float:
         """Return the judge's score; this process only answers its questions with the model's
         logits. ``args`` and ``kwargs`` are those of the script's call; raises as `predictor.serve`
         does."""
@@ -277,7 +277,7 @@ class HarnessHooks:
             self._job,
         )
 
-    def _score(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _score(self, args: tuple[Any, ...], kwargs: dict[str, object]) -> Any:
         """Return what the evaluation of a newly built harness, which the script cannot have
         changed, returns for the script's arguments. Each `HeldOut` in them is replaced by its data,
         and the tokenizer and the batch size as `_normalise_call` does. Report each finding of
@@ -332,7 +332,7 @@ def _resolve(value: Any, module: types.ModuleType) -> Any:
 
 
 def _argument(
-    function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], first: bool = False
+    function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, object], first: bool = False
 ) -> Any:
     """Return what a call of ``function`` with ``args`` and ``kwargs`` passes for the parameter
     ``name``; if it passes nothing, None, or with ``first`` the first positional argument if there
@@ -350,8 +350,8 @@ def _argument(
 
 
 def _normalise_call(
-    module: types.ModuleType, evaluate: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    module: types.ModuleType, evaluate: Any, args: tuple[Any, ...], kwargs: dict[str, object]
+) -> tuple[tuple[Any, ...], dict[str, object]]:
     """Return ``args`` and ``kwargs`` of a call of ``evaluate``, with a new tokenizer of the harness
     ``module`` in place of the one given, and with the batch size as a plain int. If the harness has
     EVAL_TOKENS and MAX_SEQ_LEN, the batch size is lowered to divide the number of rows, see

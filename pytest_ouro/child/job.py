@@ -1,4 +1,5 @@
-"""The job that the supervisor sends to a launcher or a judge, as a JSON object."""
+"""The JSON objects that the processes of a run get: the job of a launcher or a judge, the settings
+of a confined program, and the judge's questions."""
 
 from __future__ import annotations
 
@@ -43,3 +44,26 @@ class Job(TypedDict, total=False):
     #: Descriptors of the socket and the memory that the launcher and the judge share.
     line: int
     shared: int
+
+
+class Confinement(TypedDict):
+    """The settings by which ``evaluation.confine`` starts a program of the candidate: the
+    ``folder`` that it runs in, the interpreter that is started for the program ``python``, and its
+    ``environment``. In ``scratch`` it gets a new folder, which TMPDIR names. ``sandbox`` is None if
+    the program is not confined; of its ``write`` only that new folder is left."""
+
+    folder: str
+    python: str
+    environment: dict[str, str]
+    scratch: str
+    sandbox: dict[str, list[str]] | None
+    network: bool
+
+
+class Question(TypedDict, total=False):
+    """A message of the judge to the run that answers it: the numbers of ``rows`` and of tokens in
+    each (``length``) that lie in the shared memory; or the score, ``value``, which ends it."""
+
+    rows: int
+    length: int
+    value: float

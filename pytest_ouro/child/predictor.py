@@ -8,12 +8,12 @@ from __future__ import annotations
 import inspect
 import mmap
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .channel import Channel
 
 if TYPE_CHECKING:
-    from .job import Job
+    from .job import Job, Question
 
 
 def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
@@ -33,9 +33,9 @@ def serve(model: Any, batch_size: Any, device: Any, job: Job) -> float:
         line = Channel(job["line"])
         line.send({"batch_size": batch_size if isinstance(batch_size, int) else 0})
         while True:
-            message = line.receive()
+            message = cast("Question", line.receive())
             if "value" in message:
-                return float(message["value"])
+                return message["value"]
             rows, length = message["rows"], message["length"]
             with torch.no_grad():
                 x = _tensor(torch, job, (rows, length), torch.int64).clone().to(device)

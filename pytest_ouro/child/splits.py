@@ -60,7 +60,7 @@ class Origin(NamedTuple):
     steps from there to the value: indexes, keys, and names of attributes."""
 
     name: str
-    call: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+    call: tuple[tuple[Any, ...], dict[str, object]] | None = None
     place: tuple[Any, ...] = ()
 
     def make(self, module: Any) -> Any:
@@ -113,7 +113,7 @@ def origin_of(held_out: HeldOut) -> Origin:
 
 
 def refused_split(
-    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], plain: Collection[type]
+    function: Any, args: tuple[Any, ...], kwargs: dict[str, object], plain: Collection[type]
 ) -> str:
     """Return words for the held-out split that a call of ``function`` asks for; "" if it asks for
     none.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_ouro.messages import git as messages
 
@@ -69,15 +69,3 @@ def _read(answer: http.client.HTTPResponse, end: float) -> bytes:
         if size > _LARGEST:
             raise ValueError(f"the answer has more than {_LARGEST:,} bytes")
     return b"".join(parts)
-
-
-def rows(said: object, name: str = "") -> list[dict[str, Any]]:
-    """Return the objects in a list, or in the list ``name`` of an object; [] if there is none."""
-    found = said.get(name) if name and isinstance(said, dict) else said
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-
-
-def table(row: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the object ``name`` of an object; {} if there is none."""
-    found = row.get(name)
-    return found if isinstance(found, dict) else {}

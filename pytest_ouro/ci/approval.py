@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.ci.api import ask, rows, table
+from pytest_ouro.ci.api import ask
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.foreign_json import table, tables
 from pytest_ouro.messages import trust as messages
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def _read(said: object, environment: str) -> list[str]:
     there are none, or the answer has another form."""
     return [
         str(table(review, "user")["login"])
-        for review in rows(said)
+        for review in tables(said)
         if review.get("state") == "approved"
         and "login" in table(review, "user")
-        and any(one.get("name") == environment for one in rows(review, "environments"))
+        and any(one.get("name") == environment for one in tables(review, "environments"))
     ]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from pytest_ouro.ci.api import ask, rows, table
+from pytest_ouro.ci.api import ask
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.foreign_json import table, tables
 from pytest_ouro.messages import trust as messages
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def workflow_path(env: Mapping[str, str]) -> str:
     return path.removeprefix(repository) if path.startswith(repository) else ""
 
 
-def list_runs(env: Mapping[str, str], path: str, **facts: str) -> list[dict[str, object]]:
+def list_runs(env: Mapping[str, str], path: str, **facts: str) -> list[Mapping[str, object]]:
     """Return the newest runs of the workflow at ``path`` with these ``facts``, newest first, also
     those that have not ended. The server selects them, and what it selects is compared again.
     GitError if it does not say."""
@@ -81,7 +82,7 @@ def list_runs(env: Mapping[str, str], path: str, **facts: str) -> list[dict[str,
     said = ask(env, f"actions/workflows/{name}/runs?{words}&per_page={_RUNS}")
     return [
         run
-        for run in rows(said, "workflow_runs")
+        for run in tables(said, "workflow_runs")
         if all(run.get(key) == value for key, value in facts.items())
         and str(run.get("path", "")).partition("@")[0] == path
     ]

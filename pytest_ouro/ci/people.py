@@ -12,11 +12,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_ouro.ci.api import ask, table
+from pytest_ouro.ci.api import ask
 from pytest_ouro.ci.approval import find_approvers
 from pytest_ouro.ci.fetch import fetch_commit
 from pytest_ouro.ci.passed import Start, list_runs, workflow_path
 from pytest_ouro.core.errors import GitError, TrustError
+from pytest_ouro.core.foreign_json import table
 from pytest_ouro.engine import judge_commit
 from pytest_ouro.messages import trust as messages
 
@@ -115,8 +116,7 @@ def _list_heads(env: Mapping[str, str], git: Git, question: Question, step: str)
     fault, found = None, False
     for number in dict.fromkeys(named):
         try:
-            said = ask(env, f"pulls/{number}")
-            pull = said if isinstance(said, dict) else {}
+            pull = table(ask(env, f"pulls/{number}"))
             is_merged = pull.get("merged") is True and pull.get("merge_commit_sha") == step
             head = table(pull, "head").get("sha")
             if not (is_merged or pull.get("state") == "open") or not isinstance(head, str):

@@ -9,9 +9,10 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from pytest_ouro.core.foreign_json import table
 from pytest_ouro.messages import trust as messages
 
 if TYPE_CHECKING:
@@ -46,16 +47,16 @@ def ask_github(env: Mapping[str, str]) -> Question:
     """Return the question of a job of GitHub. TrustError if the event names no commit or branch, or
     if it is about another base than the one whose rules count."""
     event = _read_event(env.get("GITHUB_EVENT_PATH", ""))
-    repository = _table(event.get("repository"))
+    repository = table(event, "repository")
     base = env.get("INPUT_BASE_BRANCH") or str(repository.get("default_branch") or "")
     if not base:
         raise messages.no_base_branch()
     trust, given = env.get("INPUT_TRUST", ""), env.get("INPUT_HEAD", "")
     on_base, queue = False, ""
-    if request := _table(event.get("pull_request")):
-        what, target = "the pull request", str(_table(request.get("base")).get("ref") or "")
-        head = _table(request.get("head")).get("sha")
-    elif group := _table(event.get("merge_group")):
+    if request := table(event, "pull_request"):
+        what, target = "the pull request", str(table(request, "base").get("ref") or "")
+        head = table(request, "head").get("sha")
+    elif group := table(event, "merge_group"):
         what, target = "the merge group", str(group.get("base_ref") or "").removeprefix(_HEADS)
         head, queue = group.get("head_sha"), str(group.get("head_ref") or "-")
     else:
@@ -104,17 +105,12 @@ def ask_gitlab(env: Mapping[str, str]) -> Question:
     )
 
 
-def _read_event(path: str) -> dict[str, Any]:
+def _read_event(path: str) -> dict[str, object]:
     """Return what the file of the event says; TrustError if it is missing or no JSON object."""
     try:
         return dict(json.loads(Path(path).read_bytes()))
     except (OSError, ValueError, TypeError):
         raise messages.no_event(path) from None
-
-
-def _table(value: object) -> dict[str, Any]:
-    """Return ``value`` if it is a dict, else {}."""
-    return value if isinstance(value, dict) else {}
 
 
 def _commit(value: object, what: str) -> str:

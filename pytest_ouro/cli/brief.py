@@ -8,6 +8,7 @@ from pytest_ouro.cli import find_bound
 from pytest_ouro.cli.output import say_document
 from pytest_ouro.engine import open_case
 from pytest_ouro.report import brief
+from pytest_ouro.report.brief_facts import collect
 from pytest_ouro.report.standing import Standing
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def main(args: argparse.Namespace) -> int:
     """Print where the experiment stands. Return 0, also if the gate is closed; OuroError if the
     rules or the records cannot be read."""
     case = open_case(find_bound(args.bound), trust=args.trust)
-    facts = brief.collect(Standing.observe(case))
+    facts = collect(Standing.observe(case))
     say_document(brief.render_json(facts) if args.json else brief.render(facts))
     case.close()
     return 0

@@ -136,7 +136,7 @@ class Relation:
     keys: tuple[str, ...]
     rule: str
     fault: Callable[[Any], str]
-    schema: Mapping[str, Any] | None = None
+    schema: Mapping[str, object] | None = None
 
 
 def demand_relations(table: object) -> None:
@@ -254,11 +254,11 @@ def table_name(where: Where) -> str:
 
 
 def read_values(
-    cls: type, table: Mapping[str, Any], where: Where, problems: Problems
-) -> dict[str, Any]:
+    cls: type, table: Mapping[str, object], where: Where, problems: Problems
+) -> dict[str, object]:
     """Return the valid values in ``table``, converted, by the names of the fields of ``cls``. Add a
     problem for each invalid one; ignore unknown keys."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for key, spec in keys_of(cls).items():
         if key in table:
             try:
@@ -271,7 +271,11 @@ def read_values(
 
 
 def _check_relations(
-    cls: type, table: Mapping[str, Any], values: dict[str, Any], where: Where, problems: Problems
+    cls: type,
+    table: Mapping[str, object],
+    values: dict[str, object],
+    where: Where,
+    problems: Problems,
 ) -> None:
     """Add a problem for each relation of ``cls`` that does not hold, with the line of its first key
     that the table states, or of the table. Relations with a key that is invalid, or required and

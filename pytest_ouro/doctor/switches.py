@@ -108,7 +108,7 @@ def user_settings(name: str) -> tuple[str, Path]:
     return _user_settings(_PROGRAMS[name])
 
 
-def read_user_file(name: str, file: str) -> dict[str, Any]:
+def read_user_file(name: str, file: str) -> dict[str, object]:
     """Return the JSON object in ``file``, which lies beside the user's settings of an agent; {} if
     it is absent. OuroError or OSError if it cannot be read, ValueError or RecursionError if it is
     not a JSON object."""

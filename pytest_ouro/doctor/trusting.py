@@ -12,14 +12,15 @@ import subprocess
 import tempfile
 import threading
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.foreign_json import table, tables
 from pytest_ouro.doctor.switches import read_user_file, user_settings
 from pytest_ouro.onboarding import agents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 #: Seconds in which a program, or the command of a hook, must answer.
 _SECONDS = 60.0
@@ -65,7 +66,7 @@ def _find_codex(top: Path) -> Trust:
         return UNKNOWN
     if found is None:
         return UNKNOWN
-    hooks = [hook for each in found for hook in each.get("hooks", [])]
+    hooks = [hook for each in found for hook in tables(each, "hooks")]
     ours = [hook for hook in hooks if hook.get("command") in agents.OURS and hook.get("enabled")]
     if not ours:
         return Trust(
@@ -76,7 +77,7 @@ def _find_codex(top: Path) -> Trust:
     return Trust(True)
 
 
-def _ask_codex(program: str, top: Path, home: str) -> list[dict[str, Any]] | None:
+def _ask_codex(program: str, top: Path, home: str) -> list[Mapping[str, object]] | None:
     """Return the hooks that Codex CLI lists for the folder ``top``; None if it does not answer in
     time. OSError if it does not start, ValueError for another answer than JSON."""
     proxies = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"), _NOWHERE)
@@ -104,7 +105,7 @@ def _ask_codex(program: str, top: Path, home: str) -> list[dict[str, Any]] | Non
             _end(process)
 
 
-def _requests(top: Path) -> Iterator[dict[str, Any]]:
+def _requests(top: Path) -> Iterator[dict[str, object]]:
     """Yield what asks Codex CLI for the hooks of a folder."""
     client = {"name": "pytest-ouro", "version": "1"}
     yield {"id": 1, "method": "initialize", "params": {"clientInfo": client}}
@@ -112,14 +113,14 @@ def _requests(top: Path) -> Iterator[dict[str, Any]]:
     yield {"id": _LIST, "method": "hooks/list", "params": {"cwds": [str(top)]}}
 
 
-def _read_list(output: IO[str]) -> list[dict[str, Any]] | None:
+def _read_list(output: IO[str]) -> list[Mapping[str, object]] | None:
     """Return the list in the answer that has its number; None if the output ends before it, or if
     it is an error. ValueError for a line that is not JSON."""
     for line in output:
-        answer = json.loads(line)
+        answer = table(json.loads(line))
         if answer.get("id") == _LIST:
-            found = answer.get("result", {}).get("data")
-            return found if isinstance(found, list) else None
+            is_list = isinstance(table(answer, "result").get("data"), list)
+            return tables(answer, "result", "data") if is_list else None
     return None
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -200,7 +200,7 @@ def statements(path: str, data: bytes) -> dict[str, str]:
             return _pyproject(toml.loads(text))
         if name.endswith((".lock", ".toml")) and matches(name, LOCKED):
             return _locked(toml.loads(text))
-    except (ValueError, TypeError, AttributeError, LookupError):
+    except (ValueError, TypeError, LookupError):
         pass
     lines = (line.split(" #")[0].strip() for line in text.splitlines())
     kept = [line for line in lines if line and not line.startswith("#")]
@@ -220,7 +220,7 @@ def in_script(data: bytes | None) -> dict[str, str]:
     try:
         table = toml.loads(text)
         return _pyproject({"project": table, "tool": table.get("tool", {})})
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError):
         return {f"line {line}": "" for line in text.splitlines()}
 
 
@@ -276,39 +276,41 @@ def _requirement(line: str) -> tuple[str, str]:
     return normal(match[1]), re.sub(r"\s+", "", match[2])
 
 
-def _pyproject(table: dict[str, Any]) -> dict[str, str]:
+def _pyproject(table: dict[str, object]) -> dict[str, str]:
     """Return the settings of a parsed pyproject.toml that decide what is installed, as a dict from
     names such as ``torch (dependencies)``, ``python`` or ``tool.uv.sources`` to values; from
-    ``[tool]`` only such keys of uv, poetry and the like. Raise TypeError or AttributeError if a
-    table has another form."""
-    project, tool = table.get("project", {}), table.get("tool", {})
-    extras, groups = project.get("optional-dependencies", {}), table.get("dependency-groups", {})
+    ``[tool]`` only such keys of uv, poetry and the like. Raise TypeError if a table has another
+    form."""
+    project, tool = (toml.table(table.get(name, {})) for name in ("project", "tool"))
+    extras = toml.table(project.get("optional-dependencies", {}))
+    groups = toml.table(table.get("dependency-groups", {}))
     requirements = {
         "dependencies": project.get("dependencies", []),
         **{f"extra {name}": lines for name, lines in extras.items()},
         **{f"group {name}": lines for name, lines in groups.items()},
-        "build-system": table.get("build-system", {}).get("requires", []),
+        "build-system": toml.table(table.get("build-system", {})).get("requires", []),
     }
     stated = []
     for label, lines in requirements.items():
-        for line in lines:
+        for line in toml.array(lines):
             key, value = _requirement(line) if isinstance(line, str) else (repr(line), "")
             stated.append((f"{key} ({label})", value))
     found = _joined(stated)
     if "requires-python" in project:
         found["python"] = str(project["requires-python"])
     for key in ("dependencies", "optional-dependencies"):
-        if key in project.get("dynamic", []):
+        if key in toml.array(project.get("dynamic", [])):
             found[f"{key} (dynamic)"] = "yes"
     for name, keys in _TOOLS.items():
-        settings = tool.get(name, {})
+        settings = toml.table(tool.get(name, {}))
         found |= {f"tool.{name}.{key}": repr(settings[key]) for key in keys if key in settings}
     return found
 
 
-def _locked(table: dict[str, Any]) -> dict[str, str]:
+def _locked(table: dict[str, object]) -> dict[str, str]:
     """Return the version of each package ("": not stated) by name, from ``[[package]]`` (uv,
     poetry, pdm) or ``[[packages]]`` (pylock) of a parsed lock file. Raise LookupError or TypeError
     if these have another form."""
-    packages = [*table.get("package", []), *table.get("packages", [])]
-    return _joined((str(one["name"]), str(one.get("version", ""))) for one in packages)
+    packages = [*toml.array(table.get("package", [])), *toml.array(table.get("packages", []))]
+    rows = map(toml.table, packages)
+    return _joined((str(one["name"]), str(one.get("version", ""))) for one in rows)

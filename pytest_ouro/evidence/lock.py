@@ -70,20 +70,25 @@ def loads(text: str, *, name: str = NAME) -> Lock:
     version = table.get("version", VERSION)
     if not isinstance(version, int) or version > VERSION:
         raise messages.newer_lock(name, version, VERSION)
-    ids = {key: table.get(key, "") for key in ("id", "baseline")}
-    for key, value in ids.items():
+    ids: dict[str, str] = {}
+    for key in ("id", "baseline"):
+        value = table.get(key, "")
         if not isinstance(value, str) or not (value == "" or _is_hex(value, 16)):
             raise messages.damaged_lock(name, f"'{key}' must be 16 hex digits")
-    files, data = table.get("files"), table.get("data", {})
-    for title, digests in (("files", files), ("data", data)):
-        if not isinstance(digests, dict) or not all(
-            isinstance(value, str)
-            and value.startswith("sha256:")
-            and _is_hex(value.removeprefix("sha256:"), 64)
-            for value in digests.values()
-        ):
+        ids[key] = value
+    digests: dict[str, dict[str, str]] = {}
+    for title, found in (("files", table.get("files")), ("data", table.get("data", {}))):
+        if not isinstance(found, dict) or not all(map(_is_digest, found.values())):
             raise messages.damaged_lock(name, f"[{title}] must map paths to sha256 digests")
-    return Lock(str(table.get("blessed", "")), files or {}, data, **ids)
+        digests[title] = found
+    blessed = str(table.get("blessed", ""))
+    return Lock(blessed, digests["files"], digests["data"], ids["id"], ids["baseline"])
+
+
+def _is_digest(value: object) -> bool:
+    """Return whether a value of a table is the digest of a file, ``sha256:…``."""
+    start, _, digits = value.partition(":") if isinstance(value, str) else ("", "", "")
+    return start == "sha256" and _is_hex(digits, 64)
 
 
 def _is_hex(text: str, digits: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any
 
 from pytest_ouro.core import limits
 
@@ -17,7 +16,7 @@ else:
 _TEXT = r"""\"(?:[^\"\\]|\\.)*\"?|'[^']*'?"""
 
 
-def loads(text: str) -> dict[str, Any]:
+def loads(text: str) -> dict[str, object]:
     """Parse a TOML text, which may begin with a byte order mark, to a dict. Raise ValueError if it
     is invalid, nested too deeply, or has a dotted key of more than `limits.KEY_PARTS` parts."""
     text = text.removeprefix("\ufeff")  # some editors write one
@@ -27,6 +26,20 @@ def loads(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def table(value: object) -> dict[str, object]:
+    """Return a value of a parsed TOML text that must be a table; TypeError if it is not one."""
+    if not isinstance(value, dict):
+        raise TypeError("not a table")
+    return value
+
+
+def array(value: object) -> list[object]:
+    """Return a value of a parsed TOML text that must be an array; TypeError if it is not one."""
+    if not isinstance(value, list):
+        raise TypeError("not an array")
+    return value
 
 
 def _has_deep_key(line: str) -> bool:
@@ -40,4 +53,4 @@ def _has_deep_key(line: str) -> bool:
     return False
 
 
-__all__ = ["loads"]
+__all__ = ["array", "loads", "table"]

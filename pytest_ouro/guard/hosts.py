@@ -99,7 +99,7 @@ def read(payload: Any) -> Call:
     return Call(_host(payload, event), starts, effects, is_after)
 
 
-def _writes_more(payload: dict[str, Any]) -> bool:
+def _writes_more(payload: dict[str, object]) -> bool:
     """Return whether the tool that the payload names may write more than the files that it names:
     it is neither one of `_EXACT`, nor by its name one that only reads and gets no content. True if
     the payload names none."""
@@ -111,7 +111,7 @@ def _writes_more(payload: dict[str, Any]) -> bool:
     return name.lower() not in _EXACT and not reads
 
 
-def _only_reads(words: list[str], given: dict[str, Any]) -> bool:
+def _only_reads(words: list[str], given: dict[str, object]) -> bool:
     """Return whether a tool with these words in its name only reads: one is of `_READS`, none of
     `_VERBS`, `_SHELLS` or `_STARTS`, and its input has no content and no command."""
     if any(key in given for key in (*_CONTENTS, "command", "cmd")):
@@ -120,7 +120,7 @@ def _only_reads(words: list[str], given: dict[str, Any]) -> bool:
     return bool(_READS.intersection(words)) and not any(word in writes for word in words)
 
 
-def _host(payload: dict[str, Any], event: str) -> str:
+def _host(payload: dict[str, object], event: str) -> str:
     """Return the agent that sent the payload: ``claude`` (for any that is not recognised),
     ``codex``, ``cursor`` or ``gemini``. Cursor is recognised by its own keys, since it also starts
     hooks from Claude Code's settings."""
@@ -131,14 +131,14 @@ def _host(payload: dict[str, Any], event: str) -> str:
     return "codex" if "turn_id" in payload else "claude"
 
 
-def _roots(payload: dict[str, Any]) -> list[str]:
+def _roots(payload: dict[str, object]) -> list[str]:
     """Return the folders of the session's workspace that are given as text; [] if the payload names
     none."""
     roots = payload.get("workspace_roots", [])
     return [root for root in roots if isinstance(root, str)] if isinstance(roots, list) else []
 
 
-def _folder(payload: dict[str, Any]) -> str:
+def _folder(payload: dict[str, object]) -> str:
     """Return the absolute folder from which the call's relative paths start: ``cwd``, or else the
     first folder of the workspace, or else this process's current folder. Unreadable if ``cwd`` is
     not text."""
@@ -148,7 +148,7 @@ def _folder(payload: dict[str, Any]) -> str:
     return os.path.join(os.getcwd(), folder)
 
 
-def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write | Action]:
+def _effects(payload: dict[str, object], event: str, folder: str) -> Iterator[Write | Action]:
     """Yield the effects of the tool that the payload names; nothing for a tool that neither runs
     commands nor changes files. Relative paths start from ``folder``, or from the folder that the
     tool's input names. Errors as in `read`."""
@@ -182,7 +182,7 @@ def _effects(payload: dict[str, Any], event: str, folder: str) -> Iterator[Write
         yield from _run(given["command"], folder)
 
 
-def _own_name(payload: dict[str, Any], name: str) -> str:
+def _own_name(payload: dict[str, object], name: str) -> str:
     """Return the name of a tool of an MCP server without that of the server, as far as it is known:
     ``write_file`` for ``mcp__files__write_file`` and ``MCP:write_file``."""
     context = payload.get("mcp_context")
@@ -190,7 +190,7 @@ def _own_name(payload: dict[str, Any], name: str) -> str:
     return own if isinstance(own, str) else name.split("__", 2)[-1].rpartition(":")[2]
 
 
-def _served(name: str, given: dict[str, Any], folder: str) -> Iterator[Write | Action]:
+def _served(name: str, given: dict[str, object], folder: str) -> Iterator[Write | Action]:
     """Yield the effects of a tool of an MCP server: of the command that it is given, and a `Write`
     of each path, wherever it stands in its input, unless the tool has a name that only reads and
     gets no content. By a verb that is not known it is a ``write``, as by a shell."""
@@ -268,7 +268,7 @@ def _quoted(word: str) -> str:
     return "'" + word.replace("'", "'\\''") + "'"
 
 
-def _patch(given: dict[str, Any], folder: str) -> Iterator[Write]:
+def _patch(given: dict[str, object], folder: str) -> Iterator[Write]:
     """Yield a `Write` for each file that the patch in a tool's input changes. Unreadable if it
     names no file."""
     from pytest_ouro.guard.commands import patched
@@ -282,7 +282,7 @@ def _patch(given: dict[str, Any], folder: str) -> Iterator[Write]:
         yield Write(os.path.join(folder, write.path), write.how)
 
 
-def _edited(name: str, words: list[str], given: dict[str, Any], folder: str) -> Iterator[Write]:
+def _edited(name: str, words: list[str], given: dict[str, object], folder: str) -> Iterator[Write]:
     """Yield a `Write` for each path under a key of `_PATHS` in ``given``, the input of a tool that
     edits files: a ``remove`` if the tool's name (``name``; ``words`` are its words) has delete or
     remove, otherwise an ``edit``. Relative paths start from ``folder``. Nothing without a path, but

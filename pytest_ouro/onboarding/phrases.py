@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
+
+#: Which values of a metric are better, as words say; "" if they do not.
+Said = Literal["", "lower", "higher"]
 
 FILE = r"(?<![\w/~.*-])[~\w*./-]*\w\.[A-Za-z]\w{0,9}(?![\w/(])"
 ENDING = r"[/*~]|\.(?:pyi?|toml|lock|[tc]sv|jsonl?|txt|md|log|ya?ml)$"
@@ -79,8 +83,8 @@ def only_files(words: str) -> tuple[str, ...]:
     return ()
 
 
-def direction_of(words: str) -> str:
+def direction_of(words: str) -> Said:
     """Return ``lower`` or ``higher`` if the words say ``lower is better`` or ``higher is better``,
     the first that is said; else ""."""
     found = re.search(r"\b(lower|higher) is better\b", words.lower())
-    return found[1] if found else ""
+    return "" if found is None else "lower" if found[1] == "lower" else "higher"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from pytest_ouro.checks import load
 from pytest_ouro.core.schema import Problems, read_table
@@ -19,7 +19,9 @@ from pytest_ouro.onboarding import Statement
 from pytest_ouro.onboarding.document import inline_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pytest_ouro.onboarding import Value
 
 BEGIN = "<!-- pytest-ouro: bound (written by `pytest-ouro init --render`) -->"
 END = "<!-- pytest-ouro: end -->"
@@ -246,17 +248,18 @@ def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
     return Bullet(section, words, line, statement)
 
 
-def _params(rest: str, place: str) -> tuple[dict[str, Any], str]:
+def _params(rest: str, place: str) -> tuple[Mapping[str, Value], str]:
     """Return a tuple: the table in a text such as ``" {paths = []}; why"``, and the text after it;
     both may contain braces. ({}, the whole text) if it does not begin with a table; OuroError, with
-    ``place``, its file and line, if that is not TOML."""
+    ``place``, its file and line, if that is not TOML. `_validate` refuses other types of values."""
     if not rest.startswith(" {"):
         return {}, rest
     for brace in re.finditer("}", rest):
         try:
-            return toml.loads(f"x = {rest[: brace.end()]}")["x"], rest[brace.end() :]
+            table = toml.loads(f"x = {rest[: brace.end()]}")["x"]
         except ValueError:
             continue
+        return cast("Mapping[str, Value]", table), rest[brace.end() :]
     raise messages.not_a_table(place, rest.strip())
 
 

@@ -27,7 +27,7 @@ _LEVELS = {"broken": "error", "warned": "warning"}
 def render(answers: Sequence[Answer]) -> str:
     """Return the text of a SARIF log with every rule of all answers, and a SARIF result for each of
     their findings."""
-    rules: dict[str, dict[str, Any]] = {}
+    rules: dict[str, dict[str, object]] = {}
     for result in (result for answer in answers for result in answer.results):
         rules.setdefault(result.rule, _describe_rule(result))
     numbers = {rule: number for number, rule in enumerate(rules)}
@@ -42,7 +42,7 @@ def render(answers: Sequence[Answer]) -> str:
     return serialise(list(rules.values()), results, invocation)
 
 
-def _describe_rule(result: RuleResult) -> dict[str, Any]:
+def _describe_rule(result: RuleResult) -> dict[str, object]:
     """Return the rule of a result as an object of SARIF."""
     sentence = result.sentence or result.rule
     return {
@@ -61,7 +61,9 @@ def render_error(error: OuroError) -> str:
     return serialise([], [], invocation)
 
 
-def serialise(rules: list[Any], results: list[Any], invocation: dict[str, Any]) -> str:
+def serialise(
+    rules: list[dict[str, object]], results: list[dict[str, object]], invocation: dict[str, object]
+) -> str:
     """Return the text of the log, in JSON. It has one SARIF run (one call of a tool), with these
     rules, results and facts of the call; each text in it is escaped."""
     run = {
@@ -94,7 +96,9 @@ def _escape(value: Any) -> Any:
     return escape_lines(*value.split("\n")) if isinstance(value, str) else value
 
 
-def _describe(answer: Answer, result: RuleResult, finding: Finding, number: int) -> dict[str, Any]:
+def _describe(
+    answer: Answer, result: RuleResult, finding: Finding, number: int
+) -> dict[str, object]:
     """Return a finding as a SARIF result. ``number`` is the place of its rule in the list of rules,
     from 0. The fingerprint depends on the ref, the rule, the path and the headline without its
     numbers, and not on the line."""
@@ -110,7 +114,7 @@ def _describe(answer: Answer, result: RuleResult, finding: Finding, number: int)
 
 def make_result(
     rule: tuple[str, int], level: str, message: str, place: tuple[str, int], *, same: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return a SARIF result. ``rule`` is the id of its rule and its place, from 0, in the list of
     rules; ``place`` a path from the repository's top, "" for none, and a line from 1; ``level`` is
     "error" or "warning". Results with the same text ``same`` are the same on another commit."""

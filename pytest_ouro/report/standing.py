@@ -6,7 +6,7 @@ judge's details and what an evaluation printed beside the metric stay in the jou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -28,9 +28,40 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
 
-Table = dict[str, object]
 #: Reasons after which the same commit is run again: nothing was learnt about it.
 _AGAIN = (Reason.INTERRUPTED, Reason.LOST, Reason.NOT_STARTED)
+
+
+class Limited(TypedDict):
+    """A guard of the bound: its ``id`` and ``rule``, the name of the ``number`` that it limits,
+    whether that must be ``at`` "least" or "most" the ``limit``, and the number that the best keep
+    ``best_has``. The last two are None if they are not known."""
+
+    id: str
+    number: str
+    at: Literal["least", "most"]
+    limit: float | None
+    best_has: float | None
+    rule: str
+
+
+class Step(TypedDict):
+    """The next step: ``step`` names it, ``why`` says why, ``help`` is "" unless it is "fix", and
+    ``commands`` are those to give."""
+
+    step: Literal["wait", "fix", "settle", "commit", "run", "edit"]
+    why: str
+    help: str
+    commands: list[str]
+
+
+class Count(TypedDict):
+    """How many runs there are, and how many of them have each status."""
+
+    runs: int
+    keep: int
+    discard: int
+    crash: int
 
 
 class Fault(NamedTuple):
@@ -148,12 +179,9 @@ class Standing:
         does, of the runs ``compared``; "" for fewer than two tries."""
         return tally(self.compared)
 
-    def guards(self) -> list[Table]:
-        """Return a dict for each guard of the bound: its ``id`` and ``rule``; the name of the
-        ``number`` that it limits; whether that must be ``at`` "least" or "most" the ``limit``; and
-        the number that the ``best`` keep ``best_has``. The last two are None if not known. [] if
-        the bound has no guards."""
-        found: list[Table] = []
+    def guards(self) -> list[Limited]:
+        """Return the guards of the bound; [] if it has none."""
+        found: list[Limited] = []
         for guard in self.case.bound.guards:
             reference = self.kept[-1 if guard.of == "baseline" else 0] if self.kept else None
             number = number_of(guard, reference) if reference and guard.of else None
@@ -177,25 +205,16 @@ class Standing:
             return ""
         return ", ".join(differences(run, self.best))
 
-    def next(self, run_command: str) -> Table:
-        """Return the next step as a dict: ``step``, which is "wait", "fix", "settle", "commit",
-        "run" or "edit"; ``why``; ``help``, "" unless the step is "fix"; and ``commands``, those to
-        give. ``run_command`` is the command that makes a run."""
-        step, why, commands = self._next(run_command)
-        help = self.faults[0].help if step == "fix" else ""
-        return {"step": step, "why": why, "help": help, "commands": commands}
-
-    def _next(self, run_command: str) -> tuple[str, str, list[str]]:
-        """Return a tuple of ``step``, ``why`` and ``commands`` as `next` does; [] if there is no
-        command."""
+    def next(self, run_command: str) -> Step:
+        """Return the next step. ``run_command`` is the command that makes a run."""
         best, last = self.best, self.of_head
         try_it = [*self._commit(), run_command]
         if self.going:
-            return "wait", f"a run of {self.going.commit[:7]} goes on: wait for its end", []
+            return _step("wait", f"a run of {self.going.commit[:7]} goes on: wait for its end", [])
         if self.faults:
             fault = self.faults[0]
             place = f"{fault.rule}: " if fault.rule else ""
-            return "fix", f"{place}{fault.headline}", []
+            return _step("fix", f"{place}{fault.headline}", [], help=fault.help)
         base = place_to_return(self.case, best.commit)[:7] if best else ""
         back = f"git reset --keep {base}"
         lost = last is not None and last.status != "keep" and last.reason not in _AGAIN
@@ -203,22 +222,24 @@ class Standing:
             assert last is not None
             why = f"HEAD is {last.status} ({last.reason}): return to the last keep, {base}"
             if not self.edited:
-                return "settle", why, [back]
+                return _step("settle", why, [back])
             why += ", and take the changes that are not committed along"
-            return "settle", why, ["git stash", back, "git stash pop"]
+            return _step("settle", why, ["git stash", back, "git stash pop"])
         if self.edited:
             why = f"{', '.join(self.edited[:3])} has changes that are not committed: run them"
-            return "commit", why, try_it
+            return _step("commit", why, try_it)
         if last is None and not self.has_best_code:
             first = "HEAD has not been run" if best else "nothing is kept yet: HEAD is the baseline"
-            return "run", first, [run_command]
+            return _step("run", first, [run_command])
         if last is not None and last.reason in _AGAIN:
-            return "run", f"the run of HEAD was {last.reason}: run it again", [run_command]
+            why = f"the run of HEAD was {last.reason}: run it again"
+            return _step("run", why, [run_command])
         if best is None:
             assert last is not None
             why = f"HEAD is {last.status} ({last.reason}), and nothing is kept yet: fix it"
-            return "edit", why, try_it
-        return "edit", "HEAD has the code of the last keep: try an idea that is not listed", try_it
+            return _step("edit", why, try_it)
+        why = "HEAD has the code of the last keep: try an idea that is not listed"
+        return _step("edit", why, try_it)
 
     def _commit(self) -> list[str]:
         """Return the commands that commit the changes of the edited files, of at most 20; first one
@@ -231,6 +252,17 @@ class Standing:
         new = " ".join(map(word, [path for path in self.edited if path in self.new][:20]))
         add = [f"git add -- {new}"] if new else []
         return [*add, f'git commit -m "what you try" -- {paths}']
+
+
+def _step(
+    step: Literal["wait", "fix", "settle", "commit", "run", "edit"],
+    why: str,
+    commands: list[str],
+    *,
+    help: str = "",
+) -> Step:
+    """Return a next step."""
+    return {"step": step, "why": why, "help": help, "commands": commands}
 
 
 def _faults(case: Case, *, edited: bool) -> list[Fault]:
@@ -254,8 +286,12 @@ def _faults(case: Case, *, edited: bool) -> list[Fault]:
     return found
 
 
-def count(runs: Sequence[FinishedRun]) -> Table:
-    """Return a dict of how many runs there are: ``runs``, and by status ``keep``, ``discard`` and
-    ``crash``."""
+def count(runs: Sequence[FinishedRun]) -> Count:
+    """Return how many runs there are, by status."""
     words = [run.status for run in runs]
-    return {"runs": len(runs), **{word: words.count(word) for word in ("keep", "discard", "crash")}}
+    return {
+        "runs": len(runs),
+        "keep": words.count("keep"),
+        "discard": words.count("discard"),
+        "crash": words.count("crash"),
+    }

@@ -292,8 +292,12 @@ def test_codex_is_asked_whether_it_trusts_the_hook(doctor, guarded, tmp_path, ki
     assert report.words["agents claude"].startswith("the guard is configured, and prevents")
 
 
-def test_a_codex_that_does_not_answer_is_configured(doctor, guarded, tmp_path):
-    report = doctor(PATH=program(tmp_path / "bin", "codex", "exit 1"))
+OTHER_ANSWERS = ["exit 1", "echo '[2]'", """echo '{"id": 2, "result": [0]}'""", "echo '{'"]
+
+
+@pytest.mark.parametrize("script", OTHER_ANSWERS)
+def test_a_codex_that_does_not_answer_is_configured(doctor, guarded, tmp_path, script):
+    report = doctor(PATH=program(tmp_path / "bin", "codex", script))
 
     assert report.state["agents codex"] == "ok"
     assert report.words["agents codex"].startswith("the guard is configured")

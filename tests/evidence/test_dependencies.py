@@ -65,7 +65,13 @@ def test_packages_and_versions_are_read_from_a_lock(table):
     assert statements(name, text.encode()) == {"a": "1, 2"}
 
 
-@pytest.mark.parametrize("text", [b"[project\n", b"project = 1\n", b"\xff\xfe\0"])
+UNREADABLE = [
+    *(b"[project\n", b"project = 1\n", b"\xff\xfe\0"),
+    *(b"[project]\ndependencies = 'six'\n", b"build-system = ['six']\n", b"tool.uv = 'x'\n"),
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
 def test_a_manifest_that_cannot_be_read_counts_line_by_line(text):
     found = statements("pyproject.toml", text)
 
@@ -75,6 +81,7 @@ def test_a_manifest_that_cannot_be_read_counts_line_by_line(text):
 
 def test_a_lock_without_names_counts_line_by_line():
     assert "line version = '1'" in statements("uv.lock", b"[[package]]\nversion = '1'\n")
+    assert statements("uv.lock", b"package = 'six'\n") == {"line package = 'six'": ""}
 
 
 def test_requirements_are_read_from_a_block_of_comments_in_a_script():

@@ -15,10 +15,13 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..kernel import sandbox
 from . import output
+
+if TYPE_CHECKING:
+    from ..job import Confinement
 
 _EXECUTABLE = (b"\x7fELF", b"#!")
 
@@ -27,14 +30,11 @@ def start(words: list[str]) -> None:
     """Replace this process by the program; ``words`` are the path of the settings file, then the
     program and its arguments.
 
-    The settings are a JSON object: ``folder``, ``python`` (started for the program ``python``),
-    ``environment``, ``scratch`` (it gets a new folder, which TMPDIR names), and, if the program is
-    confined, ``sandbox`` (see `sandbox.enter`; of its ``write`` only that new folder is left) and
-    ``network``. Raise SystemExit with a message if there is no program, or it cannot be started;
-    OSError if the sandbox cannot be entered.
+    The settings are a `Confinement` as a JSON object. Raise SystemExit with a message if there is
+    no program, or it cannot be started; OSError if the sandbox cannot be entered.
     """
     settings, *command = words
-    given: dict[str, Any] = json.loads(Path(settings).read_text("utf-8"))
+    given: Confinement = json.loads(Path(settings).read_text("utf-8"))
     if not command:
         sys.exit("OURO_CONFINE: name the program to run")
     os.closerange(3, 1 << 16)
@@ -45,11 +45,10 @@ def start(words: list[str]) -> None:
     os.chdir(folder)
     if command[0] == "python":
         command[0] = given["python"]
-    confined = given.get("sandbox")
-    if confined:
+    if given["sandbox"]:
         _make_executable(folder, command[0])
-        spec = {**confined, "write": [temporary]}
-        sandbox.enter(spec, network=given.get("network", False))
+        spec = {**given["sandbox"], "write": [temporary]}
+        sandbox.enter(spec, network=given["network"])
     os.environ.clear()
     os.environ.update(given["environment"], TMPDIR=temporary)
     try:

@@ -7,7 +7,7 @@ import os
 import posixpath
 import shlex
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_ouro.child import splits
 from pytest_ouro.core.escape import escape_json, quoted
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_ouro.onboarding.section import Section
 
 
-def as_json(facts: dict[str, Any]) -> str:
+def as_json(facts: dict[str, object]) -> str:
     """Return facts as the text of a JSON object, escaped for a terminal."""
     return escape_json(json.dumps(facts, ensure_ascii=False, indent=2))
 
@@ -71,7 +71,7 @@ class Report:
         for words in self._next():
             yield f"  {words}"
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Return the report as an object for JSON: the parts that `lines` has, and the text of
         bound.toml."""
         return {

@@ -104,7 +104,7 @@ def _read_json(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_unique)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     """Return the pairs as a dict. Raise ValueError if a key occurs twice: readers differ in which
     one counts."""
     table = dict(pairs)

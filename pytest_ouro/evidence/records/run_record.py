@@ -197,7 +197,7 @@ class StartedRun:
         for key, known in keys.items():
             if known.required and key not in table:
                 raise ValueError(f"it lacks '{key}'")
-        values: dict[str, Any] = {"version": 1}
+        values: dict[str, Any] = {"version": 1}  # of the kinds that the keys demand
         unknown: dict[str, object] = {}
         for key, value in table.items():
             kind = every[key].about.kind if key in every else None

@@ -8,7 +8,7 @@ import shlex
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence import data
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.guards import Guard
     from pytest_ouro.bound.tables import Experiment
+    from pytest_ouro.child.job import Confinement
     from pytest_ouro.child.job import Job as Message
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.terms.job import Position
@@ -160,8 +161,8 @@ def evaluation_job(
     )
 
 
-def _confined(run: Job, scratch: Path) -> dict[str, Any]:
-    """Return a dict of settings, for JSON, by which ``evaluation.confine`` runs a program of the
+def _confined(run: Job, scratch: Path) -> Confinement:
+    """Return the settings, for JSON, by which ``evaluation.confine`` runs a program of the
     candidate in the folder of ``run``, the job of the command, with its environment (except TMPDIR)
     and in its sandbox, if it has one; there the program can write only to a new folder in
     ``scratch``. The folders of `environment` are made."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 #: A batch of this many times the usual length is slow: it compiles, or it is not counted.
 SLOW = 3.0
@@ -13,9 +12,9 @@ _SHORT = 0.02
 _MOST = 1e12
 
 
-def summarise(reported: dict[str, Any], served: int) -> dict[str, float]:
+def summarise(reported: object, served: int) -> dict[str, float]:
     """Return the pace of a run, with times in seconds, from what `Pace.facts` of the child's hooks
-    ``reported``; {} for a report without batches, or with other things than numbers from 0 to
+    ``reported``; {} for a report without batches, or of anything else than numbers from 0 to
     ``_MOST``.
 
     ``batches`` is how many were served, ``before`` how many of these before the clock started, and
@@ -24,6 +23,8 @@ def summarise(reported: dict[str, Any], served: int) -> dict[str, float]:
     the first batches up to the last slow one (``SLOW``) of the first 64, 0 without one;
     ``slow-seconds`` is the time of those among them that the clock counts.
     """
+    if not isinstance(reported, dict):
+        return {}
     try:
         first = [float(length) for length in reported["first"][:64]]
         later, longest = float(reported["later"]), float(reported["longest"])

@@ -7,7 +7,7 @@ import random
 import resource
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.experiment.supervision import processes
@@ -15,6 +15,8 @@ from pytest_ouro.experiment.supervision.pace import summarise
 from pytest_ouro.experiment.terms.measurement import MetricScore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_ouro.experiment.supervision.answers import Answers, Turn
     from pytest_ouro.experiment.terms.job import Job
 
@@ -176,7 +178,7 @@ class RunState:
         )
         return self.answers.charged(most)
 
-    def on_event(self, message: dict[str, Any]) -> None:
+    def on_event(self, message: Mapping[str, object]) -> None:
         """Handle an event that the training process reports; ignore an unknown one.
 
         Its events release the script, set the deadline of the warm-up, begin the window, count
@@ -184,7 +186,7 @@ class RunState:
         judge, the first call of the evaluation ends the window, and its value is the metric. A
         malformed message raises an exception of any kind.
         """
-        event = message.pop("event", "")
+        event = message.get("event")
         if event == "warm-up":
             if self.deadline is None:
                 self.deadline = time.monotonic() + self.job.warmup_seconds
@@ -192,16 +194,18 @@ class RunState:
             self.start()
         elif event == "evaluate":
             self.evaluations += 1
-            self.served = min(int(message["served"]), sys.maxsize)  # a script may report anything
+            self.served = min(
+                int(_number(message, "served")), sys.maxsize
+            )  # a script may report anything
             if self.evaluations == 1:
-                self.pace = summarise(message.get("pace", {}), self.served)
-                self.generators = _cut(message.get("generators", {}))
+                self.pace = summarise(message.get("pace"), self.served)
+                self.generators = _cut(message.get("generators"))
                 if self.job.judge is None:
                     self.close()
         elif event == "measured":
             if self.evaluations == 1 and self.job.judge is None:
-                self.value = float(message["value"])
-            if math.isfinite(peak := float(message["peak_mb"])):
+                self.value = _number(message, "value")
+            if math.isfinite(peak := _number(message, "peak_mb")):
                 self.peak_mb = max(self.peak_mb, peak)
         elif event == "finding":
             self.findings = [*self.findings, str(message["text"])][:_MOST]
@@ -216,10 +220,10 @@ class RunState:
             names = ("stage", "type", "text", "place", "module", "hidden", "denied")
             self.exception = _strings(message, *names)
         elif event == "pace":
-            self.served = min(int(message["served"]), sys.maxsize)
-            self.pace = summarise(message["pace"], self.served)
+            self.served = min(int(_number(message, "served")), sys.maxsize)
+            self.pace = summarise(message.get("pace"), self.served)
 
-    def on_judge_event(self, message: dict[str, Any]) -> None:
+    def on_judge_event(self, message: Mapping[str, object]) -> None:
         """Handle an event that the judge reports; ignore an unknown one.
 
         ``ready`` lets the script start, ``unable`` says why the judge rejects the harness,
@@ -227,7 +231,7 @@ class RunState:
         ``finding`` reports a fault, and ``judged`` brings the score. A malformed message, or one of
         the last five before ``asked``, raises an exception of any kind.
         """
-        event = message.pop("event", "")
+        event = message.get("event")
         if event == "ready":
             self.judge_ready = True
         elif event == "unable":
@@ -248,8 +252,17 @@ class RunState:
             self.findings = [*self.findings, str(message["text"])][:_MOST]
         elif event == "judged":
             assert self.answers is not None
-            self.findings = [*self.findings, *message.pop("findings")][:_MOST]
-            self.judgment = MetricScore(**message, answering=self.answers.seconds)
+            self.findings = [*self.findings, *_texts(message, "findings")][:_MOST]
+            self.judgment = MetricScore(
+                value=_number(message, "value"),
+                se=_number(message, "se"),
+                rows=int(_number(message, "rows")),
+                questions=int(_number(message, "questions")),
+                tokens=int(_number(message, "tokens")),
+                seconds=_number(message, "seconds"),
+                scoring=_number(message, "scoring"),
+                answering=self.answers.seconds,
+            )
             self.value = self.judgment.value
 
     def _pass_to(self, turn: Turn) -> Answers:
@@ -326,14 +339,32 @@ class RunState:
         return ""
 
 
-def _strings(message: dict[str, Any], *names: str) -> dict[str, str]:
+def _number(message: Mapping[str, object], name: str) -> float:
+    """Return the number ``name`` of a message, which may be written as text; KeyError if it is
+    missing, TypeError or ValueError if it is not a number."""
+    value = message[name]
+    if not isinstance(value, (int, float, str)):
+        raise TypeError(f"{name} is not a number")
+    return float(value) if isinstance(value, str) else value
+
+
+def _texts(message: Mapping[str, object], name: str) -> list[str]:
+    """Return the texts of the list ``name`` of a message; KeyError if it is missing, TypeError if
+    it is not a list."""
+    value = message[name]
+    if not isinstance(value, list):
+        raise TypeError(f"{name} is not a list")
+    return list(map(str, value))
+
+
+def _strings(message: Mapping[str, object], *names: str) -> dict[str, str]:
     """Return a dict of the given keys of a message with their values as text; KeyError if one is
     missing."""
     return {name: str(message[name]) for name in names}
 
 
-def _cut(reported: dict[str, Any]) -> dict[str, str]:
+def _cut(reported: object) -> dict[str, str]:
     """Return the first ``_MOST`` entries of a dict, with names as text of at most 40 characters and
-    values of at most 16: a script may report anything."""
-    entries = list(reported.items())[:_MOST]
+    values of at most 16; {} for anything else: a script may report anything."""
+    entries = list(reported.items())[:_MOST] if isinstance(reported, dict) else []
     return {str(name)[:40]: str(digest)[:16] for name, digest in entries}

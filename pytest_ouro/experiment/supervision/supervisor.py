@@ -8,7 +8,7 @@ import os
 import selectors
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_ouro.child.kernel import system
 from pytest_ouro.experiment.supervision import processes
@@ -146,7 +146,7 @@ class Line:
     def __init__(
         self,
         channel: socket.socket,
-        handle: Callable[[dict[str, Any]], None],
+        handle: Callable[[Mapping[str, object]], None],
         is_held_back: Callable[[], bool] = lambda: False,
     ) -> None:
         """Let ``handle`` handle each message that arrives on ``channel``.
@@ -158,7 +158,7 @@ class Line:
         self._handle, self._is_held_back = handle, is_held_back
         self._pending = b""
 
-    def send(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: Mapping[str, object]) -> None:
         """Send a message as a line of JSON; do nothing if the other end is closed."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.channel.sendall(json.dumps(message).encode() + b"\n")

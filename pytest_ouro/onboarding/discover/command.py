@@ -6,10 +6,12 @@ import posixpath
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
+from pytest_ouro.bound.tables import Experiment
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.evidence.paths import matches
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.evidence.paths import DataGlob, Glob, RepoPath, matches
 from pytest_ouro.experiment.terms.names import named_files
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover.metric import Label, choose, is_held_out, meant, printed_by
@@ -226,43 +228,44 @@ def facts(
     options: InitOptions,
     remarks: Remarks,
     tracked: Sequence[str],
-) -> dict[str, Any]:
-    """Return the values of [experiment] that the command, its files and the words state, by the
-    names of its fields. ``rules`` are the words of rules. OuroError if the metric, its direction or
-    the editable files are not known."""
+) -> Experiment:
+    """Return the experiment that the command, its files and the words state, without its folder and
+    its interpreter. ``rules`` are the words of rules. OuroError if the metric, its direction or the
+    editable files are not known."""
     label = _metric(command, folder, prose, options, tracked)
     metric = label.name
     editable = _editable(command, folder, rules, prose, options, remarks, tracked)
     table = find_ledger(rules, folder, metric, prose, options, remarks)
     kept = (label.file,) if label.file else ()
-    values: dict[str, Any] = {
-        "command": _shown(command, label.file),
-        "editable": editable,
-        "allowed": ("run.log", *kept, table),
-        "metric": metric,
-        "metric_from": options.metric_from or label.source,
-        "direction": find_direction(metric, rules, prose, options, remarks),
-        "unit": options.unit or prose.unit or label.unit,
-        "plausible": prose.plausible,
-        "budget": _budget(command, folder, rules, prose, options, remarks),
-        "device": options.device or "auto",
-        "ledger": table,
-        "data": options.data,
-    }
+    found = Experiment(
+        command=_shown(command, label.file),
+        editable=tuple(map(Glob, editable)),
+        allowed=tuple(map(Glob, ("run.log", *kept, table))),
+        metric=metric,
+        metric_from=options.metric_from or label.source,
+        direction=find_direction(metric, rules, prose, options, remarks),
+        unit=options.unit or prose.unit or label.unit,
+        plausible=options.plausible or prose.plausible,
+        budget=_budget(rules, prose, options, remarks),
+        device=options.device or "auto",
+        ledger=RepoPath(table),
+        data=tuple(map(DataGlob, options.data)),
+    )
     if options.evaluate_command:
         evaluation = _command(options.evaluate_command, ("python",), folder, tracked)
-        return {**values, "evaluate_command": evaluation.words}
+        return replace(found, evaluate_command=evaluation.words)
     named = named_files(command.words)
     fixed = [path for path in command.files if not matches(path, editable) and not is_data(path)]
-    if not set(fixed) & {*named}:
+    measured = bool(set(fixed) & {*named})
+    if not measured:
         why = "is code that may change, and prints its own metric"
         why = f"does not name {fixed[0]}, which measures" if fixed else why
         remarks.note(
             f"{shlex.join(command.words)} {why}: the level is claimed; to have it measured, name a "
             "fixed program: --evaluate-command"
         )
-    level = "supervised" if set(fixed) & {*named} else "claimed"
-    return {**values, "metric_which": "last", "level": level}
+    level: Literal["claimed", "supervised"] = "supervised" if measured else "claimed"
+    return replace(found, metric_which="last", level=level)
 
 
 def _shown(command: Command, file: str) -> tuple[str, ...]:
@@ -274,7 +277,9 @@ def _shown(command: Command, file: str) -> tuple[str, ...]:
     return ("sh", "-c", f"rm -f {name} && {text} && cat {name}")
 
 
-def measuring(experiment: Any, tracked: Sequence[str], folder: Path, prose: Prose) -> list[str]:
+def measuring(
+    experiment: Experiment, tracked: Sequence[str], folder: Path, prose: Prose
+) -> list[str]:
     """Return the files that take part in measuring, for a rule that freezes them: those of which
     the commands run the code, those that their shell scripts name and that print something, the
     modules that Python programs among them import, and the tracked ones that the instructions call
@@ -381,14 +386,7 @@ def _is_measure(path: str) -> bool:
     return starts or posixpath.splitext(name)[0].lower().startswith(_MEASURES)
 
 
-def _budget(
-    command: Command,
-    folder: Path,
-    rules: Iterable[str],
-    prose: Prose,
-    options: InitOptions,
-    remarks: Remarks,
-) -> float:
+def _budget(rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks) -> float:
     """Return the seconds that the command may take: of the option, the rules or the instructions;
     ASSUMED_BUDGET, which is added to ``remarks``, if they state none."""
     if options.budget is not None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Device
-
-Direction = Literal["", "lower", "higher"]
+    from pytest_ouro.onboarding.phrases import Said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +24,7 @@ class InitOptions:
     evaluate_command: str = ""
     metric: str = ""
     metric_from: str = ""
-    direction: Direction = ""
+    direction: Said = ""
     unit: str = ""
     plausible: tuple[float, ...] = ()
     budget: float | None = None

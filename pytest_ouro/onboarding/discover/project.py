@@ -10,13 +10,14 @@ import os
 import posixpath
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_ouro.bound.tables import Experiment
 from pytest_ouro.core.errors import AmbiguousError, OuroError
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.schema import demand_relations
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.paths import BoundFolder, Glob, matches
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover import command, script
 from pytest_ouro.onboarding.discover.options import InitOptions as InitOptions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.onboarding.discover.source import PythonFile
 
 
@@ -106,9 +108,9 @@ def find(
             f"{prose.file} does not name {pair.script.name}: is that what its experiments run? "
             "(--command WORDS says otherwise)"
         )
-    values = script.facts(pair, rules, prose, options, remarks)
+    found = script.facts(pair, rules, prose, options, remarks)
     root = pair.path.parent
-    experiment = _experiment(folder, root, top, options, values)
+    experiment = _placed(found, folder, root, top, options)
     return Project(
         find_name(root, top),
         experiment,
@@ -144,14 +146,15 @@ def _command(
         metric = () if options.metric else ("--metric", "NAME")
         call = options.call("--command", "PROGRAM ARGUMENT …", *metric)
         raise messages.no_experiment(folder, str(instead.message if instead else ""), call)
-    values = command.facts(found, folder, rules, prose, options, remarks, tracked)
+    stated = command.facts(found, folder, rules, prose, options, remarks, tracked)
     manifests = [path for path in _MANIFESTS if path in tracked]
     if not options.editable and (free := opened(manifests, prose)):
-        values["editable"] = tuple(dict.fromkeys((*values["editable"], *free)))
+        both = dict.fromkeys((*stated.editable, *map(Glob, free)))
+        stated = replace(stated, editable=tuple(both))
         remarks.assume(
             f"dependencies may change: the instructions name {free[0]}", "--editable GLOB"
         )
-    experiment = _experiment(folder, folder, top, options, values)
+    experiment = _placed(stated, folder, folder, top, options)
     measuring = command.measuring(experiment, tracked, folder, prose)
     fixed = [path for path in measuring if not _may_change(path, experiment)]
     return Project(
@@ -203,8 +206,6 @@ _MANIFESTS = (
 def _may_change(path: str, experiment: Experiment) -> bool:
     """Return whether the experiment or a run may change the file at ``path``, from the experiment's
     folder."""
-    from pytest_ouro.evidence.paths import matches
-
     return matches(path, (*experiment.editable, *experiment.allowed))
 
 
@@ -217,18 +218,16 @@ def tracked_in(folder: Path) -> tuple[str, ...]:
     return tuple(path[len(prefix) :] for path in paths if path.startswith(prefix))
 
 
-def _experiment(
-    folder: Path, root: Path, top: Path, options: InitOptions, values: dict[str, Any]
+def _placed(
+    found: Experiment, folder: Path, root: Path, top: Path, options: InitOptions
 ) -> Experiment:
-    """Return the experiment of these values, in the folder ``root``, of which ``folder`` has
-    bound.toml. ``values`` also gets the folder, the interpreter and what the options add. OuroError
-    if bound.toml does not allow it, or if a glob of the option ``--editable`` matches no file."""
+    """Return the experiment that was found, with its folder ``root`` and its interpreter;
+    bound.toml lies in ``folder``. OuroError if bound.toml does not allow it, or if a glob of the
+    option ``--editable`` matches no file."""
     place = os.path.relpath(root, folder)
-    values |= {"root": "" if place == "." else place, "python": _python(root, top)}
-    for name in ("unit", "plausible"):
-        values[name] = getattr(options, name) or values.get(name) or type(getattr(options, name))()
+    root_there = BoundFolder("" if place == "." else place)
+    experiment = replace(found, root=root_there, python=_python(root, top))
     try:
-        experiment = Experiment(**values)
         demand_relations(experiment)
     except ValueError as error:
         raise messages.invalid_experiment(str(error)) from None

@@ -79,7 +79,7 @@ _PLAIN = (
     r"|\bdirection\W{1,6}(?:to )?(lower|higher|minimi|maximi)"
 )
 _BESIDE = rf"{_PLAIN}|\b(lowest|highest|minimi|maximi|lower|higher|reduce|increase)"
-_MEANS = {"lower": "lower", "lowest": "lower", "minimi": "lower", "reduce": "lower"}
+_LOWER = ("lower", "lowest", "minimi", "reduce")
 #: How many forbidden things, and how long ones, are taken as rules: longer lists are notes.
 _MOST, _LONGEST = 24, 300
 
@@ -123,7 +123,7 @@ class Prose:
             for sentence in map(_aim, phrases.sentences(self.text))
         )
 
-    def direction(self, metric: str) -> str:
+    def direction(self, metric: str) -> phrases.Said:
         """Return ``lower`` or ``higher``, as a sentence with the metric's name says, else as any
         sentence says plainly; "" if none does."""
         named = re.compile(rf"(?<!\w){re.escape(metric)}(?!\w)", re.IGNORECASE)
@@ -133,7 +133,7 @@ class Prose:
             for sentence in searched:
                 if found := re.search(pattern, sentence, re.IGNORECASE):
                     word = next(group for group in found.groups() if group).lower()
-                    return _MEANS.get(word, "higher")
+                    return "lower" if word in _LOWER else "higher"
         return ""
 
     @property

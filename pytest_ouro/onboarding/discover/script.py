@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import re
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from pytest_ouro.bound.tables import Experiment
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.evidence.paths import DataGlob, Glob, RepoPath
 from pytest_ouro.experiment.terms.names import INTERFACE
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover import caches
@@ -72,11 +74,11 @@ def find_pair(folder: Path, options: InitOptions, prose: Prose, tracked: Sequenc
 
 def facts(
     pair: Pair, rules: Sequence[str], prose: Prose, options: InitOptions, remarks: Remarks
-) -> dict[str, Any]:
-    """Return the values of [experiment] by the names of its fields: those that the options give,
-    else those that the script, its harness, the rules and the instructions state, else usual ones.
-    Assumptions and notes are added to ``remarks``. OuroError if a value that cannot be assumed is
-    missing, or if one is ambiguous."""
+) -> Experiment:
+    """Return the experiment, without its folder and its interpreter: the values that the options
+    give, else those that the script, its harness, the rules and the instructions state, else usual
+    ones. Assumptions and notes are added to ``remarks``. OuroError if a value that cannot be
+    assumed is missing, or if one is ambiguous."""
     path, script, harness, evaluate = pair
     folder = path.parent
     metric = options.metric or _metric(script, harness, evaluate, prose, options)
@@ -84,30 +86,33 @@ def facts(
     tokens = warmup_tokens(script, harness, options.warmup_tokens, remarks)
     validation = () if options.data else _validation(harness)
     data = options.data or _data(harness)
-    highest: str = "sandboxed"
+    highest: Literal["judged", "sandboxed"] = "sandboxed"
     if validation:
         found, complete = caches.find_caches([script, harness], remarks)
         data, highest = (*data, *found), highest if complete else "judged"
     table = find_ledger(rules, folder, metric, prose, options, remarks)
-    return {
-        "script": script.name,
-        "editable": options.editable or editable_in(rules) or _editable(script, folder, prose),
-        "allowed": ("run.log", table),
-        "harness": harness.name,
-        "evaluate": evaluate,
-        "loader": options.loader or _loader(script, harness, options),
-        "metric": metric,
-        "direction": direction,
-        "budget": _budget(pair, rules, prose, options, remarks),
-        "device": options.device or _device(script),
-        "level": _level(script, harness, metric, remarks),
-        "highest": highest,
-        "ledger": table,
-        "data": data,
-        "validation": validation,
-        "warmup_tokens": tokens,
-        "warmup_seconds": WARMUP_SECONDS if tokens else 0.0,
-    }
+    editable = options.editable or editable_in(rules) or _editable(script, folder, prose)
+    return Experiment(
+        script=RepoPath(script.name),
+        editable=tuple(map(Glob, editable)),
+        allowed=(Glob("run.log"), Glob(table)),
+        harness=RepoPath(harness.name),
+        evaluate=evaluate,
+        loader=options.loader or _loader(script, harness, options),
+        metric=metric,
+        direction=direction,
+        unit=options.unit,
+        plausible=options.plausible,
+        budget=_budget(pair, rules, prose, options, remarks),
+        device=options.device or _device(script),
+        level=_level(script, harness, metric, remarks),
+        highest=highest,
+        ledger=RepoPath(table),
+        data=tuple(map(DataGlob, data)),
+        validation=tuple(map(DataGlob, validation)),
+        warmup_tokens=tokens,
+        warmup_seconds=WARMUP_SECONDS if tokens else 0.0,
+    )
 
 
 def times(pair: Pair) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from pytest_ouro.core.metric import Direction
     from pytest_ouro.onboarding.discover.options import InitOptions, Remarks
     from pytest_ouro.onboarding.discover.prose import Prose
 
@@ -61,15 +62,15 @@ _FORBIDS = re.compile(
 
 def find_direction(
     metric: str, rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks
-) -> str:
+) -> Direction:
     """Return ``lower`` or ``higher``, as the option, else the rules, else the instructions say,
     else the words in the metric's name, which is an assumption that is added to ``remarks``. Rules
     that contradict each other do not count. OuroError if nothing decides it."""
     if options.direction:
         return options.direction
-    said = {words for rule in rules if (words := phrases.direction_of(rule))}
-    if len(said) == 1:
-        return said.pop()
+    said = set(map(phrases.direction_of, rules)) - {""}
+    if len(said) == 1 and (only := said.pop()):
+        return only
     named = named_direction(metric)
     if stated := prose.direction(metric):
         return stated
@@ -86,7 +87,7 @@ def telling_words(metric: str) -> set[str]:
     return set(re.split(r"[_\W]+", metric.lower())) & (_LOWER | _HIGHER)
 
 
-def named_direction(metric: str) -> str:
+def named_direction(metric: str) -> phrases.Said:
     """Return ``lower`` or ``higher``, as the words in a metric's name say; "" if it has no such
     word, or words of both. In a name with ``per`` only the word before counts: ``lower`` for a
     time, bytes or a cost, ``higher`` for any other."""
@@ -246,8 +247,8 @@ def find_name(root: Path, top: Path) -> str:
     """Return the project's name in pyproject.toml of the folder ``root``; else the name of the
     repository's folder ``top``, or ``experiment`` if that is the root of the file system."""
     try:
-        project = toml.loads((read_file(root / "pyproject.toml") or b"").decode())["project"]
-        name = project["name"]
+        table = toml.loads((read_file(root / "pyproject.toml") or b"").decode())
+        name = toml.table(table["project"])["name"]
     except (ValueError, LookupError, TypeError):
         name = ""
     return name if isinstance(name, str) and name else top.name or "experiment"

@@ -1,0 +1,23 @@
+"""Take the parts of JSON that another program wrote: what has another form counts as absent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def table(value: object, *names: str) -> Mapping[str, object]:
+    """Return the object ``value``, or the one below it that ``names`` lead to; {} if one of them is
+    absent or not an object."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def tables(value: object, *names: str) -> list[Mapping[str, object]]:
+    """Return the objects in the list ``value``, or in the list below it that ``names`` lead to,
+    without what is not an object; [] if there is no list."""
+    found = table(value, *names[:-1]).get(names[-1]) if names else value
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -1,0 +1,220 @@
+"""Collect the facts of a brief, which is limited in size, so that it fits into an agent's context
+whatever a night was like."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, TypedDict
+
+from pytest_ouro.bound.read import NAME
+from pytest_ouro.experiment.terms.console_text import clean
+from pytest_ouro.report.standing import count
+
+if TYPE_CHECKING:
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.report.standing import Count, Limited, Standing, Step
+
+#: The version of the JSON: keys may be added, none changes its meaning.
+VERSION = 1
+#: The most tries, keeps and other entries that are listed.
+_TRIES, _KEEPS, _FEW = 60, 8, 5
+_RESUME = (
+    "nothing needs to be repeated after a restart: read this again. A run whose supervisor was "
+    "killed is recorded as a crash by the next one."
+)
+_REPEAT = (
+    "--ouro-repeat 3 runs one commit three times with other seeds and decides on the mean: for "
+    "a gain within noise, or a keep that may be luck. It costs three runs and measures the noise."
+)
+
+
+class RunEntry(TypedDict):
+    """What the entries of all runs have. ``value`` is None if it was not measured; ``shown`` is the
+    value as text."""
+
+    commit: str
+    description: str
+    value: float | None
+    shown: str
+    time: str
+
+
+class KeepEntry(RunEntry):
+    """A keep: also its level, memory and number of runs; ``is_head``, whether it is HEAD; and
+    ``is_code``, whether it is the best and the editable files of HEAD are its own."""
+
+    level: str | None
+    peak_mb: float | None
+    runs: int
+    is_head: bool
+    is_code: bool
+
+
+class TryEntry(RunEntry):
+    """A finished run: also its verdict, why, its gain, the commit of its reference (``on``),
+    whether it is a rehearsal, its working tree, and the conditions in which it differs from the
+    last keep."""
+
+    on: str | None
+    status: str
+    reason: str
+    why: str
+    gain: float | None
+    rehearsal: bool
+    worktree: str
+    differs: str
+
+
+class FaultEntry(TypedDict):
+    """Why no run can start; ``rule`` is "" for another error than a broken rule."""
+
+    rule: str
+    headline: str
+    help: str
+
+
+class GateEntry(TypedDict):
+    """Whether a run can start, and what is wrong if not."""
+
+    open: bool
+    faults: list[FaultEntry]
+
+
+class Facts(TypedDict):
+    """The facts of a brief, which are the keys of ``pytest-ouro brief --json``.
+
+    Its lists are short; ``tried`` has the newest 60 runs at most, newest first, and ``left_out``
+    counts the others. A single fact that is not known is None.
+    """
+
+    brief: int
+    experiment: str
+    editable: list[str]
+    metric: str
+    direction: str
+    budget: float
+    branch: str
+    head: str
+    best: KeepEntry | None
+    best_ever: KeepEntry | None
+    gate: GateEntry
+    not_committed: list[str]
+    noise: float | None
+    margin: float | None
+    guards: list[Limited]
+    count: Count
+    tally: str
+    kept: list[KeepEntry]
+    tried: list[TryEntry]
+    left_out: int
+    next: Step
+    resume: str
+    repeat: str
+
+
+def collect(standing: Standing) -> Facts:
+    """Return the facts of a brief."""
+    case, best = standing.case, standing.best
+    experiment, metric = case.experiment, case.experiment.described_metric
+    path = posixpath.join(case.bound.folder, NAME) if case.bound.folder else ""
+    run = f"pytest {path}{path and ' '}--ouro-experiment --ouro-settle -q"
+    compared = standing.compared
+    known = next((one for one in reversed(compared) if one.noise is not None), None)
+    values = [one for one in standing.kept if one in compared and one.mean_or_value is not None]
+    peak = min(values, key=lambda one: _rank(one, metric.direction), default=None)
+    return {
+        "brief": VERSION,
+        "experiment": clean(case.bound.name, width=80),
+        "editable": [clean(glob, width=80) for glob in experiment.editable[:_FEW]],
+        "metric": metric.name,
+        "direction": metric.direction,
+        "budget": experiment.budget,
+        "branch": clean(case.evidence.branch, width=80),
+        "head": standing.head,
+        "best": _keep(standing, best) if best else None,
+        "best_ever": _keep(standing, peak) if peak and peak is not best else None,
+        "gate": {
+            "open": not standing.faults,
+            "faults": [
+                {
+                    "rule": fault.rule,
+                    "headline": clean(fault.headline, width=200),
+                    "help": clean(fault.help, width=300),
+                }
+                for fault in standing.faults[:_FEW]
+            ],
+        },
+        "not_committed": [clean(name, width=80) for name in standing.edited[:_FEW]],
+        "noise": known.noise if known else None,
+        "margin": known.margin if known else None,
+        "guards": [
+            {**guard, "rule": clean(guard["rule"], width=120)}
+            for guard in standing.guards()[: 2 * _FEW]
+        ],
+        "count": count(standing.runs),
+        "tally": standing.tally(),
+        "kept": [_keep(standing, one) for one in standing.kept[:_KEEPS]],
+        "tried": [_try(standing, one) for one in reversed(standing.runs[-_TRIES:])],
+        "left_out": max(0, len(standing.runs) - _TRIES),
+        "next": _cut(standing.next(run)),
+        "resume": _RESUME,
+        "repeat": _REPEAT,
+    }
+
+
+def _rank(run: FinishedRun, direction: str) -> float:
+    """Return the value of a run as a number that is lower if it is better by ``direction``; 0 for a
+    run without a value."""
+    value = run.mean_or_value or 0.0
+    return value if direction == "lower" else -value
+
+
+def _run(run: FinishedRun) -> RunEntry:
+    """Return what the entries of all runs have."""
+    value = run.mean_or_value
+    return {
+        "commit": run.commit,
+        "description": clean(run.description, width=72),
+        "value": value,
+        "shown": run.metric.text(value),
+        "time": run.time,
+    }
+
+
+def _keep(standing: Standing, run: FinishedRun) -> KeepEntry:
+    """Return the entry of a keep."""
+    is_best = run is standing.best
+    return {
+        **_run(run),
+        "level": run.level,
+        "peak_mb": run.peak_mb,
+        "runs": run.n or 1,
+        "is_head": run.commit == standing.head,
+        "is_code": is_best and standing.has_best_code,
+    }
+
+
+def _try(standing: Standing, run: FinishedRun) -> TryEntry:
+    """Return the entry of a finished run."""
+    return {
+        **_run(run),
+        "on": run.best_commit,
+        "status": run.status,
+        "reason": str(run.reason),
+        "why": clean(" ".join(standing.why(run).split()), width=150),
+        "gain": run.gain,
+        "rehearsal": run.rehearsal,
+        "worktree": run.worktree or "",
+        "differs": clean(standing.differs(run), width=100),
+    }
+
+
+def _cut(step: Step) -> Step:
+    """Return a next step with its texts cut."""
+    commands = [clean(command, width=400) for command in step["commands"]]
+    return {
+        "step": step["step"],
+        "why": clean(step["why"], width=300),
+        "help": clean(step["help"], width=400),
+        "commands": commands,
+    }
