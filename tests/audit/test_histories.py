@@ -96,7 +96,7 @@ def test_answers_fit_each_other(history: History) -> None:
     assert not (history.honest and errors)
     assert answers.rows > 0
     assert all(kept.verdicts for kept in answers.kept)
-    assert answers.honest_best
+    assert bool(answers.honest_best) == bool(answers.kept)
 
 
 def test_the_corpus_is_wide() -> None:

@@ -43,20 +43,35 @@ def side_lines(loop: Loop) -> tuple[int, ...]:
 
 def kept_results(loop: Loop) -> tuple[Kept, ...]:
     """The kept results that have a row, with their verdicts."""
-    return tuple(
-        Kept(here(loop, trial.commit), trial.line, trial.value, trial.verdicts)
-        for trial in loop.trials
-        if trial.outcome in ("baseline", "keep") and trial.line
-    )
+    return tuple(_result(loop, trial) for trial in _listed(loop.trials))
+
+
+def _listed(trials: list[Trial]) -> list[Trial]:
+    """The kept ones that a ledger shows as such."""
+    kept = (trial for trial in trials if trial.outcome in ("baseline", "keep"))
+    return [trial for trial in kept if trial.line and trial.verdicts]
+
+
+def _result(loop: Loop, trial: Trial) -> Kept:
+    return Kept(here(loop, trial.commit), trial.line, trial.value, trial.verdicts)
 
 
 def honest_best(loop: Loop) -> tuple[float, ...]:
-    """The best value that stands for certain, and the better ones that may stand."""
-    sign = -1 if loop.project.higher else 1
+    """The best value that stands for certain, and the better ones that may stand.
+
+    After a second baseline, the best since then is right as well.
+    """
+    kept = _listed(loop.trials)
+    last = max((at for at, trial in enumerate(kept) if trial.outcome == "baseline"), default=0)
+    return tuple(sorted(_best(kept, loop.project.higher) | _best(kept[last:], loop.project.higher)))
+
+
+def _best(kept: list[Trial], higher: bool) -> set[float]:
+    sign = -1 if higher else 1
     values = [
-        (sign * kept.value, kept.verdicts)
-        for kept in kept_results(loop)
-        if kept.value is not None and "stands" in kept.verdicts
+        (sign * trial.value, trial.verdicts)
+        for trial in kept
+        if trial.value is not None and "stands" in trial.verdicts
     ]
     limit = min((value for value, verdicts in values if verdicts == STANDS), default=float("inf"))
-    return tuple(sorted({sign * value for value, _ in values if value <= limit}))
+    return {sign * value for value, _ in values if value <= limit}

@@ -15,11 +15,15 @@ Files = dict[str, bytes]
 Edit = Callable[[Files], None]
 
 
+def _pattern(name: str) -> str:
+    """What stands before the value of a constant, in Python, C, JavaScript, Rust or YAML."""
+    word = r"(?:pub |static |export )*(?:const |int |let )?"
+    return rf"^(\s*#define {name} |\s*{word}{name} ?(?:: ?\w+ )?= ?|\s*{name}: )"
+
+
 def tune(path: str, name: str, value: str) -> Edit:
-    """Give a constant another value, in Python, C, JavaScript or ``name: value`` text."""
-    pattern = re.compile(
-        rf"^(#define {name} |(?:static |export )?(?:const |int )?{name} ?[=:] ?)[^;\n]+", re.M
-    )
+    """Give a constant another value."""
+    pattern = re.compile(_pattern(name) + r"[^;\n]+", re.M)
 
     def edit(files: Files) -> None:
         text, count = pattern.subn(rf"\g<1>{value}", files[path].decode())
@@ -78,7 +82,6 @@ def move(path: str, to: str) -> Edit:
 
 def value_of(files: Files, path: str, name: str) -> str:
     """The value of a constant as it is written."""
-    pattern = rf"^(?:#define {name} |(?:static |export )?(?:const |int )?{name} ?[=:] ?)([^;\n]+)"
-    found = re.search(pattern, files[path].decode(), re.M)
+    found = re.search(_pattern(name) + r"([^;\n]+)", files[path].decode(), re.M)
     assert found, f"{path} lacks the constant {name}"
-    return found[1]
+    return found[2]

@@ -34,6 +34,9 @@ class Loop(Commits):
         new = f"{first + step * turn:.{digits}f}"
         return f"{name.lower()} {old} to {new}", tune(self.main, name, new)
 
+    def _verdicts(self, how: How) -> tuple[Verdict, ...]:
+        return self.verdicts if how.verdicts is None else how.verdicts
+
     def better(self, steps: float = 1.0) -> float:
         """A value that is better than the best by so many steps, which are far above the noise."""
         sign = 1 if self.project.higher else -1
@@ -50,7 +53,7 @@ class Loop(Commits):
         """Log the code as it is."""
         options = How(**how)  # type: ignore[arg-type]
         self.best = self.project.first if value is None else value
-        verdicts = options.verdicts or self.verdicts
+        verdicts = self._verdicts(options)
         trial = Trial(self.head, None, describe, self.best, "baseline", verdicts)
         if options.logged:
             self._log(trial, describe, options)
@@ -104,7 +107,7 @@ class Loop(Commits):
             self.branch = f"exp/{self.count:02}-{re.sub('[^a-z0-9]+', '-', subject.lower())[:24]}"
             self.refs[self.branch] = base
         self.tick(6)
-        trial = Trial(None, None, subject, value, outcome, options.verdicts or self.verdicts)
+        trial = Trial(None, None, subject, value, outcome, self._verdicts(options))
         self._record(trial, edits, options, base)
         self.trials.append(trial)
         if outcome == "keep":
@@ -121,7 +124,7 @@ class Loop(Commits):
         options = How(**how)  # type: ignore[arg-type]
         self.count += 1
         self.tick(13)
-        trial = Trial(None, None, describe, value, outcome, options.verdicts or self.verdicts)
+        trial = Trial(None, None, describe, value, outcome, self._verdicts(options))
         self._log(trial, describe, options)
         self.trials.append(trial)
         if outcome == "keep" and value is not None and not options.aside:

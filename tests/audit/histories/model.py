@@ -75,6 +75,7 @@ class Trial:
     subject: str
     value: float | None
     outcome: Outcome
+    #: Empty if the ledger does not show that the result was kept.
     verdicts: tuple[Verdict, ...] = STANDS
 
 

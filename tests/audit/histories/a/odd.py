@@ -309,7 +309,7 @@ def description_corrected(loop: Loop) -> None:
 
 @honest(
     "renamed-subject",
-    "the file to edit is renamed within the loop by a person; C",
+    "the text for agents is renamed within the loop by a person; C",
     style=Style(columns=columns("commit gflops:metric status description"), decimals=2),
     project=KERNEL,
 )
