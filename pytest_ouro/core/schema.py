@@ -16,6 +16,8 @@ from pytest_ouro.core.fast_dataclass import MISSING, Field, dataclass, fields
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    _Table = Mapping[str, object]
+
 T = TypeVar("T")
 Where = tuple[str | int, ...]
 
@@ -253,9 +255,7 @@ def table_name(where: Where) -> str:
     return ".".join(str(part) for part in where if isinstance(part, str))
 
 
-def read_values(
-    cls: type, table: Mapping[str, object], where: Where, problems: Problems
-) -> dict[str, object]:
+def read_values(cls: type, table: _Table, where: Where, problems: Problems) -> dict[str, object]:
     """Return the valid values in ``table``, converted, by the names of the fields of ``cls``. Add a
     problem for each invalid one; ignore unknown keys."""
     values: dict[str, object] = {}
@@ -271,11 +271,7 @@ def read_values(
 
 
 def _check_relations(
-    cls: type,
-    table: Mapping[str, object],
-    values: dict[str, object],
-    where: Where,
-    problems: Problems,
+    cls: type, table: _Table, values: _Table, where: Where, problems: Problems
 ) -> None:
     """Add a problem for each relation of ``cls`` that does not hold, with the line of its first key
     that the table states, or of the table. Relations with a key that is invalid, or required and
