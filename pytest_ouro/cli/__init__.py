@@ -12,6 +12,7 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
     from types import ModuleType
 
@@ -98,6 +99,13 @@ def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
     )
     command.add_arguments(parser)
     return parser.parse_args(words)
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--trust`` to a command's parser."""
+    parser.add_argument(
+        "--trust", metavar="REF", help="the commit whose rules and files are the truth"
+    )
 
 
 def _usage() -> str:

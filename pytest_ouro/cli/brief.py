@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.cli import find_bound
+from pytest_ouro.cli import add_trust, find_bound
 from pytest_ouro.cli.output import say_document
 from pytest_ouro.engine import open_case
 from pytest_ouro.report import brief
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``brief`` to its parser."""
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    parser.add_argument("--trust", metavar="REF", help="the commit that holds the truth")
+    add_trust(parser)
 
 
 def main(args: argparse.Namespace) -> int:

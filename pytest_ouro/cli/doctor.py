@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.bound.tables import LEVELS
-from pytest_ouro.cli import find_bound
+from pytest_ouro.cli import add_trust, find_bound
 from pytest_ouro.cli.output import say, say_document
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import escape_json
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``doctor`` to its parser."""
-    parser.add_argument(
-        "--trust", metavar="REF", help="the commit whose rules and files are the truth"
-    )
+    add_trust(parser)
     parser.add_argument(
         "--selftest",
         action="store_true",

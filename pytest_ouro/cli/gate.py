@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ouro.cli import find_bound
+from pytest_ouro.cli import add_trust, find_bound
 from pytest_ouro.cli.output import say_aside, say_document
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError
@@ -77,9 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also run the rules under an isolated pytest; fail if it disagrees",
     )
-    parser.add_argument(
-        "--trust", metavar="REF", help="the commit whose rules and files are the truth"
-    )
+    add_trust(parser)
     parser.add_argument(
         "--expect",
         metavar="IDS",

@@ -9,6 +9,8 @@ from pytest_ouro.core.errors import GitError, OuroError
 if TYPE_CHECKING:
     from pathlib import Path
 
+_LET_READ = "let the job read it: permissions: contents: read; elsewhere: the input token"
+
 
 def not_installed() -> GitError:
     """The program git is not found, or cannot be started."""
@@ -169,7 +171,7 @@ def server_refuses(server: str, *, sent: bool) -> GitError:
     said = "refuses the token" if sent else "asks for a token, and none was given"
     return GitError(
         f"{server} {said}",
-        help="let the job read it: permissions: contents: read; elsewhere: the input token",
+        help=_LET_READ,
     )
 
 
@@ -177,7 +179,7 @@ def no_such_repository(server: str) -> GitError:
     """The server has no such repository, or does not show it to this token."""
     return GitError(
         f"{server} is not there, or the token may not see it",
-        help="let the job read it: permissions: contents: read; elsewhere: the input token",
+        help=_LET_READ,
     )
 
 

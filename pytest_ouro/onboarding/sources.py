@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.experiment.terms.names import named_files
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ _PACKAGE = re.compile(r"\b(?:npm|pnpm|yarn|bun)(?:\s+run)?(?:\s+-\S+)*\s+([\w:.-
 _CHANGED = re.compile(r"\bcd\s+([\w./-]+)\s*&&")
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _JUSTFILES = ("justfile", "Justfile", ".justfile")
+
+
+def tracked_in(folder: Path) -> tuple[str, ...]:
+    """Return the paths, from ``folder``, of the files in it that git tracks. GitError if there is
+    no repository."""
+    git = Git.discover(folder)
+    prefix = git.relative(folder / "x").removesuffix("x")
+    paths = git.files(untracked=False)[0]
+    return tuple(path[len(prefix) :] for path in paths if path.startswith(prefix))
 
 
 def sources_of(words: Sequence[str], folder: Path, tracked: Sequence[str]) -> list[str]:

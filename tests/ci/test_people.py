@@ -6,7 +6,7 @@ import pytest
 
 from .act import snippets
 from .server import TOKEN
-from .work import change_rules, improve, widen
+from .work import change_rules, improve, state_first_rules, widen
 
 pytestmark = pytest.mark.tier(2)
 LABEL = "ouro-rules"
@@ -74,13 +74,7 @@ def test_what_breaks_nothing_asks_nobody(lab, judge):
 
 
 def test_the_first_rules(lab, judge):
-    lab.git("checkout", "-q", "main")
-    for name in ("bound.toml", "bound.lock"):
-        (lab.project.path / name).unlink()
-    lab.project.commit("no rules")
-    lab.push("refs/heads/main")
-    lab.branch()
-    lab.git("revert", "--no-edit", "HEAD")
+    state_first_rules(lab)
 
     done = judge()
     assert (done.job, done.verdict) == ("failure", "unjudged")

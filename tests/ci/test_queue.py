@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .server import TOKEN
-from .work import REPOSITORY, WORKFLOW, change_rules, improve, passed, widen
+from .work import REPOSITORY, WORKFLOW, change_rules, improve, passed, state_first_rules, widen
 
 ENVIRONMENT = "ouro-rules"
 
@@ -259,20 +259,14 @@ def test_a_server_that_does_not_say_is_named(desk, queue, approve):
 
 
 def test_the_first_rules_go_through_the_queue(desk, queue, approve):
-    desk.git("checkout", "-q", "main")
-    for name in ("bound.toml", "bound.lock"):
-        (desk.project.path / name).unlink()
-    desk.project.commit("no rules")
-    desk.push("refs/heads/main")
-    desk.branch()
-    desk.git("revert", "--no-edit", "HEAD")
+    topic = state_first_rules(desk)
     desk.branch("queue")
     merge(desk)
     status, said = queue()
     assert status == 2, said
     assert "has no bound.toml" in said
 
-    approve(desk.git("rev-parse", "topic"))
+    approve(topic)
 
     status, said = queue()
     assert status == 0, said

@@ -50,6 +50,18 @@ def change_rules(lab: Lab) -> str:
     return lab.project.bless()
 
 
+def state_first_rules(lab: Lab) -> str:
+    """Take the rules from the protected branch; state them again on a branch."""
+    lab.git("checkout", "-q", "main")
+    for name in ("bound.toml", "bound.lock"):
+        (lab.project.path / name).unlink()
+    lab.project.commit("no rules")
+    lab.push("refs/heads/main")
+    lab.branch()
+    lab.git("revert", "--no-edit", "HEAD")
+    return lab.git("rev-parse", "HEAD")
+
+
 def passed(commit: str, **facts: object) -> dict[str, object]:
     """Return a run of the workflow that passed a commit as the tip of main."""
     return {

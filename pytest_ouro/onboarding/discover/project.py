@@ -16,7 +16,6 @@ from pytest_ouro.core.errors import AmbiguousError, OuroError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.schema import demand_relations
 from pytest_ouro.evidence.content import read_file
-from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.paths import BoundFolder, Glob, matches
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover import command, script
@@ -25,7 +24,7 @@ from pytest_ouro.onboarding.discover.options import Remarks
 from pytest_ouro.onboarding.discover.prose import FILES, Prose
 from pytest_ouro.onboarding.discover.prose import read as read_prose
 from pytest_ouro.onboarding.discover.words import find_name, opened
-from pytest_ouro.onboarding.sources import code_in
+from pytest_ouro.onboarding.sources import code_in, tracked_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,15 +206,6 @@ def _may_change(path: str, experiment: Experiment) -> bool:
     """Return whether the experiment or a run may change the file at ``path``, from the experiment's
     folder."""
     return matches(path, (*experiment.editable, *experiment.allowed))
-
-
-def tracked_in(folder: Path) -> tuple[str, ...]:
-    """Return the paths, from ``folder``, of the files in it that git tracks. GitError if there is
-    no repository."""
-    git = Git.discover(folder)
-    prefix = git.relative(folder / "x").removesuffix("x")
-    paths = git.files(untracked=False)[0]
-    return tuple(path[len(prefix) :] for path in paths if path.startswith(prefix))
 
 
 def _placed(

@@ -9,13 +9,13 @@ from pytest_ouro.bound.tables import YEAR
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.content import read_file
-from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.records import ledger
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding import phrases
+from pytest_ouro.onboarding.sources import tracked_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from pytest_ouro.core.metric import Direction
@@ -177,7 +177,7 @@ def find_ledger(
     """
     if options.ledger:
         return options.ledger
-    tracked = _tracked(folder)
+    tracked = tracked_in(folder)
     named: set[str] = {name for rule in rules for name in _LEDGER.findall(rule)}
     sure = {name for name in named if name.endswith(".tsv") or _is_ledger(folder / name, metric)}
     if len(sure) == 1:
@@ -204,20 +204,11 @@ def _said_ledger(folder: Path, metric: str, prose: Prose) -> str:
     return ""
 
 
-def _tracked(folder: Path) -> frozenset[str]:
-    """Return the paths, from ``folder``, of the files in it that git tracks. GitError if there is
-    no repository."""
-    git = Git.discover(folder)
-    prefix = git.relative(folder / "x").removesuffix("x")
-    paths = git.files(untracked=False)[0]
-    return frozenset(path[len(prefix) :] for path in paths if path.startswith(prefix))
-
-
 def _own_if_unfit(
     name: str,
     folder: Path,
     metric: str,
-    tracked: frozenset[str],
+    tracked: Collection[str],
     options: InitOptions,
     remarks: Remarks,
 ) -> str:

@@ -130,10 +130,20 @@ def refusal_of(path):
 
 
 @pytest.fixture
-def driver(program, installed, guarded, tmp_path):
-    """A driver of the program in the guarded project; the guard is on its PATH."""
-    home = tmp_path / "home"
-    shutil.copytree(Path.home(), home)
-    place = Place(guarded.path, home, [str(Path(sys.executable).parent)])
-    program.set_up(place)
-    return Driver(program, installed(program), place)
+def drive(program, installed, tmp_path):
+    """``drive(project)``: a driver of the program in the project; the guard is on its PATH."""
+
+    def drive(project):
+        home = tmp_path / "home"
+        shutil.copytree(Path.home(), home)
+        place = Place(project.path, home, [str(Path(sys.executable).parent)])
+        program.set_up(place)
+        return Driver(program, installed(program), place)
+
+    return drive
+
+
+@pytest.fixture
+def driver(drive, guarded):
+    """A driver of the program in the guarded project."""
+    return drive(guarded)

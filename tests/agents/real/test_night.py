@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +14,8 @@ import pytest
 from pytest_ouro.evidence.records.journal import Journal
 from tests.agents.test_a_night import FILES
 
-from .conftest import Driver, refusal_of
-from .programs import PROGRAMS, Place
+from .conftest import refusal_of
+from .programs import PROGRAMS
 
 pytestmark = pytest.mark.tier(3)
 
@@ -73,13 +72,9 @@ def setup(command, project):
 
 
 @pytest.fixture
-def driver(program, installed, loop, tmp_path):
+def driver(drive, loop):
     """A driver of the program in the loop."""
-    home = tmp_path / "home"
-    shutil.copytree(Path.home(), home)
-    place = Place(loop.path, home, [str(Path(sys.executable).parent)])
-    program.set_up(place)
-    return Driver(program, installed(program), place)
+    return drive(loop)
 
 
 @pytest.fixture
