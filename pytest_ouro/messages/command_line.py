@@ -36,6 +36,15 @@ def unusable_file(path: str, reason: str) -> OuroError:
     )
 
 
+def no_record(subject: str, folder: str) -> OuroError:
+    """``audit --policy``: what is to be judged has no folder that the policy's glob ``folder`` of
+    records matches, or one with too many files."""
+    return OuroError(
+        f"{subject}: no record: nothing in it is in a folder {folder}",
+        help="name a pull request that adds one, as in BASE..HEAD, or the folder itself",
+    )
+
+
 def no_bound(folder: Path) -> OuroError:
     """Neither ``folder`` nor one above it, up to the repository's top, has a bound.toml."""
     return OuroError(

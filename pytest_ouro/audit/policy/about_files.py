@@ -1,0 +1,165 @@
+"""Judge the files of a submission: those that it must have, those that a pull request may change,
+their size, lines that the rule refuses, and numbers that they claim."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from typing import TYPE_CHECKING
+
+from pytest_ouro.audit.policy.about_runs import read_key, waive
+from pytest_ouro.core.finding import several
+from pytest_ouro.evidence.paths import inside, matches, matching
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.audit.policy.logs import Logs
+    from pytest_ouro.audit.policy.notes import Notes
+    from pytest_ouro.audit.policy.submission import Submission
+    from pytest_ouro.audit.policy.tables import Artefact, Claim, Files, Refused
+
+
+def judge_required(asked: Files, submission: Submission, notes: Notes) -> None:
+    """Judge whether the record has each file that the rule demands."""
+    for glob in asked.required:
+        if not any(matches(name, (glob,)) for name in submission.names):
+            notes.find(
+                "required-files",
+                f"{submission.folder} has no {glob}, which the rule demands",
+                help=f"add it: {submission.folder}/{glob}",
+            )
+    words = several(list(asked.required)) or "the policy names none"
+    notes.state("required-files", "reached" if asked.required else "not checked", words)
+
+
+def judge_allowed(asked: Files, submission: Submission, notes: Notes) -> None:
+    """Judge whether a pull request changes nothing but its record and what the policy allows."""
+    if submission.read_base is None:
+        words = "a folder alone has no base: judge the pull request"
+        notes.state("allowed-files", "not checked", words)
+        return
+    outside = [
+        path
+        for path in submission.changes
+        if not inside(path, submission.folder) and not matches(path, asked.allowed)
+    ]
+    if outside:
+        notes.find(
+            "allowed-files",
+            f"the pull request changes {several(outside)}, outside of {submission.folder}",
+            path=outside[0],
+            help="leave only the record in it",
+        )
+    changed = {
+        path: kind
+        for path, kind in submission.changes.items()
+        if kind != "added" and path not in outside and not matches(path, asked.allowed)
+    }
+    if asked.only_adds and changed:
+        path, kind = next(iter(changed.items()))
+        notes.find(
+            "allowed-files",
+            f"{several(list(changed))} {kind}: a pull request only adds a record",
+            path=path,
+            help="add the record in a folder of its own",
+        )
+    if submission.others:
+        notes.find(
+            "allowed-files",
+            f"it also changes other records: {several(list(submission.others))}",
+            help="submit one record in a pull request",
+        )
+    notes.state("allowed-files", "reached", f"all {len(submission.changes)} changed files")
+
+
+def judge_refused(asked: Sequence[Refused], submission: Submission, notes: Notes) -> None:
+    """Judge whether a pull request adds no line that the rule refuses. A line that the base has as
+    often is not added."""
+    if not asked:
+        return
+    if submission.read_base is None:
+        words = "a folder alone has no base: judge the pull request"
+        notes.state("refused-lines", "not checked", words)
+        return
+    for one in asked:
+        pattern = re.compile(one.pattern)
+        for path in matching(submission.changes, one.files):
+            old = _find_lines(pattern, submission.read_base(path))
+            new = _find_lines(pattern, submission.read(path))
+            known = [text for _, text in old]
+            for line, text in new:
+                if text in known:
+                    known.remove(text)
+                    continue
+                notes.find(
+                    "refused-lines",
+                    f"{path}:{line} adds a line that the rule refuses: {one.why}",
+                    path=path,
+                    line=line,
+                    actual=text,
+                    help="take the line out",
+                )
+    notes.state("refused-lines", "reached", several([one.why for one in asked]))
+
+
+def _find_lines(pattern: re.Pattern[str], data: bytes | None) -> list[tuple[int, str]]:
+    """Return the number and text of each line that a pattern matches, without comments."""
+    lines = (data or b"").decode(errors="replace").splitlines()
+    code = ((n, line.strip()) for n, line in enumerate(lines, 1))
+    return [(n, t) for n, t in code if not t.startswith("#") and pattern.search(t[:2_000])]
+
+
+def judge_artefact(asked: Artefact, submission: Submission, logs: Logs, notes: Notes) -> None:
+    """Judge the bytes of the files that count, with those that each log states."""
+    names = matching(submission.names, asked.files)
+    sizes = {name: submission.read_inside(name) for name in names}
+    unread = [name for name, data in sizes.items() if data is None]
+    size = sum(len(data) for data in sizes.values() if data is not None)
+    words = f"{several(names)}: {size:,} bytes" if names else "no file counts"
+    stated = logs.collect(asked.plus) if asked.plus else [0.0]
+    if unread or not stated or (asked.files and not names):
+        missing = several(unread) or (asked.plus if not stated else several(list(asked.files)))
+        notes.state("artefact-size", "not reached", f"not known: {missing}")
+        return
+    total = size + max(stated)
+    words += f", and at most {max(stated):,.0f} bytes that the logs state" if asked.plus else ""
+    notes.state("artefact-size", "reached", f"{words}: {total:,.0f} bytes")
+    if total > asked.at_most:
+        notes.find(
+            "artefact-size",
+            f"the artefact has {total:,.0f} bytes ({words}){waive(asked.waived)}",
+            expected=f"at most {asked.at_most:,} bytes",
+            actual=f"{total:,.0f} bytes",
+            help="make it smaller",
+            warns=bool(asked.waived),
+        )
+
+
+def judge_claims(asked: Sequence[Claim], submission: Submission, logs: Logs, notes: Notes) -> None:
+    """Judge whether the numbers that files of the record state are those of its logs."""
+    for one in asked:
+        check = f"claim-{one.key}"
+        path = submission.place(f"{{folder}}/{one.file}")
+        claimed = read_key(submission.read_inside(one.file), one.key)
+        values = logs.collect(one.number)
+        if claimed is None or not values:
+            what = f"{one.key} in {path}" if claimed is None else f"{one.number} in the logs"
+            notes.state(check, "not reached", f"no number {what}")
+            continue
+        shown = f"{one.key} = {claimed:.8g} in {path}"
+        found = [statistics.fmean(values), *(values if one.of == "any" else ())]
+        several_values = any(len(run.values[one.number]) > 1 for run in logs.runs)
+        nearest = min(found, key=lambda value: abs(value - claimed))
+        if abs(nearest - claimed) > one.tolerance + 1e-12 * abs(claimed):
+            of = "the mean of the logs" if one.of == "mean" else "the nearest of the logs"
+            notes.find(
+                check,
+                f"{shown}, and {of} is {nearest:.8g}",
+                path=path,
+                expected=f"{nearest:.8g}, within {one.tolerance:g}",
+                actual=f"{claimed:.8g}",
+                help="state what the logs show",
+                warns=several_values,
+            )
+        notes.state(check, "reached", shown)

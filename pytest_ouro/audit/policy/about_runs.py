@@ -1,0 +1,234 @@
+"""Judge the runs of a record by their logs: how many there are, whether they are of one
+configuration, whether their numbers keep the limits, and whether the statistic is reached."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from pytest_ouro.audit.policy.statistics import compare_below
+from pytest_ouro.audit.words import number as count
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.core.finding import several
+from pytest_ouro.evidence.paths import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.audit.policy.logs import Logs, Run
+    from pytest_ouro.audit.policy.notes import Notes
+    from pytest_ouro.audit.policy.submission import Submission
+    from pytest_ouro.audit.policy.tables import Number, Runs, Significance
+
+#: So many lines of progress are not all equal by chance.
+_CHANCE = 10
+
+
+def read_runs(
+    asked: Runs, numbers: Sequence[Number], logs: Logs, submission: Submission, notes: Notes
+) -> Logs:
+    """Return the logs of runs that ended, each of which is a run of its own; add findings about the
+    others, and state what was read."""
+    own, copies = _tell_apart(logs.runs)
+    for name, first in copies.items():
+        notes.find(
+            "runs",
+            f"{name} is a copy of {first}: both count as one run",
+            path=submission.place(f"{{folder}}/{name}"),
+            help="submit the log of each run once",
+            warns=True,
+        )
+    ended = [run for run in logs.runs if run.name in own and _has_ended(run, numbers)]
+    broken = [name for name in own if name not in [run.name for run in ended]]
+    for names, why in (
+        (broken, "lacks a number: the run did not end, or its end is cut off"),
+        (list(logs.unread), "could not be read as text"),
+    ):
+        if names:
+            notes.find(
+                "runs", f"{several(names)} {why}", warns=True, help="submit whole logs, as text"
+            )
+    words = [count(len(ended), "run")]
+    for names, why in (
+        (broken, "did not end"),
+        (list(logs.unread), "not read"),
+        (list(logs.excluded), "excluded by the policy"),
+    ):
+        words += [f"{why}: {several(names)}"] if names else []
+    whole = ended and not logs.unread
+    notes.state("runs", "reached" if whole else "not reached", "; ".join(words))
+    notes.state(
+        "all-runs",
+        "not checked",
+        "whether further runs were made and left out: no log can show that",
+    )
+    return replace(logs, runs=tuple(ended))
+
+
+def _has_ended(run: Run, numbers: Sequence[Number]) -> bool:
+    """Return whether a log states each number that a run that ended states."""
+    return all(run.values[one.name] for one in numbers if not one.optional)
+
+
+def judge_count(asked: Runs, logs: Logs, submission: Submission, notes: Notes) -> None:
+    """Judge whether there are enough runs of the judged configuration. Logs that could not be read
+    may be the ones that are missing: then it only warns."""
+    if len(logs.runs) < asked.at_least:
+        notes.find(
+            "runs",
+            f"{count(len(logs.runs), 'run')} of one configuration in {submission.folder}, the rule "
+            f"demands {asked.at_least}",
+            help=f"add a log of each run: {several(list(asked.logs))}",
+            warns=bool(logs.unread),
+        )
+
+
+def _tell_apart(runs: Sequence[Run]) -> tuple[list[str], dict[str, str]]:
+    """Return the names of the logs of different runs, and for each other log the name of the one
+    with the same bytes, or with the same times in all its lines of progress."""
+    own: list[str] = []
+    copies: dict[str, str] = {}
+    seen: dict[object, str] = {}
+    for run in runs:
+        keys: list[object] = [run.digest]
+        keys += [run.progress] if len(set(run.progress)) >= _CHANCE else []
+        first = next((seen[key] for key in keys if key in seen), "")
+        if first:
+            copies[run.name] = first
+        else:
+            own.append(run.name)
+        for key in keys:
+            seen.setdefault(key, first or run.name)
+    return own, copies
+
+
+def judge_numbers(numbers: Sequence[Number], logs: Logs, notes: Notes) -> None:
+    """Judge whether each log states each number once, and whether the numbers keep their
+    limits."""
+    for one in numbers:
+        for run in logs.runs:
+            if len(run.values[one.name]) > 1 and not one.last:
+                shown = several([_show(value) for value in run.values[one.name]])
+                notes.find(
+                    "numbers",
+                    f"{run.name} states {one.name} more than once: {shown}; the last one counts",
+                    warns=True,
+                    help="let a log be of one run",
+                )
+        values = [(r.name, v) for r in logs.runs if (v := r.value(one.name)) is not None]
+        if one.of == "mean" and values:
+            values = [("the mean", statistics.fmean(value for _, value in values))]
+        _judge_limits(one, values, notes)
+        if found := logs.collect(one.name):
+            mean, low, high = statistics.fmean(found), min(found), max(found)
+            of = count(len(found), "log")
+            notes.record(one.name, f"{mean:.10g}", f"mean of {of}, {low:.10g} to {high:.10g}")
+    if numbers:
+        names = ", ".join(one.name for one in numbers)
+        notes.state("numbers", "reached" if logs.runs else "not reached", names)
+
+
+def _judge_limits(one: Number, values: list[tuple[str, float]], notes: Notes) -> None:
+    """Add a finding for each limit of a number that some of the named ``values`` do not keep."""
+    for word, limit, sign in (("at most", one.at_most, 1), ("at least", one.at_least, -1)):
+        beyond = [it for it in values if limit is not None and sign * (it[1] - limit) > 0]
+        if limit is not None and beyond:
+            names = several([f"{name} ({_show(value)})" for name, value in beyond])
+            notes.find(
+                "numbers",
+                f"{one.name} is beyond its limit in {names}{waive(one.waived)}",
+                expected=f"{word} {_show(limit)}",
+                actual=_show(max(beyond, key=lambda it: sign * it[1])[1]),
+                help="submit runs that keep it",
+                warns=bool(one.waived),
+            )
+
+
+def judge_significance(asked: Significance, logs: Logs, sub: Submission, notes: Notes) -> None:
+    """Judge whether the statistic of the runs passes the threshold as the rule demands."""
+    name, values = asked.number, logs.collect(asked.number)
+    check = f"significance-{name}"
+    less = asked.above is None and (not asked.best_file or asked.best_is == "lowest")
+    threshold, why = _find_threshold(asked, sub)
+    if threshold is None:
+        notes.state(check, "not reached", why)
+        return
+    threshold += -asked.margin if less else asked.margin
+    word = "below" if less else "above"
+    wanted = f"{word} {_show(threshold)}"
+    if not values or (asked.test == "t" and len(values) < 2):
+        words = f"{name} of {count(len(values), 'run')}: a test needs two"
+        notes.find(
+            check,
+            f"{name}: {count(len(values), 'run')} cannot show a mean {wanted}",
+            help="add logs of more runs",
+            warns=bool(asked.waived),
+        )
+        notes.state(check, "not reached", words)
+        return
+    sign = 1 if less else -1
+    if asked.test == "t":
+        test = compare_below([sign * value for value in values], sign * threshold)
+        shown = f"mean {_show(sign * test.mean)}, sd {test.sd:.3g}, n {test.n}"
+        shown += f", t {sign * test.t:.4g}, p {test.p:.3g}"
+        passed, demand = test.p < asked.p, f"a mean {wanted} with p < {asked.p:g}"
+    else:
+        mean = statistics.fmean(values)
+        worst = max(values, key=lambda value: sign * value)
+        decides = mean if asked.test == "mean" else worst
+        shown = f"mean {_show(mean)}, worst {_show(worst)}, n {len(values)}"
+        passed = sign * (threshold - decides) >= 0
+        demand = f"{'a mean' if asked.test == 'mean' else 'every run'} {wanted}"
+    notes.record(f"{name} {wanted}", "passed" if passed else "not passed", shown)
+    if not passed:
+        notes.find(
+            check,
+            f"{name}: the runs do not show {demand}{waive(asked.waived)}",
+            expected=demand,
+            actual=shown,
+            help="add logs of more runs of this configuration, without leaving any out",
+            warns=bool(asked.waived),
+        )
+    notes.state(check, "reached", f"{demand}: {shown}{why}")
+
+
+def _find_threshold(asked: Significance, submission: Submission) -> tuple[float | None, str]:
+    """Return the threshold before the margin, and where it is from in words; None, and why, if it
+    is the best of the records so far and none can be read."""
+    if asked.below is not None or asked.above is not None:
+        return (asked.below if asked.below is not None else asked.above), ""
+    if submission.read_base is None:
+        return None, "the records before it are not known: judge a pull request"
+    found: list[tuple[float, str]] = []
+    for path in submission.base_paths:
+        if matches(path, (asked.best_file,)):
+            value = read_key(submission.read_base(path), asked.best_key)
+            found += [(value, path)] if value is not None else []
+    if not found:
+        return None, f"no {asked.best_file} of the base has the number {asked.best_key}"
+    best, path = min(found) if asked.best_is == "lowest" else max(found)
+    return best, f"; the best so far is {_show(best)} of {path}"
+
+
+def read_key(data: bytes | None, key: str) -> float | None:
+    """Return the finite number at a key, as in ``a.b``, of a JSON file; None if there is none."""
+    try:
+        value: Any = json.loads(data or b"")
+        for part in key.split("."):
+            value = value[part]
+        number = float(value)
+    except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
+        return None
+    return number if abs(number) < float("inf") and not isinstance(value, bool) else None
+
+
+def waive(waived: str) -> str:
+    """Return the end of a headline that says for what the rule waives a demand; "" if for
+    nothing."""
+    return f" (waived for {waived}, which a person judges)" if waived else ""
+
+
+def _show(value: float) -> str:
+    """Return a number with at most eight digits."""
+    return f"{value:.8g}"

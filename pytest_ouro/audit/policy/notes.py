@@ -1,0 +1,55 @@
+"""Collect what the judgement of a submission finds and states."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.audit.result import AuditFinding, Inference, Statement
+from pytest_ouro.core.finding import Finding
+
+if TYPE_CHECKING:
+    from pytest_ouro.audit.result import State
+
+
+class Notes:
+    """The findings, statements and facts of one judgement, in the order in which they are added.
+    The name of a statement is that of the check whose findings it is about."""
+
+    def __init__(self) -> None:
+        self.findings: list[AuditFinding] = []
+        self.statements: list[Statement] = []
+        self.facts: list[Inference] = []
+
+    def find(
+        self,
+        check: str,
+        headline: str,
+        *,
+        path: str = "",
+        line: int = 0,
+        expected: str = "",
+        actual: str = "",
+        help: str = "",
+        warns: bool = False,
+    ) -> None:
+        """Add a finding; ``path`` is from the repository's top."""
+        place: dict[str, str | int] = {"path": path} if path else {}
+        finding = Finding(
+            headline,
+            where=f"{path}:{line}" if line else path,
+            expected=expected,
+            actual=actual,
+            help=help,
+            facts={**place, "line": line} if line else place,
+            warns=warns,
+            paths=(path,) if path else (),
+        )
+        self.findings.append(AuditFinding(check, finding))
+
+    def state(self, check: str, state: State, why: str) -> None:
+        """Add a statement."""
+        self.statements.append(Statement(check, state, why))
+
+    def record(self, what: str, value: str, why: str) -> None:
+        """Add a fact."""
+        self.facts.append(Inference(what, value, why))

@@ -1,0 +1,147 @@
+"""Read a submission: the folder of a record, alone or as a pull request adds it. Nothing of it is
+executed or checked out."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from typing import TYPE_CHECKING
+
+from pytest_ouro.audit.policy.tables import FOLDER
+from pytest_ouro.core import limits
+from pytest_ouro.core.errors import LimitError, OuroError
+from pytest_ouro.core.fast_dataclass import dataclass, field
+from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.paths import matches
+from pytest_ouro.messages import command_line as messages
+from pytest_ouro.messages import limits as limit_messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pytest_ouro.audit.policy.tables import Files
+    from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.git.objects import Kind
+
+#: The most bytes of a file that is read.
+LOG = 32 << 20
+#: The most files of a record on the disk.
+_FILES = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A submission. ``subject`` is what the user named, ``head`` the full id of its commit ("":
+    files on the disk). ``folder`` is the path of the record from the repository's top, and
+    ``names`` are the files in it, relative to it.
+
+    ``read`` and ``read_base`` return the bytes of a path from the top, in the submission and in its
+    base; None if there is no such file, or it has too many bytes. ``read_base`` is None for a
+    folder alone, whose base is not known; then ``changes`` is empty. ``base_paths`` are all files
+    of the base, and ``others`` are further folders of records that the pull request touches.
+    """
+
+    subject: str
+    folder: str
+    names: tuple[str, ...]
+    read: Callable[[str], bytes | None]
+    head: str = ""
+    read_base: Callable[[str], bytes | None] | None = None
+    base_paths: tuple[str, ...] = ()
+    changes: Mapping[str, Kind] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+
+    def place(self, path: str) -> str:
+        """Return a path of the policy from the repository's top: with the folder of the record in
+        place of ``{folder}``."""
+        return posixpath.normpath(path.replace(FOLDER, self.folder, 1))
+
+    def read_inside(self, name: str) -> bytes | None:
+        """Return the bytes of a file of the record, as ``read`` does."""
+        return self.read(posixpath.join(self.folder, name))
+
+
+def read_folder(path: Path, subject: str) -> Submission:
+    """Return the record in a folder on the disk, whose path ``subject`` names. Links are not
+    followed. OuroError if there are too many files, or the folder cannot be read."""
+    names: list[str] = []
+    for folder, below, files in os.walk(path, onerror=_raise):
+        below[:] = sorted(name for name in below if name != ".git")
+        within = os.path.relpath(folder, path)
+        names += [posixpath.normpath(posixpath.join(within, name)) for name in files]
+        if len(names) > _FILES:
+            raise limit_messages.too_large_tree(subject, "entries", _FILES)
+    return Submission(
+        subject=subject,
+        folder=path.name or ".",
+        names=tuple(sorted(names)),
+        read=lambda wanted: _read_below(path, wanted),
+    )
+
+
+def _raise(error: OSError) -> None:
+    """Raise the error of a folder that cannot be read."""
+    raise error
+
+
+def _read_below(path: Path, wanted: str) -> bytes | None:
+    """Return the bytes of a file below a folder, by a path that begins with the folder's name; None
+    for any other, a link, and what cannot be read."""
+    folder, _, name = wanted.partition("/")
+    inside = path / name
+    if folder != (path.name or ".") or not name or inside.is_symlink():
+        return None
+    try:
+        return read_file(inside, limit=LOG)
+    except OuroError:
+        return None
+
+
+def read_pull_request(git: Git, base: str, head: str, subject: str, files: Files) -> Submission:
+    """Return what the commits from ``base`` to ``head`` (full ids) submit: the record in the folder
+    that they change, by the policy's table ``files``. If they change several records, it is the
+    first, by name, to which they add files. OuroError if they change none."""
+    trees = [git.store.commit(commit)[0] for commit in (base, head)]
+    changes = dict(git.store.difference(trees[0], trees[1]))
+    found = {
+        folder: kind == "added"
+        for kind in ("changed", "deleted", "added")
+        for path, how in sorted(changes.items())
+        if how == kind and (folder := find_record(path, files.folder))
+    }
+    if not found:
+        raise messages.no_record(subject, files.folder)
+    folder = min(found, key=lambda name: (not found[name], name))
+    every = git.tree(head)
+    before = git.tree(base)
+    return Submission(
+        subject=subject,
+        head=head,
+        folder=folder,
+        names=tuple(sorted(p[len(folder) + 1 :] for p in every if p.startswith(f"{folder}/"))),
+        read=lambda path: _read_object(git, head, path),
+        read_base=lambda path: _read_object(git, base, path),
+        base_paths=tuple(before),
+        changes=changes,
+        others=tuple(sorted(found.keys() - {folder})),
+    )
+
+
+def find_record(path: str, pattern: str) -> str:
+    """Return the folder of the record that a path lies in, by the glob of such folders; "" if it
+    lies in none."""
+    parts, deep = path.split("/"), pattern.strip("/").count("/") + 1
+    folder = "/".join(parts[:deep])
+    return folder if len(parts) > deep and matches(folder, (pattern.strip("/"),)) else ""
+
+
+def _read_object(git: Git, commit: str, path: str) -> bytes | None:
+    """Return the bytes of a plain file of a commit; None if it is anything else, or too large."""
+    entry = git.tree(commit).get(path)
+    if entry is None or not entry.mode.startswith("100"):
+        return None
+    try:
+        return git.contents(entry, limit=min(LOG, limits.FILE), path=path)
+    except LimitError:
+        return None
