@@ -13,7 +13,8 @@ from pytest_ouro.bound.read import parse
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.core.errors import BoundError
-from pytest_ouro.core.schema import NAME, Problems, keys_of, read_values
+from pytest_ouro.core.problems import Problems
+from pytest_ouro.core.schema import NAME, keys_of, read_values
 from pytest_ouro.experiment.steps.preconditions import rehearse
 
 SCRIPT = """\

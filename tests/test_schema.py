@@ -6,14 +6,13 @@ import pytest
 
 from pytest_ouro.core.errors import nearest
 from pytest_ouro.core.fast_dataclass import dataclass as fast_dataclass
+from pytest_ouro.core.problems import Problems, line_numbers
 from pytest_ouro.core.schema import (
     FILLED,
     NAME,
     Limits,
-    Problems,
     Relation,
     convert,
-    line_numbers,
     option,
     read_table,
     shown,

@@ -7,7 +7,8 @@ from typing import ClassVar
 import pytest
 
 from pytest_ouro.core.fast_dataclass import dataclass, field, fields, replace
-from pytest_ouro.core.schema import Problems, keys_of, option, read_table
+from pytest_ouro.core.problems import Problems
+from pytest_ouro.core.schema import keys_of, option, read_table
 
 
 def classes(dataclass, field):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_ouro.bound.tables import Experiment
-    from pytest_ouro.core.schema import Problems
+    from pytest_ouro.core.problems import Problems
 
 GUARD = "guard"
 #: Numbers of every record, by the names under which a guard limits them.

@@ -11,15 +11,8 @@ from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load, registered
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import nearest
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.schema import (
-    Problems,
-    keys_of,
-    read_table,
-    read_values,
-    shown,
-    table_name,
-    values_of,
-)
+from pytest_ouro.core.problems import Problems, table_name
+from pytest_ouro.core.schema import keys_of, read_table, read_values, shown, values_of
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.evidence import Layout
 from pytest_ouro.evidence.paths import PathParameter, join
@@ -30,7 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.guards import Guard
     from pytest_ouro.checks import Check
-    from pytest_ouro.core.schema import Where
+    from pytest_ouro.core.problems import Where
 
 T = TypeVar("T")
 

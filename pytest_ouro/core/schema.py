@@ -7,62 +7,26 @@ import re
 import sys
 import types
 import typing
-from functools import cache, cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 from pytest_ouro.core.errors import nearest
 from pytest_ouro.core.fast_dataclass import MISSING, Field, dataclass, fields
+from pytest_ouro.core.problems import table_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from pytest_ouro.core.problems import Problems, Where
+
     _Table = Mapping[str, object]
 
 T = TypeVar("T")
-Where = tuple[str | int, ...]
 
 #: Patterns of texts, each with its meaning in words; the whole text must match.
 FILLED = (r"[\s\S]*\S[\s\S]*", "not empty")
 ID = (r"[a-z0-9]+(-[a-z0-9]+)*", "words of a-z and 0-9 with `-` between")
 NAME = (r"[^\s:=\x00-\x1f\x7f-\x9f]+", "a name without spaces, colons and `=`")
-
-
-#: Spaces and quotation marks around a key.
-_AROUND = " \t\"'"
-
-
-def line_numbers(text: str) -> dict[Where, int]:
-    """Return the line number (from 1) of each table header and each ``key =`` in a TOML text, by
-    place.
-
-    A place is a path of keys: ``("experiment", "cpu", "budget")``. A key of the first
-    ``[[never-do]]`` is ``("never-do", 0, "id")``, and its header both ``("never-do", 0)`` and
-    ``("never-do",)``. Keys in inline tables are not in the dict, nor is what is within a string of
-    three quotation marks. A dotted key is one key; what looks like a key in a comment may count.
-    """
-    lines: dict[Where, int] = {}
-    table: Where = ()
-    counts: dict[str, int] = {}
-    in_string = False
-    for number, line in enumerate(text.split("\n"), start=1):  # TOML knows no other line ends
-        was_in_string = in_string
-        if (line.count('"""') + line.count("'''")) % 2:
-            in_string = not in_string
-        if was_in_string:
-            continue
-        key, equals, _ = line.partition("=")
-        header = line.partition("#")[0].strip()
-        if header.startswith("[") and header.endswith("]"):
-            name = header.strip("[] ")
-            table = tuple(part.strip(_AROUND) for part in name.split("."))
-            if header.startswith("[["):
-                lines.setdefault(table, number)
-                counts[name] = counts.get(name, -1) + 1
-                table = (*table, counts[name])
-            lines.setdefault(table, number)
-        elif equals and (key := key.strip())[:1] in (key[-1:], key[:1].strip("\"'")):
-            lines.setdefault((*table, key.strip(_AROUND)), number)  # no text of a list
-    return lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,36 +137,6 @@ def _hint(cls: type, name: str) -> Any:
     raise AttributeError(name)
 
 
-class Problems:
-    """Collects the faults of one TOML file, each with its line. ``file`` is its name in messages,
-    ``text`` its content, ``line`` that of a place without a line of its own (0: none), and
-    ``found`` are pairs of line and text."""
-
-    def __init__(self, file: str, text: str, line: int = 0) -> None:
-        self.file, self.text, self.line = file, text, line
-        self.found: list[tuple[int, str]] = []
-
-    @cached_property
-    def lines(self) -> dict[Where, int]:
-        """The lines of the tables and keys, as `line_numbers` returns them."""
-        return line_numbers(self.text)
-
-    def add(self, where: Where, text: str) -> None:
-        """Add a fault with the line of the place ``where``, or of the nearest enclosing table that
-        has one, or ``self.line``."""
-        around = (where[:end] for end in range(len(where), -1, -1))
-        line = next((self.lines[place] for place in around if place in self.lines), self.line)
-        self.found.append((line, text))
-
-    def sorted(self) -> tuple[str, ...]:
-        """Return the faults, sorted by line, as ``file:line: text``; those without a line come
-        first, as ``file: text``."""
-        return tuple(
-            f"{self.file}:{line}: {text}" if line else f"{self.file}: {text}"
-            for line, text in sorted(self.found)
-        )
-
-
 def values_of(table: object, kind: type[T]) -> typing.Iterator[tuple[str, T]]:
     """Yield the TOML key and the value for each value of type ``kind`` in the dataclass instance
     ``table``. The items of a tuple are yielded one by one."""
@@ -247,12 +181,6 @@ def read_table(
     except ValueError as error:  # a rule of a check's own, stated in its __post_init__
         problems.add(where, f"[{name}]: {error}")
         return None
-
-
-def table_name(where: Where) -> str:
-    """Return the name of the table at a place, without indexes: ``experiment.cpu``, ``never-do``;
-    "" for ``()``, the whole file."""
-    return ".".join(str(part) for part in where if isinstance(part, str))
 
 
 def read_values(cls: type, table: _Table, where: Where, problems: Problems) -> dict[str, object]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from pytest_ouro.checks import load
-from pytest_ouro.core.schema import Problems, read_table
+from pytest_ouro.core.problems import Problems
+from pytest_ouro.core.schema import read_table
 from pytest_ouro.evidence import toml
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding import Statement
