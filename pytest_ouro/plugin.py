@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -97,15 +97,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers of sections. If an experiment is asked for, or an argument names a
-    bound, also register `items.collect.Session`, which loads everything else. Raise UsageError for
+    bound, also register `items.hooks.Hooks`, which loads everything else. Raise UsageError for
     an invalid option, and if an experiment cannot be run in this session."""
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
     if not config.getoption("ouro_experiment") and not _names_a_bound(config):
         return
-    from pytest_ouro.items import collect
+    from pytest_ouro.items.hooks import Hooks
 
-    config.pluginmanager.register(collect.Session(config), "ouro-session")
+    config.pluginmanager.register(Hooks(config), "ouro-session")
 
 
 def _names_a_bound(config: pytest.Config) -> bool:
@@ -126,7 +126,10 @@ def experiment(request: pytest.FixtureRequest) -> Result:
     ``--ouro-experiment`` the test is skipped. If no run could be made, or a broken rule kept it
     from being made, the test fails.
     """
-    session: Any = request.config.pluginmanager.get_plugin("ouro-session")
-    if session is None or not session.settings.experiment:
-        pytest.skip("needs --ouro-experiment")
-    return session.result_for_test()  # type: ignore[no-any-return]
+    if request.config.pluginmanager.has_plugin("ouro-session"):
+        from pytest_ouro.items.session import find_session
+
+        session = find_session(request.config)
+        if session.settings.experiment:
+            return session.result_for_test()
+    pytest.skip("needs --ouro-experiment")

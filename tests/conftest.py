@@ -128,7 +128,7 @@ def run_pytest(project, pytester, monkeypatch):
     A process of its own (``project.pytest``) takes half a CPU second more.
     """
     # Pytester forgets the modules that a run is the first to import: a package would be split.
-    import_module("pytest_ouro.items.collect")
+    import_module("pytest_ouro.items.hooks")
     for check in CHECKS:
         load(check)
     project.identify()

@@ -1,0 +1,129 @@
+"""The session: its settings, its case, and its one run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.engine import open_case
+from pytest_ouro.items.outcome_audit import OutcomeAudit
+from pytest_ouro.items.outside_config import refuse_outside_config
+from pytest_ouro.items.registered import read_checks
+from pytest_ouro.items.settings import read_settings
+from pytest_ouro.items.time_limits import hold_time_limits
+from pytest_ouro.report.text import error_text
+from pytest_ouro.report.unforeseen import to_error
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+    from pytest_ouro.engine import Case
+    from pytest_ouro.experiment.run import Result
+
+#: What ends a run, in place of the time limit of another plugin.
+_OWN = "'timeout' in bound.toml does"
+
+
+class Session:
+    """What the items of one pytest session share: settings, the case, and the run. To make it
+    raises UsageError for an invalid option.
+
+    ``opened`` is the case, None before it is first used; ``result`` that of the run, None before it
+    is made.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.settings = read_settings(config)
+        self.opened: Case | None = None
+        self.result: Result | None = None
+        self._refused: OuroError | None = None
+        #: The rule that reported a finding first, by the finding's headline.
+        self.reported: dict[str, str] = {}
+        self.audit = OutcomeAudit(config)
+
+    @property
+    def case(self) -> Case:
+        """The case, opened at the first use; once the run is made, the case that has its record.
+        Raise OuroError if it cannot be opened."""
+        if self.opened is None:
+            self.opened = open_case(
+                self.settings.bound,
+                trust=self.settings.trust,
+                trust_by="--ouro-trust",
+                run_commands=True,
+                checks=read_checks(self.config),
+            )
+        return self.opened
+
+    def experiment(self) -> Result:
+        """Return the result of the session's one run, which the first call makes. Raise OuroError,
+        the same in every call, if it could not be made. The call that makes it raises what ended it
+        from outside: KeyboardInterrupt, or the exception by which a plugin ends a test."""
+        if self._refused is not None:
+            raise self._refused
+        if self.result is None:
+            with hold_time_limits() as rang:
+                self.result = self._run(rang)
+            self.opened = self.case.again(measured=self.result.record)
+            ended_by = self.result.ended_by
+            if _ends_the_test(ended_by):
+                raise ended_by
+            if self.result.interrupted and ended_by is None:
+                raise KeyboardInterrupt
+        return self.result
+
+    def _run(self, rang: list[str]) -> Result:
+        """Make the run and return its result; OuroError, kept for later calls, if it cannot be
+        made. Write a line about each module in ``rang``: its time limit passed meanwhile."""
+        from pytest_ouro.experiment.run import Order, run_experiment
+        from pytest_ouro.report.progress import Progress
+
+        settings = self.settings
+        order = Order(settings.device, settings.budget, settings.settle, settings.repeat)
+        progress = Progress(self.config)
+        try:
+            refuse_outside_config(self.config, self.case.repository.git.top)
+            return run_experiment(self.case, order, progress=progress.show, say=progress.say)
+        except Exception as error:
+            self._refused = to_error(error)
+            raise self._refused from None
+        finally:
+            for owner in dict.fromkeys(rang):
+                progress.say(f"ouro: {owner} has a time limit, which does not end a run; {_OWN}")
+            progress.close()
+
+    def result_for_test(self) -> Result:
+        """Return the run's result to a test that uses the fixture, also if the run crashed. If no
+        run was made, or a rule is broken, fail the test. Ctrl-C is raised as by `experiment`."""
+        try:
+            result = self.experiment()
+        except OuroError as error:
+            pytest.fail(error_text(error), pytrace=False)
+        if result.status == "closed":
+            pytest.fail("no experiment was run: rules are broken", pytrace=False)
+        return result
+
+
+def _ends_the_test(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Return whether what ended a run must end the test: pytest's Exit, or not an Exception."""
+    if isinstance(error, pytest.exit.Exception):
+        return True
+    return error is not None and not isinstance(error, Exception)
+
+
+_KEY = pytest.StashKey[Session]()
+
+
+def open_session(config: pytest.Config) -> Session:
+    """Make the session of ``config``, which `find_session` returns from now on. UsageError for an
+    invalid option."""
+    session = config.stash[_KEY] = Session(config)
+    return session
+
+
+def find_session(config: pytest.Config) -> Session:
+    """Return the session that was made for ``config``; KeyError if none was."""
+    return config.stash[_KEY]
