@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.engine import check_history, open_commit
+from pytest_ouro.engine import open_commit
+from pytest_ouro.engine.history import check_history
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.onboarding import autoresearch, document
 from pytest_ouro.onboarding.discover import project

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from pytest_ouro import guard
-from pytest_ouro.engine import Answer, check_all, check_history, open_case
+from pytest_ouro.engine import Answer, check_all, open_case
+from pytest_ouro.engine.history import check_history
 from pytest_ouro.guard import hosts
 from pytest_ouro.report.text import render
 

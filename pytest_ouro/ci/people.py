@@ -18,7 +18,7 @@ from pytest_ouro.ci.fetch import fetch_commit
 from pytest_ouro.ci.passed import Start, list_runs, workflow_path
 from pytest_ouro.core.errors import GitError, TrustError
 from pytest_ouro.core.foreign_json import table
-from pytest_ouro.engine import judge_commit
+from pytest_ouro.engine.history import judge_commit
 from pytest_ouro.messages import trust as messages
 
 if TYPE_CHECKING:

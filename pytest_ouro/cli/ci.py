@@ -18,7 +18,8 @@ from pytest_ouro.ci.question import ask_github, ask_gitlab
 from pytest_ouro.cli.gate import demand_checked
 from pytest_ouro.cli.output import say, say_document
 from pytest_ouro.core.errors import NoRulesError, OuroError
-from pytest_ouro.engine import judge_commit, open_commit
+from pytest_ouro.engine import open_commit
+from pytest_ouro.engine.history import judge_commit
 from pytest_ouro.messages import trust as messages
 from pytest_ouro.report import annotations as notes
 from pytest_ouro.report import junit, sarif, summary, text

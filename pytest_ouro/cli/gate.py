@@ -13,14 +13,7 @@ from pytest_ouro.cli.output import say_aside, say_document
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
-from pytest_ouro.engine import (
-    Answer,
-    check_all,
-    check_history,
-    judge_commit,
-    open_case,
-    open_commit,
-)
+from pytest_ouro.engine import Answer, check_all, open_case, open_commit
 from pytest_ouro.evidence.paths import join, matches
 from pytest_ouro.messages import command_line as messages
 
@@ -150,6 +143,8 @@ def _check(args: Options) -> list[Answer]:
     if args.pre_push:
         answers = _check_push(args)
     elif args.head is not None:
+        from pytest_ouro.engine.history import judge_commit
+
         git, bound = _open_objects(args)
         answers = judge_commit(git, args.head, bound=bound, trust=args.trust)
     else:
@@ -163,9 +158,12 @@ def _check(args: Options) -> list[Answer]:
             index=os.environ.get("GIT_INDEX_FILE", "") if args.staged else "",
             from_top=args.form == "sarif",
         )
-        # If nothing is staged, check each commit since trust instead.
-        all_of = check_history if args.staged and not case.repository.staged else check_all
-        answers = [Answer(case, all_of(case))]
+        if args.staged and not case.repository.staged:  # check each commit since trust instead
+            from pytest_ouro.engine.history import check_history
+
+            answers = [Answer(case, check_history(case))]
+        else:
+            answers = [Answer(case, check_all(case))]
         if args.pytest:
             from pytest_ouro.cli.under_pytest import demand_agreement
 
@@ -180,6 +178,7 @@ def _check_push(args: Options) -> list[Answer]:
     not pushed yet. Return one answer for each; a ref that is unrelated to the experiment is left
     out, with a note on standard error. OuroError if a line names no ref, or the rules cannot be
     read."""
+    from pytest_ouro.engine.history import check_history
     from pytest_ouro.evidence.git import push
 
     git, bound = _open_objects(args)

@@ -37,7 +37,8 @@ CONFTESTS = {
     "main": "def pytest_cmdline_main():\n    return 0\n",
     "ends-at-once": "import os\n\nos._exit(0)\n",
     "patches-the-engine": (
-        "import pytest_ouro.engine as j\nj.check_all = j.check_history = lambda case: []\n"
+        "import pytest_ouro.engine as j\nimport pytest_ouro.engine.history as h\n"
+        "j.check_all = h.check_history = lambda case: []\n"
     ),
     "registers-checks": ("def pytest_ouro_checks():\n    return {'frozen': None, 'scope': None}\n"),
     "exits": "import pytest\n\ndef pytest_configure():\n    pytest.exit('fine', returncode=0)\n",
