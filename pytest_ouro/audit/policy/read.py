@@ -18,7 +18,8 @@ from pytest_ouro.audit.policy.tables import (
 )
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import nearest
-from pytest_ouro.core.schema import Problems, read_table
+from pytest_ouro.core.problems import Problems
+from pytest_ouro.core.schema import read_table
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.content import read_regular
 from pytest_ouro.messages import bound as messages
