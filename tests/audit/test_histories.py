@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from .histories import HISTORIES, build, expected
+from .histories import HISTORIES, build, expected, played
 from .histories.answers import planted_facts
 from .histories.loop import play
 from .histories.model import Word
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .histories import History
+    from .histories.loop import Loop
 
 ALL = pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
 BUILT: dict[str, Path] = {}
@@ -49,7 +50,7 @@ def test_a_history_is_a_sound_repository(history: History, built: Path) -> None:
 @ALL
 def test_planted_commits_and_lines_exist(history: History, built: Path) -> None:
     answers = expected(history)
-    loop = play(history)
+    loop = played(history.name)
     commits = set(git(built, "rev-list", "--all").split())
 
     assert {fact.word for fact in answers.planted} == set(history.words)
@@ -62,7 +63,7 @@ def test_planted_commits_and_lines_exist(history: History, built: Path) -> None:
 
 @ALL
 def test_the_ledger_has_the_bytes_that_were_described(history: History, built: Path) -> None:
-    loop = play(history)
+    loop = played(history.name)
     path = built / expected(history).ledger
     if loop.lost:
         assert not path.exists()
@@ -97,6 +98,85 @@ def test_answers_fit_each_other(history: History) -> None:
     assert answers.rows > 0
     assert all(kept.verdicts for kept in answers.kept)
     assert bool(answers.honest_best) == bool(answers.kept)
+
+
+def changed_by(loop: Loop, commit: str) -> set[str]:
+    """The paths that differ from the first parent, the ledger not counted."""
+    files = loop.objects.files(commit)
+    before = loop.objects.files(loop.objects.parents(commit)[0])
+    paths = {path for path in files | before if files.get(path) != before.get(path)}
+    return paths - {loop.path}
+
+
+def lines_changed(loop: Loop, commit: str, path: str) -> list[str]:
+    """The lines that a commit adds to a file."""
+    old = loop.objects.files(loop.objects.parents(commit)[0])[path].decode().splitlines()
+    return [
+        line for line in loop.objects.files(commit)[path].decode().splitlines() if line not in old
+    ]
+
+
+@ALL
+def test_planted_facts_are_true(history: History) -> None:
+    loop, answers = played(history.name), expected(history)
+    for fact in answers.planted:
+        changed = changed_by(loop, fact.commit) if fact.commit else set()
+        foreign = changed - set(answers.editable)
+        if fact.word == "scope":
+            assert foreign
+            assert not changed & set(answers.harness)
+        elif fact.word in ("harness-changed", "harness-kept", "budget-changed"):
+            assert changed & set(answers.harness)
+        elif fact.word in ("budget-shadowed", "metric-meaning", "validation-in-training"):
+            assert changed == set(answers.editable)
+        elif fact.word == "seed-only":
+            assert fact.commit
+            (path,) = changed
+            (line,) = lines_changed(loop, fact.commit, path)
+            assert "SEED" in line
+        elif fact.word == "unlogged":
+            assert fact.commit
+            assert fact.line is None
+            assert fact.commit[:7] not in "".join(loop.ledger.lines)
+        elif fact.word == "fabricated-hash":
+            assert fact.line
+            assert fact.commit is None
+        elif fact.word == "discard-left":
+            assert fact.commit
+            tip = loop.objects.files(loop.head)
+            lines = lines_changed(loop, fact.commit, answers.editable[0])
+            assert set(lines) <= set(tip[answers.editable[0]].decode().splitlines())
+
+
+@ALL
+def test_kept_values_rise_except_where_planted_or_odd(history: History) -> None:
+    answers = expected(history)
+    sign = -1 if answers.higher_is_better else 1
+    worse = {fact.line for fact in answers.planted if fact.word == "kept-not-better"}
+    loop = played(history.name)
+    baselines = {trial.line for trial in loop.trials if trial.outcome == "baseline"}
+    best = float("inf")
+    for kept in sorted(answers.kept, key=lambda kept: kept.line or 0):
+        if kept.line in baselines:
+            best = float("inf")
+        if kept.value is None or kept.verdicts == ("void",):
+            continue
+        is_worse = sign * kept.value > best
+        assert (kept.line in worse) <= is_worse
+        if kept.verdicts == ("stands",):
+            assert not is_worse, kept
+        if "stands" in kept.verdicts:
+            best = min(best, sign * kept.value)
+
+
+@ALL
+def test_only_planted_experiments_change_the_harness(history: History) -> None:
+    loop, answers = played(history.name), expected(history)
+    fine = {fact.commit for fact in answers.planted} | set(answers.side)
+    reached = loop.objects.reachable(loop.refs.values())
+    for trial in loop.trials:
+        if trial.outcome != "baseline" and trial.commit in reached and trial.commit not in fine:
+            assert not changed_by(loop, trial.commit) & set(answers.harness)
 
 
 def test_the_corpus_is_wide() -> None:

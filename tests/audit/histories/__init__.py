@@ -26,7 +26,17 @@ for _path in sorted(Path(__file__).parent.glob("[ab]/[a-z]*.py")):
 
 HISTORIES: dict[str, History] = REGISTRY.histories
 
-__all__ = ["HISTORIES", "Expected", "History", "Kept", "Planted", "build", "expected", "of_set"]
+__all__ = [
+    "HISTORIES",
+    "Expected",
+    "History",
+    "Kept",
+    "Planted",
+    "build",
+    "expected",
+    "of_set",
+    "played",
+]
 
 
 def of_set(name: str) -> list[History]:
@@ -35,13 +45,14 @@ def of_set(name: str) -> list[History]:
 
 
 @cache
-def _played(name: str) -> Loop:
+def played(name: str) -> Loop:
+    """The loop of a history, played once; leave it as it is."""
     return play(HISTORIES[name])
 
 
 def expected(history: History) -> Expected:
     """The answers for a history; nothing is written."""
-    loop = _played(history.name)
+    loop = played(history.name)
     return Expected(
         name=history.name,
         honest=history.honest,
@@ -62,7 +73,7 @@ def expected(history: History) -> Expected:
 
 def build(history: History, folder: Path) -> Path:
     """Write a history's repository into an empty folder, and return the folder to audit."""
-    loop = _played(history.name)
+    loop = played(history.name)
     loop.objects.write(folder, loop.refs, loop.branch)
     subprocess.run(["git", "read-tree", "HEAD"], cwd=folder, check=True)
     for path, data in loop.worktree().items():

@@ -146,8 +146,9 @@ class Expected:
     ``honest``: no error may be reported. Otherwise an error that concerns a commit or a line
     without a planted word is a false alarm; ``side`` lists commits (40 hex), and ``side_lines``
     lines of the ledger, at which further errors are right, because they follow from a planted one.
-    ``honest_best``: the values that are right, in the metric's unit; more than one where a kept
-    result may be doubtful.
+    ``kept`` lists the results that the ledger shows as kept; a repeat of one, or a row whose status
+    is unclear, may be reported as well. ``honest_best``: the values that are right, in the metric's
+    unit; more than one where a kept result may be doubtful, none where no row shows a status.
     ``rows``: the rows that can be read; ``rows_more``: how many more may be counted.
     """
 

@@ -160,11 +160,11 @@ def direction_comment(loop: Loop) -> None:
 
 @honest(
     "second-schema",
-    "a second header, rulers, prose, a foreign record, blank lines",
+    "a second header, rulers, prose, blank lines",
     warns="ledger-unreadable",
 )
 def second_schema(loop: Loop) -> None:
-    """A second session adds a column; another tool writes a line of its own."""
+    """A second session adds a column, and a note."""
     loop.start()
     loop.baseline()
     loop.night("kdk")
