@@ -38,6 +38,8 @@ LANGUAGES = {
     ".cpp": "C++",
     ".cc": "C++",
     ".cu": "CUDA",
+    ".m": "Objective-C",
+    ".metal": "Metal",
     ".cl": "OpenCL",
     ".rb": "Ruby",
     ".jl": "Julia",

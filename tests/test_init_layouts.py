@@ -11,13 +11,14 @@ import pytest
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.cli import run
 
+from .init_guided_layouts import GUIDED
 from .init_language_layouts import LANGUAGES
 from .init_layouts import LAYOUTS, PLAIN
 from .init_ledger_layouts import LEDGERS
 from .init_more_layouts import MORE
 from .init_printing_layouts import PRINTING
 
-ALL = {**LAYOUTS, **MORE, **PRINTING, **LANGUAGES, **LEDGERS}
+ALL = {**LAYOUTS, **MORE, **PRINTING, **LANGUAGES, **LEDGERS, **GUIDED}
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 #: Variables that are passed on; others could affect what is measured, or hold a secret.
-_PASSED = (
+PASSED = (
     *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "VIRTUAL_ENV"),
     *("CC", "CXX", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"),
     *("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
@@ -14,9 +14,9 @@ _PASSED = (
 
 def child_environment() -> dict[str, str]:
     """Return the environment variables for a program, as a new dict: a few of this process, such as
-    PATH and HOME (`_PASSED`), fixed settings for Python and git, and one that keeps Hugging Face's
+    PATH and HOME (`PASSED`), fixed settings for Python and git, and one that keeps Hugging Face's
     libraries offline."""
-    env = {key: os.environ[key] for key in _PASSED if key in os.environ}
+    env = {key: os.environ[key] for key in PASSED if key in os.environ}
     env.update(
         PYTHONUNBUFFERED="1",
         PYTHONDONTWRITEBYTECODE="1",

@@ -14,6 +14,7 @@ NOT = r"\b(?:cannot|can't|can not|not|never|off[- ]limits|read[- ]only|fixed|fro
 _MAY = (
     r"\bcan (?:do|modify|edit|change)\b|^files? in scope|^in[- ]scope files?|\beditable\b"
     r"|\bmay (?:edit|modify|change)\b|\bcan modify\b|\bmutable\b|files? (?:you|to) (?:edit|modify)"
+    r"|\bprefer (?:editing|modifying|changing|to (?:edit|modify|change))\b"
 )
 _EDITED = (
     r"\bfiles? (?:that )?you (?:may |can )?(?:modify|edit|change)\b|\byou (?:modify|edit) this"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import posixpath
 import re
 from dataclasses import replace
@@ -55,7 +56,8 @@ def find_section(folder: Path, top: Path, source: str | None) -> Section | None:
 def find_prose(folder: Path, top: Path, source: str | None) -> Prose:
     """Return what the instructions for the agent state: of the file ``source``, or for None of the
     settings of a session or the first usual file in ``folder`` or ``top`` that is about an
-    experiment, with the commands of README.md there as examples; without such a file these alone.
+    experiment, or in a folder below if it lets files of that place be edited, with the commands of
+    README.md there as examples; without such a file these alone.
     Errors as in `_read_text`."""
     if source is not None:
         return _read_prose(folder / source, source)
@@ -66,14 +68,28 @@ def find_prose(folder: Path, top: Path, source: str | None) -> Prose:
             if found.is_loop:
                 return found
         others = sorted(path.name for path in place.glob("*.md") if path.name not in _AGENT_FILES)
-        for name in dict.fromkeys((*instructions.FILES, *others, *_AGENT_FILES, _README)):
+        below = _names_below(place)
+        for name in dict.fromkeys((*instructions.FILES, *below, *others, *_AGENT_FILES, _README)):
             found = _read_prose(place / name, name)
-            if found.is_loop and (name in instructions.FILES or found.loops):
+            if found.is_loop and (name in (*instructions.FILES, *below) or found.loops):
                 examples = (*found.examples, *readme.commands)
                 return replace(found, examples=examples, builds=found.builds + readme.builds)
         if readme.commands:
             return Prose(examples=readme.commands, builds=readme.builds, text=readme.text)
     return Prose()
+
+
+def _names_below(place: Path) -> list[str]:
+    """Return the paths from ``place`` of usual files in its folders, such as
+    autoresearch/program.md, that let files be edited by their paths from ``place`` which are not in
+    that folder; [] if there are none. Errors as in `_read_text`."""
+    return [
+        path.relative_to(place).as_posix()
+        for path in sorted(place.glob("*/*.md"))
+        if path.name in instructions.FILES
+        for name in _read_prose(path, path.name).editable[:1]
+        if os.path.lexists(place / name) and not os.path.lexists(path.parent / name)
+    ]
 
 
 def context_of(found: Project, git: Git, folder: Path) -> Context:

@@ -15,7 +15,16 @@ from pytest_ouro.evidence.paths import DataGlob, Glob, RepoPath, matches
 from pytest_ouro.experiment.terms.names import named_files
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover.metric import Label, choose, is_held_out, meant, printed_by
-from pytest_ouro.onboarding.discover.runnable import is_data, missing_arguments
+from pytest_ouro.onboarding.discover.runnable import (
+    PLACEHOLDER,
+    PROGRAM,
+    built,
+    filled,
+    is_data,
+    lacks_data,
+    missing_arguments,
+    starts_agent,
+)
 from pytest_ouro.onboarding.discover.source import PythonFile
 from pytest_ouro.onboarding.discover.words import (
     budget_in,
@@ -61,9 +70,6 @@ _COMPILED = (".go", ".rs", ".c", ".cc", ".cpp", ".zig")
 #: Options of a run that is shorter than the one that counts.
 _QUICK = re.compile(r"--(?:quick|fast|smoke|debug|dry-run)\b")
 _SHELL = re.compile(r"[|&;<>$`*?~]|^\w+=")
-_PLACEHOLDER = re.compile(r"<[\w .-]+>|\{\w+\}|\[\w+\]|\.\.\.|…")
-#: Code that a variable of a shell script names by default.
-_DEFAULT = re.compile(r"\$\{\w+:-([\w./-]+\.(?:py|rs|c|js))\}")
 #: Folders of source that an agent edits where nothing names any.
 _SOURCES = ("src", "lib", "pkg", "crates", "internal", "kernels", "Sources", "ext")
 
@@ -80,10 +86,10 @@ def find_command(
     folder: Path, python: Sequence[str], options: InitOptions, prose: Prose, tracked: Sequence[str]
 ) -> Command | None:
     """Return the command of the option, else autoresearch.sh, else the first one of the
-    instructions that has no placeholder and names a tracked file or no script (a compiled program
-    that prints none of their metrics stands behind one that prints one), else a tracked program at
-    the top of ``folder``: with a name of `_MEASURES`, or one of `_TRAINS` whose text prints a
-    value whose name says which values are better. None without one.
+    instructions that has no placeholder and names a tracked file or no script (a program of Python
+    or a compiled one that prints none of their metrics stands behind one that prints one), else a
+    tracked program at the top of ``folder``: with a name of `_MEASURES`, or one of `_TRAINS` whose
+    text prints a value whose name says which values are better. None without one.
 
     ``python`` are the words that start the project's Python, ``tracked`` the paths of git's files
     from ``folder``. OuroError if a command cannot be split into words, or if each that was found
@@ -98,9 +104,7 @@ def find_command(
         if fault := missing_arguments(folder, found.words, tracked):
             call = options.call("--command", f"{words} {' … '.join(fault)} …")
             lacking = lacking or messages.lacks_arguments(shlex.join(found.words), fault, call)
-        elif (silent or _is_silent(found, folder, prose)) and not _prints_named(
-            found, folder, prose
-        ):
+        elif (silent or _may_be_silent(found)) and _lacks_named(found, folder, prose, tracked):
             silent = silent or found
         else:
             return found
@@ -109,17 +113,19 @@ def find_command(
     return silent
 
 
-def _prints_named(command: Command, folder: Path, prose: Prose) -> bool:
-    """Return whether the files of a command print a metric that the instructions name."""
-    printed = [label for path in command.files for label in printed_by(folder, path)]
-    return any(meant(name, printed) for name in prose.metrics)
+def _may_be_silent(command: Command) -> bool:
+    """Return whether a command runs only programs whose text shows what they print: of Python, or
+    compiled ones of the repository, which may keep what they measure elsewhere."""
+    return bool(command.files) and all(path.endswith((*_COMPILED, ".py")) for path in command.files)
 
 
-def _is_silent(command: Command, folder: Path, prose: Prose) -> bool:
-    """Return whether a command runs a compiled program of the repository whose text prints none of
-    the metrics that the instructions name: it may keep what it measures elsewhere."""
-    compiled = command.files and all(path.endswith(_COMPILED) for path in command.files)
-    return bool(compiled and prose.metrics) and not _prints_named(command, folder, prose)
+def _lacks_named(command: Command, folder: Path, prose: Prose, tracked: Sequence[str]) -> bool:
+    """Return whether the instructions name metrics, and the files of a command, the modules that
+    they import and the files that their scripts name print none of them."""
+    modules = [module for path in command.files for module in _modules(folder, path)]
+    files = (*command.files, *modules, *in_scripts(command.files, folder, tracked))
+    printed = [label for path in files for label in printed_by(folder, path)]
+    return bool(prose.metrics) and not any(meant(name, printed) for name in prose.metrics)
 
 
 def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
@@ -132,19 +138,20 @@ def _possible(folder: Path, prose: Prose, tracked: Sequence[str]) -> Iterator[st
     """Yield the commands that may run the experiment, best first, as one text each."""
     if "autoresearch.sh" in tracked:
         yield "autoresearch.sh"
-    own = [_built(_filled(words), prose, tracked) for words in prose.commands]
-    shown = [_built(_filled(words), prose, tracked) for words in prose.examples]
+    own = [built(filled(words), prose, tracked) for words in prose.commands]
+    shown = [built(filled(words), prose, tracked) for words in prose.examples]
     named = [*own, *(words for words in shown if _measures(words, folder, prose, tracked))]
     ours = {words.partition(" ")[0] for words in prose.commands}
 
     def rank(words: str) -> tuple[bool, bool, bool]:
         other = words.rpartition("&& ")[2].partition(" ")[0] not in ours
-        return bool(_QUICK.search(words)), _lacks(words, tracked), other
+        return bool(_QUICK.search(words)), lacks_data(words, tracked), other
 
     for words in sorted(named, key=rank):
-        programs = re.findall(r"(?<![\w./-])(?:\./)?[\w/-]+\.(?:py|sh|js|ts|rb|jl)\b", words)
+        programs = PROGRAM.findall(words)
         here = all(program.removeprefix("./") in tracked for program in programs)
-        if here and words not in prose.editable and not _PLACEHOLDER.search(words):
+        here = here and not any(starts_agent(folder, path) for path in programs)
+        if here and words not in prose.editable and not PLACEHOLDER.search(words):
             yield words
     for name in (*_MEASURES, *_TRAINS):
         for path in (f"{name}{ending}" for ending in (*_STARTS, ".py")):
@@ -158,15 +165,6 @@ def _possible(folder: Path, prose: Prose, tracked: Sequence[str]) -> Iterator[st
         yield "go test -run NONE -bench ."
 
 
-def _lacks(words: str, tracked: Sequence[str]) -> bool:
-    """Return whether a command names a file of data that git does not track."""
-    words = re.sub(
-        r"(?<!\S)(?:-o|--[\w-]*(?:out|json|log|report|export|save)[\w-]*)[= ]\S+", "", words
-    )
-    named = [path.removeprefix("./") for path in re.split(r"[\s=]", words)[1:]]
-    return any(is_data(path) and path not in tracked for path in named)
-
-
 def _measures(words: str, folder: Path, prose: Prose, tracked: Sequence[str]) -> bool:
     """Return whether the files of a command print a value that may be the metric."""
     labels = [
@@ -175,23 +173,6 @@ def _measures(words: str, folder: Path, prose: Prose, tracked: Sequence[str]) ->
         for label in printed_by(folder, path)
     ]
     return bool(labels) and len(choose(labels, prose)) == 1 and any(map(named_direction, labels))
-
-
-def _filled(words: str) -> str:
-    """Return a command without its comment, and without the options whose value is left open."""
-    words = re.sub(r"\s#\s.*$", "", words)
-    return re.sub(r"\s+--?[\w-]+[= ](?:<[\w .-]+>|\{\w+\})", "", words)
-
-
-def _built(words: str, prose: Prose, tracked: Sequence[str]) -> str:
-    """Return the command ``BUILD && WORDS`` if its first word is ``./PROGRAM``, git does not track
-    that file, and the instructions name a build with ``-o PROGRAM``: a run starts from what is
-    committed. Otherwise return ``words`` unchanged."""
-    program = words.split()[0]
-    if not program.startswith("./") or program[2:] in tracked:
-        return words
-    makes = re.compile(rf"\s-o\s+(?:\./)?{re.escape(program[2:])}(?!\S)")
-    return next((f"{build} && {words}" for build in prose.builds if makes.search(build)), words)
 
 
 def _command(text: str, python: Sequence[str], folder: Path, tracked: Sequence[str]) -> Command:
@@ -213,7 +194,7 @@ def _command(text: str, python: Sequence[str], folder: Path, tracked: Sequence[s
         parts = ["bash", script, *parts[1:]]
     elif script in tracked and script.endswith(".py"):
         parts = [*python, script, *parts[1:]]
-    elif re.fullmatch(r"python[\d.]*", parts[0]):
+    elif re.fullmatch(r"(?:[\w.-]+/)*python[\d.]*", parts[0]):  # .venv/bin/python is not in git
         parts = [*python, *parts[1:]]
     elif parts[:2] == ["uv", "run"] and "uv.lock" in tracked and "--frozen" not in parts:
         parts = ["uv", "run", "--frozen", *parts[2:]]
@@ -319,7 +300,8 @@ def _metric(
         raise messages.no_printed_metric(words, call)
     if len(found) > 1:
         found.sort(key=lambda name: (not named_direction(name), not is_held_out(name)))
-        raise messages.several_found("metric", words, found, options.call("--metric", found[0]))
+        first = found[0] if named_direction(found[0]) else "NAME"
+        raise messages.several_found("metric", words, found, options.call("--metric", first))
     return meant(found[0], printed) or Label(found[0], prose.metric_from or "line")
 
 
@@ -367,6 +349,8 @@ def _editable(
         for module in _modules(folder, path)
         if not matches(module, fixed)
     ]
+    prepares = [path for path in guess if posixpath.basename(path).startswith("prepare")]
+    guess = [path for path in guess if path not in prepares] or guess
     free = [path for path in tracked if not matches(path, fixed)]
     sources = [f"{name}/**" for name in _SOURCES if any(p.startswith(f"{name}/") for p in free)]
     found = tuple(dict.fromkeys(guess)) or tuple(sources[:1])

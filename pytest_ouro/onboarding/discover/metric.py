@@ -34,13 +34,17 @@ _FILLED = re.compile(
     rf"{_NAMED}(?:[$#]?\{{[^{{}}]*\}}|\$\w+|\$?\([^()]*\)|%[-+ #]*[\d.*]*l*[a-zA-Z])"
 )
 _OPEN = re.compile(rf"{_NAMED}$")
+#: A label behind a mark at the beginning of a text: ``BENCH_RESULT tok_s=$X``.
+_MARKED = re.compile(r"^([A-Z][A-Z0-9_]{2,})[: ] *([A-Za-z_]\w*)=(?=[$%{])")
 #: What is printed behind such a value as text.
 _BEHIND = re.compile(r"""^[^"'`]*(?:<<|,|\+|\.)\s*["'`]([^"'`\\]*)""")
 #: An object that is printed as JSON, in JavaScript and in Rust, and its keys.
 _OBJECT = re.compile(r"(?:JSON\.stringify\(\s*|json!\s*\(\s*)\{([^{}]*)\}")
 _KEY = re.compile(r"""(?:^|,)\s*["']?([A-Za-z_]\w*)["']?\s*(?=[:,]|$)""")
-#: Labels of how a program goes, which cannot be a metric.
-_NOISE = re.compile(r"(?i)(?:error|warning|usage|note|step|epoch|lr|seed)s?")
+#: Labels of how a program goes and how a check ended, which cannot be a metric.
+_NOISE = re.compile(
+    r"(?i:error|warning|usage|note|step|epoch|lr|seed|log|fatal|timeout)s?|PASS|FAIL|SKIP|OK"
+)
 #: Labels of what a run costs, what a value is compared with, or a count, unless people name them.
 _BESIDE = re.compile(
     r"(?i).*(?:time|second|elapsed|duration|memory|vram|tokens)"
@@ -107,6 +111,10 @@ def _written(text: str) -> Iterator[Label]:
     """Yield the values that the text of a program prints in a language other than Python."""
     yield from (Label(name) for name in _METRIC.findall(text))
     for _, words, after in _TEXT.findall(text):
+        if (marked := _MARKED.match(words)) and marked[1] != "METRIC":
+            yield Label(
+                marked[2], rf"regex:^\W*{marked[1]}[: ] *{marked[2]}={_NUMBER}", leads=False
+            )
         for found in _FILLED.finditer(words):
             unit = unit_behind(words[found.end() :].replace("%%", "%").partition("\\n")[0])
             yield Label(found[1], unit=unit, leads=found.start() == 0)

@@ -23,6 +23,7 @@ from pytest_ouro.onboarding.discover.options import InitOptions as InitOptions
 from pytest_ouro.onboarding.discover.options import Remarks
 from pytest_ouro.onboarding.discover.prose import FILES, Prose
 from pytest_ouro.onboarding.discover.prose import read as read_prose
+from pytest_ouro.onboarding.discover.runnable import not_said
 from pytest_ouro.onboarding.discover.words import find_name, opened
 from pytest_ouro.onboarding.sources import code_in, tracked_in
 
@@ -145,6 +146,8 @@ def _command(
         metric = () if options.metric else ("--metric", "NAME")
         call = options.call("--command", "PROGRAM ARGUMENT …", *metric)
         raise messages.no_experiment(folder, str(instead.message if instead else ""), call)
+    if not options.command and (why := not_said(found.words, found.files, prose, tracked)):
+        remarks.assume(why, "--command WORDS")
     stated = command.facts(found, folder, rules, prose, options, remarks, tracked)
     manifests = [path for path in _MANIFESTS if path in tracked]
     if not options.editable and (free := opened(manifests, prose)):

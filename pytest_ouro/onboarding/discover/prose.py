@@ -27,18 +27,19 @@ FILES = (
 )
 #: Programs that start an experiment, as the first word of a command.
 _RUNNERS = re.compile(
-    r"(?:python[\d.]*|uv|uvx|poetry|pixi|conda|bash|sh|zsh|make|just|task|cargo|go|node|npm|npx|pnpm"
+    r"(?:(?:[\w.-]+/)*python[\d.]*|uv|uvx|poetry|pixi|conda|bash|sh|zsh|make|just|task|cargo|go|node|npm|npx|pnpm"
     r"|yarn|bun|deno|tsx|julia|Rscript|ruby|bundle|rake|zig|swift|java|mvn|dotnet|php|perl|lua|mix"
     r"|stack|cabal|dune|ctest|pytest|torchrun|accelerate|\./[\w./-]+|[\w./-]+\.(?:sh|py))"
 )
 #: Words of commands that prepare, install or inspect, and run no experiment.
 _ASIDE = re.compile(
-    r"\b(?:install|sync|prepare\w*|setup\w*|download\w*|init|add|clean|lint|fmt|format|checks?|clippy"
+    r"\b(?:install|sync|prepare\w*|setup\w*|download\w*|refresh\w*|ingest\w*|init|add|clean|lint|fmt|format|checks?|clippy"
     r"|ls|test|tests|dashboard|watch|plot\w*|analy\w+|\w*_?(?:loop|forever|campaign|sweep))\b(?!/)|(?<!\S)--(?:help|stats|history|baseline)\b"
 )
 _REDIRECTED = re.compile(r"^(.*?)\s*(?:[12&]?>{1,2}\s*\S+|\|\s*tee\b).*$")
 _RUN = re.compile(
-    r"(?i)\b(?:run|launch|execute|start|evaluate|benchmark|command|usage|example|train)\b"
+    r"(?i)\b(?:run(?:s with)?|launch|execute|start|evaluate|benchmark|command|usage|example"
+    r"|train)\b"
 )
 #: Words of a comment in a fence that is about measuring.
 _MEASURING = re.compile(r"(?i)\b(?:benchmark|evaluat|experiment|train)\w*")
@@ -49,7 +50,8 @@ _FORMULA = re.compile(r"([A-Za-z_]\w*)\s*=\s*[\w(]")
 _SCORED = re.compile(r"(?i)\b(?:scor(?:e|ing)|rank|metric|goal|formula|maximi[sz]e|minimi[sz]e)")
 #: Words of a sentence that says what a loop is for.
 _GOAL = re.compile(
-    r"(?i)\b(?:primary|objective|goal|optimi[sz]\w*|maximi[sz]\w*|minimi[sz]\w*|highest|lowest|target|metric|better)\b"
+    r"(?i)\b(?:primary|objective|goal|optimi[sz]\w*|maximi[sz]\w*|minimi[sz]\w*|highest|lowest|target|better"
+    r"|the (?:\w+ )?metric|metric(?= is\b|\W{0,4}[:=]))\b"
 )
 _AIMS = re.compile(r"(?i)\b(?:maximi[sz]|minimi[sz]|highest|lowest|(?:higher|lower)\b.*\bbetter)")
 _ASIDE_GOAL = re.compile(r"(?i)\b(?:secondary|supporting|tertiary|diagnostic)\b")
@@ -64,6 +66,8 @@ _METRIC = (
         r"(?i)\b(?:lowest|highest|maximi[sz]e|minimi[sz]e)[*]*\s+(?:the\s+)?[`*]+(\w+(?:@\w+)?)[`*]"
     ),
     re.compile(r"(?i)\b(?:lowest|highest|maximi[sz]e|minimi[sz]e)\s+(?:the\s+)?([a-z]\w*_\w+)"),
+    re.compile(r"(?i)\b(?:maximi[sz]e|minimi[sz]e)[*]*\s+(?:[\w-]+\s+){1,4}`(\w+(?:@\w+)?)`"),
+    re.compile(r"(?i)\b(?:gain|improvement|reduction|increase)s? (?:in|of) [`*]+(\w+)[`*]"),
     re.compile(r"METRIC ([A-Za-z_]\w*)="),
     re.compile(r"(?i)\bmetric\b[*`]*(?:\s*[:=]|\s+is)\s*[*`]+([A-Za-z_]\w*)"),
     # the first item of a list in the order of importance
@@ -72,6 +76,9 @@ _METRIC = (
         r"\s+[*]*`(\w+)`"
     ),
 )
+#: A fence, and lines of one that states a loop by its ``Scope:``, ``Metric:`` and ``Verify:``.
+_FENCE = re.compile(r"(?m)^[ \t]*```.*\n((?:(?![ \t]*```).*\n)*)[ \t]*```")
+_FIELD = re.compile(r"(?m)^[ \t]*(Scope|Metric|Verify):[ \t]+(\S.*)$")
 _UNIT = re.compile(r"(?i)metric unit:\s*`?([^\s`]+)")
 #: Words that say which values are better: plainly, and beside the metric's name alone.
 _PLAIN = (
@@ -170,7 +177,7 @@ def read(text: str, file: str) -> Prose:
     """Return what a text of instructions states, each part empty if it states none; ``file`` is its
     name. A file that may be edited is not among the fixed ones, and only the first `_MOST` things
     that are forbidden are kept."""
-    lines = list(_lines(text))
+    lines = list(_lines(_FENCE.sub(_as_sentences, text)))
     plain = "\n".join(line.text for line in lines if not line.fenced)
     whole = "\n".join(line.text for line in lines)
     editable, fixed = files((line.text, line.heading) for line in lines if not line.fenced)
@@ -193,6 +200,28 @@ def read(text: str, file: str) -> Prose:
         text=plain,
         whole=whole,
     )
+
+
+def _as_sentences(fence: re.Match[str]) -> str:
+    """Return a fence that states a loop by ``Scope:`` or ``Metric:`` and ``Verify:`` as as many
+    lines of sentences; another one unchanged."""
+    fields = {name for name, _ in _FIELD.findall(fence[1])}
+    if "Verify" not in fields or len(fields) < 2:
+        return fence[0]
+    return f"\n{_FIELD.sub(_sentence, fence[1])}"
+
+
+def _sentence(field: re.Match[str]) -> str:
+    """Return what a field of a loop states in the words of instructions: its files, its command
+    without what reads the output, its metric if that is a name."""
+    name, words = field[1], field[2].replace("`", "")
+    if name == "Scope":
+        return "Files in scope: " + ", ".join(f"`{p}`" for p in re.findall(r"[\w./*-]+", words))
+    if name == "Verify":
+        command = re.split(r"\s(?:2>&1\s+)?\|\s", words)[0]
+        return f"Run `{command} > run.log`: {words}"
+    is_name = re.match(r"[A-Za-z_]\w*\s*(?:[(,;]|$)", words)
+    return f"Primary metric: {words}" if is_name else f"Metric: {words}"
 
 
 def _lines(text: str) -> Iterator[_Line]:

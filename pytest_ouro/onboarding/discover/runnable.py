@@ -1,11 +1,15 @@
-"""Say whether a command can be run as it is: its program, the files it names, its arguments."""
+"""Say whether a command can be run as it is: its program, the files it names, its arguments; and
+complete one that lacks its build."""
 
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
+import shlex
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.child_environment import PASSED
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.experiment.terms.names import named_files, why_missing
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pytest_ouro.onboarding.discover.prose import Prose
+
 #: Commands of the shell itself.
 _BUILT_IN = (
     *("cd", "set", "export", "source", "exit", "echo", "test", "true", "false", "for", "do"),
@@ -22,6 +28,19 @@ _BUILT_IN = (
     *("unset", "ulimit", "umask", "read", "printf", "local", "return", "shift", "time", "command"),
 )
 _FILE = re.compile(r"[\w./-]*\w\.(?:py|sh|js|cjs|mjs|ts|rb|jl|json|ya?ml|toml|txt|csv|cfg|ini)")
+#: A place that is left open in a command, and a program of it by its ending.
+PLACEHOLDER = re.compile(r"<[\w .-]+>|\{\w+\}|\[\w+\]|\.\.\.|…")
+PROGRAM = re.compile(r"(?<![\w./-])(?:\./)?[\w/-]+\.(?:py|sh|js|ts|rb|jl)\b")
+_NAMES = "(?:claude|codex|aider|opencode|gemini)"
+#: A call of an agent in a shell script, and as a list of words.
+_AGENT = re.compile(
+    rf"""(?:^|[;&|(]|\bexec|\btimeout \S+)\s*{_NAMES}\s+(?:-|exec\b|run\b)"""
+    rf"""|\[\s*["']{_NAMES}["']\s*,"""
+)
+#: A variable that a shell script demands: ``${NAME:?why}``, or a test for "" that ends it.
+_VARIABLE = re.compile(
+    r"""\$\{(\w+):?\?|\[\s+-z\s+"?\$\{?(\w+)(?::?-)?\}?"?\s+\]{1,2}[^\n]*(?:\n[^\n]*){0,3}?\bexit\s+[1-9]"""
+)
 #: A path of a person's folder in a script.
 _HOME = re.compile(r"(?<![\w./$~-])/(?:Users|home)/[\w.-]+/[\w./-]+")
 
@@ -30,6 +49,56 @@ def is_data(path: str) -> bool:
     """Return whether a path names settings, data or recipes, which measure nothing."""
     endings = (".json", ".yaml", ".yml", ".toml", ".txt", ".csv", ".tsv", ".cfg", ".ini")
     return path.endswith((*endings, "Makefile", "makefile", "justfile", "Justfile"))
+
+
+def filled(words: str) -> str:
+    """Return a command without its comment, and without the options whose value is left open."""
+    words = re.sub(r"\s#\s.*$", "", words)
+    return re.sub(r"\s+--?[\w-]+[= ](?:<[\w .-]+>|\{\w+\})", "", words)
+
+
+def built(words: str, prose: Prose, tracked: Sequence[str]) -> str:
+    """Return the command ``BUILD && WORDS`` if its first word is ``./PROGRAM``, git does not track
+    that file, and the instructions name a build with ``-o PROGRAM``: a run starts from what is
+    committed. Otherwise return ``words`` unchanged."""
+    program = words.split()[0]
+    if not program.startswith("./") or program[2:] in tracked:
+        return words
+    makes = re.compile(rf"\s-o\s+(?:\./)?{re.escape(program[2:])}(?!\S)")
+    return next((f"{build} && {words}" for build in prose.builds if makes.search(build)), words)
+
+
+def not_said(
+    words: Sequence[str], files: Sequence[str], prose: Prose, tracked: Sequence[str]
+) -> str:
+    """Return why the instructions do not say that a command, which runs the ``files``, is what an
+    experiment runs: the first one that they name has a program that git does not track, or they
+    name no file of it; "" if they say it, or if there are none."""
+    called = shlex.join(words)
+    first = PROGRAM.findall("".join(prose.commands[:1]))
+    absent = [path for path in first if path.removeprefix("./") not in tracked]
+    if absent and not PLACEHOLDER.search(prose.commands[0]):
+        return f"the experiment is {called}: {prose.file} names {absent[0]}, which is not in git"
+    named = any(posixpath.basename(path) in prose.whole for path in files)
+    if prose.file and files and not named:
+        return f"the experiment is {called}, which {prose.file} does not name"
+    return ""
+
+
+def lacks_data(words: str, tracked: Sequence[str]) -> bool:
+    """Return whether a command names a file of data that git does not track."""
+    words = re.sub(
+        r"(?<!\S)(?:-o|--[\w-]*(?:out|json|log|report|export|save)[\w-]*)[= ]\S+", "", words
+    )
+    named = [path.removeprefix("./") for path in re.split(r"[\s=]", words)[1:]]
+    return any(is_data(path) and path not in tracked for path in named)
+
+
+def starts_agent(folder: Path, path: str) -> bool:
+    """Return whether the text of a program starts an agent: it is the loop, and no experiment."""
+    text = (read_file(folder / path) or b"").decode(errors="replace")
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return any(map(_AGENT.search, lines))
 
 
 def missing_arguments(folder: Path, words: Sequence[str], tracked: Sequence[str]) -> list[str]:
@@ -84,6 +153,21 @@ def faults(words: Sequence[str], folder: Path, tracked: Sequence[str]) -> Iterat
     for path in named:
         if path in tracked and path.endswith((".sh", ".bash")):
             yield from _outside(folder, path)
+            yield from _demanded_variables(folder, path)
+
+
+def _demanded_variables(folder: Path, path: str) -> Iterator[str]:
+    """Yield a sentence on each variable that a shell script demands, does not set and does not get
+    in a run."""
+    text = (read_file(folder / path) or b"").decode(errors="replace")
+    names = dict.fromkeys(name for found in _VARIABLE.findall(text) for name in found if name)
+    for name in names:
+        is_set = re.search(rf"(?m)^\s*(?:(?:export|local|declare|readonly)\s+)?{name}=", text)
+        if not is_set and name not in PASSED:
+            yield (
+                f"{path} demands the variable {name}, and a run does not get yours: set it in the "
+                f"command, as in --command 'env {name}=… bash {path}'"
+            )
 
 
 def _programs(words: Sequence[str]) -> list[str]:
