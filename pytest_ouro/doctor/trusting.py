@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
 _SECONDS = 60.0
 #: No program can reach a server behind this address.
 _NOWHERE = "http://127.0.0.1:9"
+_OFFLINE = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"), _NOWHERE)
 #: The name of the answer to the request of `_requests`.
 _LIST = 2
+#: The name of an MCP server that does not exist, and what Gemini CLI says of it.
+_SERVER = "pytest-ouro-asks"
+_SAID = re.compile(rf"{_SERVER}: .* - (\w+)")
 
 
 class Trust(NamedTuple):
@@ -43,8 +48,8 @@ UNKNOWN = Trust(None)
 
 
 def find_trust(top: Path, name: str) -> Trust:
-    """Return whether the agent ``name`` trusts the hooks of the project at ``top``. Codex CLI is
-    asked, Gemini CLI's file is read; Claude Code and Cursor ask a person when they start."""
+    """Return whether the agent ``name`` trusts the hooks of the project at ``top``. Codex CLI and
+    Gemini CLI are asked; Claude Code and Cursor ask a person when they start."""
     if name == "codex":
         return _find_codex(top)
     return _find_gemini(top) if name == "gemini" else UNKNOWN
@@ -80,11 +85,10 @@ def _find_codex(top: Path) -> Trust:
 def _ask_codex(program: str, top: Path, home: str) -> list[Mapping[str, object]] | None:
     """Return the hooks that Codex CLI lists for the folder ``top``; None if it does not answer in
     time. OSError if it does not start, ValueError for another answer than JSON."""
-    proxies = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"), _NOWHERE)
     with subprocess.Popen(
         [program, "app-server", "-c", "analytics.enabled=false"],
         cwd=home,
-        env={**os.environ, **proxies, "CODEX_HOME": home},
+        env={**os.environ, **_OFFLINE, "CODEX_HOME": home},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -131,23 +135,83 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _find_gemini(top: Path) -> Trust:
-    """Return whether Gemini CLI trusts the folder, by its file: the rule with the longest path that
-    holds the folder decides. Unknown if no rule does, or if the file cannot be read."""
-    if os.environ.get("GEMINI_CLI_TRUST_WORKSPACE") == "true":
+    """Return whether Gemini CLI trusts the folder: it says so itself. If it does not, or is not on
+    PATH, its file says whether a person refused; else it asks a person, so that is not known."""
+    if _ask_gemini(top):
         return Trust(True)
     try:
-        rules = read_user_file("gemini", "trustedFolders.json")
+        if not _refuses_gemini(top):
+            return UNKNOWN
     except (OuroError, OSError, ValueError, RecursionError):
         return UNKNOWN
-    deciding, decided = -1, None
+    words = "Gemini CLI does not trust this folder, and ignores its settings"
+    return Trust(False, words, "gemini   (then: /permissions)")
+
+
+def _ask_gemini(top: Path) -> bool:
+    """Return whether Gemini CLI trusts the folder: then it tries to start the only MCP server that
+    it may, which does not exist. False if it is not on PATH, or does not answer."""
+    program = shutil.which("gemini")
+    if program is None:
+        return False
+    try:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+            Path(home, ".gemini").mkdir()
+            Path(home, ".gemini/settings.json").write_text(json.dumps(_to_ask_by()), "utf-8")
+            said = _SAID.search(_list_servers(program, top, home))
+    except (OuroError, OSError, ValueError, RecursionError, subprocess.SubprocessError):
+        return False
+    return said is not None and said[1] == "Disconnected"
+
+
+def _to_ask_by() -> dict[str, object]:
+    """Return settings of Gemini CLI with one server, and from the user's what decides about trust.
+    Errors as in `read_user_file`."""
+    security = read_user_file("gemini", "settings.json").get("security")
+    trust = security.get("folderTrust") if isinstance(security, dict) else None
+    return {
+        "security": {"folderTrust": trust} if isinstance(trust, dict) else {},
+        "mcpServers": {_SERVER: {"command": _SERVER}},
+        "mcp": {"allowed": [_SERVER]},  # no other is started
+    }
+
+
+def _list_servers(program: str, top: Path, home: str) -> str:
+    """Return what Gemini CLI prints about its MCP servers in the folder, with another home folder.
+    OSError or SubprocessError if it does not start, or does not end in time."""
+    trusted = str(user_settings("gemini")[1].with_name("trustedFolders.json"))
+    done = subprocess.run(
+        [program, "mcp", "list"],
+        cwd=top,
+        env={
+            "GEMINI_CLI_TRUSTED_FOLDERS_PATH": trusted,
+            **os.environ,
+            **_OFFLINE,
+            "GEMINI_CLI_HOME": home,
+            "GEMINI_CLI_NO_RELAUNCH": "true",
+            "NO_COLOR": "1",
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        timeout=_SECONDS,
+        check=False,
+    )
+    return done.stdout
+
+
+def _refuses_gemini(top: Path) -> bool:
+    """Return whether a person refused to trust the folder, by Gemini CLI's file: the rule with the
+    longest path that holds the folder decides. Errors as in `read_user_file`."""
+    rules = read_user_file("gemini", "trustedFolders.json")
+    deciding, refuses = -1, False
     for path, level in rules.items():
         held = Path(path).parent if level == "TRUST_PARENT" else Path(path)
         if len(path) > deciding and top.resolve().is_relative_to(held.resolve()):
-            deciding, decided = len(path), level != "DO_NOT_TRUST"
-    if decided is False:
-        words = "Gemini CLI does not trust this folder, and ignores its settings"
-        return Trust(False, words, "gemini   (then: /permissions)")
-    return Trust(decided)
+            deciding, refuses = len(path), level == "DO_NOT_TRUST"
+    return refuses
 
 
 def try_hook(top: Path, bound: Path) -> str:

@@ -305,16 +305,15 @@ def test_a_codex_that_does_not_answer_is_configured(doctor, guarded, tmp_path, s
 
 
 FOLDERS = {
-    "here": ({"{top}": "TRUST_FOLDER"}, True),
-    "parent": ({"{top}/x": "TRUST_PARENT"}, True),
-    "above, but not here": ({"/": "TRUST_FOLDER", "{top}": "DO_NOT_TRUST"}, False),
-    "elsewhere": ({"{top}/x": "DO_NOT_TRUST"}, None),
+    "here": ({"{top}": "TRUST_FOLDER"}, False),
+    "above, but not here": ({"/": "TRUST_FOLDER", "{top}": "DO_NOT_TRUST"}, True),
+    "elsewhere": ({"{top}/x": "DO_NOT_TRUST"}, False),
 }
 
 
 @pytest.mark.parametrize("kind", FOLDERS)
-def test_gemini_s_file_says_whether_it_trusts_the_folder(doctor, guarded, kind):
-    rules, trusts = FOLDERS[kind]
+def test_gemini_s_file_says_whether_a_person_refused_to_trust_the_folder(doctor, guarded, kind):
+    rules, refuses = FOLDERS[kind]
     path = Path.home() / ".gemini/trustedFolders.json"
     path.parent.mkdir()
     text = json.dumps(rules)
@@ -322,7 +321,41 @@ def test_gemini_s_file_says_whether_it_trusts_the_folder(doctor, guarded, kind):
 
     report = doctor()
 
-    assert report.state["agents gemini"] == ("off" if trusts is False else "ok")
-    assert report.words["agents gemini"].startswith("the guard is called") is bool(trusts)
-    if trusts is False:
+    assert report.state["agents gemini"] == ("off" if refuses else "ok")
+    assert report.words["agents gemini"].startswith("the guard is configured") is not refuses
+    if refuses:
         assert report.next["agents gemini"] == "gemini"
+
+
+SERVERS = """\
+test "$1 $2" = "mcp list" && test -f "$GEMINI_CLI_TRUSTED_FOLDERS_PATH" || exit 1
+grep -q '"allowed": ."pytest-ouro-asks".' "$GEMINI_CLI_HOME/.gemini/settings.json" || exit 1
+grep -q '"folderTrust": {"enabled": true}' "$GEMINI_CLI_HOME/.gemini/settings.json" || exit 1
+echo 'Configured MCP servers:
+
+x pytest-ouro-asks: pytest-ouro-asks (stdio) - %s' >&2"""
+ANSWERS = {"Disconnected": True, "Disabled": False, "Blocked": False, "Resting": False}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("refuses", [False, True])
+def test_gemini_is_asked_whether_it_trusts_the_folder(doctor, guarded, tmp_path, answer, refuses):
+    put(guarded, "~/.gemini/settings.json", "security.folderTrust.enabled = true")
+    level = "DO_NOT_TRUST" if refuses else "TRUST_FOLDER"
+    trusted = {str(guarded.path): level}
+    (Path.home() / ".gemini/trustedFolders.json").write_text(json.dumps(trusted))
+
+    report = doctor(PATH=program(tmp_path / "bin", "gemini", SERVERS % answer))
+
+    said = "called" if ANSWERS[answer] else "configured"
+    is_off = refuses and not ANSWERS[answer]
+    assert report.state["agents gemini"] == ("off" if is_off else "ok")
+    assert report.words["agents gemini"].startswith(f"the guard is {said}") is not is_off
+    assert report.words["agents claude"].startswith("the guard is configured, and prevents")
+
+
+def test_a_gemini_that_does_not_start_is_configured(doctor, guarded, tmp_path):
+    report = doctor(PATH=program(tmp_path / "bin", "gemini", "exit 1"))
+
+    assert report.state["agents gemini"] == "ok"
+    assert report.words["agents gemini"].startswith("the guard is configured")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ouro.onboarding.agents import COMMAND
+from pytest_ouro.onboarding.agents import AGENTS, COMMAND
 
 from .conftest import refusal_of
 from .programs import PROGRAMS
@@ -112,6 +112,23 @@ def test_codex_calls_a_hook_that_is_trusted(driver, guarded, doctor, edited, mon
     assert words.startswith("the guard is called")
 
 
+@only("codex")
+def test_codex_skips_a_hook_that_changed_since_it_was_trusted(
+    driver, guarded, doctor, edited, monkeypatch
+):
+    """As where init replaces the hook of an earlier version."""
+    driver.trusts = False
+    settings = guarded.path / AGENTS["codex"].settings
+    now = settings.read_text()
+    settings.write_text(now.replace('"timeout": 60', '"timeout": 50'))
+    trust_hooks(driver, guarded, monkeypatch)
+    assert not edited()
+    settings.write_text(now)
+
+    assert edited()
+    assert doctor() == ("off", "Codex does not trust the hook: the guard is not called")
+
+
 def trust_hooks(driver, guarded, monkeypatch):
     """Trust the hooks of the project, as a person does by /hooks: by the hashes that Codex has."""
     from pytest_ouro.doctor.trusting import _ask_codex
@@ -124,20 +141,56 @@ def trust_hooks(driver, guarded, monkeypatch):
             config.write(f'[hooks.state.{key}]\ntrusted_hash = "{hook["currentHash"]}"\n')
 
 
-@only("gemini")
-def test_gemini_calls_the_hook_in_a_folder_that_is_trusted(driver, guarded, doctor, edited):
-    driver.env["GEMINI_CLI_TRUST_WORKSPACE"] = ""
-    driver.place.write(".gemini/trustedFolders.json", {str(guarded.path): "TRUST_FOLDER"})
+@pytest.fixture
+def started(guarded, tmp_path):
+    """A file that is there once the MCP server of the project was started."""
+    path = tmp_path / "started"
+    settings = guarded.path / ".gemini/settings.json"
+    server = {"command": "touch", "args": [str(path)]}
+    of_project = json.loads(settings.read_text())
+    settings.write_text(json.dumps({**of_project, "mcpServers": {"mine": server}}))
+    return path
 
-    assert not edited()
+
+@only("gemini")
+@pytest.mark.parametrize("why", ["its file", "the user's settings"])
+def test_gemini_calls_the_hook_in_a_folder_that_is_trusted(
+    driver, guarded, doctor, edited, started, why
+):
+    driver.env["GEMINI_CLI_TRUST_WORKSPACE"] = ""
+    if why == "its file":
+        driver.place.write(".gemini/trustedFolders.json", {str(guarded.path): "TRUST_FOLDER"})
+    else:
+        settings = driver.place.home / ".gemini/settings.json"
+        of_user = json.loads(settings.read_text())
+        of_user["security"]["folderTrust"] = {"enabled": False}
+        settings.write_text(json.dumps(of_user))
+
     state, words = doctor()
+    assert not started.exists()
+    assert not edited()
+    assert started.exists()
     assert state == "ok"
     assert words.startswith("the guard is called")
 
 
-@pytest.mark.parametrize("program", [PROGRAMS["claude"], PROGRAMS["gemini"]])
+@only("gemini")
+@pytest.mark.parametrize("level", ["DO_NOT_TRUST", None])
+def test_gemini_does_not_start_in_a_folder_that_is_not_trusted(driver, guarded, doctor, level):
+    driver.env["GEMINI_CLI_TRUST_WORKSPACE"] = ""
+    if level:
+        driver.place.write(".gemini/trustedFolders.json", {str(guarded.path): level})
+
+    driver.play({})
+
+    assert "Gemini CLI is not running in a trusted directory" in driver.played.output
+    words = "Gemini CLI does not trust this folder" if level else "the guard is configured"
+    assert doctor()[1].startswith(words)
+
+
+@only("claude")
 def test_the_doctor_says_configured_where_it_cannot_know(doctor, edited):
-    """Claude Code asks a person when it starts, and no file says what Gemini CLI would do here."""
+    """Claude Code asks a person when it starts."""
     state, words = doctor()
 
     assert not edited()
