@@ -139,8 +139,10 @@ def test_only_a_command_that_is_the_guard_alone_is_ours(command, ours):
 
 
 def test_an_import_is_taken_out():
-    assert removal.without_import(add_import("mine\n")) == "mine\n\n"
-    assert removal.without_import(add_import("")) == ""
+    assert removal.without_import(add_import("mine\n"), is_gone=True) == "mine\n\n"
+    assert removal.without_import(add_import("mine\n"), is_gone=False) == add_import("mine\n")
+    for is_gone in (True, False):
+        assert removal.without_import(add_import(""), is_gone=is_gone) == ""
 
 
 def test_without_a_repository_it_says_so(ouro, monkeypatch, tmp_path):

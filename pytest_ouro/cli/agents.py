@@ -36,12 +36,13 @@ def files(
 ) -> tuple[dict[str, str], list[str]]:
     """Return a tuple: the new texts of the files that change, by their paths from the top folder,
     and the lines that say what a person does next. Nothing is written here. Looked at are the
-    agents' settings, AGENTS.md, and CLAUDE.md, GEMINI.md and program.md if they exist.
+    agents' settings, AGENTS.md, the file that each agent reads in its place, and CLAUDE.md,
+    GEMINI.md and program.md if they exist.
 
-    ``asked`` are agents' names with commas, "" for those that are found; ``statements`` are the
-    rules. ``demand_own`` is called with each path before its file is read; it raises OuroError for
-    one outside of the repository. OuroError too for an unknown agent, for a file that cannot be
-    read or merged, and for a program by people that git lacks.
+    ``asked`` are agents' names with commas, also of those without hooks, "" for those that are
+    found; ``statements`` are the rules. ``demand_own`` is called with each path before its file is
+    read; it raises OuroError for one outside of the repository. OuroError too for an unknown agent,
+    for a file that cannot be read or merged, and for a program by people that git lacks.
     """
     top = git.top
     program = _find_program(top, bound)
@@ -57,7 +58,8 @@ def files(
         old[name] = _text(top / name, name)
         new[name] = changed(old[name])
 
-    for agent in (agents.AGENTS[name] for name in names):
+    hooked = [name for name in names if name in agents.AGENTS]
+    for agent in (agents.AGENTS[name] for name in hooked):
         change(agent.settings, partial(agents.merge, agent))
 
     def with_rules(before: str) -> str:
@@ -66,9 +68,10 @@ def files(
         return earlier.mark(text, bound.experiment, "this file")
 
     change("AGENTS.md", with_rules)
+    read = {agents.AGENTS[name].reads for name in hooked}
     for name in agents.IMPORTING:
         is_link = (top / name).resolve() == (top / "AGENTS.md").resolve()
-        if (top / name).is_file() and not is_link:
+        if (name in read or (top / name).is_file()) and not is_link:
             change(name, partial(_with_import, name=name, stated=stated, bound=bound))
     if program:
         change(program, partial(program_md.update, bound=bound))
@@ -122,10 +125,10 @@ def _names(top: Path, asked: str, *, optional: bool) -> list[str]:
             raise messages.none_found(top, signs, [*agents.AGENTS])
         return found
     names = list(dict.fromkeys(name.strip().lower() for name in asked.split(",")))
+    known = [*agents.AGENTS, *agents.WITHOUT_HOOKS]
     for name in names:
-        if name not in agents.AGENTS:
-            hint = nearest(name, agents.AGENTS)
-            raise messages.unknown_agent(name, hint, [*agents.AGENTS])
+        if name not in known:
+            raise messages.unknown_agent(name, nearest(name, known), known)
     return names
 
 
@@ -156,6 +159,10 @@ def _next(
     if not shutil.which("pytest-ouro"):
         yield "put pytest-ouro on the PATH of the agents, or their hooks cannot start it"
     for name in names:
+        if name in agents.WITHOUT_HOOKS:
+            shown = agents.WITHOUT_HOOKS[name]
+            yield f"{shown} calls no guard: run pytest-ouro init --hook, and the gate in CI"
+            continue
         agent = agents.AGENTS[name]
         if agents.disables(new[agent.settings]):
             yield f"{agent.settings} has disableAllHooks: no hook runs until a person removes it"

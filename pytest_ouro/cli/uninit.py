@@ -78,9 +78,9 @@ class _Removal:
             for path in sorted(folder.glob("*.md")):
                 self._change(path, removal.without_section)
             self._lock_and_rules(folder)
-        if self.texts.get((self.git.top / "AGENTS.md").resolve()) == "":
-            for name in agents.IMPORTING:  # it would import a file that is gone
-                self._change(self.git.top / name, removal.without_import)
+        is_gone = self.texts.get((self.git.top / "AGENTS.md").resolve()) == ""
+        for name in agents.IMPORTING:
+            self._change(self.git.top / name, partial(removal.without_import, is_gone=is_gone))
 
     def _hooks(self) -> None:
         """Note git's hooks that ``init --hook`` wrote, and those of others that call the gate, in

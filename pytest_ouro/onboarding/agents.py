@@ -57,6 +57,8 @@ class Agent:
 
     ``hooks`` maps an event to the entry that calls the guard; ``base`` are keys, with their values,
     that the file must have too. ``next`` is what a person must do after the file is written.
+    ``reads`` is the file with words for the agent; it imports AGENTS.md if it is another one, which
+    of Claude Code's versions only the later read themselves.
     """
 
     settings: str
@@ -64,6 +66,7 @@ class Agent:
     hooks: dict[str, dict[str, object]]
     base: dict[str, object]
     next: str
+    reads: str = "AGENTS.md"
 
 
 def _nested(matcher: str = "*", command: str = COMMAND, **more: object) -> dict[str, object]:
@@ -92,6 +95,7 @@ AGENTS = {
         {},
         "in Claude Code, trust this folder when it asks; a session that runs reads the hook when "
         "it starts again",
+        "CLAUDE.md",
     ),
     "codex": Agent(
         ".codex/hooks.json",
@@ -124,11 +128,16 @@ AGENTS = {
         },
         {},
         "in Gemini CLI, trust this folder when it asks, and start it again",
+        "GEMINI.md",
     ),
 }
-#: The files that import AGENTS.md, where a project has them.
+#: Agents that read AGENTS.md, and have no hook that starts a command before a call.
+WITHOUT_HOOKS = {"opencode": "OpenCode", "pi": "pi"}
+#: The files that import AGENTS.md, where a project has them or an agent reads them.
 IMPORTING = ("CLAUDE.md", "GEMINI.md")
 IMPORT = "@AGENTS.md"
+#: The whole text of such a file where there was none.
+IMPORTER = f"<!-- pytest-ouro: written by `pytest-ouro init --agents` -->\n{IMPORT}\n"
 
 
 def found(top: Path) -> list[str]:
@@ -254,10 +263,13 @@ def settings_text(settings: dict[str, object], before: str) -> str:
 
 def add_import(before: str) -> str:
     """Return ``before``, the text of a file for agents, with the line ``@AGENTS.md``, which imports
-    that file, added at its end; unchanged if it has that line, also as ``@./AGENTS.md``."""
+    that file, added at its end; unchanged if it has that line, also as ``@./AGENTS.md``. `IMPORTER`
+    if it was empty."""
+    if not before:
+        return IMPORTER
     if any(line.strip() in (IMPORT, "@./AGENTS.md") for line in before.splitlines()):
         return before
-    gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
+    gap = "\n" if before.endswith("\n") else "\n\n"
     return f"{before}{gap}{IMPORT}\n"
 
 

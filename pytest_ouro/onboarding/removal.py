@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.onboarding.agents import IMPORT, calls_guard_alone, read_settings, settings_text
+from pytest_ouro.onboarding.agents import (
+    IMPORT,
+    IMPORTER,
+    calls_guard_alone,
+    read_settings,
+    settings_text,
+)
 from pytest_ouro.onboarding.section import BEGIN, END
 
 if TYPE_CHECKING:
@@ -65,9 +71,11 @@ def without_section(before: str) -> str:
     return (newline * 2).join(parts) + newline if parts else ""
 
 
-def without_import(before: str) -> str:
-    """Return a text without the lines ``@AGENTS.md``, which import that file; "" if there was
-    nothing else."""
+def without_import(before: str, *, is_gone: bool) -> str:
+    """Return "" for the text of a file that init wrote to import AGENTS.md. Of another return the
+    text without the lines ``@AGENTS.md`` if that file ``is_gone``, "" if there was nothing else."""
+    if before == IMPORTER or not is_gone:
+        return "" if before == IMPORTER else before
     lines = before.splitlines(keepends=True)
     text = "".join(line for line in lines if line.strip() != IMPORT)
     return text if text.strip() else ""

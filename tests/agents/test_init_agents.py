@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pytest_ouro.cli import run
-from pytest_ouro.onboarding.agents import AFTER, AGENTS, CALL, COMMAND, merge
+from pytest_ouro.onboarding.agents import AFTER, AGENTS, CALL, COMMAND, WITHOUT_HOOKS, merge
 
 
 @pytest.fixture
@@ -60,7 +60,11 @@ def test_all_four_by_name(project, init):
         "ouro: wrote .cursor/hooks.json",
         "ouro: wrote .gemini/settings.json",
         "ouro: wrote AGENTS.md",
+        "ouro: wrote CLAUDE.md",
+        "ouro: wrote GEMINI.md",
     ]
+    for name in ("CLAUDE.md", "GEMINI.md"):
+        assert "@AGENTS.md" in (project.path / name).read_text().splitlines()
     assert "  next: in Codex, trust this project, and the hook again after each change" in out
     read = {name: json.loads((project.path / a.settings).read_text()) for name, a in AGENTS.items()}
     [claude] = read["claude"]["hooks"]["PreToolUse"]
@@ -111,6 +115,23 @@ def test_no_agent_is_found(init, files):
     assert "no agent is known to work in" in err
     assert "--agents=claude,codex,cursor,gemini" in err
     assert files() == before
+
+
+@pytest.mark.parametrize("name", WITHOUT_HOOKS)
+def test_an_agent_without_hooks_gets_the_rules_and_the_gate(project, init, files, name):
+    before = files()
+
+    status, out, _ = init(f"--agents={name}")
+
+    assert status == 0
+    assert {*files()} - {*before} == {"AGENTS.md"}
+    text = files()["AGENTS.md"].decode()
+    assert "- Never modify prepare.py." in text
+    assert "--ouro-experiment" in text
+    help = f"  next: {WITHOUT_HOOKS[name]} calls no guard: run pytest-ouro init --hook, and"
+    assert help in out
+    assert init("--hook")[0] == 0
+    assert "gate" in (project.path / ".git/hooks/pre-commit").read_text()
 
 
 def test_an_unknown_agent_is_refused(init, files):
@@ -373,6 +394,14 @@ def test_disabled_hooks_are_reported(project, init):
     _, out, _ = init("--agents")
 
     assert ".claude/settings.json has disableAllHooks" in out
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_the_file_that_an_agent_reads_is_there(project, init, files, name):
+    assert init(f"--agents={name}")[0] == 0
+
+    texts = {file for file in files() if file.endswith(".md")}
+    assert texts == {"AGENTS.md", AGENTS[name].reads}
 
 
 def test_files_that_git_ignores_are_reported(project, init):

@@ -43,6 +43,16 @@ class Driver:
     folder: str = "."
     trusts: bool = True
 
+    def turn_powershell_on(self) -> None:
+        """Let Claude Code offer its tool PowerShell, for which a program stands that does
+        nothing: PowerShell itself is in no package that can be installed here."""
+        folder = self.place.home / "bin"
+        folder.mkdir()
+        (folder / "pwsh").write_text("#!/bin/sh\n")
+        (folder / "pwsh").chmod(0o755)
+        self.place.path.append(str(folder))
+        self.env["CLAUDE_CODE_USE_POWERSHELL_TOOL"] = "1"
+
     def play(self, steps: dict[str, Step | list[Step]]) -> dict[str, str]:
         """Play the named calls in a session, and return what the model was shown about each.
         `played` has the rest."""
@@ -113,7 +123,6 @@ def program(request):
 @pytest.fixture
 def guarded(project):
     """The toy experiment with the agents' files, blessed."""
-    project.write({"CLAUDE.md": "# Us\n", "GEMINI.md": "# Us\n"})
     project.identify()  # Gemini CLI gives its shell no settings of the user's git
     done = project.ouro("init", f"--agents={','.join(PROGRAMS)}")
     assert done.returncode == 0, done.stderr
