@@ -4,14 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from pytest_ouro import guard
 from pytest_ouro.guard import hosts
 
-PAYLOADS = Path(__file__).parent / "payloads"
+from . import recorded
 
 
 @pytest.fixture
@@ -35,13 +34,8 @@ def answer():
 
 @pytest.fixture
 def recorded_payload():
-    """A payload of tests/agents/payloads, its ``<project>`` replaced by a folder."""
-
-    def recorded_payload(name, folder):
-        text = (PAYLOADS / f"{name}.json").read_text(encoding="utf-8")
-        return json.loads(text.replace("<project>", str(folder)))
-
-    return recorded_payload
+    """``recorded_payload(name, folder)``: a payload of tests/agents/payloads in that project."""
+    return recorded.payload
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from pytest_ouro import guard
 from pytest_ouro.guard import hosts
 from pytest_ouro.onboarding.agents import AGENTS
 
-from .conftest import PAYLOADS
+from .recorded import names
 
-#: Recorded calls of the real programs.
-RECORDED = sorted(path.stem for path in (PAYLOADS / "after").glob("*.json"))
+#: Recorded calls of the real programs by tools that may write more than they name.
+EXACT = ("read", "edit", "write")
+RECORDED = [name for name in names("after") if name.split("-")[1] not in EXACT]
 CLAUDE = {"hook_event_name": "PostToolUse", "tool_name": "Bash"}
 UNSEEN = "python - <<'EOF'\nopen('prepare.py', 'a').write('x = 1\\n')\nEOF"
 
@@ -51,7 +52,7 @@ def test_a_write_that_no_hook_saw_is_said_in_each_host_s_form(
     project, answer, recorded_payload, name
 ):
     host = name.partition("-")[0]
-    payload = recorded_payload(f"after/{name}", project.path)
+    payload = recorded_payload(name, project.path)
     assert answer(payload, project.path).returncode == 0
     run(project, UNSEEN)
 
@@ -69,8 +70,20 @@ def test_a_write_that_no_hook_saw_is_said_in_each_host_s_form(
         assert done.stdout == b""
 
 
+@pytest.mark.parametrize("name", [name for name in names("after") if name not in RECORDED])
+def test_a_tool_that_writes_what_it_names_is_not_judged_again(
+    project, answer, recorded_payload, name
+):
+    run(project, UNSEEN)
+
+    done = answer(recorded_payload(name, project.path), project.path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_every_host_with_such_an_event_is_recorded():
-    assert RECORDED == ["claude-bash", "claude-failed", "codex-bash", "gemini-shell"]
+    assert {name.split("-")[0] for name in RECORDED} == {"claude", "codex", "gemini"}
+    assert "claude-failed-after" in RECORDED
 
 
 def test_its_help_undoes_the_change_and_then_it_is_silent(project, after, shell):

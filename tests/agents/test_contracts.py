@@ -1,6 +1,7 @@
 """Test each agent's own form: its payloads, its refusals, and malformed calls.
 
-The payloads in payloads/ have the fields that the agents document; each is sent to a process.
+The payloads in payloads/real are recorded; the others have the fields that the agents document.
+Each is sent to a process.
 """
 
 import json
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 
 from pytest_ouro import guard
 
-from .conftest import PAYLOADS
+from .recorded import PAYLOADS, names
 
-NAMES = sorted(path.stem for path in PAYLOADS.glob("*.json"))
+NAMES = [*names("allow"), *names("deny"), *sorted(path.stem for path in PAYLOADS.glob("*.json"))]
 
 
 def reason(host, done):

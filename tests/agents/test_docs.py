@@ -15,6 +15,8 @@ from pytest_ouro.onboarding.agents import AFTER, AGENTS, merge
 
 PAGE = (Path(__file__).parents[2] / "docs/agents.md").read_text(encoding="utf-8")
 BY_HAND = dict(re.findall(r"(?ms)^`(\.[\w./]+)`[^\n]*:\n\n```json\n(.*?)^```$", PAGE))
+#: A recorded call of each agent that writes.
+KINDS = {"claude": "edit", "codex": "update", "cursor": "write", "gemini": "edit"}
 CONSOLE = re.findall(r"(?ms)^```console\n(.*?)^```$", PAGE)
 
 
@@ -50,9 +52,8 @@ def test_settings_by_hand_are_those_that_init_writes(name):
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_the_command_of_the_settings_refuses_and_passes(name, standing, recorded_payload):
-    kinds = {"claude": "edit", "codex": "patch", "cursor": "write", "gemini": "replace"}
     for word, is_refused in (("deny", True), ("allow", False)):
-        payload = recorded_payload(f"{name}-{kinds[name]}-{word}", standing.path)
+        payload = recorded_payload(f"{name}-{KINDS[name]}-{word}", standing.path)
         for command in commands(json.loads(BY_HAND[AGENTS[name].settings])):
             done = run(command, standing.path, json.dumps(payload))
             assert bool(done.stdout) is is_refused
@@ -89,10 +90,11 @@ def test_a_guard_that_gives_no_answer_is_a_refusal(name, failure, standing, tmp_
         assert f"the guard did not run, so {said}" in done.stderr
 
 
-def test_noise_of_the_shell_does_not_hide_a_refusal(standing, recorded_payload, tmp_path):
+@pytest.mark.parametrize("name", AGENTS)
+def test_noise_of_the_shell_does_not_hide_a_refusal(name, standing, recorded_payload, tmp_path):
     (tmp_path / "noise").write_text("echo welcome\n")
-    payload = json.dumps(recorded_payload("claude-edit-deny", standing.path))
-    command = next(commands(json.loads(BY_HAND[".claude/settings.json"])))
+    payload = json.dumps(recorded_payload(f"{name}-{KINDS[name]}-deny", standing.path))
+    command = next(commands(json.loads(BY_HAND[AGENTS[name].settings])))
 
     done = run(f"BASH_ENV={tmp_path}/noise bash -c {shlex.quote(command)}", standing.path, payload)
 

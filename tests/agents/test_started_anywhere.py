@@ -81,7 +81,7 @@ def test_another_repository_without_rules_below_the_project_is_not_free(project,
     assert "is not one of the files" in ask(project.path, "Edit", file_path="other/new.py")
 
 
-@pytest.mark.parametrize("name", ["claude-edit", "codex-patch", "gemini-replace", "cursor-write"])
+@pytest.mark.parametrize("name", ["claude-edit", "codex-update", "gemini-edit", "cursor-write"])
 def test_each_agent_in_a_linked_tree(tree, answer, recorded_payload, name):
     for word, status in (("allow", 0), ("deny", 2)):
         payload = recorded_payload(f"{name}-{word}", tree)

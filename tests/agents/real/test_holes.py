@@ -10,6 +10,7 @@ import pytest
 
 from pytest_ouro.onboarding.agents import AGENTS
 
+from .calls import NOTEBOOK
 from .conftest import refusal_of
 from .fake_model import Step
 from .programs import PROGRAMS
@@ -72,6 +73,7 @@ def test_what_a_rule_forbids_is_refused_and_all_else_is_done(
         "the script": tools.edit(f"{top}/train.py", "MODEL = 2.0", "MODEL = 1.5"),
         **ways,
         "skip": tools.shell("git commit --no-verify -am idea"),
+        "install": tools.shell("pip install six"),
         "commit": tools.shell("git commit -am 'a lower number'"),
         "the script by MCP": tools.serve(f"{top}/train.py", script.replace("2.0", "1.4")),
     })  # fmt: skip
@@ -79,16 +81,26 @@ def test_what_a_rule_forbids_is_refused_and_all_else_is_done(
     for way in ways:
         assert frozen in shown[way]
     assert "`git commit --no-verify` leaves out the hooks that judge" in shown["skip"]
+    assert "installs a package" in shown["install"]
+    for way in ("skip", "install"):
+        assert "put the idea into train.py" not in shown[way]
     assert harness() == before
     assert guarded.git("log", "-1", "--format=%s") == "a lower number"
     assert "+MODEL = 1.5" in guarded.git("show", "--format=", "HEAD")
     assert "MODEL = 1.4" in (top / "train.py").read_text()
 
 
-def test_the_rules_are_in_the_prompt(driver):
+@pytest.mark.parametrize("has_words", [False, True])
+def test_the_rules_are_in_the_prompt(driver, guarded, has_words):
+    if has_words:
+        guarded.write({"CLAUDE.md": "# Be kind\n", "GEMINI.md": "# Be kind\n"})
+        guarded.ouro("init", "--agents")
+
     driver.play({})
 
     assert "Never modify prepare.py." in driver.played.prompt
+    is_read = has_words and driver.program.name != "codex"
+    assert ("Be kind" in driver.played.prompt) is is_read
 
 
 def test_without_the_hook_each_way_changes_the_file(driver, guarded, ways, harness):
@@ -192,6 +204,45 @@ def test_codex_writes_into_a_shell_that_runs(driver, guarded, harness):
     assert "Codex's `write_stdin` into a shell that runs" in PAGE
     gate = guarded.ouro("gate")
     assert (gate.returncode, "danger-zone::prepare BROKEN" in gate.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("program", [PROGRAMS["codex"]], ids=["codex"])
+def test_a_script_of_codex_calls_tools(driver, guarded, ways, frozen, harness):
+    """In its code mode the model writes JavaScript, whose calls a hook sees one by one."""
+    config = driver.place.home / ".codex/config.toml"
+    config.write_text(config.read_text() + "[features]\ncode_mode = true\n")
+    calls, before = [*ways["its tool"], ways["a shell"]], harness()
+
+    shown = driver.play({
+        step.tool: Step("exec", f"text(await tools.{step.tool}({json.dumps(step.given)}))")
+        for step in calls
+    })  # fmt: skip
+
+    for step in calls:
+        assert frozen in shown[step.tool]
+    assert harness() == before
+
+
+@pytest.mark.parametrize("program", [PROGRAMS["claude"]], ids=["claude"])
+def test_other_tools_of_claude(driver, guarded, frozen, harness):
+    driver.turn_powershell_on()
+    top, before = guarded.path, harness()
+    guarded.write({"notes.ipynb": NOTEBOOK})
+    cell = {"new_source": "1", "cell_type": "code", "edit_mode": "insert"}
+
+    shown = driver.play({
+        "PowerShell": Step("PowerShell", {"command": "Set-Content prepare.py x"}),
+        "Monitor": Step("Monitor", {"command": "tee prepare.py < /dev/null", "description": "x"}),
+        "background": Step("Bash", {"command": "tee prepare.py", "run_in_background": True}),
+        "read": Step("Read", {"file_path": f"{top}/notes.ipynb"}),
+        "NotebookEdit": Step("NotebookEdit", {"notebook_path": f"{top}/notes.ipynb", **cell}),
+    })  # fmt: skip
+
+    for way in ("PowerShell", "Monitor", "background"):
+        assert frozen in shown[way]
+    assert refusal_of(f"{top}/notes.ipynb") in shown["NotebookEdit"]
+    assert harness() == before
+    assert (top / "notes.ipynb").read_text() == NOTEBOOK
 
 
 @pytest.mark.parametrize("program", [PROGRAMS["claude"]], ids=["claude"])
