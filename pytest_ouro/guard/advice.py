@@ -51,10 +51,10 @@ def key(effect: Write | Action, name: str, *, is_own: bool, is_frozen: bool) -> 
 
 def restore(bound: str, top: str, name: str) -> str:
     """Return the command that restores the file ``name``, a path from the repository's ``top``,
-    from the trusted commit; "" while a blessing is not committed. OuroError if the rules in the
-    folder ``bound`` cannot be read."""
+    from the trusted commit; "" if that does not have it, or while a blessing is not committed.
+    OuroError if the rules in the folder ``bound`` cannot be read."""
     from pytest_ouro.core.escape import quoted
     from pytest_ouro.guard import rules
 
-    commit = rules.trusted_commit(bound)[:12]
+    commit = rules.commit_with(bound, name)[:12]
     return f"git -C {quoted(top)} checkout {commit} -- {quoted(name)}" if commit else ""

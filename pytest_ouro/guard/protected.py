@@ -180,8 +180,8 @@ class Protections:
         `Action` is always forbidden, but an ``install`` only if a rule says so.
 
         A change of a link counts for the link and for its target, a removal for the link alone. An
-        ``add`` is allowed except of files that must stay untracked, a restore from the trusted
-        commit, and one of a folder, which the gate checks. OuroError or OSError if the rules or
+        ``add`` is allowed except of files that must stay untracked, a restore of the trusted
+        version, and one of a folder, which the gate checks. OuroError or OSError if the rules or
         git, which some effects need, cannot be read.
         """
         if isinstance(effect, Action):
@@ -195,9 +195,16 @@ class Protections:
             place = os.path.realpath(effect.path)
         if effect.how == "add":
             return self._added(place, effect)
-        # The gate checks the files of a restored folder.
-        if effect.how == "restore" and (os.path.isdir(place) or self._is_trusted(effect.source)):
+        if effect.how != "restore":
+            return self._written(place, effect)
+        if os.path.isdir(place):  # the gate checks the files in it
             return ""
+        said = self._written(place, effect)
+        return said if said and not self._restores(place, effect) else ""
+
+    def _written(self, place: str, effect: Write) -> str:
+        """Return why the rules forbid that the file or folder at ``place`` is changed or removed by
+        ``effect``, as `refusal` does."""
         places = {place: None}
         if effect.how != "remove":  # the target of a removed link stays
             places[os.path.realpath(place)] = None
@@ -335,15 +342,12 @@ class Protections:
 
         return force or not rules.is_ignored(self.top, name)
 
-    def _is_trusted(self, revision: str) -> bool:
-        """Return whether ``revision`` is the id of the trusted commit, or its first 7 digits or
-        more: the gate advises to restore files from it. False for the name of a branch or tag, and
-        if there is no trusted commit. OuroError if the rules cannot be read."""
-        if len(revision) < 7:
-            return False
+    def _restores(self, path: str, effect: Write) -> bool:
+        """Return whether a restore brings back the trusted version of the file at ``path``, as
+        `rules.restores_trusted` says. OuroError if the rules or git cannot be read."""
         from pytest_ouro.guard import rules
 
-        return rules.trusted_commit(self.bound).startswith(revision)
+        return rules.restores_trusted(self.bound, self._name(path), effect.source)
 
     def _text(
         self,
@@ -364,8 +368,9 @@ class Protections:
         is_own = (rule, words) == _OWN
         key = advice.key(effect, name, is_own=is_own, is_frozen=is_frozen)
         command = advice.restore(self.bound, self.top, name) if key == "restore" else ""
-        help = advice.HELP["change" if key == "restore" and not command else key]
-        help = help.format(files=" or ".join(self.editable), restore=command)
+        if key == "restore" and not command:
+            key = "change" if is_frozen else "scope"
+        help = advice.HELP[key].format(files=" or ".join(self.editable), restore=command)
         return escape(
             f"pytest-ouro: {what} ({rule}: {words}) Do not retry it in another way: {help}"
         )

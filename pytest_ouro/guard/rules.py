@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.checks import sources
+from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.plain_file import make_folder, write_whole
 from pytest_ouro.engine import open_case
@@ -107,10 +108,26 @@ def is_known(bound: str, name: str) -> bool:
     return not trust.commit or any(f"{path}/".startswith(f"{name}/") for path in trust.committed)
 
 
-def trusted_commit(bound: str) -> str:
-    """Return the full id of the trusted commit; "" while a blessing is not committed. OuroError if
-    the rules cannot be read."""
-    return open_case(Path(bound) / NAME).trust.commit
+def restores_trusted(bound: str, name: str, source: str) -> bool:
+    """Return whether the file called ``name`` has its trusted bytes in the revision ``source``, or
+    in the index for ""; True also if ``source`` is the id of the trusted commit, or its first 7
+    digits or more. OuroError if the rules or git's objects cannot be read."""
+    case = open_case(Path(bound) / NAME)
+    if len(source) >= 7 and case.trust.commit.startswith(source):
+        return True
+    git, tree = case.repository.git, case.repository.index
+    if source:
+        commit = git.commit(source)
+        tree = git.tree(commit) if commit else {}
+    data = git.contents(tree.get(name), limit=limits.FILE, path=name)
+    return data is not None and data == case.trust.read(name)
+
+
+def commit_with(bound: str, name: str) -> str:
+    """Return the full id of the trusted commit; "" if it does not have the file called ``name``, or
+    while a blessing is not committed. OuroError if the rules cannot be read."""
+    trust = open_case(Path(bound) / NAME).trust
+    return trust.commit if name in trust.committed else ""
 
 
 def revision(case: Case) -> str:

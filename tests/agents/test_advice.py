@@ -20,7 +20,7 @@ TRIED = {
     "remove": ("leave it where it is", ["rm prepare.py", "mv prepare.py p", "git rm prepare.py"]),
     "restore": (
         "restore what is trusted: git -C ",
-        ["git checkout -- prepare.py", "git checkout HEAD~1 prepare.py", "git restore prepare.py"],
+        ["git checkout -- prepare.py", "git checkout none prepare.py", "git restore prepare.py"],
     ),
     "add": ("git add -u adds what you changed", ["git add results.tsv", "git add -f ."]),
     "rules": (
@@ -78,11 +78,17 @@ def advice(project, refused, monkeypatch):
     return advice
 
 
+def stage_another_version(project):
+    project.write({"prepare.py": "x = 1\n"})
+    project.git("add", "prepare.py")
+
+
 def test_every_sort_of_advice_is_tried():
     assert TRIED.keys() == HELP.keys()
 
 
-def test_the_advice_fits_what_was_tried(advice):
+def test_the_advice_fits_what_was_tried(project, advice):
+    stage_another_version(project)
     for key, (words, commands) in TRIED.items():
         for command in commands:
             said = advice(command)
@@ -92,7 +98,7 @@ def test_the_advice_fits_what_was_tried(advice):
 
 
 def test_the_command_that_restores_is_lawful_and_heals(project, advice, shell):
-    project.write({"prepare.py": "x = 1\n"})
+    stage_another_version(project)
     command = advice("git checkout -- prepare.py").partition("trusted: ")[2]
 
     assert shell(command) == ""
@@ -104,8 +110,17 @@ def test_the_command_that_restores_is_lawful_and_heals(project, advice, shell):
 def test_without_a_committed_blessing_there_is_no_such_command(project, advice):
     project.write({"bound.toml": (project.path / "bound.toml").read_text() + "# more\n"})
     assert project.ouro("bless").returncode == 0
+    stage_another_version(project)
 
     assert "put the idea into train.py" in advice("git checkout -- prepare.py")
+
+
+def test_what_the_trusted_commit_does_not_have_cannot_be_restored_from_it(project, advice):
+    project.git("checkout", "-q", "-b", "idea")
+    project.commit("another", {"helper.py": "x = 1\n"})
+    project.git("checkout", "-q", "-")
+
+    assert advice("git checkout idea -- helper.py").startswith("put the idea into train.py instead")
 
 
 def test_what_the_advice_names_passes(advice, shell):

@@ -32,6 +32,7 @@ PASS = [
     "git reset --hard HEAD~1", "git reset HEAD prepare.py", "git reset --hard", "git stash",
     "git checkout main", "git checkout -b try/prepare.py", "git switch -c idea",
     "git checkout -- train.py", "git restore train.py", "git restore --staged prepare.py",
+    "git checkout -- prepare.py", "git restore prepare.py", "git restore -s HEAD prepare.py",
     "git checkout HEAD~1 -- train.py", "git rm --cached results.tsv", "git add -A", "git push",
     "git config core.hooksPath", "git config --get ouro.trust", "git config user.name me",
     "git config get core.hooksPath", "pytest-ouro gate", "pytest-ouro log", "rm helper.py",
@@ -98,10 +99,9 @@ DENIED = [
     "cd tests && rm ../prepare.py", "cd /tmp; cd -; rm \"$OLDPWD\"; echo > {project}/prepare.py",
     "apply_patch <<'EOF'\n*** Begin Patch\n*** Delete File: prepare.py\n*** End Patch\nEOF",
     # git
-    "git checkout HEAD~1 -- prepare.py", "git checkout prepare.py",
-    "git checkout main prepare.py",
-    "git restore prepare.py", "git restore -s main prepare.py", "git rm prepare.py",
-    "git mv prepare.py old.py", "git -C . checkout idea -- prepare.py",
+    "git checkout none -- prepare.py", "git checkout none prepare.py",
+    "git restore -s none prepare.py", "git rm prepare.py",
+    "git mv prepare.py old.py", "git -C . checkout none -- prepare.py",
     "git update-index --assume-unchanged prepare.py", "git add results.tsv",
     "git add -f results.tsv",
     "git commit results.tsv -m x", "git commit --message x results.tsv",
@@ -153,8 +153,21 @@ def test_the_trusted_commit_may_be_restored_as_the_gate_advises(project, shell):
 
     assert shell(f"git checkout {trust[:7]} -- prepare.py") == ""
     assert shell(f"git restore -s {trust} prepare.py") == ""
-    project.commit("another", {"train.py": "MODEL = 1\n"})
-    assert shell(f"git checkout {project.git('rev-parse', 'HEAD')} -- prepare.py") != ""
+
+
+def test_another_version_than_the_trusted_one_may_not_be_restored(project, shell):
+    project.git("branch", "trusted")
+    project.commit("another", {"prepare.py": "x = 1\n"})
+    for command in ("checkout --", "checkout", "restore", "checkout HEAD --", "restore -s HEAD"):
+        assert "prepare.py is frozen" in shell(f"git {command} prepare.py"), command
+    assert shell("git checkout trusted -- prepare.py") == ""
+
+    project.git("reset", "-q", "--hard", "trusted")
+    project.write({"prepare.py": "x = 2\n"})
+    assert shell("git checkout -- prepare.py") == ""
+    project.git("add", "prepare.py")
+    assert "prepare.py is frozen" in shell("git checkout -- prepare.py")
+    assert shell("git checkout HEAD -- prepare.py") == ""
 
 
 @pytest.mark.parametrize("staged", [False, True])
