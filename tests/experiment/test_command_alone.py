@@ -7,7 +7,8 @@ KEYS = (
     ('script    = "train.py"\n', ""),
     ('harness   = "prepare.py"\n', 'command = ["python", "{program}"]\n'),
     ('evaluate  = "evaluate_bpb"', 'level = "claimed"\nmetric-which = "last"'),
-    ("budget    = 0.3", "budget    = 4"),
+    ("budget    = 0.3", "budget    = 60"),
+    ("timeout   = 20", "timeout   = 600"),
 )
 BENCH = "import train\n\nprint('val_bpb: 9')\nprint('val_bpb:', train.SIZE)\n"
 
@@ -40,6 +41,16 @@ def test_a_program_that_may_change_only_claims(alone):
 
     assert (result.status, result.val_bpb, result.level) == ("keep", 2.5, "claimed")
     assert result.record["level_why"].startswith("no fixed program measures")
+
+
+@pytest.mark.parametrize("settings", ["config.json", "data/points.npz", "Makefile"])
+def test_settings_and_data_that_may_not_change_measure_nothing(alone, settings):
+    lab = alone(f'train.py", "{settings}')
+    lab.bound(**{settings: "{}"})
+
+    result = lab.run()
+
+    assert (result.status, result.level) == ("keep", "claimed"), result.message
 
 
 def test_without_a_line_of_the_metric_it_is_a_crash(alone):

@@ -12,6 +12,7 @@ from pytest_ouro.experiment.assurance import sandbox_spec
 from pytest_ouro.experiment.terms.job import environment
 from pytest_ouro.experiment.terms.names import (
     INTERFACE,
+    is_data,
     named_files,
     python_words,
     trusted_source,
@@ -117,15 +118,16 @@ def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
     """Return a tuple: the level of a command that prints the metric itself, and why it is not
     higher (never "").
 
-    It is *supervised* if the command names, by its path from the experiment's folder, a file that
-    may not be edited and that the checked commit has with its trusted bytes: then that program
+    It is *supervised* if the command names, by its path from the experiment's folder, a program
+    that may not be edited and that the checked commit has with its trusted bytes: then that program
     measures, in the candidate's own processes. Otherwise it is *claimed*: what is printed is a
-    claim. Raise OuroError if git's objects cannot be read.
+    claim. A file of settings or data (`is_data`) measures nothing. Raise OuroError if git's objects
+    cannot be read.
     """
     git, head = case.repository.git, case.repository.head
     editable = [case.bound.path(glob) for glob in experiment.editable]
     for name in named_files(experiment.command):
-        path = case.bound.path(name) if _is_inside(name) else ""
+        path = case.bound.path(name) if _is_inside(name) and not is_data(name) else ""
         data = git.file(head, path) if path and not matches(path, editable) else None
         if data is not None and data == case.trust.read(path):
             return "supervised", _ALONE

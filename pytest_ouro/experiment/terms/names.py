@@ -26,6 +26,13 @@ PACKAGE = "package:"
 INTERFACE = ("Tokenizer", "get_token_bytes")
 #: What the file of a module has after the module's name.
 _MODULE = (".py", "/__main__.py")
+#: How the names of files end that measure nothing.
+_DATA = (
+    *(".json", ".jsonl", ".yaml", ".yml", ".toml", ".txt", ".csv", ".tsv", ".cfg", ".ini", ".xml"),
+    *(".conf", ".env", ".md", ".rst", ".sql", ".db", ".sqlite", ".parquet", ".arrow"),
+    *(".npy", ".npz", ".pt", ".safetensors", ".onnx", ".pkl", ".h5", ".bin", ".dat", ".gz"),
+    *(".xz", ".zst", ".zip", ".tar", ".png", ".jpg", ".wav", "makefile", "justfile"),
+)
 #: Options of Python that take no value.
 _FLAGS = ("-B", "-E", "-I", "-O", "-OO", "-P", "-s", "-u")
 
@@ -92,6 +99,11 @@ def why_missing(program: str) -> str:
     if "/" not in program:
         return "it is not on PATH"
     return "it may not be executed" if os.path.lexists(program) else "there is no such file"
+
+
+def is_data(path: str) -> bool:
+    """Return whether a path names settings, data, prose or recipes, which measure nothing."""
+    return path.lower().endswith(_DATA)
 
 
 def named_files(words: tuple[str, ...]) -> list[str]:

@@ -12,7 +12,7 @@ from pytest_ouro.bound.tables import Experiment
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.paths import DataGlob, Glob, RepoPath, matches
-from pytest_ouro.experiment.terms.names import named_files
+from pytest_ouro.experiment.terms.names import is_data, named_files
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover.metric import Label, choose, is_held_out, meant, printed_by
 from pytest_ouro.onboarding.discover.runnable import (
@@ -20,7 +20,6 @@ from pytest_ouro.onboarding.discover.runnable import (
     PROGRAM,
     built,
     filled,
-    is_data,
     lacks_data,
     missing_arguments,
     starts_agent,

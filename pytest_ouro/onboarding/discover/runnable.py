@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.child_environment import PASSED
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.content import read_file
-from pytest_ouro.experiment.terms.names import named_files, why_missing
+from pytest_ouro.experiment.terms.names import is_data, named_files, why_missing
 from pytest_ouro.onboarding.discover.source import PythonFile
 
 if TYPE_CHECKING:
@@ -43,12 +43,6 @@ _VARIABLE = re.compile(
 )
 #: A path of a person's folder in a script.
 _HOME = re.compile(r"(?<![\w./$~-])/(?:Users|home)/[\w.-]+/[\w./-]+")
-
-
-def is_data(path: str) -> bool:
-    """Return whether a path names settings, data or recipes, which measure nothing."""
-    endings = (".json", ".yaml", ".yml", ".toml", ".txt", ".csv", ".tsv", ".cfg", ".ini")
-    return path.endswith((*endings, "Makefile", "makefile", "justfile", "Justfile"))
 
 
 def filled(words: str) -> str:
