@@ -34,6 +34,13 @@ def test_different_values_are_never_equal_in_a_verdict(value, best, gain, decima
     assert Metric("x", decimals=decimals).gain(value, best) == gain
 
 
+@pytest.mark.parametrize("metric", [LOWER, HIGHER])
+@pytest.mark.parametrize("number", [0.0, -1e308, math.inf, -math.inf])
+def test_what_is_not_a_number_is_worse_than_every_number(metric, number):
+    assert metric.gain(math.nan, number) == -metric.gain(number, math.nan) == -1.6e308
+    assert metric.gain(math.nan, math.nan) == metric.gain(number, number) == 0.0
+
+
 def test_the_order_of_a_sum_gains_nothing():
     assert LOWER.gain(0.1 + 0.2, 0.3) == 0.0
 

@@ -96,8 +96,11 @@ class Metric:
         it is worse.
 
         It is rounded to the twelfth significant digit of the larger of the two, so that equal
-        values up to there give 0. An infinite gain is returned as ±1.6e308.
+        values up to there give 0. An infinite gain is returned as ±1.6e308, as is that of a number
+        over NaN, which is worse than every number.
         """
+        if value == best or math.isnan(value) or math.isnan(best):
+            return _LARGEST * (math.isnan(best) - math.isnan(value))
         difference = best - value if self.direction == "lower" else value - best
         largest = max(abs(value), abs(best))
         if not difference or not math.isfinite(difference):
