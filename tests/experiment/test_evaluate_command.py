@@ -14,7 +14,8 @@ KEYS = (
     ('script    = "train.py"\n', ""),
     ('harness   = "prepare.py"\n', 'command = ["python", "train.py"]\n'),
     ('evaluate  = "evaluate_bpb"', 'evaluate-command = ["python", "prepare.py"]'),
-    ("budget    = 0.3", "budget    = 4"),
+    ("budget    = 0.3", "budget    = 60"),
+    ("timeout   = 20", "timeout   = 600"),
 )
 EVALUATION = """\
 import os, pathlib
@@ -145,7 +146,7 @@ BAD_ENDS = {
 @pytest.mark.parametrize(("train", "reason", "message"), BAD_ENDS.values(), ids=BAD_ENDS)
 def test_a_command_that_ends_badly_is_not_evaluated(make_bound, train, reason, message):
     evaluation = "print('evaluated')\nprint('val_bpb: 1')"
-    lab = make_bound(("budget    = 4", "budget    = 1"), train=train, evaluation=evaluation)
+    lab = make_bound(("budget    = 60", "budget    = 1"), train=train, evaluation=evaluation)
     result = lab.run()
     assert (result.status, result.reason, result.message) == ("crash", reason, message)
     assert result.val_bpb is None
@@ -174,9 +175,9 @@ BAD_EVALUATIONS = {
 @pytest.mark.parametrize(("evaluation", "reason", "message"), BAD_EVALUATIONS.values(),
                          ids=BAD_EVALUATIONS)  # fmt: skip
 def test_an_evaluation_that_fails_is_named(make_bound, evaluation, reason, message):
-    lab = make_bound(
-        ("timeout   = 20", "timeout   = 5"), train="print('ran')", evaluation=evaluation
-    )
+    short = (("budget    = 60", "budget    = 8"), ("timeout   = 600", "timeout   = 10"))
+    edits = short if reason == "timeout" else ()
+    lab = make_bound(*edits, train="print('ran')", evaluation=evaluation)
     result = lab.run()
     assert (result.status, result.reason) == ("crash", reason)
     assert result.message.startswith(message)
@@ -207,7 +208,7 @@ def test_a_program_that_is_not_there(make_bound, key, named):
 
 def test_the_cpu_seconds_of_a_short_command_are_all_counted(make_bound):
     burns = "import time\nwhile time.process_time() < 0.5: pass\n"
-    lab = make_bound(("budget    = 4", 'budget    = 4\nclock     = "cpu"'), train=OUT + burns)
+    lab = make_bound(("budget    = 60", 'budget    = 60\nclock     = "cpu"'), train=OUT + burns)
     record = lab.run(OUT + burns + "time.sleep(0.5)").record
     assert 0.45 < record["window_seconds"] <= record["wall_seconds"] - 0.5
     assert record["cpu_seconds"] >= record["window_seconds"]
@@ -308,8 +309,7 @@ def test_a_command_may_start_a_process_for_each_card(make_bound):
     command = "[" + ", ".join(f'"{word}"' for word in (*words, "train.py")) + "]"
     lab = make_bound(
         ('["python", "train.py"]', command),
-        ("budget    = 4", "budget = 300"),
-        ("timeout   = 20", "timeout = 900"),
+        ("budget    = 60", "budget = 300"),
         train=RANKS,
     )
     result = lab.run()

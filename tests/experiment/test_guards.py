@@ -220,7 +220,8 @@ COMMAND = (
     ('script    = "train.py"\n', ""),
     ('harness   = "prepare.py"\n', 'command = ["python", "train.py"]\n'),
     ('evaluate  = "evaluate_bpb"', 'evaluate-command = ["python", "prepare.py"]'),
-    ("budget    = 0.3", "budget    = 4"),
+    ("budget    = 0.3", "budget    = 60"),
+    ("timeout   = 20", "timeout   = 600"),
 )
 EVALUATION = """\
 import os, pathlib
@@ -289,8 +290,7 @@ def test_the_memory_of_a_command_that_no_scan_has_seen_is_limited(lab, monkeypat
     (lab.path / "bound.toml").write_text(
         (lab.path / "bound.toml").read_text() + MEMORY.format(least + 300)
     )
-    times = (("budget    = 0.3", "budget    = 60"), ("timeout   = 20", "timeout   = 120"))
-    lab.bound(*COMMAND[:3], *times, train_py="# val_bpb: 2\n", prepare_py=EVALUATION)
+    lab.bound(*COMMAND, train_py="# val_bpb: 2\n", prepare_py=EVALUATION)
     small = lab.run()
     assert (small.reason, small.record.guards[0]["holds"]) == ("baseline", True)
     assert 0 < small.record.peak_mb < least + 300

@@ -159,12 +159,16 @@ def test_a_process_on_other_cores_is_noticed(monkeypatch):
 @pytest.mark.skipif(len(REAL) < 2, reason="needs two cores")
 def test_a_run_that_leaves_its_slot_is_a_breach(lab, monkeypatch):
     monkeypatch.undo()
-    lab.bound(('device    = "cpu"', 'device = "cpu"\nslots = 2'))
+    lab.bound(
+        ('device    = "cpu"', 'device = "cpu"\nslots = 2'),
+        ("timeout   = 20", "timeout   = 600"),
+        ("budget    = 0.3", "budget    = 60"),
+    )
     kept = lab.run()
-    assert kept.status == "keep"
+    assert kept.status == "keep", kept.message
     assert len(kept.record.holds) == len(REAL) // 2
     assert kept.record.device_name.endswith(f", {len(REAL) // 2} cores")
     widened = lab.run(lab.script(1.0, before=f"import os\nos.sched_setaffinity(0, {REAL})\n"))
-    assert (widened.status, widened.reason) == ("crash", "breach")
+    assert (widened.status, widened.reason) == ("crash", "breach"), widened.message
     assert re.search(r"may use other cores than those of its slot: \d", widened.message)
     assert os.sched_getaffinity(0) == REAL
