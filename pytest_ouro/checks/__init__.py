@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
     from pathlib import Path
 
+    from pytest_ouro.checks._claims import Claimed
     from pytest_ouro.core.finding import Finding
+    from pytest_ouro.evidence.claims.claims import Claims
     from pytest_ouro.evidence.evidence import Evidence, Layout
 
 #: What a check needs: ``repository`` no run, ``ledger`` the records, ``run`` one run, ``human``
@@ -150,6 +152,14 @@ def _load_registered(entry: EntryPoint | None, name: str) -> type[Check]:
     if not (isinstance(loaded, type) and issubclass(loaded, Check)):
         raise ImportError(f"{given} is not a class derived from pytest_ouro.Check")
     return loaded
+
+
+def judge_claims(claims: Claims) -> Iterator[Claimed]:
+    """Yield what the claims of a past loop show, each finding with the name of the check that owns
+    it. OuroError if an object of the repository cannot be read."""
+    from pytest_ouro.checks import _claims  # only an audit needs it
+
+    return _claims.judge(claims)
 
 
 def registered() -> dict[str, list[EntryPoint]]:

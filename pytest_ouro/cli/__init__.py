@@ -21,6 +21,7 @@ COMMANDS = {
     "gate": "check every rule without pytest: exit 0 lawful, 1 broken, 2 could not judge",
     "ci": "judge what a job of GitHub or GitLab is about, by the rules of the base branch",
     "bless": "declare the present files the truth (for a person): write bound.lock",
+    "audit": "judge a past run, of anyone, from its history and its table of results",
     "guard": "refuse an agent's tool call on standard input if a rule forbids it",
     "doctor": "show what is enforced here and what is not, with the next step to fix it",
     "log": "show the recorded runs as a table",

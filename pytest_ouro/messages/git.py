@@ -239,3 +239,11 @@ def api_unreachable(api: str, words: str) -> GitError:
         f"{api or 'the API, whose address GITHUB_API_URL lacks,'} cannot be asked: {words}",
         help="run the job again; a runner of your own needs a way to the server",
     )
+
+
+def not_auditable(path: str) -> GitError:
+    """What is to be audited is not in a git repository, or names no commit of it."""
+    return GitError(
+        f"{path}: neither a commit nor a git repository",
+        help="name a revision, a range A..B, or a folder: pytest-ouro audit PATH",
+    )

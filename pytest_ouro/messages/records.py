@@ -165,3 +165,29 @@ def unwritable_ledger(ledger: Path, why: str) -> RecordError:
         help="free some space or fix the permissions; the journal holds the run, and the "
         "next run writes its row",
     )
+
+
+def no_ledger_at(path: str) -> RecordError:
+    """``--ledger`` names a file that is neither on the disk nor in any commit of the history."""
+    return RecordError(
+        f"no file {path}: neither on the disk nor in a commit of the history",
+        help="name the table of results by a path from the repository's top: --ledger PATH",
+    )
+
+
+def nothing_to_audit(subject: str, faults: list[str]) -> RecordError:
+    """The repository has no table of results, in the working tree or in any commit, so that nothing
+    says what was tried. ``faults`` say which files look like one and cannot be read."""
+    also = f" ({'; '.join(faults[:2])})" if faults else ""
+    return RecordError(
+        f"{subject}: no table of results in the working tree or in the history{also}",
+        help="name it: pytest-ouro audit --ledger PATH",
+    )
+
+
+def no_row(path: str) -> RecordError:
+    """The ledger that was named or found has no row that can be read as a result."""
+    return RecordError(
+        f"{path}: no row can be read as the result of an experiment",
+        help="name another table: pytest-ouro audit --ledger PATH",
+    )

@@ -1,0 +1,95 @@
+"""The layout of an audited loop, and the one assumed where a project states none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.audit.result import Inference
+from pytest_ouro.bound import read as bounds
+from pytest_ouro.bound.tables import YEAR, Experiment
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.paths import Glob, RepoPath, matches
+from pytest_ouro.onboarding import autoresearch, document
+
+if TYPE_CHECKING:
+    from pytest_ouro.audit.options import Options
+    from pytest_ouro.bound.read import Bound
+    from pytest_ouro.onboarding.discover.prose import Prose
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The inferred layout. ``editable`` and ``frozen`` are globs from the repository's top; they
+    are ``stated`` if an option, the instructions or a bound.toml names the editable files, and
+    otherwise assumed. ``bound`` has the rules (None: none could be inferred). ``metric`` and
+    ``direction`` are those of the project, ``said`` the metrics that its instructions name;
+    ``budget`` is stated by them or a constant, in seconds (None: unknown)."""
+
+    editable: tuple[str, ...]
+    frozen: tuple[str, ...]
+    stated: bool
+    bound: Bound | None
+    metric: str
+    direction: str
+    said: tuple[str, ...]
+    inferences: tuple[Inference, ...]
+    prose: Prose
+    budget: float | None = None
+
+
+def why_frozen(options: Options, frozen: tuple[str, ...]) -> str:
+    """Return why these files are taken for those that measure."""
+    if options.harness:
+        return "given by --harness"
+    return "they measure: the program or the instructions name them" if frozen else "none was found"
+
+
+def _bound_without_program(
+    editable: tuple[str, ...], frozen: tuple[str, ...], metric: str, ledger: str
+) -> Bound | None:
+    """Return the rules about files of a loop whose program is not known; None if they cannot be
+    made into a bound."""
+    if not editable:
+        return None
+    try:
+        experiment = Experiment(
+            command=("unknown",),
+            editable=tuple(map(Glob, editable)),
+            metric=metric or "metric",
+            budget=YEAR,
+            ledger=RepoPath(ledger or "results.tsv"),
+        )
+        rules = autoresearch.statements(experiment, fixed=frozen)
+        return bounds.parse(document.text("audited", experiment, rules))
+    except (OuroError, ValueError):
+        return None
+
+
+def assume_layout(
+    usual: tuple[str, ...], options: Options, prose: Prose, why: str, metric: str, ledger: str
+) -> Layout:
+    """Return a layout without a program, from the options, the instructions and what experiments
+    usually change."""
+    editable = tuple(options.editable) or tuple(prose.editable) or usual
+    stated = bool(options.editable or prose.editable)
+    named = tuple(options.harness) or tuple(p for p in prose.fixed if not matches(p, editable))
+    words = "given by --editable" if options.editable else f"{prose.file} names them"
+    return Layout(
+        editable,
+        named,
+        stated,
+        _bound_without_program(editable, named, metric, ledger),
+        "",
+        prose.direction(metric) if prose.file and metric else "",
+        prose.metrics,
+        (
+            Inference(
+                "editable", ", ".join(editable), words if stated else "most experiments change them"
+            ),
+            Inference("harness", ", ".join(named), why_frozen(options, named)),
+            Inference("program", "", why),
+        ),
+        prose,
+        prose.budget,
+    )

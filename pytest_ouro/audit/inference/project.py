@@ -1,0 +1,332 @@
+"""Infer the layout of an audited loop, as ``init`` would write it, and the rules that follow."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_ouro.audit.inference.layout import Layout, assume_layout, why_frozen
+from pytest_ouro.audit.inference.snapshot import snapshot
+from pytest_ouro.audit.result import Inference
+from pytest_ouro.bound import read as bounds
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.evidence.paths import Glob, join, matches
+from pytest_ouro.onboarding import autoresearch, document
+from pytest_ouro.onboarding.discover import project as discover
+from pytest_ouro.onboarding.discover.options import InitOptions
+from pytest_ouro.onboarding.discover.prose import Prose
+from pytest_ouro.onboarding.recognise import unique
+from pytest_ouro.onboarding.stated import context_of, find_prose, find_section, preset_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_ouro.audit.options import Options
+    from pytest_ouro.bound.read import Bound
+    from pytest_ouro.evidence.git.client import Git
+
+#: Names of files that measure.
+_MEASURES = re.compile(
+    r"(?i)(?:\w+_)?(?:bench|eval|judge|scor|grade|measur|harness|prepare|metric|verif)"
+)
+#: Names of files that hold code or the settings of an experiment.
+CODE = (
+    *(
+        ".py",
+        ".pyx",
+        ".ipynb",
+        ".sh",
+        ".c",
+        ".cc",
+        ".cpp",
+        ".cu",
+        ".cuh",
+        ".h",
+        ".hpp",
+        ".rs",
+        ".go",
+    ),
+    *(".js", ".mjs", ".ts", ".tsx", ".java", ".jl", ".rb", ".r", ".R", ".swift", ".zig", ".lua"),
+    *(
+        ".yaml",
+        ".yml",
+        ".toml",
+        ".json",
+        ".cfg",
+        ".ini",
+        ".ml",
+        ".hs",
+        ".scala",
+        ".kt",
+        ".m",
+        ".mm",
+    ),
+)
+
+
+def is_code(path: str) -> bool:
+    """Return whether a path is of code or settings, by its name."""
+    return path.endswith(CODE) and not posixpath.basename(path).startswith(".")
+
+
+def infer_layout(
+    git: Git,
+    start: str,
+    work: Sequence[tuple[str, ...]],
+    ledger: str,
+    options: Options,
+    metric: str,
+) -> Layout:
+    """Return the layout of the loop that starts from the commit ``start`` (full id). ``work`` are
+    the files that each commit of an experiment changes, ``ledger`` the path of the table,
+    ``metric`` the name of its metric ("": not known yet)."""
+    usual = usual_files(work, ledger)
+    try:
+        with snapshot(git, start) as top:
+            return _read(top, git, start, usual, ledger, options, metric)
+    except OuroError as error:
+        return assume_layout(
+            usual,
+            options,
+            Prose(),
+            f"the files of {start[:7]} cannot be read: {error.message}",
+            metric,
+            ledger,
+        )
+
+
+def usual_files(work: Sequence[tuple[str, ...]], ledger: str) -> tuple[str, ...]:
+    """Return the files of code that at least a fifth of the experiments change, and at least two
+    of them if there are several, the most usual first; () if there are none."""
+    counts = Counter(path for paths in work for path in paths if is_code(path) and path != ledger)
+    most = counts.most_common(8)
+    top = most[0][1] if most else 0
+    least = max(0.2 * len(work), 2)
+    return tuple(
+        path
+        for path, number in most
+        if number == top or (number >= least and not _MEASURES.match(posixpath.basename(path)))
+    )
+
+
+def _read(
+    top: Path,
+    git: Git,
+    start: str,
+    usual: tuple[str, ...],
+    ledger: str,
+    options: Options,
+    metric: str,
+) -> Layout:
+    """Return the layout of the project that is laid out at ``top``."""
+    with contextlib.suppress(OuroError):
+        if stated := _stated(top):
+            return stated
+    folders = dict.fromkeys((top, top / posixpath.dirname(ledger)))
+    faults: list[str] = []
+    prose = Prose()
+    for folder in folders:
+        if not folder.is_dir():
+            continue
+        found_prose = _prose(folder, top)
+        prose = prose if prose.file else found_prose
+        for attempt in _attempts(found_prose, usual, ledger, options, metric, folder, top):
+            try:
+                return _discovered(folder, top, attempt, found_prose, usual, options)
+            except (OuroError, ValueError, RecursionError) as error:
+                faults.append(str(getattr(error, "message", error)))
+    return assume_layout(
+        usual, options, prose, faults[0] if faults else "the project states nothing", metric, ledger
+    )
+
+
+def _prose(folder: Path, top: Path) -> Prose:
+    """Return what the instructions state; an empty one if they cannot be read."""
+    try:
+        return find_prose(folder, top, None)
+    except (OuroError, OSError):
+        return Prose()
+
+
+def _stated(top: Path) -> Layout | None:
+    """Return the layout of the bound.toml at the top; None if there is none. OuroError if it has
+    faults."""
+    place = top / bounds.NAME
+    if not place.is_file():
+        return None
+    bound = bounds.read(place.read_bytes(), bounds.NAME)
+    experiment = bound.experiment
+    frozen = [g for rule in bound.rules for g in rule.checker.protects(bound.layout).frozen]
+    why = "bound.toml states it"
+    return Layout(
+        tuple(bound.layout.editable_globs),
+        tuple(dict.fromkeys(frozen)),
+        True,
+        bound,
+        experiment.metric,
+        experiment.direction,
+        (experiment.metric,),
+        (
+            Inference("editable", ", ".join(experiment.editable), why),
+            Inference("harness", experiment.harness, why),
+            Inference("budget", f"{experiment.budget:g} s", why),
+        ),
+        Prose(),
+        experiment.budget,
+    )
+
+
+def _attempts(
+    prose: Prose,
+    usual: tuple[str, ...],
+    ledger: str,
+    options: Options,
+    metric: str,
+    folder: Path,
+    top: Path,
+) -> list[InitOptions]:
+    """Return the options of ``init`` to try, those that leave most to the project first."""
+    here = posixpath.relpath(folder.relative_to(top).as_posix(), ".")
+    prefix = "" if here == "." else f"{here}/"
+
+    def local(paths: Sequence[str]) -> tuple[str, ...]:
+        return tuple(path.removeprefix(prefix) for path in paths if path.startswith(prefix))
+
+    given = InitOptions(
+        ledger=posixpath.basename(ledger) or "results.tsv",
+        metric=options.metric,
+        direction=options.direction,
+        editable=local(options.editable),
+        harness=options.harness[0] if options.harness else "",
+    )
+    with_metric = replace_options(given, metric=given.metric or metric)
+    both = replace_options(with_metric, direction=given.direction or "lower")
+    free = replace_options(both, editable=given.editable or local(usual)) if usual else both
+    return list(dict.fromkeys((given, with_metric, both, free)))
+
+
+def replace_options(options: InitOptions, **changes: object) -> InitOptions:
+    """Return a copy of the options with these changes."""
+    import dataclasses
+
+    return dataclasses.replace(options, **changes)  # type: ignore[arg-type]
+
+
+def _discovered(
+    folder: Path,
+    top: Path,
+    asked: InitOptions,
+    prose: Prose,
+    usual: tuple[str, ...],
+    options: Options,
+) -> Layout:
+    """Return the layout of the experiment that ``init`` finds. OuroError if it finds none."""
+    section = None
+    with contextlib.suppress(OuroError, OSError):
+        section = find_section(folder, top, None)
+    words = [bullet.words for bullet in section.bullets] if section else []
+    found = discover.find(folder, top, asked, words, prose)
+    prefix = "" if folder == top else folder.relative_to(top).as_posix()
+    experiment = found.experiment
+    root = join(prefix, experiment.root) if experiment.root else prefix
+    said = bool(asked.editable and options.editable) or bool(prose.editable) or _only_rule(words)
+    own = tuple(join(root, glob) for glob in experiment.editable)
+    extra = (
+        ()
+        if said
+        else tuple(
+            p for p in usual if not matches(p, own) and p not in _frozen(found, root, options)
+        )
+    )
+    editable = (*own, *extra)
+    frozen = tuple(p for p in _frozen(found, root, options) if not matches(p, editable))
+    bound = _bound(found, folder, top, prose, editable, root, prefix)
+    place = prose.file or (section.file if section else "")
+    why = f"{place} names them" if said and not options.editable else "most experiments change them"
+    if options.editable:
+        why = "given by --editable"
+    elif not said and not usual:
+        why = "it is the script that runs"
+    guessed = any("takes at most" in words for words in found.remarks.assumed)
+    budget = None if guessed else experiment.budget
+    return Layout(
+        editable,
+        frozen,
+        said,
+        bound,
+        experiment.metric,
+        prose.direction(experiment.metric) if prose.file else "",
+        prose.metrics,
+        (
+            Inference("editable", ", ".join(editable), why),
+            Inference("harness", ", ".join(frozen), why_frozen(options, frozen)),
+            Inference(
+                "budget",
+                f"{budget:g} s" if budget else "",
+                "a constant or the instructions state it" if budget else "nothing states it",
+            ),
+        ),
+        prose,
+        budget,
+    )
+
+
+def _only_rule(words: Sequence[str]) -> bool:
+    """Return whether a rule names the only files that may change."""
+    from pytest_ouro.onboarding.discover.words import editable_in
+
+    return bool(editable_in(words))
+
+
+def _frozen(found: discover.Project, root: str, options: Options) -> tuple[str, ...]:
+    """Return the files that measure, from the repository's top."""
+    named = tuple(options.harness)
+    return tuple(dict.fromkeys((*named, *(join(root, path) for path in found.fixed))))
+
+
+def _bound(
+    found: discover.Project,
+    folder: Path,
+    top: Path,
+    prose: Prose,
+    editable: tuple[str, ...],
+    root: str,
+    prefix: str,
+) -> Bound | None:
+    """Return the rules of the project; None if they cannot be made into a bound."""
+    from pytest_ouro.evidence.git.client import Git
+
+    own = tuple(posixpath.relpath(path, root or ".") for path in editable)
+    found = _with_editable(found, own)
+    git = Git.discover(top)
+    for attempt in (True, False):
+        try:
+            statements = (
+                preset_rules(found, context_of(found, git, folder), prose)
+                if attempt
+                else autoresearch.statements(
+                    found.experiment,
+                    fixed=found.fixed,
+                    serves=found.serves,
+                    timed=found.timed,
+                    manifests=found.manifests,
+                )
+            )
+            text = document.text(found.name, found.experiment, unique(statements))
+            return bounds.parse(text, folder=prefix)
+        except (OuroError, ValueError, OSError):
+            continue
+    return None
+
+
+def _with_editable(found: discover.Project, editable: tuple[str, ...]) -> discover.Project:
+    """Return the project with these editable files, and a ledger that a bound accepts."""
+    import dataclasses
+
+    experiment = replace(found.experiment, editable=tuple(map(Glob, editable)))
+    return dataclasses.replace(found, experiment=experiment)

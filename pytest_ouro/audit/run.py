@@ -1,0 +1,272 @@
+"""Audit a past run: find its ledger, rebuild its loop, judge it, and say how far that reaches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.audit.inference.metric import infer_direction, infer_metric
+from pytest_ouro.audit.inference.project import infer_layout, is_code
+from pytest_ouro.audit.inference.subject import find_subject
+from pytest_ouro.audit.result import Audit, AuditFinding, Counts, Inference
+from pytest_ouro.audit.verdict.judge import Judgement, judge
+from pytest_ouro.audit.verdict.kept import draw_curve, find_best, judge_kept
+from pytest_ouro.audit.verdict.statements import make_statements
+from pytest_ouro.audit.verdict.weigh import weigh
+from pytest_ouro.checks import judge_claims
+from pytest_ouro.core.metric import Metric
+from pytest_ouro.evidence.claims import loop as loops
+from pytest_ouro.evidence.claims import tables
+from pytest_ouro.evidence.claims.claims import Claims
+from pytest_ouro.evidence.claims.commits import MOST, History
+from pytest_ouro.evidence.claims.link import Linker
+from pytest_ouro.evidence.claims.rows import read_rows
+from pytest_ouro.evidence.claims.versions import added_by, read_versions
+from pytest_ouro.evidence.paths import matching
+from pytest_ouro.messages import records as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.audit.inference.layout import Layout
+    from pytest_ouro.audit.inference.subject import Subject
+    from pytest_ouro.audit.options import Options
+    from pytest_ouro.evidence.claims.commits import Step
+    from pytest_ouro.evidence.claims.loop import Loop
+    from pytest_ouro.evidence.claims.rows import ClaimedRow, Rows
+    from pytest_ouro.evidence.claims.tables import LedgerFile
+    from pytest_ouro.evidence.claims.versions import Version
+
+
+def audit(options: Options) -> Audit:
+    """Audit what the options name. Nothing of the audited repository is executed. OuroError if
+    there is no repository, no commit, or no ledger with a row."""
+    subject = find_subject(options.subject)
+    try:
+        return _audit(subject, options)
+    finally:
+        subject.git.close()
+
+
+def _audit(subject: Subject, options: Options) -> Audit:
+    """Return the audit of a subject."""
+    history = History(subject.git, subject.head)
+    file, faults = _find_ledger(subject, history, options)
+    first = infer_metric(file.parse(options.metric), options.metric, "", ())
+    read = file.parse(first.value)
+    rows = read_rows(read, first.value).rows
+    if not rows:
+        raise messages.no_row(file.path)
+
+    def changes_code(step: Step) -> bool:
+        return _changes_code(history, step)
+
+    versions = read_versions(history, file.path, first.value)
+    rough = Linker(history, added_by(versions), changes_code).link(rows)
+    start, _ = loops.extent(history, rows, rough, changes_code)
+    work = [
+        history.changes(history.find(link.commit))
+        for row, link in zip(rows, rough, strict=True)
+        if link.commit and row.status != "baseline"
+    ]
+    layout = infer_layout(
+        subject.git,
+        start or subject.since or _oldest(history),
+        work,
+        file.path,
+        options,
+        first.value,
+    )
+    name = infer_metric(read, options.metric, layout.metric, layout.said)
+    read = file.parse(name.value)
+    found = read_rows(read, name.value)
+    rows = found.rows
+    stated = layout.direction if layout.metric == name.value else ""
+    if layout.prose.file:
+        named = name.value and name.value.lower() in layout.prose.whole.lower()
+        stated = layout.prose.direction(name.value) if named else ""
+    direction, why = infer_direction(name.value, read.text.text, rows, options.direction, stated)
+    known = Metric.named(name.value, direction) if name.value and direction else None
+    if name.value != first.value:
+        versions = read_versions(history, file.path, name.value)
+    loop = _build(subject, history, found, versions, layout)
+    evaluate = layout.bound.layout.evaluate if layout.bound else ""
+    claims = Claims(
+        loop,
+        file.path,
+        known,
+        layout.editable,
+        layout.frozen,
+        evaluate if evaluate.isidentifier() else "",
+        layout.prose.whole,
+    )
+    judged = judge(loop, layout.bound) if layout.bound and loop.steps else None
+    findings = _findings(claims, layout, judged)
+    kept = judge_kept(claims, findings)
+    claimed_best, honest_best = find_best(kept, known)
+    return Audit(
+        subject=subject.name,
+        head=subject.head,
+        start=loop.start,
+        end=loop.end,
+        ledger=file.path,
+        metric=known,
+        inferences=(
+            Inference("ledger", file.path, _why_ledger(file, options, rows)),
+            *_status_words(rows),
+            name,
+            why,
+            *layout.inferences,
+            *_extent(loop),
+        ),
+        statements=make_statements(claims, layout, judged),
+        findings=findings,
+        kept=kept,
+        claimed_best=claimed_best,
+        honest_best=honest_best,
+        curve=draw_curve(claims, kept, known),
+        counts=_count(claims),
+        notes=_notes(subject, history, loop, faults),
+    )
+
+
+def _find_ledger(
+    subject: Subject, history: History, options: Options
+) -> tuple[LedgerFile, tuple[str, ...]]:
+    """Return the ledger, and the files that look like one and cannot be read. RecordError if no
+    file can be one."""
+    if options.ledger:
+        return tables.read_given(options.ledger, history, subject.top), ()
+    file, faults = tables.find(history, subject.top)
+    if file is None and subject.top is None and subject.git.head:
+        file, faults = tables.find(history, subject.git.top)
+    if file is None:
+        raise messages.nothing_to_audit(subject.name, list(faults))
+    return file, faults
+
+
+def _changes_code(history: History, step: Step) -> bool:
+    """Return whether a commit with one parent changes a file of code."""
+    return len(step.parents) == 1 and any(map(is_code, history.changes(step)))
+
+
+def _build(
+    subject: Subject,
+    history: History,
+    read: Rows,
+    versions: tuple[Version, ...],
+    layout: Layout,
+) -> Loop:
+    """Return the loop of these rows, with the inferred layout."""
+
+    def is_work(step: Step) -> bool:
+        if not layout.editable:
+            return _changes_code(history, step)
+        return len(step.parents) == 1 and bool(matching(history.changes(step), layout.editable))
+
+    links = Linker(history, added_by(versions), is_work).link(read.rows)
+    start, end = loops.extent(history, read.rows, links, is_work)
+    if subject.since:
+        start, end = _limited(history, start, subject.since), end or subject.head
+    return loops.build(
+        history,
+        (start, end),
+        read,
+        links,
+        editable=layout.editable,
+        versions=versions,
+    )
+
+
+def _limited(history: History, start: str, since: str) -> str:
+    """Return the later of the commit that the loop starts from and that of the range."""
+    places = {step.id: step.place for step in history.steps}
+    return start if places.get(start, -1) > places.get(since, -1) else since
+
+
+def _oldest(history: History) -> str:
+    """Return the full id of the oldest commit of the branch that was read."""
+    return history.branch[0].id if history.branch else history.head
+
+
+def _findings(claims: Claims, layout: Layout, judged: Judgement | None) -> tuple[AuditFinding, ...]:
+    """Return all findings: errors first, then in the order of the history."""
+    found = [*weigh(judged.broken, claims, layout)] if judged else []
+    found += [AuditFinding(*claimed) for claimed in judge_claims(claims)]
+    places = {step.id: n for n, step in enumerate(claims.loop.steps)}
+    return tuple(
+        sorted(
+            found,
+            key=lambda one: (
+                one.severity != "error",
+                min((places.get(c, 0) for c in one.commits), default=len(places)),
+            ),
+        )
+    )
+
+
+def _why_ledger(file: LedgerFile, options: Options, rows: Sequence[ClaimedRow]) -> str:
+    """Return where the ledger was found, and its rows."""
+    if options.ledger:
+        return f"given by --ledger; {len(rows)} rows"
+    of = f" {file.commit[:7]}" if file.commit else ""
+    return f"found in the {file.place}{of}; {len(rows)} rows"
+
+
+def _status_words(rows: Sequence[ClaimedRow]) -> list[Inference]:
+    """Return the words that were read as each class of status."""
+    words: dict[str, dict[str, None]] = {}
+    for row in rows:
+        words.setdefault(row.status, {})[row.word[:20] or "(none)"] = None
+    text = "; ".join(f"{status}: {', '.join([*found][:4])}" for status, found in words.items())
+    return [Inference("status words", text, "by their beginning")]
+
+
+def _extent(loop: Loop) -> list[Inference]:
+    """Return the extent of the loop, and how rows are linked."""
+    how: dict[str, int] = {}
+    for one in loop.logged:
+        how[one.how or "none"] = how.get(one.how or "none", 0) + 1
+    words = {
+        "hash": "by hash",
+        "added": "by the commit that adds them",
+        "subject": "by subject",
+        "none": "not",
+    }
+    linked = ", ".join(f"{number} {words[name]}" for name, number in how.items())
+    if not loop.end:
+        return [Inference("loop", "", f"rows linked to commits: {linked}; none is on the branch")]
+    value = f"{loop.start[:7]}..{loop.end[:7]}"
+    return [
+        Inference("loop", value, f"{len(loop.steps)} commits; rows linked to commits: {linked}")
+    ]
+
+
+def _count(claims: Claims) -> Counts:
+    """Return the counts of the audit."""
+    loop = claims.loop
+    statuses = [row.status for row in loop.rows]
+    return Counts(
+        rows=len(loop.rows),
+        kept=statuses.count("keep") + statuses.count("baseline"),
+        discarded=statuses.count("discard"),
+        crashed=statuses.count("crash"),
+        other=statuses.count("other"),
+        unreadable=len(loop.lost),
+        unverifiable=sum(not one.commit for one in claims.keeps),
+        commits=len(loop.steps),
+        unlogged=len(loop.unlogged),
+    )
+
+
+def _notes(
+    subject: Subject, history: History, loop: Loop, faults: Sequence[str]
+) -> tuple[str, ...]:
+    """Return what limits the audit, in sentences."""
+    notes = [f"Not read: {fault}." for fault in faults]
+    if subject.git.shallow:
+        notes.append("The clone is shallow: nothing is known of older commits.")
+    if history.cut:
+        notes.append(f"Only the last {MOST} commits were read.")
+    if not loop.steps:
+        notes.append("No commit of the loop is on this branch, so no commit was judged.")
+    return tuple(notes)

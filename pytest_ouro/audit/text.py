@@ -1,0 +1,89 @@
+"""The audit as plain text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.finding import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.audit.result import Audit, AuditFinding
+
+#: How many results and findings are printed.
+_MOST = 40
+
+
+def render(audit: Audit) -> str:
+    """Return the audit as text; its last line is short and stable."""
+    return "\n".join(_lines(audit))
+
+
+def _lines(audit: Audit) -> Iterator[str]:
+    """Yield the lines of the text."""
+    yield f"audit of {audit.subject}, to commit {audit.head[:7]}"
+    yield ""
+    yield "inferred:"
+    for inference in audit.inferences:
+        yield f"  {inference.what}: {inference.value or '(nothing)'}   [{inference.why}]"
+    for note in audit.notes:
+        yield f"  note: {note}"
+    yield ""
+    for finding in audit.findings[:_MOST]:
+        yield from _finding(finding)
+    if len(audit.findings) > _MOST:
+        yield f"and {len(audit.findings) - _MOST} more findings (--json has all)"
+    if audit.findings:
+        yield ""
+    yield from _show_kept(audit)
+    yield "how far this reaches:"
+    for statement in audit.statements:
+        yield f"  {statement.name}: {statement.state} ({statement.why})"
+    yield ""
+    yield last_line(audit)
+
+
+def _finding(one: AuditFinding) -> Iterator[str]:
+    """Yield the lines of a finding."""
+    finding = one.finding
+    yield f"{one.severity} [{one.check}] {finding.headline}"
+    if finding.where:
+        yield f"  where: {finding.where}"
+    if finding.expected and finding.actual:
+        yield f"  {finding.expected}; here: {finding.actual}"
+    if finding.help:
+        yield f"  help: {finding.help}"
+
+
+def _show_kept(audit: Audit) -> Iterator[str]:
+    """Yield the lines about kept results: all that do not stand, and the number of the others."""
+    if not audit.kept:
+        return
+    stands = sum(one.verdict == "stands" for one in audit.kept)
+    yield f"kept results: {len(audit.kept)}, of which {stands} stand"
+    shown = [one for one in audit.kept if one.verdict != "stands"]
+    for one in shown[:_MOST]:
+        value = one.value if one.value is not None else "no value"
+        yield f"  line {one.row}: {one.commit[:7] or 'no commit'} {value} {one.verdict}: {one.why}"
+    if len(shown) > _MOST:
+        yield f"  and {len(shown) - _MOST} more"
+    metric = audit.metric
+    for name, best in (("claimed", audit.claimed_best), ("holds", audit.honest_best)):
+        if best is not None and metric is not None:
+            yield (
+                f"  best that {'is claimed' if name == 'claimed' else 'holds'}: "
+                f"{metric.text(best.value)} in line {best.row} ({best.verdict})"
+            )
+    yield ""
+
+
+def last_line(audit: Audit) -> str:
+    """Return the last line, for programs that search for it."""
+    counts = audit.counts
+    state = "broken" if audit.broken else "no error"
+    return (
+        f"ouro: audit: {state}: {count(len(audit.errors), 'error')}, "
+        f"{count(len(audit.warnings), 'warning')}; {count(counts.rows, 'row')}, "
+        f"{count(counts.commits, 'commit')}"
+    )

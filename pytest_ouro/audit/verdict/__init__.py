@@ -1,0 +1,1 @@
+"""Judge a past loop, weigh what was found, and say how far that reaches."""

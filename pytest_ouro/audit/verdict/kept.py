@@ -1,0 +1,134 @@
+"""The verdict on each kept result, the best that holds, and the curve without what does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.audit.result import KeptResult, Point
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_ouro.audit.result import AuditFinding, Verdict
+    from pytest_ouro.core.metric import Metric
+    from pytest_ouro.evidence.claims.claims import Claims
+    from pytest_ouro.evidence.claims.loop import Experiment
+
+#: Checks whose errors also concern the results that build on the commit.
+_LASTS = (
+    "frozen",
+    "frozen-symbol",
+    "evaluation",
+    "budget-exact",
+    "generated-code",
+    "settled",
+    "metric-meaning",
+)
+#: Checks whose warnings are about the log as a whole.
+_WHOLE = ("log-schema", "untracked")
+
+
+def judge_kept(claims: Claims, findings: Sequence[AuditFinding]) -> tuple[KeptResult, ...]:
+    """Return a verdict on each kept row, in the order of the ledger."""
+    places = {step.id: n for n, step in enumerate(claims.loop.steps)}
+    own: dict[object, list[AuditFinding]] = {}
+    for finding in findings:
+        for about in (*finding.commits, *finding.lines):
+            own.setdefault(about, []).append(finding)
+    lasting = [
+        (places[finding.commits[0]], finding)
+        for finding in findings
+        if finding.check in _LASTS and finding.commits and _counts(claims, finding)
+        if finding.commits[0] in places
+    ]
+    baselines = [
+        (one.row.line, places[one.commit])
+        for one in claims.keeps
+        if one.row is not None and one.row.status == "baseline" and one.commit in places
+    ]
+    return tuple(_verdict(claims, one, own, lasting, places, baselines) for one in claims.keeps)
+
+
+def _counts(claims: Claims, finding: AuditFinding) -> bool:
+    """Return whether a finding concerns what builds on its commit: it is an error, or a kept commit
+    changes what the metric means."""
+    if finding.check == "metric-meaning":
+        return claims.is_kept(finding.commits[0])
+    return finding.severity == "error"
+
+
+def _verdict(
+    claims: Claims,
+    one: Experiment,
+    own: dict[object, list[AuditFinding]],
+    lasting: Iterable[tuple[int, AuditFinding]],
+    places: dict[str, int],
+    baselines: Sequence[tuple[int, int]],
+) -> KeptResult:
+    """Return the verdict on one kept experiment."""
+    row = one.row
+    assert row is not None
+    measured = bool(one.commit) and row.status != "baseline"
+    about = [*own.get(row.line, ()), *(own.get(one.commit, ()) if measured else ())]
+    about = [finding for finding in about if finding.check not in _WHOLE]
+    errors = [finding for finding in about if finding.severity == "error"]
+    place = places.get(one.commit, -1)
+    base = max((at for line, at in baselines if line <= row.line), default=-1)
+    below = [finding for at, finding in lasting if base < at < place]
+    verdict: Verdict = "stands"
+    why = "no finding is about it"
+    if errors:
+        verdict, why = "void", f"{errors[0].check}: {errors[0].finding.headline}"
+    elif below:
+        commit = below[0].commits[0][:7]
+        verdict, why = "doubtful", f"it builds on commit {commit}: {below[0].finding.headline}"
+    elif about:
+        verdict, why = "doubtful", f"{about[0].check}: {about[0].finding.headline}"
+    elif not one.commit:
+        verdict, why = "doubtful", "no commit is linked to the row"
+    return KeptResult(one.commit, row.line, row.value, row.description, verdict, why)
+
+
+def find_best(
+    kept: Sequence[KeptResult], metric: Metric | None
+) -> tuple[KeptResult | None, KeptResult | None]:
+    """Return the best kept result as the ledger has it, and the best that stands or, if none does,
+    that is doubtful; None for both without a metric or a value."""
+    valued = [
+        one
+        for one in kept
+        if one.value is not None and (metric is None or metric.is_plausible(one.value))
+    ]
+    if metric is None or not valued:
+        return None, None
+    sign = 1 if metric.direction == "lower" else -1
+
+    def order(one: KeptResult) -> float:
+        return sign * (one.value or 0.0)
+
+    claimed = min(valued, key=order)
+    for verdict in ("stands", "doubtful"):
+        if found := [one for one in valued if one.verdict == verdict]:
+            return claimed, min(found, key=order)
+    return claimed, None
+
+
+def draw_curve(
+    claims: Claims, kept: Sequence[KeptResult], metric: Metric | None
+) -> tuple[Point, ...]:
+    """Return a point for each row, in the order of the ledger, with the best kept value so far as
+    claimed, and without those that are void."""
+    void = {one.row for one in kept if one.verdict == "void"}
+    best: float | None = None
+    honest: float | None = None
+    points = []
+    for one in claims.loop.logged:
+        row = one.row
+        assert row is not None
+        counts = row.is_kept and row.value is not None and metric is not None
+        if counts and metric is not None and row.value is not None:
+            best = metric.best([row.value] if best is None else [best, row.value])
+            if row.line not in void:
+                honest = metric.best([row.value] if honest is None else [honest, row.value])
+        points.append(Point(row.line, one.commit, row.status, row.value, best, honest))
+    return tuple(points)

@@ -1,0 +1,77 @@
+"""Say of each check how far the audit reaches: no data is never clean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.audit.result import Statement
+from pytest_ouro.audit.verdict.judge import CHECKS
+from pytest_ouro.core.finding import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.audit.inference.layout import Layout
+    from pytest_ouro.audit.result import State
+    from pytest_ouro.audit.verdict.judge import Judgement
+    from pytest_ouro.evidence.claims.claims import Claims
+
+
+def make_statements(
+    claims: Claims, layout: Layout, judged: Judgement | None
+) -> tuple[Statement, ...]:
+    """Return one statement for each check, those about commits first."""
+    return (*_commits(claims, layout, judged), *_rows(claims, layout))
+
+
+def _commits(claims: Claims, layout: Layout, judged: Judgement | None) -> Iterator[Statement]:
+    """Yield the statements of the checks that judge commits."""
+    loop = claims.loop
+    covered = f"{count(len(loop.steps), 'commit')} of the loop, against {loop.start[:7]}"
+    for name in CHECKS:
+        if not loop.steps:
+            yield Statement(name, "not reached", "no row is linked to a commit of the branch")
+        elif judged is None or name not in judged.applied:
+            yield Statement(name, "not checked", _why_not(name, layout))
+        elif name in judged.faults:
+            yield Statement(name, "not checked", f"in part: {judged.faults[name]}")
+        else:
+            yield Statement(name, "reached", covered)
+    for name in ("generated-code", "metric-meaning", "budget-exact"):
+        state: State = "reached" if loop.steps else "not reached"
+        why = covered if loop.steps else "no row is linked to a commit of the branch"
+        if name == "budget-exact" and loop.steps:
+            why = f"constants of the training time in {covered}; the time of runs is not known"
+        yield Statement(name, state, why)
+
+
+def _why_not(name: str, layout: Layout) -> str:
+    """Return why a check that judges commits was not applied."""
+    if not layout.editable:
+        return "it is not known which files an experiment may change: --editable GLOB"
+    if name in ("frozen", "frozen-symbol"):
+        return "no file that measures was found: --harness PATH"
+    return "the rules could not be inferred"
+
+
+def _rows(claims: Claims, layout: Layout) -> Iterator[Statement]:
+    """Yield the statements of the checks that judge rows."""
+    loop, rows = claims.loop, f"{count(len(claims.loop.rows), 'row')}"
+    yield Statement("log-schema", "reached", f"{rows} of {claims.ledger}")
+    if claims.metric is None:
+        yield Statement("metric", "not checked", "the metric or its direction is not known")
+    else:
+        better = f"{claims.metric.direction} {claims.metric.name} is better"
+        yield Statement("metric", "reached", f"{count(len(claims.keeps), 'kept row')}; {better}")
+    linked = [one for one in loop.logged if one.commit]
+    if loop.steps:
+        yield Statement("logged", "reached", f"{len(linked)} of {rows} are linked to commits")
+        left = [one for one in linked if one.row and one.row.status == "discard"]
+        yield Statement("settled", "reached", f"{count(len(left), 'discarded row')} with a commit")
+        kept = [one for one in claims.keeps if one.commit and one.code]
+        yield Statement("seed-only", "reached", f"{count(len(kept), 'kept commit')}")
+    else:
+        for name in ("logged", "settled", "seed-only"):
+            yield Statement(name, "not reached", "no row is linked to a commit of the branch")
+    yield Statement("budget-limit", "not checked", "the time of runs is not in the history")
+    yield Statement("simplicity", "not checked", "code sizes are not compared")

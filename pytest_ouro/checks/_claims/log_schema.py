@@ -1,0 +1,73 @@
+"""What `log-schema` and `untracked` own: lines that cannot be read, and a log that git has."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks._claims import Claimed
+from pytest_ouro.core.finding import Finding, count
+from pytest_ouro.evidence.paths import matching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.claims.claims import Claims
+
+
+#: Words that tell to keep a file out of git.
+_FORBIDS = re.compile(
+    r"(?i)(?:\b(?:not|never|don't)\b.{0,20}\b(?:commit|add|track)|\b(?:untracked|out of git))\b"
+)
+
+
+def judge(claims: Claims) -> Iterator[Claimed]:
+    """Yield one warning about all lines of the ledger that could not be read, and one if commits
+    of the loop have a ledger that .gitignore names."""
+    lost = tuple(sorted({*claims.loop.lost, *claims.loop.odd}))
+    read = len(claims.loop.odd)
+    if lost:
+        yield Claimed(
+            "log-schema",
+            Finding(
+                f"{count(len(lost), 'line')} of {claims.ledger} "
+                f"{'is' if len(lost) == 1 else 'are'} not as the header says"
+                + (f", of which {read} can still be read" if read else ""),
+                where=claims.place(lost),
+                help="one row a line, with as many cells as the header has",
+                facts={"rows": len(lost)},
+                warns=True,
+            ),
+            lines=lost,
+        )
+    yield from _committed(claims)
+
+
+def _committed(claims: Claims) -> Iterator[Claimed]:
+    """Yield a finding if commits have the ledger although a .gitignore of the commit that the loop
+    starts from names it: an error if the instructions forbid it too, and commits of experiments
+    have it beside their code."""
+    history, path = claims.loop.history, claims.ledger
+    name = path.rpartition("/")[2]
+    ignored = claims.text(claims.loop.start, ".gitignore").split() if claims.loop.start else []
+    if not {name, f"/{name}", path, f"/{path}", f"*.{name.rpartition('.')[2]}"} & set(ignored):
+        return
+    found = [step for step in history.steps if path in history.changes(step)]
+    beside = [one for one in found if matching(history.changes(one), claims.editable)]
+    forbidden = any(
+        name in line and _FORBIDS.search(line) for line in claims.instructions.splitlines()
+    )
+    if found:
+        yield Claimed(
+            "untracked",
+            Finding(
+                f"{path} is in {count(len(found), 'commit')} although .gitignore names it"
+                + (" and the instructions forbid it" if forbidden else "")
+                + ": a reset takes rows back",
+                where=f"the first: {found[0]}",
+                help=f"git rm --cached {path}",
+                facts={"path": path},
+                warns=not (forbidden and beside),
+            ),
+            tuple(step.id for step in found),
+        )

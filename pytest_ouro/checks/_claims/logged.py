@@ -1,0 +1,275 @@
+"""What `logged` owns: experiments without a row, rows without a commit, rows taken back."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks._claims import Claimed, commits_of, lines_of
+from pytest_ouro.core.finding import Finding, count, several
+from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.records.ledger_names import number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_ouro.evidence.claims.claims import Claims
+    from pytest_ouro.evidence.claims.commits import Step
+    from pytest_ouro.evidence.claims.rows import ClaimedRow
+    from pytest_ouro.evidence.claims.versions import Version
+
+#: Words of a subject that is not that of an experiment.
+_ASIDE = re.compile(
+    r"(?i)^(?:revert|merge|reset|restore|log|docs?|readme|chore|ci|test|fix(?:up)?!?|squash!|wip|format"
+    r"|lint|style|clean|rename|typo|bump|release|plot|analysis|notes?|results?|setup|init"
+    r"|add (?:log|res)|update (?:log|res|readme)|record|refactor|build|prepare|rebase)\b"
+)
+#: Words of a subject that goes back to an earlier state, or moves rows elsewhere.
+_BACK = re.compile(
+    r"(?i)\b(?:revert|reset|restore|merge|roll\w*|archiv\w*|rotat\w*|split|move\w*|dedup\w*|dup\w*)"
+)
+_HEX_PATTERN = re.compile(r"[0-9a-f]+")
+
+
+def judge(claims: Claims) -> Iterator[Claimed]:
+    """Yield what the rows and the commits of a loop show about its log."""
+    yield from _unlogged(claims)
+    yield from _unverifiable(claims)
+    yield from _fabricated(claims)
+    yield from _taken_back(claims)
+
+
+def _unlogged(claims: Claims) -> Iterator[Claimed]:
+    """Yield one warning about all commits of the loop that change the editable files, are not
+    called a repair or a report, and have no row. Nothing if most experiments have none: the log
+    then keeps something else."""
+    loop = claims.loop
+    found = [
+        one for one in loop.unlogged if not _ASIDE.search(loop.history.find(one.commit).subject)
+    ]
+    linked = [one for one in loop.logged if one.commit and one.code]
+    if not claims.per_commit:
+        return
+    if not found or len(found) > len(linked):
+        return
+    names = [str(loop.history.find(one.commit)) for one in found]
+    yield Claimed(
+        "logged",
+        Finding(
+            f"{claims.ledger} has no row of {count(len(found), 'commit')} that change"
+            f"{'s' if len(found) == 1 else ''} the editable files within the loop",
+            where=several(names),
+            help="add the rows, or say in the commit's message that it is not an experiment",
+            facts={"commits": len(found)},
+            warns=True,
+        ),
+        commits_of(found),
+    )
+
+
+def _unverifiable(claims: Claims) -> Iterator[Claimed]:
+    """Yield one warning about all kept rows that are linked to no commit."""
+    found = [one for one in claims.keeps if not one.commit]
+    if found:
+        row = found[0].row
+        cell = row.cell if row else ""
+        yield Claimed(
+            "logged",
+            Finding(
+                f"{count(len(found), 'kept row')} {'is' if len(found) == 1 else 'are'} linked to "
+                "no commit here, so that nothing can be verified about "
+                f"{'it' if len(found) == 1 else 'them'}",
+                where=claims.place(lines_of(found)),
+                actual=f"commit {cell[:20]!r}" if cell else "no commit",
+                help="fetch the branch that has these commits, or write their hashes into the rows",
+                facts={"rows": len(found)},
+                warns=True,
+            ),
+            lines=lines_of(found),
+        )
+
+
+def _fabricated(claims: Claims) -> Iterator[Claimed]:
+    """Yield one finding about kept rows whose commit cells look made up: an error if at least two
+    of them follow a pattern that no hash has by chance, and none names a commit."""
+    found = [
+        one
+        for one in claims.loop.logged
+        if not one.commit and one.row is not None and looks_made_up(one.row.cell)
+    ]
+    cells = [one.row.cell for one in found if one.row is not None]
+    if not found:
+        return
+    sure = len(set(cells)) >= 2 and any(one.row is not None and one.row.is_kept for one in found)
+    yield Claimed(
+        "logged",
+        Finding(
+            f"the commit cells of {count(len(found), 'row')} follow a pattern that hashes do not "
+            "have, and name no commit",
+            where=claims.place(lines_of(found)),
+            actual=several(cells),
+            help="write the hashes of the commits that were measured: git log --oneline",
+            facts={"rows": len(found)},
+            warns=not sure,
+        ),
+        lines=lines_of(found),
+    )
+
+
+def looks_made_up(cell: str) -> bool:
+    """Return whether a commit cell looks like a hash and cannot be a random one: it has the length
+    of one and letters beyond ``f`` among digits, letters and digits take turns, its digits or
+    letters count up or down, or a short part is repeated."""
+    text = cell.strip().lower()
+    if not re.fullmatch(r"[0-9a-z]{7,40}", text) or not re.search(r"\d", text):
+        return False
+    digits, letters = re.findall(r"\d", text), re.findall(r"[a-z]", text)
+    turns = sum(a.isdigit() != b.isdigit() for a, b in itertools.pairwise(text))
+    takes_turns = turns == len(text) - 1
+    if not _HEX_PATTERN.fullmatch(text):
+        return takes_turns
+    counts = [ord(b) - ord(a) for a, b in itertools.pairwise(text)]
+    runs = len(set(counts)) == 1
+    repeated = any(
+        text == (text[:n] * len(text))[: len(text)] for n in range(1, min(4, len(text) // 2 + 1))
+    )
+    both = _counts(digits) and _counts(letters) and min(len(digits), len(letters)) >= 3
+    return bool(runs or repeated or (takes_turns and both))
+
+
+def _counts(signs: Sequence[str]) -> bool:
+    """Return whether signs count up or down by one each time."""
+    steps = {ord(b) - ord(a) for a, b in itertools.pairwise(signs)}
+    return steps in ({1}, {-1}, {0})
+
+
+def _taken_back(claims: Claims) -> Iterator[Claimed]:
+    """Yield what later versions of the ledger changed in rows of earlier ones: one finding about
+    values, an error if a value became better, and one about rows that are gone."""
+    versions = claims.loop.versions
+    rewritten: dict[tuple[str, str], tuple[ClaimedRow, ClaimedRow, Version]] = {}
+    for before, after in itertools.pairwise(versions):
+        for old, new in _rewritten(before.rows, after.rows):
+            rewritten.setdefault((old.cell, old.description), (old, new, after))
+    if rewritten:
+        yield _report_rewritten(claims, [*rewritten.values()])
+    yield from _removed(claims, versions)
+
+
+def _rewritten(
+    before: Sequence[ClaimedRow], after: Sequence[ClaimedRow]
+) -> Iterator[tuple[ClaimedRow, ClaimedRow]]:
+    """Yield pairs of a row and its later form, whose value is another number. A row is recognised
+    by its commit and description, if these are unique in both versions."""
+    if after[: len(before)] == before:
+        return
+    old = _unique(before)
+    for key, new in _unique(after).items():
+        was = old.get(key)
+        if was is None or was.value is None or new.value is None:
+            continue
+        if was.value != new.value and not _is_rounding(was.metric, new.metric):
+            yield was, new
+
+
+def _unique(rows: Sequence[ClaimedRow]) -> dict[tuple[str, str], ClaimedRow]:
+    """Return the rows by commit cell and description, without those that two rows have."""
+    found: dict[tuple[str, str], ClaimedRow | None] = {}
+    for row in rows:
+        key = (row.hash or row.cell, row.description)
+        if len(row.hash) >= 7:
+            key = (row.hash[:7], row.description)
+        found[key] = None if key in found or not any(key) else row
+    return {key: row for key, row in found.items() if row is not None}
+
+
+def _is_rounding(one: str, other: str) -> bool:
+    """Return whether two texts are the same number with more and fewer decimals, or in per cent."""
+    first, second = number_of(one), number_of(other)
+    if first is None or second is None:
+        return True
+    places = min(len(text.partition(".")[2].rstrip("%")) for text in (one, other))
+    if abs(first - second) <= 0.5 * 10.0**-places * 1.001:
+        return True
+    return abs(first * 100 - second) < 1e-6 or abs(second * 100 - first) < 1e-6
+
+
+def _report_rewritten(
+    claims: Claims, found: Sequence[tuple[ClaimedRow, ClaimedRow, Version]]
+) -> Claimed:
+    """Return the finding about rows whose value was changed by a later commit."""
+    metric = claims.metric
+    better = [
+        (old, new, version)
+        for old, new, version in found
+        if metric is not None
+        and old.value is not None
+        and new.value is not None
+        and metric.gain(new.value, old.value) > 0
+    ]
+    old, new, version = (better or found)[0]
+    return Claimed(
+        "logged",
+        Finding(
+            f"the value of {count(len(found), 'row')} was changed by a later commit"
+            + (f", of {len(better)} to a better one" if better else ""),
+            where=f"the first: line {new.line}, in {version.step}",
+            expected=old.metric,
+            actual=new.metric,
+            help="leave rows as they were logged, and add a new row for a new measurement",
+            facts={"rows": len(found)},
+            warns=not better,
+        ),
+        tuple(dict.fromkeys(version.step.id for _, _, version in found)),
+        tuple(new.line for _, new, _ in found),
+    )
+
+
+def _removed(claims: Claims, versions: Sequence[Version]) -> Iterator[Claimed]:
+    """Yield a finding if rows that commits of the branch had are not in the ledger any more: an
+    error if a commit that changes no code took out nothing but failures, and left others."""
+    now = {_mark(row) for row in claims.loop.rows}
+    hashes = {row.hash[:7] for row in claims.loop.rows if row.hash}
+    lost: dict[Step, list[ClaimedRow]] = {}
+    before: tuple[ClaimedRow, ...] = ()
+    for version in versions:
+        after = {_mark(row) for row in version.rows}
+        for row in before if version.rows[: len(before)] != before else ():
+            gone = _mark(row) not in after and _mark(row) not in now
+            if gone and not (row.hash and row.hash[:7] in hashes):
+                lost.setdefault(version.step, []).append(row)
+        before = version.rows
+    for step, rows in lost.items():
+        sure = _hides_failures(claims, step, rows)
+        yield Claimed(
+            "logged",
+            Finding(
+                f"{count(len(rows), 'row')} that {claims.ledger} had "
+                f"{'is' if len(rows) == 1 else 'are'} not in it any more"
+                + (", all of them failures" if sure else ""),
+                where=f"removed in {step}",
+                help=f"put them back from the history: git show {step.id[:7]}~1:{claims.ledger}",
+                facts={"rows": len(rows)},
+                warns=not sure,
+            ),
+            (step.id,),
+        )
+
+
+def _hides_failures(claims: Claims, step: Step, rows: Sequence[ClaimedRow]) -> bool:
+    """Return whether a commit took nothing but failures out of the ledger, changed no code with it,
+    and is not called a way back."""
+    history = claims.loop.history
+    if _BACK.search(step.subject) or len(step.parents) != 1:
+        return False
+    if any(matches(path, claims.editable) for path in history.changes(step)):
+        return False
+    return all(row.status in ("discard", "crash") for row in rows) and any(
+        row.is_kept for row in claims.loop.rows
+    )
+
+
+def _mark(row: ClaimedRow) -> tuple[str, str]:
+    """Return what a row is recognised by, whatever its values."""
+    return (row.hash[:7] or row.cell, "" if row.hash else row.description)

@@ -1,0 +1,202 @@
+"""What an experiment's code shows about the meaning of its metric, beside the harness."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks._claims import Claimed
+from pytest_ouro.core.finding import Finding
+from pytest_ouro.evidence.paths import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.claims.claims import Claims
+    from pytest_ouro.evidence.claims.commits import Step
+
+#: Functions that compute the loss of a model, of which an evaluation takes the mean.
+_LOSSES = ("cross_entropy", "nll_loss", "mse_loss", "l1_loss", "binary_cross_entropy_with_logits")
+
+
+def judge(claims: Claims) -> Iterator[Claimed]:
+    """Yield a finding for each commit of the loop after which the script does not call the
+    evaluation any more, or computes with its result (errors if a row keeps the commit), or after
+    which a model returns another loss than before (a warning)."""
+    for step in claims.loop.steps:
+        if len(step.parents) != 1:
+            continue
+        for path in claims.loop.history.changes(step):
+            if path.endswith(".py") and matches(path, claims.editable):
+                yield from _judge_file(claims, step, path)
+
+
+def _judge_file(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
+    """Yield what a commit changes in the meaning of the metric, in one file."""
+    before, after = claims.text(step.parent, path), claims.text(step.id, path)
+    name = claims.evaluate
+    losses = any(loss in before and loss in after for loss in _LOSSES)
+    if not before or not after or not (losses or (name and name in before)):
+        return
+    words, sure = _change(before, after, name, claims.metric.name if claims.metric else "")
+    if not words or (words.startswith("does not") and _is_called_elsewhere(claims, step, path)):
+        return
+    kept = claims.is_kept(step.id)
+    yield Claimed(
+        "metric-meaning",
+        Finding(
+            f"{path} {words}",
+            where=str(step) + (", which was kept" if kept else ""),
+            help="print what the evaluation returns, of the plain loss, and measure again",
+            facts={"path": path},
+            warns=not (sure and kept),
+        ),
+        (step.id,),
+    )
+
+
+def _change(before: str, after: str, evaluate: str, metric: str) -> tuple[str, bool]:
+    """Return in words how the meaning of the metric changes from one text of a script to the other,
+    or "", and whether that is sure."""
+    same = before.count(evaluate) == after.count(evaluate) if evaluate else True
+    changed = set(before.splitlines()) ^ set(after.splitlines())
+    telling = (*_LOSSES, *filter(None, (evaluate, metric)), "return", "reduction")
+    if same and not any(word in line for line in changed for word in telling):
+        return "", False
+    try:
+        old, new = ast.parse(before), ast.parse(after)
+    except (SyntaxError, ValueError, RecursionError):
+        return "", False
+    if evaluate and _calls(old, evaluate) and not _calls(new, evaluate):
+        return f"does not call {evaluate} any more: its metric is something else", True
+    if evaluate and _computed(new, evaluate, metric) > _computed(old, evaluate, metric):
+        return f"computes with what {evaluate} returns before it prints it", True
+    if _plain_losses(old) and not _plain_losses(new):
+        return (
+            "returns another loss from its model than before, which the evaluation may average",
+            False,
+        )
+    return "", False
+
+
+def _is_called_elsewhere(claims: Claims, step: Step, path: str) -> bool:
+    """Return whether another editable Python file of a commit names the evaluation."""
+    from pytest_ouro.core.errors import OuroError
+
+    try:
+        tree = claims.loop.history.git.tree(step.id)
+    except OuroError:
+        return True
+    others = [p for p in tree if p != path and p.endswith(".py") and matches(p, claims.editable)]
+    return any(claims.evaluate in claims.text(step.id, other) for other in others[:50])
+
+
+def _last(node: ast.expr) -> str:
+    """Return the last part of a dotted name; "" for another expression."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _calls(tree: ast.Module, name: str) -> list[ast.Call]:
+    """Return the calls of a function by its name, or by another name that it is imported under."""
+    names = {name} | {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == name and alias.asname
+    }
+    return [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and _last(node.func) in names
+    ]
+
+
+def _computed(tree: ast.Module, evaluate: str, metric: str) -> int:
+    """Return how often a script computes by numbers with what the evaluation returns: with a call
+    of it, or with a variable of its result when it is bound again or printed as the metric."""
+    calls = set(_calls(tree, evaluate))
+    results = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and node.value in calls
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = 0
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AugAssign) and _last(node.target) in results:
+            found += _has_number(node.value)
+        elif isinstance(node, ast.Assign):
+            again = any(_last(target) in results for target in node.targets)
+            found += _scales(node.value, calls, results if again else set())
+        elif isinstance(node, ast.JoinedStr) and _labels(node, metric):
+            found += any(
+                _scales(part.value, calls, results)
+                for part in node.values
+                if isinstance(part, ast.FormattedValue)
+            )
+    return found
+
+
+def _labels(node: ast.JoinedStr, metric: str) -> bool:
+    """Return whether a formatted text names the metric."""
+    return any(
+        isinstance(part, ast.Constant) and bool(metric) and metric in str(part.value)
+        for part in node.values
+    )
+
+
+def _scales(node: ast.expr, calls: set[ast.Call], results: set[str]) -> bool:
+    """Return whether an expression multiplies, adds or subtracts a number and one of the calls or
+    variables. A division is a change of the unit."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.BinOp) and isinstance(
+            part.op, ast.Mult | ast.Sub | ast.Add | ast.Pow
+        ):
+            sides = (part.left, part.right)
+            measured = any(side in calls or _last(side) in results for side in sides)
+            if measured and any(map(_has_number, sides)):
+                return True
+    return False
+
+
+def _has_number(node: ast.expr) -> bool:
+    """Return whether an expression is a number, but not 0, 1 or 100 (per cent of a share)."""
+    return (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, int | float)
+        and (node.value not in (100, 1, 0))
+    )
+
+
+def _plain_losses(tree: ast.Module) -> int:
+    """Return how many functions with the parameter ``reduction``, or named ``forward`` or
+    ``__call__``, return a plain loss."""
+    found = 0
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        arguments = {arg.arg for arg in (*node.args.args, *node.args.kwonlyargs)}
+        if "reduction" not in arguments and node.name not in ("forward", "__call__"):
+            continue
+        returned = [
+            part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value
+        ]
+        bound = {
+            _last(target)
+            for part in ast.walk(node)
+            if isinstance(part, ast.Assign) and _is_loss(part.value)
+            for target in part.targets
+        }
+        found += any(_is_loss(value) or _last(value) in bound - {""} for value in returned)
+    return found
+
+
+def _is_loss(node: ast.expr) -> bool:
+    """Return whether an expression is a call of a loss, also of a part of its result."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr in _LOSSES:
+            return True
+        node = node.func.value
+    return isinstance(node, ast.Call) and _last(node.func) in _LOSSES

@@ -1,0 +1,312 @@
+"""What `metric` owns: kept values that are not better, cannot be true, or are within the noise."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.checks._claims import AGAIN, REASONS, Claimed
+from pytest_ouro.core.finding import Finding, count
+from pytest_ouro.evidence.claims.rows import SENTINELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_ouro.core.metric import Metric
+    from pytest_ouro.evidence.claims.claims import Claims
+    from pytest_ouro.evidence.claims.loop import Experiment
+    from pytest_ouro.evidence.claims.rows import ClaimedRow
+
+#: A kept value that is worse by less, as a share of the one before, may be a tie.
+TIE = 0.001
+#: A kept value that is better by this factor is looked at twice.
+_JUMP = 5.0
+
+
+class _Kept(NamedTuple):
+    """A kept experiment, its row and its value, and the row kept before it."""
+
+    one: Experiment
+    row: ClaimedRow
+    value: float
+    before: ClaimedRow | None
+
+
+def judge(claims: Claims) -> Iterator[Claimed]:
+    """Yield what the kept values of a ledger show; nothing if the metric or its direction is not
+    known."""
+    if claims.metric is None:
+        return
+    implausible = list(_implausible(claims, claims.metric))
+    yield from implausible
+    lines = {line for claimed in implausible for line in claimed.lines}
+    yield from _not_better(claims, claims.metric, lines)
+    yield from _within_noise(claims, claims.metric, lines)
+
+
+def _list_kept(claims: Claims, without: set[int]) -> list[_Kept]:
+    """Return the kept experiments with a value, each with the row that was kept before it."""
+    found: list[_Kept] = []
+    for one in claims.keeps:
+        row = one.row
+        if row is None or row.value is None or row.line in without:
+            continue
+        found.append(_Kept(one, row, row.value, found[-1].row if found else None))
+    return found
+
+
+def _implausible(claims: Claims, metric: Metric) -> Iterator[Claimed]:
+    """Yield a finding for each kept row whose value cannot be true (an error), or is better by far
+    than every other value (a warning)."""
+    values = [one.row.value for one in claims.loop.logged if one.row and one.row.value is not None]
+    for one in claims.keeps:
+        row = one.row
+        if row is None:
+            continue
+        others = [
+            row.value for row in claims.loop.rows if row.value is not None and row is not one.row
+        ]
+        words, sure = _fault(row, others, metric)
+        if words:
+            yield Claimed(
+                "metric",
+                Finding(
+                    f"a kept result has the {metric.name} {row.metric[:20]}: {words}",
+                    where=claims.place([row.line]),
+                    expected=_range(values, metric),
+                    actual=row.metric[:40],
+                    help="measure the commit again, and find out why the value was logged as kept",
+                    facts={"line": row.line},
+                    warns=not sure,
+                ),
+                (one.commit,) if one.commit else (),
+                (row.line,),
+            )
+
+
+def _fault(row: ClaimedRow, others: Sequence[float], metric: Metric) -> tuple[str, bool]:
+    """Return in words why the value of a kept row cannot be true, or "", and whether that is
+    sure."""
+    if row.value is None:
+        if row.metric.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
+            return "it is not a number", row.status == "keep"
+        return "", False
+    if metric.is_impossible(row.value) or not metric.is_plausible(row.value):
+        return "it cannot be true", True
+    real = [value for value in others if value not in SENTINELS]
+    if len(real) < 2:
+        return "", False
+    low, high = min(real), max(real)
+    if row.value in SENTINELS and not low <= row.value <= high and low > 0:
+        lower = metric.direction == "lower"
+        if (row.value <= 0) == lower or row.value >= 10 * high:
+            far = row.value <= 0 or row.value >= 10 * high
+            return "it stands for no result elsewhere", far
+    if low > 0 and row.value < 0:
+        return "all others are positive", metric.direction == "lower"
+    if metric.direction == "higher" and high <= 1 < row.value and "acc" in metric.name.lower():
+        return "a share is at most 1", True
+    better = row.value < low / _JUMP if metric.direction == "lower" else row.value > high * _JUMP
+    if low > 0 and better:
+        return f"more than {_JUMP:g} times better than every other value", False
+    return "", False
+
+
+def _range(values: Sequence[float], metric: Metric) -> str:
+    """Return the range of all values that are not sentinels, for words."""
+    real = [value for value in values if value not in SENTINELS]
+    return f"others are {metric.text(min(real))} to {metric.text(max(real))}" if real else ""
+
+
+def _not_better(claims: Claims, metric: Metric, without: set[int]) -> Iterator[Claimed]:
+    """Yield a finding for each kept row that is worse than the one kept before it: an error if it
+    is clearly worse and nothing explains it. Many such rows are one warning: another value, or
+    another order, decides then."""
+    kept = _list_kept(claims, without)
+    worse = [
+        one
+        for one in kept
+        if one.before is not None
+        and one.before.value is not None
+        and one.row.status == "keep"
+        and metric.gain(one.value, one.before.value) < 0
+    ]
+    if not worse:
+        return
+    if len(worse) >= max(3, 0.4 * (len(kept) - 1)):
+        lines = tuple(one.row.line for one in worse)
+        yield Claimed(
+            "metric",
+            Finding(
+                f"{len(worse)} of {len(kept)} kept results have a worse {metric.name} than the one "
+                "kept before: something else decides what is kept, or the metric is another one",
+                where=claims.place(lines),
+                help="name the metric and its direction: --metric NAME --direction lower|higher",
+                facts={"rows": len(worse)},
+                warns=True,
+            ),
+            lines=lines,
+        )
+        return
+    found = [_report_worse(claims, metric, one, kept) for one in worse]
+    excused = [one for one in found if one.finding.warns]
+    yield from (one for one in found if not one.finding.warns)
+    if len(excused) > 3:
+        lines = tuple(line for one in excused for line in one.lines)
+        yield Claimed(
+            "metric",
+            Finding(
+                f"{len(excused)} results were kept although their {metric.name} is worse than the "
+                "one kept before; each has a possible reason, such as "
+                + excused[0].finding.headline.rpartition("(")[2].rstrip(")"),
+                where=claims.place(lines),
+                help="measure them again, with the ones before",
+                facts={"rows": len(excused)},
+                warns=True,
+            ),
+            tuple(commit for one in excused for commit in one.commits),
+            lines,
+        )
+    else:
+        yield from excused
+
+
+def _report_worse(claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept]) -> Claimed:
+    """Return the finding about a kept row that is worse than the one kept before."""
+    assert one.before is not None
+    assert one.before.value is not None
+    excuse = _excuse(claims, metric, one, kept)
+    value, best = metric.texts(one.value, one.before.value)
+    return Claimed(
+        "metric",
+        Finding(
+            f"a result was kept although its {metric.name} is worse than the one kept before"
+            + (f" ({excuse})" if excuse else ""),
+            where=claims.place([one.row.line]),
+            expected=f"better than {best}",
+            actual=value,
+            help="discard it and what builds on it, or measure both again",
+            facts={"line": one.row.line},
+            warns=bool(excuse),
+        ),
+        (one.one.commit,) if one.one.commit else (),
+        (one.row.line,),
+    )
+
+
+def _excuse(claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept]) -> str:
+    """Return in words what may explain that a worse value was kept; "" if nothing does."""
+    before = one.before
+    assert before is not None
+    assert before.value is not None
+    loss = -metric.gain(one.value, before.value)
+    if loss <= TIE * abs(before.value) or loss <= _noise(claims, metric)[0] * 2:
+        return "by less than may be noise"
+    if word := REASONS.search(one.row.description):
+        return f"the row says {word[0]!r}"
+    if _gains_elsewhere(one.row, before):
+        return "another column became better"
+    after = [other for other in kept if other.row.line > one.row.line]
+    if after and all(metric.gain(other.value, before.value) < 0 for other in after):
+        return "all later ones are worse as well: the conditions may have changed"
+    if not one.row.description:
+        return "the row has no description"
+    if one.one.commit and not one.one.code:
+        return "its commit changes no editable file"
+    if abs(loss) > 0.5 * abs(before.value):
+        return "the scale may have changed"
+    return ""
+
+
+def _gains_elsewhere(row: ClaimedRow, before: ClaimedRow) -> bool:
+    """Return whether a row needs less memory than the one before, or is better in a column whose
+    name says which values are better."""
+    if row.memory is not None and before.memory is not None and row.memory < 0.98 * before.memory:
+        return True
+    earlier = dict(before.others)
+    return any(
+        name in earlier and value != earlier[name] for name, value in row.others if _counts(name)
+    )
+
+
+def _counts(name: str) -> bool:
+    """Return whether a column may be an objective of its own."""
+    aside = (
+        "step",
+        "epoch",
+        "time",
+        "second",
+        "id",
+        "iter",
+        "date",
+        "budget",
+        "seed",
+        "delta",
+        "gain",
+    )
+    return not any(word in name for word in aside)
+
+
+def _noise(claims: Claims, metric: Metric) -> tuple[float, int]:
+    """Return the standard deviation of the values of repeated measurements of one commit, pooled,
+    and their number; 0.0 and 0 without repeats."""
+    groups = [
+        values
+        for rows in claims.rows_of.values()
+        for values in _repeats(rows)
+        if len(values) >= 2 and len(set(values)) >= 2 and all(map(metric.is_plausible, values))
+    ]
+    degrees = sum(len(values) - 1 for values in groups)
+    if not degrees:
+        return 0.0, 0
+    total = sum(statistics.variance(values) * (len(values) - 1) for values in groups)
+    return math.sqrt(total / degrees), sum(map(len, groups))
+
+
+def _repeats(rows: Sequence[ClaimedRow]) -> Iterator[list[float]]:
+    """Yield the values of those rows of one commit that measure the same: baselines one after
+    another, and rows that say that they repeat."""
+    whole = [row for row in rows if row.value is not None and row.cell == rows[0].cell]
+    base = [row for row in whole if row.status == "baseline"]
+    yield [row.value for row in base if row.value is not None] if len(base) == len(whole) else []
+    whole = [row for row in whole if row.status != "baseline"]
+    again = [row for row in whole if AGAIN.search(row.description)]
+    if again:
+        first = [row for row in whole if row not in again][:1]
+        yield [row.value for row in (*first, *again) if row.value is not None]
+
+
+def _within_noise(claims: Claims, metric: Metric, without: set[int]) -> Iterator[Claimed]:
+    """Yield one warning about all kept gains that are below two standard deviations of a
+    difference, as far as the ledger has measurements of one commit to know them by."""
+    noise, repeats = _noise(claims, metric)
+    if not noise or not claims.per_commit:
+        return
+    least = 2 * noise * math.sqrt(2)
+    kept = _list_kept(claims, without)
+    small = [
+        one
+        for one in kept
+        if one.before is not None
+        and one.before.value is not None
+        and one.row.status == "keep"
+        and 0 < metric.gain(one.value, one.before.value) < least
+        and one.one.commit != ""
+    ]
+    if small:
+        lines = tuple(one.row.line for one in small)
+        yield Claimed(
+            "metric",
+            Finding(
+                f"the gain of {count(len(small), 'kept result')} is within the noise: below "
+                f"{metric.text(least)}, twice the spread of a difference ({repeats} repeated "
+                "measurements)",
+                where=claims.place(lines),
+                help="measure the result and its parent again, several times",
+                facts={"rows": len(small), "noise": noise},
+                warns=True,
+            ),
+            tuple(one.one.commit for one in small),
+            lines,
+        )

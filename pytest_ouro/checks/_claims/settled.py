@@ -1,0 +1,58 @@
+"""What `settled` owns: discarded experiments whose change is still in the files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks._claims import Claimed, commits_of, lines_of
+from pytest_ouro.core.finding import Finding, count, several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.claims.claims import Claims
+    from pytest_ouro.evidence.claims.loop import Experiment
+
+
+def judge(claims: Claims) -> Iterator[Claimed]:
+    """Yield one finding about discarded experiments whose change of the editable files no later
+    commit of the branch took back: an error if a later one was kept on top of it."""
+    loop = claims.loop
+    if not claims.per_commit:
+        return
+    places = {step.id: n for n, step in enumerate(loop.steps)}
+    kept = [places[one.commit] for one in claims.keeps if one.commit in places]
+    last = max(kept, default=-1)
+    found = [one for one in loop.logged if one.commit in places and _is_left(claims, one)]
+    sure = [
+        one
+        for one in found
+        if one.how == "hash"
+        and one.row is not None
+        and one.row.status == "discard"
+        and places.get(one.commit, last) < last
+    ]
+    for group, warns in ((sure, False), ([one for one in found if one not in sure], True)):
+        if group:
+            yield Claimed(
+                "settled",
+                Finding(
+                    f"the change of {count(len(group), 'discarded experiment')} is still in the "
+                    "editable files" + ("" if warns else ", below results that were kept"),
+                    where=several([str(loop.history.find(one.commit)) for one in group]),
+                    help="take it out (git revert COMMIT), and measure again what was kept since",
+                    facts={"commits": len(group)},
+                    warns=warns,
+                ),
+                commits_of(group),
+                lines_of(group),
+            )
+
+
+def _is_left(claims: Claims, one: Experiment) -> bool:
+    """Return whether an experiment was discarded, no row says that its commit was kept, and its
+    change stands at the end of the loop."""
+    if one.row is None or one.row.status not in ("discard", "crash") or not one.code:
+        return False
+    statuses = {row.status for row in claims.rows_of.get(one.commit, ())}
+    return statuses <= {"discard", "crash"} and one.standing == "on the branch"

@@ -1,0 +1,1 @@
+"""Rebuild a past loop from what its history and its ledger claim. Nothing here judges."""

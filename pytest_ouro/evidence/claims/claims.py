@@ -1,0 +1,75 @@
+"""All that a past loop claims, as the checks judge it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core import limits
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.finding import several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_ouro.core.metric import Metric
+    from pytest_ouro.evidence.claims.loop import Experiment, Loop
+    from pytest_ouro.evidence.claims.rows import ClaimedRow
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What is judged: the loop, the name of the ledger, the metric (None: not known; its direction
+    is known if it is), and the globs of editable and frozen files from the repository's top.
+    ``evaluate`` is the harness's function that returns the metric ("": unknown), ``instructions``
+    are the words of the project for its agents."""
+
+    loop: Loop
+    ledger: str
+    metric: Metric | None
+    editable: tuple[str, ...]
+    frozen: tuple[str, ...]
+    evaluate: str = ""
+    instructions: str = ""
+
+    @cached_property
+    def keeps(self) -> tuple[Experiment, ...]:
+        """The experiments whose row says that they were kept, in the order of the ledger."""
+        return tuple(one for one in self.loop.logged if one.row is not None and one.row.is_kept)
+
+    @cached_property
+    def rows_of(self) -> dict[str, list[ClaimedRow]]:
+        """The rows by the full id of their commit."""
+        found: dict[str, list[ClaimedRow]] = {}
+        for one in self.loop.logged:
+            if one.commit and one.row:
+                found.setdefault(one.commit, []).append(one.row)
+        return found
+
+    @cached_property
+    def per_commit(self) -> bool:
+        """Whether the rows are mostly about commits of their own, as in a loop that commits each
+        experiment; False if many rows name one commit, as for variants of one code."""
+        linked = sum(map(len, self.rows_of.values()))
+        return linked <= 1.5 * len(self.rows_of)
+
+    def is_kept(self, commit: str) -> bool:
+        """Return whether a row says that the commit was kept as an experiment, of a loop that
+        commits each one."""
+        return self.per_commit and any(row.status == "keep" for row in self.rows_of.get(commit, ()))
+
+    def place(self, lines: Iterable[int]) -> str:
+        """Return words for lines of the ledger: ``results.tsv: line 3, 4 and 2 more``."""
+        return f"{self.ledger}: line {several([str(line) for line in lines])}"
+
+    def text(self, commit: str, path: str) -> str:
+        """Return the text of a file in a commit; "" if it is absent, large or cannot be read."""
+        entry = self.loop.history.entry(commit, path)
+        if entry is None or entry.is_submodule:
+            return ""
+        try:
+            data = self.loop.history.git.store.read(entry.blob, limit=limits.SCRIPT, path=path)
+        except OuroError:
+            return ""
+        return data.decode("utf-8", "replace")

@@ -1,0 +1,138 @@
+"""Read the commits of a history with the project's own reader of objects."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.evidence.git.client import run_git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.git.objects import Entry
+
+#: The most commits that are read; older ones are left out, and the audit says so.
+MOST = 20_000
+_TIME = re.compile(rb"\ncommitter .*> (\d+) [-+]\d+\n")
+
+
+class Step(NamedTuple):
+    """One commit: its full id, those of its parents, the id of its tree, the time of its committer
+    in seconds since 1970, its position in the history (from 0), and the first paragraph of its
+    message."""
+
+    id: str
+    parents: tuple[str, ...]
+    tree: str
+    time: int
+    place: int
+    subject: str
+
+    @property
+    def parent(self) -> str:
+        """The id of the first parent; "" for a first commit."""
+        return self.parents[0] if self.parents else ""
+
+    def __str__(self) -> str:
+        """Return the short id and the subject, as in ``commit a1b2c3d "Lower the rate"``."""
+        return f'commit {self.id[:7]} "{self.subject[:60]}"'
+
+
+class History:
+    """The commits that ``head`` (full id) reaches, without those that ``since`` ("": none)
+    reaches, each after its parents. ``cut`` is whether older commits were left out. Raise GitError
+    if a commit cannot be read."""
+
+    def __init__(self, git: Git, head: str, since: str = "") -> None:
+        self.git, self.head = git, head
+        order = ("--topo-order", f"--max-count={MOST + 1}")
+        asked = ("rev-list", *order, head, *([f"^{since}"] if since else []))
+        ids = git.call(*asked).decode().split()
+        self.cut = len(ids) > MOST
+        self.steps = tuple(self._step(one, n) for n, one in enumerate(reversed(ids[:MOST])))
+        self.by_id: Mapping[str, Step] = {step.id: step for step in self.steps}
+        self._changes: dict[str, tuple[str, ...]] = {}
+
+    def _step(self, commit: str, place: int) -> Step:
+        """Return the commit with the full id ``commit`` as the step at ``place``."""
+        store = self.git.store
+        tree, parents = store.commit(commit)
+        time = _TIME.search(store.read(commit))
+        seconds = int(time[1]) if time else 0
+        return Step(commit, tuple(parents), tree, seconds, place, store.subject(commit))
+
+    @cached_property
+    def children(self) -> dict[str, list[Step]]:
+        """The steps by the id of their first parent."""
+        found: dict[str, list[Step]] = {}
+        for step in self.steps:
+            found.setdefault(step.parent, []).append(step)
+        return found
+
+    @cached_property
+    def branch(self) -> tuple[Step, ...]:
+        """The steps on the first-parent line of the head, oldest first."""
+        line, one = [], self.head
+        while one in self.by_id:
+            line.append(self.by_id[one])
+            one = line[-1].parent
+        return tuple(reversed(line))
+
+    def find(self, commit: str) -> Step:
+        """Return a commit (full id) as a step; its place is -1 if it is not in this history. Raise
+        GitError if it cannot be read."""
+        return self.by_id.get(commit) or self._step(commit, -1)
+
+    def changes(self, step: Step) -> tuple[str, ...]:
+        """Return the paths of the files that a commit changes against its first parent, sorted; of
+        a merge, those that differ from every parent; of a first commit, all its files. () if an
+        object is missing, as in a partial clone."""
+        if step.id not in self._changes:
+            try:
+                self._changes[step.id] = self._changed(step)
+            except GitError:
+                self._changes[step.id] = ()
+        return self._changes[step.id]
+
+    def _changed(self, step: Step) -> tuple[str, ...]:
+        """Return what `changes` does. Raise GitError if an object is missing."""
+        store = self.git.store
+        before = [store.commit(parent)[0] for parent in step.parents] or [""]
+        found = [{path for path, _ in store.difference(tree, step.tree)} for tree in before]
+        return tuple(sorted(set.intersection(*found)))
+
+    def entry(self, commit: str, path: str) -> Entry | None:
+        """Return the entry of the file at ``path`` in a commit (full id); None if there is none,
+        or an object is missing."""
+        try:
+            return self.git.store.entry(commit, path) if commit else None
+        except GitError:
+            return None
+
+    def resolve(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the full id of the commit that each of ``names``, abbreviated or whole hexadecimal
+        ids, names in the repository; those that name none, or several, are left out."""
+        asked = sorted(set(names))
+        if not asked:
+            return {}
+        lines = "".join(f"{name}^{{commit}}\n" for name in asked).encode()
+        try:
+            said = run_git("cat-file", "--batch-check", cwd=self.git.top, stdin=lines)
+        except GitError:
+            return {}
+        found = (line.split() for line in said.decode(errors="replace").splitlines())
+        words = [line for line in found if not _is_detail(line)]
+        return {
+            name: line[0]
+            for name, line in zip(asked, words, strict=False)
+            if len(line) == 3 and line[1] == "commit"
+        }
+
+
+def _is_detail(line: list[str]) -> bool:
+    """Return whether a line of ``git cat-file --batch-check`` is about the line before it."""
+    return not line or line[0] in ("hint:", "error:")

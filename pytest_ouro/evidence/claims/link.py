@@ -1,0 +1,137 @@
+"""Link the rows of a ledger to commits: by hash, by the commit that adds the row, by subject."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.claims.versions import Key, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_ouro.evidence.claims.commits import History, Step
+    from pytest_ouro.evidence.claims.rows import ClaimedRow
+
+#: How a row is linked to its commit: by the hash in it, by the commit that adds it, by its words.
+How = Literal["hash", "added", "subject", ""]
+
+
+class Link(NamedTuple):
+    """The commit of a row (full id, "": none) and how it was found. ``stated`` is the full id of
+    the commit that the row itself names, if that exists."""
+
+    commit: str
+    how: How
+    stated: str = ""
+
+
+@dataclass(frozen=True)
+class Linker:
+    """What rows are linked by: the history, the commit that adds each row, and whether a commit
+    changes the code of an experiment."""
+
+    history: History
+    added: Mapping[Key, Step]
+    is_work: Callable[[Step], bool]
+
+    def link(self, rows: Sequence[ClaimedRow]) -> tuple[Link, ...]:
+        """Return the link of each row, in their order."""
+        resolved = self.history.resolve(row.hash for row in rows if row.hash)
+        links = [self._by_hash(row, resolved.get(row.hash, "")) for row in rows]
+        taken = {link.commit for link in links if link.commit}
+        for n, row in enumerate(rows):
+            if not links[n].commit:
+                links[n] = self._by_adding(row, taken)
+                taken.add(links[n].commit)
+        self._by_subject(rows, links, taken)
+        return tuple(links)
+
+    def _by_hash(self, row: ClaimedRow, commit: str) -> Link:
+        """Return the link of a row by its hash, which names ``commit``. If that is the parent of
+        the commit whose change the row describes, it is that one's."""
+        if not commit:
+            return Link("", "")
+        adding = self.added.get(key_of(row))
+        own = self.history.by_id.get(commit)
+        candidates = [
+            step
+            for step in self.history.children.get(commit, [])
+            if self.is_work(step) and (adding is None or adding.place >= step.place)
+        ]
+        for step in candidates:
+            if row.status == "baseline" or not row.description:
+                break
+            same_commit = adding is not None and adding.id == step.id
+            words = alike(row.description, step.subject)
+            other = own is not None and alike(row.description, own.subject)
+            if (words and not other) or (same_commit and not other and not self._is_work(own)):
+                return Link(step.id, "added" if same_commit else "subject", commit)
+        return Link(commit, "hash", commit)
+
+    def _is_work(self, step: Step | None) -> bool:
+        """Return whether a step is known and changes the code of an experiment."""
+        return step is not None and self.is_work(step)
+
+    def _by_adding(self, row: ClaimedRow, taken: set[str]) -> Link:
+        """Return the link of a row by the commit that adds it: that commit, if it changes the code
+        of an experiment; else the one before it, if that does, and no row has it yet."""
+        adding = self.added.get(key_of(row))
+        if adding is None:
+            return Link("", "")
+        if row.status == "baseline":
+            return Link(adding.parent or adding.id, "added")
+        if self.is_work(adding):
+            return Link("" if adding.id in taken else adding.id, "added")
+        before = self.history.by_id.get(adding.parent)
+        if before and before.id not in taken and self.is_work(before) and row.is_kept:
+            return Link(before.id, "added")
+        return Link("", "")
+
+    def _by_subject(self, rows: Sequence[ClaimedRow], links: list[Link], taken: set[str]) -> None:
+        """Link the rows that have no commit yet to the only commit that no row has, that changes
+        the code of an experiment, and whose subject says the same."""
+        waiting = [n for n, link in enumerate(links) if not link.commit and rows[n].description]
+        if not waiting:
+            return
+        free: dict[str, list[Step]] = {}
+        for step in self.history.steps:
+            if step.id not in taken and self.is_work(step):
+                free.setdefault(" ".join(words_of(step.subject)), []).append(step)
+        for n in waiting:
+            exact = free.get(" ".join(words_of(rows[n].description)), [])
+            found = exact or [
+                step
+                for steps in free.values()
+                for step in steps
+                if alike(rows[n].description, step.subject)
+            ]
+            left = [step for step in found if step.id not in taken]
+            if len(left) == 1 or (exact and left):
+                links[n] = Link(left[0].id, "subject")
+                taken.add(left[0].id)
+
+
+def alike(one: str, other: str) -> bool:
+    """Return whether two descriptions say the same: the words of one are in the other, or most of
+    the words of both are common."""
+    first, second = words_of(one), words_of(other)
+    if not first or not second:
+        return False
+    if first == second:
+        return True
+    common = set(first) & set(second)
+    least = min(len(set(first)), len(set(second)))
+    if least >= 2 and len(common) == least:
+        return True
+    return len(common) >= 3 and len(common) >= 0.6 * len(set(first) | set(second))
+
+
+@cache
+def words_of(text: str) -> tuple[str, ...]:
+    """Return the words and numbers of a description in small letters, without a mark such as
+    ``exp 12:`` at its start."""
+    plain = re.sub(r"(?i)^\s*(?:exp(?:eriment)?|iter(?:ation)?|run|try)\W?\d+\W*", "", text)
+    return tuple(re.findall(r"[a-z]+|\d+(?:\.\d+)?(?:e-?\d+)?", plain.lower()))

@@ -1,0 +1,268 @@
+"""The loop as its claims tell it: its extent, its experiments, and where each one stands."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.core.errors import GitError, LimitError
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.paths import matching
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_ouro.evidence.claims.commits import History, Step
+    from pytest_ouro.evidence.claims.link import Link
+    from pytest_ouro.evidence.claims.rows import ClaimedRow, Rows
+    from pytest_ouro.evidence.claims.versions import Version
+
+#: Where the change of an experiment is at the end of the loop: in the files of the branch, taken
+#: back by a later commit, replaced by later ones, or not on the branch at all; "" if there is none.
+Standing = Literal["on the branch", "reverted", "superseded", "dropped", ""]
+
+_REVERTS = re.compile(r"(?i)\b(?:revert|reset|roll(?:ed)? ?back|undo|restore)")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment: its commit and that one's parent (full ids, "": unknown), its row (None: it
+    has none), how the two were linked, the editable files that it changes, all files that it
+    changes, and where it stands at the end."""
+
+    commit: str
+    parent: str
+    row: ClaimedRow | None
+    how: str
+    code: tuple[str, ...]
+    paths: tuple[str, ...]
+    standing: Standing
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A past loop. ``start`` is the full id of the commit that it starts from, ``end`` that of its
+    last commit ("" for both: unknown), ``steps`` the commits of the branch after the start up to
+    the end, oldest first. ``experiments`` are those of the rows, in the order of the ledger, then
+    those without a row. ``rows`` are all rows, ``lost`` and ``odd`` as in `Rows`, ``versions``
+    the history of the ledger."""
+
+    history: History
+    start: str
+    end: str
+    steps: tuple[Step, ...]
+    experiments: tuple[Experiment, ...]
+    rows: tuple[ClaimedRow, ...]
+    lost: tuple[int, ...]
+    odd: tuple[int, ...]
+    versions: tuple[Version, ...]
+
+    @property
+    def logged(self) -> tuple[Experiment, ...]:
+        """The experiments that have a row, in the order of the ledger."""
+        return tuple(one for one in self.experiments if one.row is not None)
+
+    @property
+    def unlogged(self) -> tuple[Experiment, ...]:
+        """The experiments that have no row, in the order of the history."""
+        return tuple(one for one in self.experiments if one.row is None)
+
+
+def extent(
+    history: History,
+    rows: Sequence[ClaimedRow],
+    links: Sequence[Link],
+    is_work: Callable[[Step], bool],
+) -> tuple[str, str]:
+    """Return the full ids of the commit that the loop starts from and of its last commit; two empty
+    texts if no row has a commit of the history. ``is_work`` says whether a commit changes the code
+    of an experiment.
+
+    The loop starts at the commit of a baseline that comes first, else at the parent of the first
+    commit of an experiment.
+    """
+    linked = [
+        (history.by_id[link.commit], row.status)
+        for row, link in zip(rows, links, strict=True)
+        if link.commit in history.by_id
+    ]
+    if not linked:
+        return "", ""
+    first = min(linked, key=lambda one: one[0].place)[0]
+    last = max(linked, key=lambda one: one[0].place)[0]
+    statuses = {status for step, status in linked if step == first}
+    starts = "baseline" in statuses or not is_work(first) or not first.parent
+    return first.id if starts else first.parent, last.id
+
+
+def build(
+    history: History,
+    bounds: tuple[str, str],
+    read: Rows,
+    links: Sequence[Link],
+    *,
+    editable: Sequence[str],
+    versions: tuple[Version, ...] = (),
+) -> Loop:
+    """Return the loop between the commits ``bounds``, with the experiments of these rows and their
+    links, and of the commits that change a file of the globs ``editable`` and have no row."""
+    start, end = bounds
+    steps = _between(history, start, end)
+    inside = {step.id: n for n, step in enumerate(steps)}
+    undone = _Undone(history, _between(history, start, history.head), editable)
+    experiments = []
+    seen: set[str] = set()
+    for row, link in zip(read.rows, links, strict=True):
+        step = history.find(link.commit) if link.commit else None
+        seen |= {link.commit, link.stated}
+        experiments.append(_experiment(history, step, row, link.how, undone, inside, editable))
+    for step in steps:
+        if (
+            step.id in seen
+            or len(step.parents) != 1
+            or not matching(history.changes(step), editable)
+        ):
+            continue
+        if not (_REVERTS.search(step.subject) or undone.restores(step)):
+            experiments.append(_experiment(history, step, None, "", undone, inside, editable))
+    return Loop(history, start, end, steps, tuple(experiments), *read, versions)
+
+
+def _between(history: History, start: str, end: str) -> tuple[Step, ...]:
+    """Return the commits that ``end`` reaches and ``start`` does not, each after its parents."""
+    if end not in history.by_id:
+        return ()
+    before = _reached(history, start)
+    after = _reached(history, end)
+    return tuple(step for step in history.steps if step.id in after and step.id not in before)
+
+
+def _reached(history: History, commit: str) -> set[str]:
+    """Return the ids of a commit of the history and of all its ancestors there."""
+    found: set[str] = set()
+    todo = [commit]
+    while todo:
+        one = todo.pop()
+        if one in history.by_id and one not in found:
+            found.add(one)
+            todo += history.by_id[one].parents
+    return found
+
+
+def _experiment(
+    history: History,
+    step: Step | None,
+    row: ClaimedRow | None,
+    how: str,
+    undone: _Undone,
+    inside: dict[str, int],
+    editable: Sequence[str],
+) -> Experiment:
+    """Return the experiment of a commit and a row, either of which may be missing."""
+    if step is None:
+        return Experiment("", "", row, how, (), (), "")
+    paths = history.changes(step)
+    code = tuple(matching(paths, editable))
+    standing: Standing = "dropped"
+    if step.id in inside:
+        standing = undone.standing(step)
+    elif step.place >= 0:
+        standing = "on the branch"
+    return Experiment(step.id, step.parent, row, how, code, paths, standing)
+
+
+class _Undone:
+    """Tells whether later commits of a loop took a change of the editable files back."""
+
+    def __init__(self, history: History, steps: Sequence[Step], editable: Sequence[str]) -> None:
+        self._history, self._steps, self._editable = history, steps, tuple(editable)
+        self._after: dict[str, list[tuple[int, str]]] = {}
+        self._seen: dict[tuple[str, str], list[int]] = {}
+        self._texts: dict[str, frozenset[bytes]] = {}
+        self._places = {step.id: n for n, step in enumerate(steps)}
+        self._first: dict[str, dict[bytes, int]] = {}
+        for n, step in enumerate(steps):
+            for path in matching(history.changes(step), self._editable):
+                blob = self._blob(step.id, path)
+                self._after.setdefault(path, []).append((n, blob))
+                self._seen.setdefault((path, blob), []).append(n)
+
+    def _blob(self, commit: str, path: str) -> str:
+        """Return the id of a file in a commit; "" if it is absent."""
+        entry = self._history.entry(commit, path)
+        return entry.blob if entry else ""
+
+    def restores(self, step: Step) -> bool:
+        """Return whether a commit gives each editable file that it changes the bytes that it had
+        before one of the commits of the loop."""
+        paths = matching(self._history.changes(step), self._editable)
+        first = {path: self._blob(self._steps[0].parent, path) for path in paths}
+        now = self._places.get(step.id, -1)
+        return bool(paths) and all(
+            (blob := self._blob(step.id, path)) == first[path]
+            or any(n < now for n in self._seen.get((path, blob), ()))
+            for path in paths
+        )
+
+    def standing(self, step: Step) -> Standing:
+        """Return where the change of a commit of the loop is at the end."""
+        place = self._places[step.id]
+        paths = matching(self._history.changes(step), self._editable)
+        before = {path: self._blob(step.parent, path) for path in paths}
+        if not paths:
+            return "on the branch"
+        if all(self._returns(path, before[path], place) for path in paths):
+            return "reverted"
+        left = [path for path in paths if self._is_left(step, path, place)]
+        return "on the branch" if left else "superseded"
+
+    def _returns(self, path: str, blob: str, place: int) -> bool:
+        """Return whether a commit after ``place`` gives a file the bytes ``blob`` again."""
+        return any(n > place for n in self._seen.get((path, blob), ()))
+
+    def _is_left(self, step: Step, path: str, place: int) -> bool:
+        """Return whether every later version of a file still has a line that a commit was the first
+        to have, or lacks all lines that it removed if it added none. A commit that only brings
+        earlier lines back is not left."""
+        added, removed = self._lines(step.parent, step.id, path)
+        blobs = [self._blob(step.id, path)]
+        blobs += [blob for n, blob in self._after.get(path, ()) if n > place]
+        if added:
+            first = self._first_places(path)
+            new = {line for line in added if first.get(line) == place}
+            return bool(new) and all(new & self._text(blob) for blob in dict.fromkeys(blobs))
+        if not removed:
+            return False
+        return not any(removed <= self._text(blob) for blob in dict.fromkeys(blobs))
+
+    def _first_places(self, path: str) -> dict[bytes, int]:
+        """Return, for each line that a file has in the loop, the place of the commit that was the
+        first to have it; -1 for those from before the loop."""
+        if path not in self._first:
+            found = dict.fromkeys(self._text(self._blob(self._steps[0].parent, path)), -1)
+            for n, blob in self._after.get(path, ()):
+                for line in self._text(blob):
+                    found.setdefault(line, n)
+            self._first[path] = found
+        return self._first[path]
+
+    def _lines(self, old: str, new: str, path: str) -> tuple[frozenset[bytes], frozenset[bytes]]:
+        """Return the telling lines that the newer commit added to a file, and those it removed."""
+        before, after = self._text(self._blob(old, path)), self._text(self._blob(new, path))
+        return after - before, before - after
+
+    def _text(self, blob: str) -> frozenset[bytes]:
+        """Return the lines of a file that are long enough to tell something."""
+        if blob not in self._texts:
+            if len(self._texts) > 256:
+                self._texts.clear()
+            self._texts[blob] = self._read(blob)
+        return self._texts[blob]
+
+    def _read(self, blob: str) -> frozenset[bytes]:
+        """Return what `_text` does; an empty set for an absent or missing file."""
+        try:
+            data = self._history.git.store.read(blob) if blob else b""
+        except (GitError, LimitError):
+            data = b""
+        return frozenset(line.strip() for line in data.splitlines() if len(line.strip()) > 3)

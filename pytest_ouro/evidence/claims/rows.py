@@ -1,0 +1,279 @@
+"""Read what each row of a ledger claims about its experiment."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pytest_ouro.evidence.records.ledger_format import JSONL
+from pytest_ouro.evidence.records.ledger_names import (
+    commit_of,
+    find_columns,
+    normalise,
+    number_of,
+    status_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_ouro.evidence.records.ledger import Ledger, Row
+    from pytest_ouro.evidence.records.ledger_format import Cell
+    from pytest_ouro.evidence.records.ledger_names import Columns
+    from pytest_ouro.evidence.records.ledger_table import Table
+
+StatusClass = Literal["keep", "discard", "crash", "baseline", "other"]
+
+#: The first words of a status that is not settled yet, although it may begin as another.
+_OPEN = re.compile(
+    r"(?i)[\W_]*(?:keep[\W_]?candidate|candidate|tentative|pending|todo|running|wip)"
+)
+_BASELINE = re.compile(
+    r"(?i)[\W_]*(?:(?:the|new|second|third|another|fresh|re-?run|re-?measured|updated) )*"
+    r"base(?:-?line)?\b"
+)
+#: Columns that say by yes or no whether a result was kept.
+_KEPT = ("kept", "keep", "accepted", "improved", "is_kept")
+_YES, _NO = ("yes", "y", "true", "1", "✓", "✅"), ("no", "n", "false", "0", "✗", "❌", "x")
+#: Columns of the training time in seconds.
+_SECONDS = re.compile(
+    r"(?:train(?:ing)?|elapsed|duration|wall|run)_?(?:time|seconds?|secs?|s|clock)?(?:_(?:s|sec|secs"
+    r"|seconds))?|seconds|time_s|duration_s|elapsed"
+)
+#: Values that stand for no result where the metric cannot have them.
+SENTINELS = (0.0, 99.0, 999.0, 9999.0, -1.0)
+
+
+class ClaimedRow(NamedTuple):
+    """What a row says about its experiment.
+
+    ``line`` is the number of its first line, ``cell`` the text of its commit cell, ``hash`` the
+    hexadecimal id that the cell begins with ("": none). ``word`` is the status as it stands,
+    ``status`` its class. ``value`` is the metric (None: none that is finite), ``metric`` its text.
+    ``memory`` is in MB, ``seconds`` the training time. ``others`` are the numbers of the columns
+    that have no known meaning, by normalised name.
+    """
+
+    line: int
+    cell: str
+    hash: str
+    status: StatusClass
+    word: str
+    value: float | None
+    metric: str
+    memory: float | None
+    seconds: float | None
+    description: str
+    others: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the row says that the result was kept; True for a baseline."""
+        return self.status in ("keep", "baseline")
+
+
+class Rows(NamedTuple):
+    """The rows of a ledger, in their order, and the numbers of the lines that are not rows, and of
+    those that could be read although they are not as their header says."""
+
+    rows: tuple[ClaimedRow, ...]
+    lost: tuple[int, ...]
+    odd: tuple[int, ...]
+
+
+def read_rows(ledger: Ledger, metric: str) -> Rows:
+    """Return what the rows of a ledger claim. ``metric`` is the name of the metric ("":
+    unknown)."""
+    rows: list[ClaimedRow] = []
+    lost: list[int] = []
+    odd: list[int] = []
+    commit = _commit_name(ledger)
+    for row in ledger.rows:
+        above = row.line < row.table.line
+        found = [] if above else list(_read(row, metric, commit))
+        rows += found
+        if not found:
+            lost.append(row.line)
+        elif _is_odd(row):
+            odd.append(row.line)
+    return Rows(tuple(rows), tuple(lost), tuple(odd))
+
+
+def _is_odd(row: Row) -> bool:
+    """Return whether a row that could be read has other cells than its header has columns, or is
+    written with ``\\t`` for tabs."""
+    format = row.table.format
+    if format == JSONL:
+        return False
+    if format.separator == "\t" and "\t" not in row.text and "\\t" in row.text:
+        return True
+    return not row.cells and not (format.separator == "\t" and row.text.startswith("\t"))
+
+
+def _commit_name(ledger: Ledger) -> str:
+    """Return the name of the column that holds hashes, if no column has a usual name for it; "" if
+    there is none."""
+    if any(row.table.columns.commit is not None for row in ledger.rows):
+        return ""
+    hashes: dict[str, int] = {}
+    looked = 0
+    for row in ledger.rows[:100]:
+        looked += 1
+        for name, cell in zip(row.table.names, row.cells, strict=False):
+            if isinstance(cell, str) and commit_of(cell) and not cell.strip().isdigit():
+                hashes[name] = hashes.get(name, 0) + 1
+    best = max(hashes, key=lambda name: hashes[name], default="")
+    return best if best and hashes[best] >= 0.4 * looked else ""
+
+
+def _read(row: Row, metric: str, commit: str) -> Iterator[ClaimedRow]:
+    """Yield the claim of a row; two if two rows are on one line; nothing if it cannot be read."""
+    table = row.table
+    if table.format == JSONL:
+        if names := _flat_names(row):
+            yield from _claim(row, names[0], names[1], find_columns(names[0], metric), commit)
+        return
+    for cells in _cells(row):
+        yield from _claim(row, table.names, cells, table.columns, commit)
+
+
+def _cells(row: Row) -> Iterator[Sequence[Cell]]:
+    """Yield the cells of a row, as many as the table has columns: those beyond are joined to the
+    last if that is the description, and missing ones at the end are empty. A line with twice as
+    many is two rows. Nothing if the cells do not fit."""
+    table, width = row.table, len(row.table.names)
+    if cells := row.cells:
+        yield cells
+        return
+    split = table.format.split(row.text)
+    if table.format.separator == "\t" and not split[0].strip() and len(split) == width + 1:
+        yield split[1:]  # a leading tab
+    elif 2 * width - 1 <= len(split) <= 2 * width and (second := _second(split, width, table)):
+        yield split[: width - 1] + second[0]
+        yield second[1]
+    elif len(split) > width and table.columns.description == width - 1:
+        yield [*split[: width - 1], " ".join(split[width - 1 :])]
+    elif len(split) > width and not any(cell.strip() for cell in split[width:]):
+        yield split[:width]
+    elif len(split) < width and _reaches(len(split), table):
+        yield [*split, *[""] * (width - len(split))]
+
+
+def _second(split: list[str], width: int, table: Table) -> tuple[list[str], list[str]] | None:
+    """Return the last cell of the first row, and the cells of the second, of a line with two rows;
+    None for another line. Without a line break the two cells at the seam are one."""
+    place = table.columns.commit
+    if place is None:
+        return None
+    if len(split) == 2 * width:
+        rest = split[width:]
+        return ([split[width - 1]], rest) if commit_of(rest[place]) else None
+    if place:
+        return None
+    seam = re.fullmatch(r"(.*?)\b([0-9a-f]{7,40})", split[width - 1])
+    return ([seam[1]], [seam[2], *split[width:]]) if seam else None
+
+
+def _reaches(width: int, table: Table) -> bool:
+    """Return whether a row with the first ``width`` cells has a commit, a metric and, if there is a
+    column for it, a status."""
+    columns = table.columns
+    wanted = (columns.commit, columns.metric, columns.status)
+    return width >= 2 and all(place < width for place in wanted if place is not None)
+
+
+def _flat_names(row: Row) -> tuple[list[str], list[Cell]] | None:
+    """Return the names and the values of a row of JSON, with those of objects within it; None if it
+    is not an object."""
+    try:
+        found = json.loads(row.text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    names: list[str] = []
+    cells: list[Cell] = []
+    for name, value in found.items():
+        if isinstance(value, dict):
+            names += value
+            cells += [v if isinstance(v, (str, int, float)) else None for v in value.values()]
+        else:
+            names.append(name)
+            cells.append(value if isinstance(value, (str, int, float)) else None)
+    return names, cells
+
+
+def _claim(
+    row: Row,
+    names: Sequence[str],
+    cells: Sequence[Cell],
+    columns: Columns,
+    commit_name: str,
+) -> Iterator[ClaimedRow]:
+    """Yield the claim of a row with these columns and cells; nothing if no cell of it is a commit,
+    a metric or a status. ``commit_name`` is the column of the commit if ``columns`` has none."""
+    if columns.commit is None and commit_name in names:
+        columns = columns._replace(commit=list(names).index(commit_name))
+    commit, value, memory, status, words = (
+        "" if place is None or cells[place] is None else str(cells[place]).strip()
+        for place in columns.known
+    )
+    normal = [normalise(name) for name in names]
+    klass = _status(status, normal[columns.status] if columns.status is not None else "", words)
+    if klass == "keep" and (_BASELINE.match(words) or _BASELINE.match(commit)):
+        klass = "baseline"
+    number = _number(value)
+    if not (number is not None or status or klass != "other" or commit_of(commit)):
+        return
+    if not (commit or value or klass != "other"):
+        return
+    known = {place for place in columns.known if place is not None}
+    numbers = [
+        (name, found)
+        for place, name in enumerate(normal)
+        if place not in known and (found := _number(str(cells[place]))) is not None
+    ]
+    seconds = next((found for name, found in numbers if _SECONDS.fullmatch(name)), None)
+    used = _number(memory)
+    if used is not None and not columns.megabytes:
+        used *= 1024
+    yield ClaimedRow(
+        line=row.line,
+        cell=commit,
+        hash=commit_of(commit),
+        status=klass,
+        word=status,
+        value=None if klass == "crash" else number,
+        metric=value,
+        memory=used,
+        seconds=seconds,
+        description=words,
+        others=tuple(numbers),
+    )
+
+
+def _status(text: str, column: str, words: str) -> StatusClass:
+    """Return the class of a status. ``column`` is the normalised name of its column; if that is "",
+    there is no such column, and the status is looked for at the start of the description
+    ``words``."""
+    if not column:
+        first = re.match(r"[\W_]*(\w+)", words)
+        text = first[1] if first and first[1].isupper() else ""
+        if not text:
+            return "baseline" if _BASELINE.match(words) else "other"
+    plain = text.strip().casefold()
+    if column in _KEPT and plain in (*_YES, *_NO):
+        return "keep" if plain in _YES else "discard"
+    if _OPEN.match(text):
+        return "other"
+    if _BASELINE.match(text):
+        return "baseline"
+    return status_of(text) or "other"
+
+
+def _number(text: str) -> float | None:
+    """Return the finite number in a cell; None if there is none."""
+    found = number_of(text)
+    return found if found is not None and math.isfinite(found) else None

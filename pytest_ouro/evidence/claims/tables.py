@@ -1,0 +1,221 @@
+"""Find the ledger of a loop: in the working tree, in the last commit, or in an earlier one."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.core import limits
+from pytest_ouro.core.errors import GitError, LimitError, OuroError
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.content import read_regular
+from pytest_ouro.evidence.records import ledger as ledgers
+from pytest_ouro.messages import records as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_ouro.evidence.claims.commits import History
+    from pytest_ouro.evidence.records.ledger import Ledger
+
+Place = Literal["working tree", "last commit", "earlier commit", "given file"]
+
+_TABLE = re.compile(
+    r"(?i).*(?:result|ledger|experiment|runs?\b|log).*\.(?:tsv|csv|jsonl|ndjson|md|txt)"
+)
+_DATA = re.compile(r"(?i).*\.(?:tsv|csv|jsonl|ndjson)")
+#: Folders of a working tree in which no ledger is looked for.
+_NOT_IN = {".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages", "data", "cache"}
+#: How many files are tried, and how deep in the working tree they are looked for.
+_MOST, _DEEP = 40, 3
+
+
+@dataclass(frozen=True)
+class LedgerFile:
+    """A ledger that was found: its path in the repository, its bytes, where it lies, and the full
+    id of the commit that has it ("": none)."""
+
+    path: str
+    data: bytes
+    place: Place
+    commit: str = ""
+
+    def parse(self, metric: str = "") -> Ledger:
+        """Return the ledger; ``metric`` is the name of the metric ("": unknown)."""
+        return ledgers.parse(self.data, Path(self.path), metric)
+
+
+def read_given(path: str, history: History, top: Path | None) -> LedgerFile:
+    """Return the ledger that the user named by ``path``: a file on the disk, from the current
+    folder or from ``top``, or a path of the last commit or of an earlier one. Raise RecordError if
+    there is none, or it cannot be read, LimitError if it is too large."""
+    for folder in filter(None, (Path.cwd(), top)):
+        place = folder / path
+        if place.is_file():
+            data = _read_disk(place)
+            inside = top is not None and place.resolve().is_relative_to(top.resolve())
+            name = os.path.relpath(place.resolve(), top.resolve()) if inside and top else path
+            return LedgerFile(
+                Path(name).as_posix(), data, "working tree" if inside else "given file"
+            )
+    entry = history.entry(history.head, path)
+    if entry:
+        data = history.git.store.read(entry.blob, limit=limits.LEDGER, path=path)
+        return LedgerFile(path, data, "last commit", history.head)
+    if found := _last_version(history, path):
+        return found
+    raise messages.no_ledger_at(path)
+
+
+def find(history: History, top: Path | None) -> tuple[LedgerFile | None, tuple[str, ...]]:
+    """Return a tuple: the ledger with the most rows that can be read, of those in the working tree
+    ``top`` (None: there is none) and in the last commit, else in an earlier commit; None without
+    one. And, in words, the files that look like one and cannot be read."""
+    faults: list[str] = []
+    found = list(_readable(_candidates(history, top), faults))
+    if not found:
+        found = list(_readable(_earlier(history), faults))
+    best = max(found, key=_rank, default=None)
+    return (best[0] if best else None), tuple(dict.fromkeys(faults))
+
+
+def _readable(
+    files: Iterable[LedgerFile | LimitError], faults: list[str]
+) -> Iterator[tuple[LedgerFile, Ledger]]:
+    """Yield those of the files that have the columns of a ledger and a row, with what was read. The
+    messages of errors are added to ``faults``."""
+    for file in files:
+        if isinstance(file, LimitError):
+            faults.append(file.message)
+            continue
+        marked = file.data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        if file.data[:4096].count(0) > 40 and not marked:
+            continue
+        read = file.parse()
+        if read.table is None or not read.rows:
+            continue
+        columns = read.table.columns
+        metric = columns.metric is not None
+        if (columns.commit is not None and (metric or columns.status is not None)) or (
+            columns.status is not None and (metric or len(read.table.names) > 2)
+        ):
+            yield file, read
+
+
+def _rank(found: tuple[LedgerFile, Ledger]) -> tuple[bool, int, bool, int, int]:
+    """Return what a ledger is sorted by: its known columns, its rows, its name, the disk first."""
+    file, read = found
+    columns = read.table.columns if read.table else None
+    known = sum(place is not None for place in columns.known) if columns else 0
+    rows = sum(bool(row.cells) for row in read.rows)
+    named = "result" in posixpath.basename(file.path).lower()
+    both = columns is not None and columns.commit is not None and columns.status is not None
+    return both, min(rows, 3), named, known, rows
+
+
+def _candidates(history: History, top: Path | None) -> Iterator[LedgerFile | LimitError]:
+    """Yield the files that may be the ledger, in the working tree and in the last commit, or the
+    error that one is too large. A file that is equal in both is yielded once, as on the disk."""
+    seen: set[str] = set()
+    for path in _on_disk(top) if top else ():
+        try:
+            file = LedgerFile(path, _read_disk(top / path if top else Path(path)), "working tree")
+        except LimitError as error:
+            yield error
+            continue
+        except OuroError:
+            continue
+        seen.add(path)
+        yield file
+    try:
+        tree = history.git.tree(history.head)
+    except (GitError, LimitError):
+        return
+    named = [path for path in tree if _is_named(path) and not tree[path].is_submodule]
+    for path in sorted(named, key=lambda path: (path.count("/"), path))[:_MOST]:
+        if path in seen and not _is_longer(history, path, top):
+            continue
+        try:
+            data = history.git.store.read(tree[path].blob, limit=limits.LEDGER, path=path)
+        except LimitError as error:
+            yield error
+        except GitError:
+            continue
+        else:
+            yield LedgerFile(path, data, "last commit", history.head)
+
+
+def _is_longer(history: History, path: str, top: Path | None) -> bool:
+    """Return whether the last commit has more of a ledger than the disk."""
+    entry = history.entry(history.head, path)
+    try:
+        size = (top / path).stat().st_size if top else 0
+        return bool(entry) and len(history.git.store.read(entry.blob)) > size if entry else False
+    except (OSError, GitError, LimitError):
+        return False
+
+
+def _is_named(path: str) -> bool:
+    """Return whether a path has a name that ledgers have, or is a table near the top."""
+    name = posixpath.basename(path)
+    return bool(_TABLE.fullmatch(name)) or (path.count("/") <= 1 and bool(_DATA.fullmatch(name)))
+
+
+def _on_disk(top: Path) -> list[str]:
+    """Return the paths, from ``top``, of files that may be a ledger, those near the top first."""
+    found: list[str] = []
+    for folder, folders, names in os.walk(top):
+        here = os.path.relpath(folder, top)
+        depth = 0 if here == "." else here.count(os.sep) + 1
+        folders[:] = sorted(f for f in folders if f not in _NOT_IN) if depth < _DEEP else []
+        paths = [name if here == "." else f"{here}/{name}" for name in sorted(names)]
+        found += [path for path in paths if _is_named(path)]
+        if len(found) > 10 * _MOST:
+            break
+    return sorted(found, key=lambda path: (path.count("/"), path))[:_MOST]
+
+
+def _read_disk(path: Path) -> bytes:
+    """Return the bytes of a ledger on the disk. Raise LimitError if it is too large, RecordError if
+    it cannot be read."""
+    try:
+        return read_regular(str(path), limits.LEDGER)
+    except OSError as error:
+        raise messages.unreadable_ledger(path, str(error.strerror)) from None
+
+
+def _earlier(history: History) -> Iterator[LedgerFile | LimitError]:
+    """Yield the last version of each file that commits of the history added or changed, that has
+    the name of a ledger, and that the last commit has no more."""
+    seen: set[str] = set()
+    for step in reversed(history.steps):
+        for path in history.changes(step):
+            if path in seen or not _is_named(path) or len(seen) > _MOST:
+                continue
+            seen.add(path)
+            entry = history.entry(step.id, path) or history.entry(step.parent, path)
+            if entry is None or entry.is_submodule:
+                continue
+            holder = step.id if history.entry(step.id, path) else step.parent
+            try:
+                data = history.git.store.read(entry.blob, limit=limits.LEDGER, path=path)
+            except LimitError as error:
+                yield error
+            except GitError:
+                continue
+            else:
+                yield LedgerFile(path, data, "earlier commit", holder)
+
+
+def _last_version(history: History, path: str) -> LedgerFile | None:
+    """Return the last version of a file that any commit of the history has; None if none has."""
+    for step in reversed(history.steps):
+        if path in history.changes(step):
+            for commit in (step.id, step.parent):
+                if entry := history.entry(commit, path):
+                    data = history.git.store.read(entry.blob, limit=limits.LEDGER, path=path)
+                    return LedgerFile(path, data, "earlier commit", commit)
+    return None

@@ -1,0 +1,114 @@
+"""The history of the ledger itself: which commit added each row, and which took rows back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.core import limits
+from pytest_ouro.core.errors import GitError, LimitError
+from pytest_ouro.evidence.claims.rows import ClaimedRow, read_rows
+from pytest_ouro.evidence.claims.tables import LedgerFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_ouro.evidence.claims.commits import History, Step
+    from pytest_ouro.evidence.records.ledger import Ledger
+
+#: What identifies a row in different versions of a ledger: its commit cell, metric and description.
+Key = tuple[str, str, str]
+
+
+class Version(NamedTuple):
+    """The ledger as a commit has it. ``rows`` are () and ``gone`` is True if the commit deleted
+    it."""
+
+    step: Step
+    rows: tuple[ClaimedRow, ...]
+    gone: bool = False
+
+
+def key_of(row: ClaimedRow) -> Key:
+    """Return what a row is recognised by in another version of the ledger."""
+    return row.cell, row.metric, row.description
+
+
+def read_versions(history: History, path: str, metric: str) -> tuple[Version, ...]:
+    """Return the ledger at ``path`` as each commit of the branch that changed it has it, oldest
+    first; () if it is in none. A version that cannot be read is left out."""
+    return tuple(_versions(history, path, metric))
+
+
+def _versions(history: History, path: str, metric: str) -> Iterator[Version]:
+    """Yield what `read_versions` returns."""
+    known: dict[str, tuple[ClaimedRow, ...]] = {}
+    lines = _Lines(path, metric)
+    before = ""
+    for step in history.branch:
+        entry = history.entry(step.id, path)
+        blob = "" if entry is None or entry.is_submodule else entry.blob
+        if blob == before:
+            continue
+        before = blob
+        if not blob:
+            yield Version(step, (), gone=True)
+            continue
+        if blob not in known:
+            try:
+                data = history.git.store.read(blob, limit=limits.LEDGER, path=path)
+            except (GitError, LimitError):
+                continue
+            known[blob] = lines.read(data)
+        yield Version(step, known[blob])
+
+
+class _Lines:
+    """Reads versions of one ledger. A version that only appends to the one before is read from
+    there on, so that all versions together cost as much as the last."""
+
+    def __init__(self, path: str, metric: str) -> None:
+        self._path, self._metric = path, metric
+        self._data, self._rows = b"", tuple[ClaimedRow, ...]()
+        self._head, self._count = b"", 0
+
+    def read(self, data: bytes) -> tuple[ClaimedRow, ...]:
+        """Return the rows of a version."""
+        start = self._data
+        if start and start.endswith(b"\n") and data.startswith(start) and self._head:
+            new = self._head + data[len(start) :]
+            offset = start.count(b"\n") - self._head.count(b"\n")
+            added = [row._replace(line=row.line + offset) for row in self._parse(new)]
+            self._rows = (*self._rows, *added)
+        else:
+            self._rows = self._parse(data)
+            ledger = LedgerFile(self._path, data, "earlier commit").parse(self._metric)
+            self._head = _header(ledger, data)
+        self._data = data
+        return self._rows
+
+    def _parse(self, data: bytes) -> tuple[ClaimedRow, ...]:
+        """Return the rows in these bytes."""
+        read = LedgerFile(self._path, data, "earlier commit").parse(self._metric)
+        return read_rows(read, self._metric).rows
+
+
+def _header(ledger: Ledger, data: bytes) -> bytes:
+    """Return the bytes of the lines up to the header of a ledger's only table; b"" if it has
+    several, or none."""
+    table = ledger.table
+    lines = {row.table.line for row in ledger.rows}
+    if table is None or table.line == 0 or lines - {table.line} or table.format.separator == ",":
+        return b""
+    return b"".join(data.splitlines(keepends=True)[: table.line])
+
+
+def added_by(versions: Sequence[Version]) -> dict[Key, Step]:
+    """Return, by the key of each row, the commit that first added it."""
+    found: dict[Key, Step] = {}
+    before: tuple[ClaimedRow, ...] = ()
+    for version in versions:
+        same = version.rows[: len(before)] == before  # the same objects, mostly
+        for row in version.rows[len(before) if same else 0 :]:
+            found.setdefault(key_of(row), version.step)
+        before = version.rows
+    return found
