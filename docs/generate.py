@@ -17,6 +17,7 @@ import typing
 from pathlib import Path
 
 from pytest_ouro import messages
+from pytest_ouro.audit.policy.read import MANY, ONCE
 from pytest_ouro.bound.guards import Guard
 from pytest_ouro.bound.json_schema import schema
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
@@ -37,6 +38,7 @@ TABLES = {
     "verdict": VerdictRule,
     "guard": Guard,
     "rule": RuleKeys,
+    **{f"policy.{name}": cls for name, cls in (ONCE | MANY).items()},
 }
 BLOCK = re.compile(
     r"(<!-- (options|purpose|relations|keys|table|record|reasons|errors): (\S+) -->\n)"
@@ -45,7 +47,7 @@ BLOCK = re.compile(
 )
 PAGES = (
     *("bound.md", "rules.md", "threat-model.md", "attacks.md", "verdicts.md", "journal.md"),
-    "messages.md",
+    *("messages.md", "policies.md"),
 )
 
 

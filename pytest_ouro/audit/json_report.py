@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from pytest_ouro.audit.redact import redact
+from pytest_ouro.core.escape import escape_json
+
 if TYPE_CHECKING:
     from pytest_ouro.audit.result import Audit, AuditFinding, KeptResult
+    from pytest_ouro.core.errors import OuroError
 
 VERSION = 1
 
@@ -34,7 +38,30 @@ def render(audit: Audit) -> str:
         "notes": list(audit.notes),
         "broken": audit.broken,
     }
-    return json.dumps(facts, indent=2, ensure_ascii=True)
+    return _serialise(facts)
+
+
+def render_error(error: OuroError) -> str:
+    """Return a JSON object with the message of an error in ``error``, and its ``help``; ``broken``
+    is null, since nothing could be judged."""
+    return _serialise({"broken": None, "error": error.message, "help": error.help})
+
+
+def _serialise(facts: object) -> str:
+    """Return facts as the text of an indented JSON object: escaped, and without homes, hosts and
+    secrets."""
+    return escape_json(json.dumps(_redact(facts), indent=2, ensure_ascii=False, default=str))
+
+
+def _redact(value: object) -> object:
+    """Return a value with each text in it redacted, and a number that JSON lacks as None."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    if isinstance(value, dict):
+        return {key: _redact(part) for key, part in value.items()}
+    return [_redact(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _finding(one: AuditFinding) -> dict[str, object]:

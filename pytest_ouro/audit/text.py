@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ouro.audit.redact import shorten
+from pytest_ouro.core.escape import escape_lines
 from pytest_ouro.core.finding import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.audit.result import Audit, AuditFinding
+    from pytest_ouro.core.errors import OuroError
 
 #: How many results and findings are printed.
 _MOST = 40
 
 
 def render(audit: Audit) -> str:
-    """Return the audit as text; its last line is short and stable."""
-    return "\n".join(_lines(audit))
+    """Return the audit as escaped text, without homes, hosts and secrets; its last line is short
+    and stable."""
+    return escape_lines(*(shorten(line, 1_000) for line in _lines(audit)))
+
+
+def render_error(error: OuroError) -> str:
+    """Return "", the text for standard output: the command line prints the error to standard
+    error."""
+    return ""
 
 
 def _lines(audit: Audit) -> Iterator[str]:
