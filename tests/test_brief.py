@@ -96,6 +96,23 @@ def test_the_next_step_is_to_return_to_the_last_keep(project, brief, try_it):
                                            "git stash pop"]  # fmt: skip
 
 
+def test_the_name_of_a_new_file_in_the_index_is_not_in_the_way(project, brief, try_it):
+    project.edit("bound.toml", '["train.py"]', '["train.py", "model.py"]')
+    project.bless()
+    kept = try_it(2.0)
+    try_it(2.5, "discard", settle=False)
+    project.write({"model.py": "x = 1\n"})
+    project.git("add", "-N", "model.py")
+
+    commands = brief()["next"]["commands"]
+
+    assert commands[0] == "git add -- model.py"
+    for command in commands:
+        project.git(*command.split()[1:])
+    assert project.git("rev-parse", "HEAD") == kept
+    assert (project.path / "model.py").read_text() == "x = 1\n"
+
+
 def test_after_an_interrupted_run_the_same_commit_is_run_again(brief, try_it):
     try_it(2.0)
     try_it(2.5, "crash", settle=False, reason="interrupted", outcome="interrupted")

@@ -89,10 +89,12 @@ def drop_command(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str
 def stash(repository: Repository, command: str) -> str:
     """Return ``command``, which moves the branch, after ``git stash`` and with a word on that, if
     tracked files have uncommitted changes, as far as these are checked: they would be in its
-    way."""
+    way. Before it ``git add`` gives the index the content of new files, without which git stashes
+    nothing."""
     if not (repository.staged or repository.unstaged()):
         return command
-    return f"git stash, then {command}; your changes wait in the stash (git stash pop)"
+    steps = [*_step(repository, "git add --", repository.intended), "git stash", command]
+    return f"{', then '.join(steps)}; your changes wait in the stash (git stash pop)"
 
 
 def or_drop(evidence: Evidence, path: str, commit: Commit) -> str:

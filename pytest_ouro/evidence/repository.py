@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core import limits
-from pytest_ouro.core.errors import GitError, LimitError
+from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import content
 from pytest_ouro.evidence.cache import cache_in
+from pytest_ouro.evidence.disk import Disk
 from pytest_ouro.evidence.git import excludes
 from pytest_ouro.evidence.git.ancestry import list_commits, list_history
 from pytest_ouro.evidence.git.attributes import as_committed
@@ -226,59 +226,18 @@ class Repository:
     def _unstaged(self, asked: Callable[[str], bool]) -> list[Change]:
         if self.subject != "working tree":
             return []
-        top = str(self.git.top)
-        return [
-            Change(path, "working tree", kind)
-            for path, entry in self.index.items()
-            if asked(path) and (kind := self._changed_on_disk(f"{top}/{path}", entry))
-        ]
-
-    def _changed_on_disk(self, path: str, entry: Entry) -> Kind | None:
-        """Return None if the file at this absolute path has the content and the executable bit of
-        ``entry``, or is absent and marked skip-worktree; else "deleted" or "changed". What git
-        converts (line ends, ``$Id$``, encoding, LFS) makes no difference. For a submodule return
-        "changed" if `submodule_differs`, else None."""
-        if entry.is_submodule:
-            return "changed" if submodule_differs(Path(path), entry.blob) else None
-        try:
-            found = content.on_disk(path)
-        except LimitError:
-            return self._changed_large_file(path, entry)
-        if found is None:
-            return None if entry.skip else "deleted"
-        mode, data = found
-        if (entry.mode == "120000") != stat.S_ISLNK(mode) or self._mode_differs(mode, entry):
-            return "changed"
-        if object_id(b"blob", data, like=entry.blob) == entry.blob:
-            return None
-        try:
-            blob = self.git.store.read(entry.blob)
-            same = content.same_content(blob, as_committed(self.git, path, data))
-        except LimitError:
-            return "changed"
-        return None if same else "changed"
-
-    def _changed_large_file(self, path: str, entry: Entry) -> Kind | None:
-        """Return "changed" or None for a file that is too large to be read at once, by its hash."""
-        try:
-            pointer = content.large_file(self.git.store.read(entry.blob, limit=content.LFS_POINTER))
-        except LimitError:
-            pointer = None
-        wanted = pointer or entry.blob
-        found = content.hash_file(path) if pointer else content.blob_id(path, entry.blob)
-        differs = found != wanted or self._mode_differs(os.stat(path).st_mode, entry)  # noqa: PTH116
-        return "changed" if differs else None
-
-    def _mode_differs(self, mode: int, entry: Entry) -> bool:
-        """Return whether a file's executable bit changed; False if core.fileMode is false."""
-        if entry.mode not in ("100644", "100755"):
-            return False
-        return bool(mode & stat.S_IXUSR) != (entry.mode == "100755") and self._modes_count
-
-    @cached_property
-    def _modes_count(self) -> bool:
-        """Whether git's setting core.fileMode is not false."""
-        return self.git.line("config", "--type=bool", "--get", "core.fileMode") != "false"
+        top, disk = str(self.git.top), Disk(self.git)
+        found: list[Change] = []
+        for path, entry in self.index.items():
+            if not asked(path):
+                continue
+            if not entry.is_submodule:
+                kind = disk.change(f"{top}/{path}", entry)
+            else:
+                kind = "changed" if submodule_differs(Path(top, path), entry.blob) else None
+            if kind:
+                found.append(Change(path, "working tree", kind))
+        return found
 
     @cached_property
     def base(self) -> str:
@@ -304,6 +263,19 @@ class Repository:
             for path, kind in store.difference(*trees)
             if path not in seen and store.entry(self.trust, path) != store.entry(self.head, path)
         )
+
+    @cached_property
+    def intended(self) -> list[str]:
+        """The paths of new files of which the index seems to have the name alone, as after ``git
+        add -N``, and no content: git stashes nothing while there is one. Staged empty files count
+        too; [] if only a commit is checked."""
+        added = [change.path for change in self.staged if change.kind == "added"]
+        return [
+            path
+            for path in added
+            if self.index[path].blob == object_id(b"blob", b"", like=self.index[path].blob)
+            and os.path.lexists(self.git.top / path)
+        ]
 
     def changes(self, within: str = "") -> list[Change]:
         """Return all changes since the trusted commit in the folder ``within`` ("": everywhere)."""

@@ -224,7 +224,7 @@ class Standing:
             if not self.edited:
                 return _step("settle", why, [back])
             why += ", and take the changes that are not committed along"
-            return _step("settle", why, ["git stash", back, "git stash pop"])
+            return _step("settle", why, [*self._add(), "git stash", back, "git stash pop"])
         if self.edited:
             why = f"{', '.join(self.edited[:3])} has changes that are not committed: run them"
             return _step("commit", why, try_it)
@@ -240,6 +240,12 @@ class Standing:
             return _step("edit", why, try_it)
         why = "HEAD has the code of the last keep: try an idea that is not listed"
         return _step("edit", why, try_it)
+
+    def _add(self) -> list[str]:
+        """Return the command that adds the content of new files whose names alone are in the index,
+        of at most 20, since git stashes nothing before; [] if there are none."""
+        paths = " ".join(map(self.case.repository.git.word, self.case.repository.intended[:20]))
+        return [f"git add -- {paths}"] if paths else []
 
     def _commit(self) -> list[str]:
         """Return the commands that commit the changes of the edited files, of at most 20; first one

@@ -91,7 +91,7 @@ def test_both_helps_are_the_remedy(project, idea, revert, judged):
     assert judged(RULE).status == "holds"
 
 
-@pytest.mark.parametrize("staged", [True, False])
+@pytest.mark.parametrize("staged", [True, False, "a new file's name"])
 @pytest.mark.parametrize("fault", ["lost", "stays"])
 def test_the_remedy_sets_changes_aside_that_are_not_committed(
     project, idea, revert, judged, staged, fault
@@ -103,13 +103,15 @@ def test_the_remedy_sets_changes_aside_that_are_not_committed(
         idea("discard", 2.5)
         project.git("commit", "-q", "--allow-empty", "-m", "a note")
     project.write({"train.py": "MODEL = 'next'\n"})
-    if staged:
+    if staged is True:
         project.git("add", "train.py")
+    elif staged:
+        project.write({"idea.py": "x = 1\n", "empty.py": ""})
+        project.git("add", "-N", "idea.py", "empty.py")
 
     [finding] = judged(RULE).findings
 
-    first, second = finding.help.partition(": ")[2].partition("; ")[0].split(", then ")
-    for command in (first, second):
+    for command in finding.help.partition(": ")[2].partition("; ")[0].split(", then "):
         project.git(*command.split()[1:])
     assert judged(RULE).status == "holds"
     assert "MODEL = 'next'" in project.git("stash", "show", "-p")
