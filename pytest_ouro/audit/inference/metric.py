@@ -22,7 +22,7 @@ _STATED = re.compile(r"(?im)^#.*direction\W+(lower|higher|min|max)")
 #: Columns that count or time something and are not what a loop is about, unless they are named.
 _ASIDE = re.compile(
     r".*(?:memory|vram|mem|time|seconds|secs|duration|step|epoch|params|param|batch|size|delta|gain"
-    r"|iteration|iter|id|num|count|cost|tokens|lr|seed|date|timestamp|mfu|before|best|budget).*"
+    r"|iteration|iter|experiment|exp|round|run|trial|index|session|version|line|id|num|count|cost|tokens|lr|seed|date|timestamp|mfu|before|best|budget).*"
 )
 #: Names that stand for a metric of any name.
 _ANY = ("metric", "value", "score", "metric_value", "metric_after", "result")
@@ -52,7 +52,7 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
         (discovered, "the code prints it"),
         *((s, "the instructions name it") for s in said),
     ):
-        if name and normalise(name) in normal:
+        if name and normalise(name) in normal and _is_numeric(ledger, normal[normalise(name)]):
             return Inference("metric", name, f"{where}, and {_column(ledger)} has that column")
     place = find_columns(names, "").metric
     usual = names[place] if place is not None else ""
@@ -78,6 +78,24 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
 def _column(ledger: Ledger) -> str:
     """Return the name of the ledger for words."""
     return ledger.path.name
+
+
+def _is_numeric(ledger: Ledger, name: str) -> bool:
+    """Return whether at least a third of the rows that have a column have a number in it."""
+    found, numbers = 0, 0
+    for row in ledger.rows[:300]:
+        if not row.table.format.separator:
+            match = re.search(rf'"{re.escape(name)}"\s*:\s*("?)([-+.\dA-Za-z]*)', row.text)
+            cell = match[2] if match else None
+        elif name in row.table.names:
+            cells = row.cells
+            cell = str(cells[row.table.names.index(name)]) if cells else None
+        else:
+            cell = None
+        if cell is not None:
+            found += 1
+            numbers += number_of(cell) is not None
+    return found > 0 and 3 * numbers >= found
 
 
 def _can_be(ledger: Ledger, name: str) -> bool:

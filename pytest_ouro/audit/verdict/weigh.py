@@ -14,7 +14,7 @@ from pytest_ouro.core.finding import several
 from pytest_ouro.evidence.paths import matches, matching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_ouro.audit.inference.layout import Layout
     from pytest_ouro.audit.verdict.judge import Judged
@@ -27,6 +27,8 @@ _ASIDE = re.compile(
     r"|history|journal|ledger|readme|license|todo|ideas?|memory|state|summary|conftest|test_\w+)\w*\.\w+"
     r"|(?:tests?|docs?|notebooks?|scripts?|tools?|results?|logs?|plots?|figures?|\.github)/.*)"
 )
+#: More findings of a check about commits that no row keeps are joined.
+_FEW = 3
 #: Files in which people state rules for agents.
 _INSTRUCTIONS = ("program.md", "CLAUDE.md", "AGENTS.md", "GEMINI.md")
 _HELP = {
@@ -39,34 +41,73 @@ _HELP = {
 
 
 def weigh(judged: Sequence[Judged], claims: Claims, layout: Layout) -> Iterator[AuditFinding]:
-    """Yield the findings about commits, each once for a check, a commit and a place."""
-    seen: set[tuple[str, str, str]] = set()
+    """Yield the findings about commits: one for a check and a commit, of `evaluation` one for each
+    construct. Those about commits that no row keeps are one for each check, if they are many."""
+    aside: dict[str, list[AuditFinding]] = {}
+    for group in _grouped(judged, claims, layout):
+        found = _weigh_group(group, claims, layout)
+        if found.severity == "warning" and not claims.is_kept(found.commits[0]):
+            aside.setdefault(found.check, []).append(found)
+        else:
+            yield found
+    for check, several_found in aside.items():
+        yield from several_found if len(several_found) <= _FEW else [_join(check, several_found)]
+
+
+def _grouped(
+    judged: Sequence[Judged], claims: Claims, layout: Layout
+) -> Iterable[list[tuple[Judged, Finding]]]:
+    """Return the findings that belong together, each with what it is made from."""
+    groups: dict[tuple[str, str, str], list[tuple[Judged, Finding]]] = {}
     for one in judged:
-        finding = _narrow(one, claims, layout)
-        if finding is None:
-            continue
-        key = (one.check, one.step.id, str(finding.facts.get("path", "")) or finding.headline)
-        if one.check == "evaluation":
-            key = (one.check, one.step.id, finding.headline)
-        if key in seen:
-            continue
-        seen.add(key)
-        rows = claims.rows_of.get(one.step.id, [])
-        kept = claims.is_kept(one.step.id)
-        sure = kept and _is_sure(one, finding, claims, layout)
-        words = ", which was kept" if kept else _standing(rows)
-        yield AuditFinding(
-            one.check,
-            replace(
-                finding,
-                where=f"{one.step}{words}",
-                help=_HELP[one.check],
-                warns=finding.warns or not sure,
-                parts=(),
-            ),
-            (one.step.id,),
-            tuple(row.line for row in rows if row.status != "baseline"),
-        )
+        if (finding := _narrow(one, claims, layout)) is not None:
+            part = finding.headline if one.check == "evaluation" else ""
+            group = groups.setdefault((one.check, one.step.id, part), [])
+            if finding.headline not in [known.headline for _, known in group]:
+                group.append((one, finding))
+    return groups.values()
+
+
+def _weigh_group(
+    group: list[tuple[Judged, Finding]], claims: Claims, layout: Layout
+) -> AuditFinding:
+    """Return one finding for a group, with the words of the first."""
+    sure = [pair for pair in group if _is_sure(*pair, claims, layout) and not pair[1].warns]
+    one, finding = (sure or group)[0]
+    rows = claims.rows_of.get(one.step.id, [])
+    kept = claims.is_kept(one.step.id)
+    more = f" (and {len(group) - 1} more)" if len(group) > 1 else ""
+    words = ", which was kept" if kept else _standing(rows)
+    return AuditFinding(
+        one.check,
+        replace(
+            finding,
+            headline=finding.headline + more,
+            where=f"{one.step}{words}",
+            help=_HELP[one.check],
+            warns=not (kept and sure),
+            parts=(),
+            paths=tuple(dict.fromkeys(path for _, each in group for path in each.paths))[:50],
+        ),
+        (one.step.id,),
+        tuple(row.line for row in rows if row.status != "baseline"),
+    )
+
+
+def _join(check: str, found: Sequence[AuditFinding]) -> AuditFinding:
+    """Return one warning for many about commits that no row keeps."""
+    commits = tuple(dict.fromkeys(commit for one in found for commit in one.commits))
+    return AuditFinding(
+        check,
+        replace(
+            found[0].finding,
+            headline=f"{len(found)} times in commits that no row keeps; the first: "
+            + found[0].finding.headline,
+            where=found[0].finding.where,
+        ),
+        commits,
+        tuple(line for one in found for line in one.lines),
+    )
 
 
 def _standing(rows: Sequence[object]) -> str:
@@ -118,6 +159,10 @@ def _is_sure(one: Judged, finding: Finding, claims: Claims, layout: Layout) -> b
         code = matching(claims.loop.history.changes(one.step), layout.editable)
         telling = any(p.endswith(".py") or p == layout.prose.file for p in finding.paths)
         return layout.stated and telling and bool(code) and len(rows) == 1
+    if one.rule.endswith("::add-packages"):
+        return False
+    if one.check == "evaluation" and " is longer than " in finding.headline:
+        return False
     if one.check == "dependencies":
         return "removed" not in finding.headline.split(": ", 1)[-1][:8]
     return True

@@ -69,8 +69,11 @@ def judge(claims: Claims) -> Iterator[Claimed]:
         if len(step.parents) == 1:
             yield from _budget(claims, step)
             yield from _generated(claims, step)
+    seen: set[str] = set()
     for one in claims.keeps:
-        yield from _seed_only(claims, one)
+        if one.commit not in seen:
+            seen.add(one.commit)
+            yield from _seed_only(claims, one)
 
 
 def _seed_only(claims: Claims, one: Experiment) -> Iterator[Claimed]:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 #: back by a later commit, replaced by later ones, or not on the branch at all; "" if there is none.
 Standing = Literal["on the branch", "reverted", "superseded", "dropped", ""]
 
+#: Lines that make a change a matter of choice.
+_OPTION = re.compile(
+    rb"add_argument|argparse|environ|getenv|\bflags?\b|=\s*(?:True|False|None)\b|^if "
+)
 _REVERTS = re.compile(r"(?i)\b(?:revert|reset|roll(?:ed)? ?back|undo|restore)")
 
 
@@ -181,6 +185,7 @@ class _Undone:
         self._texts: dict[str, frozenset[bytes]] = {}
         self._places = {step.id: n for n, step in enumerate(steps)}
         self._first: dict[str, dict[bytes, int]] = {}
+        self._standings: dict[str, Standing] = {}
         for n, step in enumerate(steps):
             for path in matching(history.changes(step), self._editable):
                 blob = self._blob(step.id, path)
@@ -206,6 +211,12 @@ class _Undone:
 
     def standing(self, step: Step) -> Standing:
         """Return where the change of a commit of the loop is at the end."""
+        if step.id not in self._standings:
+            self._standings[step.id] = self._find_standing(step)
+        return self._standings[step.id]
+
+    def _find_standing(self, step: Step) -> Standing:
+        """Return what `standing` does."""
         place = self._places[step.id]
         paths = matching(self._history.changes(step), self._editable)
         before = {path: self._blob(step.parent, path) for path in paths}
@@ -221,16 +232,19 @@ class _Undone:
         return any(n > place for n in self._seen.get((path, blob), ()))
 
     def _is_left(self, step: Step, path: str, place: int) -> bool:
-        """Return whether every later version of a file still has a line that a commit was the first
-        to have, or lacks all lines that it removed if it added none. A commit that only brings
-        earlier lines back is not left."""
+        """Return whether every later version of a file still has all lines that a commit was the
+        first to have, or lacks all that it removed if it added none. A commit that only brings
+        earlier lines back is not left, nor one that adds an option or a setting, since the change
+        may be there and not in use."""
         added, removed = self._lines(step.parent, step.id, path)
         blobs = [self._blob(step.id, path)]
         blobs += [blob for n, blob in self._after.get(path, ()) if n > place]
         if added:
             first = self._first_places(path)
             new = {line for line in added if first.get(line) == place}
-            return bool(new) and all(new & self._text(blob) for blob in dict.fromkeys(blobs))
+            if not new or any(map(_OPTION.search, new)):
+                return False
+            return all(new <= self._text(blob) for blob in dict.fromkeys(blobs))
         if not removed:
             return False
         return not any(removed <= self._text(blob) for blob in dict.fromkeys(blobs))
