@@ -16,6 +16,15 @@ from pytest_ouro.core.escape import escape
 _PLAIN = re.compile(r"[(\"'“]*[^\W_]+(?:[-'’./%+=,][^\W_]+)*[)\"'”.,;:?%…]*|[-–=+/→≥≤×±…]+")
 #: What servers turn into links although it looks like that: hosts, commits, names of issues.
 _LINKED = re.compile(r"(?i)www\.|\b[0-9a-f]{7,}\b|\b[a-z]{2,}-\d+")
+#: A piece of code as CommonMark finds it; ours have one backtick, no other and no bar.
+_CODE = re.compile(r"(?<!`)`(?!`)[^`|]+(?<!`)`(?!`)")
+#: The lines of HTML that a report has, and signs with which something active begins.
+_FOLDS = (
+    "<details><summary>What was judged</summary>",
+    "<details><summary>What was inferred</summary>",
+    "</details>",
+)
+_ACTIVE = frozenset("`<>@#[]!\\~$&{}^")
 
 
 def code(text: str, *, width: int = 300) -> str:
@@ -39,6 +48,20 @@ def prose(text: str, *, width: int = 400) -> str:
         else:
             strange.append(word)
     return " ".join([*parts, *_as_code(strange)]).strip()
+
+
+def find_active(markdown: str) -> str:
+    """Return the first line of a report in Markdown in which a server may interpret more than the
+    reports of `markdown` have: HTML, a link, a mention, a reference, a picture. Return "" for a
+    report without such a line. It reads code as CommonMark does, and refuses what is not certain.
+    """
+    if not markdown.replace("\n", "").isprintable():
+        return "a character that is not printable"
+    for line in markdown.split("\n"):
+        rest = re.sub(r"^#{3,4} ", "", _CODE.sub("", line))
+        if line not in _FOLDS and (set(rest) & _ACTIVE or "://" in rest or _LINKED.search(rest)):
+            return line
+    return ""
 
 
 def _as_code(words: list[str]) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: GitHub refuses a comment of more characters than 65,536.
 CHARACTERS = 60_000
+#: How each report begins.
+START = "### ouro audit: "
 #: The most entries of each list; less if the whole is too long.
 _MOST = (60, 30, 12, 4, 1)
 
@@ -25,18 +27,18 @@ def render(audit: Audit) -> str:
     repository is interpreted. If there are many kept results or findings, the last lines of a list
     count those that are left out."""
     texts = ("\n".join(_render(audit, most)) for most in _MOST)
-    return next((text for text in texts if len(text) <= CHARACTERS), conclude(audit))
+    return next((text for text in texts if len(text) <= CHARACTERS), f"{START}{conclude(audit)}\n")
 
 
 def render_error(error: OuroError) -> str:
     """Return Markdown that says why nothing could be audited."""
     help = f"- help: {code(error.help, width=1_000)}\n" if error.help else ""
-    return f"### ouro audit: could not judge\n\n- why: {prose(error.message, width=1_000)}\n{help}"
+    return f"{START}could not judge\n\n- why: {prose(error.message, width=1_000)}\n{help}"
 
 
 def _render(audit: Audit, most: int) -> Iterator[str]:
     """Yield the lines, with at most ``most`` entries in each list."""
-    yield f"### ouro audit: {conclude(audit)}"
+    yield f"{START}{conclude(audit)}"
     yield ""
     yield from _list_facts(audit)
     yield from _list_kept(audit, most)
@@ -83,7 +85,7 @@ def _describe(audit: Audit, kept: KeptResult) -> tuple[str, ...]:
         kept.verdict if kept.verdict == "stands" else f"**{kept.verdict}**",
         str(kept.row),
         code(kept.commit[:7]),
-        show_value(audit, kept.value),
+        code(show_value(audit, kept.value)),
         code(kept.description, width=80),
         prose(kept.why, width=240),
     )

@@ -46,7 +46,7 @@ class Question:
 def ask_github(env: Mapping[str, str]) -> Question:
     """Return the question of a job of GitHub. TrustError if the event names no commit or branch, or
     if it is about another base than the one whose rules count."""
-    event = _read_event(env.get("GITHUB_EVENT_PATH", ""))
+    event = read_event(env.get("GITHUB_EVENT_PATH", ""))
     repository = table(event, "repository")
     base = env.get("INPUT_BASE_BRANCH") or str(repository.get("default_branch") or "")
     if not base:
@@ -105,7 +105,7 @@ def ask_gitlab(env: Mapping[str, str]) -> Question:
     )
 
 
-def _read_event(path: str) -> dict[str, object]:
+def read_event(path: str) -> dict[str, object]:
     """Return what the file of the event says; TrustError if it is missing or no JSON object."""
     try:
         return dict(json.loads(Path(path).read_bytes()))

@@ -75,6 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path(os.environ.get("RUNNER_TEMP", ".")),
         help="where ouro.sarif and ouro.xml are written (default: RUNNER_TEMP)",
     )
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument(
+        "--audit", action="store_true", help="write audit.md about the change, judge no rules"
+    )
+    other.add_argument(
+        "--comment", action="store_true", help="post what --audit of a finished run has written"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -83,6 +90,8 @@ def main(args: argparse.Namespace) -> int:
     judged, after it is reported to the job. The current folder is another one afterwards, and
     OURO_TRUST is removed from the environment."""
     env = dict(os.environ)
+    if args.audit or args.comment:
+        return _run_audit(args, env)
     os.environ.pop("OURO_TRUST", None)  # the base branch alone is trusted
     if args.bound is not None:
         env["INPUT_BOUND"] = str(args.bound)
@@ -106,6 +115,20 @@ def main(args: argparse.Namespace) -> int:
         _report_error(known, args.out, env, github=github)
         raise known from None
     return 1 if judged.verdict == "broken" else 0
+
+
+def _run_audit(args: argparse.Namespace, env: Mapping[str, str]) -> int:
+    """Audit the change, or post the report of an audit, as `ci_audit` does. OuroError after it is
+    reported to the job."""
+    from pytest_ouro.cli.ci_audit import post_audit, write_audit
+
+    try:
+        return post_audit(env) if args.comment else write_audit(env, args.out)
+    except Exception as error:
+        known = error if isinstance(error, OuroError) else to_error(error)
+        if env.get("GITHUB_ACTIONS") == "true":
+            say_document(notes.annotate("error", "ouro could not audit", text.error_text(known)))
+        raise known from None
 
 
 def _find_start(env: Mapping[str, str], git: Git, asked: Question, tip: str) -> Start:

@@ -95,6 +95,43 @@ def no_ci_job() -> TrustError:
     )
 
 
+def no_finished_run(event: str) -> TrustError:
+    """``pytest-ouro ci --comment`` runs for another event than ``workflow_run``, or for a run that
+    was not that of a pull request: ``event`` is what that run was for, "" if there is none."""
+    about = f"a run for '{event}'" if event else "an event without a run"
+    return TrustError(
+        f"{about} is not of a pull request, to which a report belongs",
+        help="use the two workflows of docs/ci.md as they stand",
+    )
+
+
+def no_policy(path: str, base: str) -> TrustError:
+    """The policy that a job names is not a file of the base branch."""
+    return TrustError(
+        f"branch {base} has no policy {path}",
+        help="name a file of the base branch: the input policy, or OURO_POLICY on GitLab",
+    )
+
+
+def no_report(name: str) -> TrustError:
+    """The run that the event names left no artefact of this name, or it has expired."""
+    return TrustError(
+        f"the run left no artefact {name}: there is nothing to post",
+        help="see the log of the run: the audit could not judge, or another workflow has that name",
+    )
+
+
+def foreign_report(why: str) -> TrustError:
+    """The report that the run of a pull request's workflow left is not as pytest-ouro writes it,
+    for the reason ``why``: the pull request changed its workflow, or the versions of both workflows
+    differ. Nothing is posted."""
+    return TrustError(
+        f"the report is not as pytest-ouro writes it ({why}): it is not posted",
+        help="name the same revision in both workflows, and read what the pull request changes "
+        "below .github",
+    )
+
+
 def no_event(path: str) -> TrustError:
     """GITHUB_EVENT_PATH (``path``, "" if it is not set) names no file with a JSON object."""
     return TrustError(

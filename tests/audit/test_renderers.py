@@ -48,7 +48,7 @@ def test_markdown_says_what_came_of_each_kept_result():
     assert text.startswith(
         "### ouro audit: 1 error, 1 warning; of 3 kept results: 1 stand, 1 doubtful, 1 void\n"
     )
-    assert "| stands | 2 | `a1b2c3d` | 1.5 | `baseline widen eval` |" in text
+    assert "| stands | 2 | `a1b2c3d` | `1.5` | `baseline widen eval` |" in text
     assert "| **void** | 4 |" in text
     assert "- claimed best: 0.9 (void, line 4, commit `a1b2c3d`): prepare.py changed" in text
     assert "- honest best: 1.5 (stands, line 2, commit `a1b2c3d`)" in text

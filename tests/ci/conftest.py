@@ -137,9 +137,9 @@ class Lab:
         folder = self.folder / f"job-{next(self.numbers)}"
         return act(folder, text, event, payload, action=self.action, env=env, **how)
 
-    def call(self, payload: dict[str, Any], **env: str) -> tuple[int, str]:
-        """Return the exit status and the output of `pytest-ouro ci` for an event, without a
-        runner; ``env`` are further variables."""
+    def call(self, payload: dict[str, Any], *args: str, **env: str) -> tuple[int, str]:
+        """Return the exit status and the output of `pytest-ouro ci` with these arguments for an
+        event, without a runner; ``env`` are further variables."""
         event = self.folder / "event.json"
         event.write_text(json.dumps(payload))
         variables = {
@@ -158,7 +158,7 @@ class Lab:
         for name in ("summary.md", "outputs"):
             (self.folder / name).unlink(missing_ok=True)
         done = subprocess.run(
-            [sys.executable, "-I", "-m", "pytest_ouro", "ci"],
+            [sys.executable, "-I", "-m", "pytest_ouro", "ci", *args],
             env={**os.environ, **variables, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

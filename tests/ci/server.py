@@ -23,7 +23,10 @@ class Server:
     ``calls`` are the path and the user of every request; ``approvals`` is what the API says of a
     run, ``approvals_of`` of one with that id, ``runs`` are the runs of workflows, the newest first,
     and ``pulls`` the pull requests by number; ``silent`` lets every request wait until the server
-    is closed, and ``elsewhere`` is where the API sends those who ask.
+    is closed, and ``elsewhere`` is where the API sends those who ask. ``answers`` are what it says
+    about other paths below a repository, and ``places`` where it sends those who ask about them;
+    ``files`` are what it has at other paths, for anyone. ``posted`` are what was sent to it:
+    method, path and content.
     """
 
     def __init__(self, root: Path) -> None:
@@ -34,6 +37,10 @@ class Server:
         self.runs: list[dict[str, object]] = []
         self.pulls: dict[str, dict[str, object]] = {}
         self.elsewhere = ""
+        self.answers: dict[str, object] = {}
+        self.places: dict[str, str] = {}
+        self.files: dict[str, bytes] = {}
+        self.posted: list[tuple[str, str, object]] = []
         self.silent = False
         self.closing = threading.Event()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -47,6 +54,9 @@ class Server:
     def say(self, path: str, query: dict[str, list[str]]) -> object:
         """Return what the API says about a path; None if it knows nothing of it."""
         parts = path.split("/")
+        below = "/".join(parts[5:])
+        if below in self.answers:
+            return self.answers[below]
         if parts[-1] == "approvals":
             return self.approvals_of.get(parts[-2], self.approvals)
         if parts[-1] == "runs":
@@ -81,7 +91,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             body = self._body()
             if server.silent:
                 server.closing.wait()
-            if path.startswith("/private/") and user != f"x-access-token:{TOKEN}":
+            if path in server.files:
+                self._send(200, server.files[path], [])
+            elif path.startswith("/private/") and user != f"x-access-token:{TOKEN}":
                 self._send(401, b"", [("WWW-Authenticate", 'Basic realm="git"')])
             elif path.startswith("/api/"):
                 allowed = user == f"Bearer {TOKEN}"
@@ -89,11 +101,17 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 status = 403 if not allowed else 404 if said is None else 200
                 status = 302 if server.elsewhere else status
                 place = [("Location", server.elsewhere)] if server.elsewhere else []
+                below = "/".join(path.split("/")[5:])
+                if allowed and self.command != "GET":
+                    server.posted.append((self.command, below, json.loads(body)))
+                    status, said = 201, {}
+                elif allowed and below in server.places:
+                    status, place = 302, [("Location", server.places[below])]
                 self._send(status, json.dumps(said).encode(), place)
             else:
                 self._send(*_git(server.root, self, path, query, body))
 
-        do_GET = do_POST = _answer
+        do_GET = do_POST = do_PATCH = _answer
 
         def _body(self) -> bytes:
             if self.headers.get("Transfer-Encoding") != "chunked":

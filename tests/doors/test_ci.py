@@ -27,8 +27,14 @@ def read(name):
 ACTION = read("action.yml")["runs"]["steps"]
 WORKFLOW = read(".github/workflows/ouro-gate.yml")["jobs"]["ouro-gate"]["steps"]
 PAGE = (ROOT / "docs/ci.md").read_text(encoding="utf-8")
+AUDIT_PAGE = (ROOT / "docs/audit-ci.md").read_text(encoding="utf-8")
 SNIPPETS = [yaml.safe_load(part.split("```")[0]) for part in PAGE.split("```yaml\n")[1:]]
 GATE, REUSED, PEOPLE, SCANNING, EXPERIMENT, GITLAB = SNIPPETS
+
+
+AUDIT, COMMENT, GITLAB_AUDIT = (
+    yaml.safe_load(part.split("```")[0]) for part in AUDIT_PAGE.split("```yaml\n")[1:]
+)
 
 
 def triggers(workflow):
@@ -46,6 +52,47 @@ def test_the_reusable_workflow_has_the_inputs_of_the_action():
     for name in action.keys() & workflow.keys():
         assert action[name]["description"] == workflow[name]["description"]
         assert action[name]["default"] == workflow[name]["default"]
+
+
+def test_the_page_shows_the_templates_of_the_audit():
+    assert read("templates/github-audit.yml") == AUDIT
+    assert read("templates/github-audit-comment.yml") == COMMENT
+    assert (ROOT / GITLAB_AUDIT["include"][0]["file"]).is_file()
+
+
+def test_the_audit_of_a_pull_request_cannot_write():
+    assert list(triggers(AUDIT)) == ["pull_request"]
+    assert AUDIT["permissions"] == {}
+    [job] = AUDIT["jobs"].values()
+    assert job["permissions"] == {"contents": "read"}
+    assert [step["uses"].partition("@")[0] for step in job["steps"]] == [
+        "OWNER/pytest-ouro/.github/actions/audit",
+        "actions/upload-artifact",
+    ]
+    [_, run] = read(".github/actions/audit/action.yml")["runs"]["steps"]
+    assert "checkout" not in str(run)
+
+
+def test_the_job_that_posts_reads_the_artefact_alone():
+    assert triggers(COMMENT)["workflow_run"]["workflows"] == [AUDIT["name"]]
+    assert COMMENT["permissions"] == {}
+    [job] = COMMENT["jobs"].values()
+    assert job["permissions"] == {"actions": "read", "pull-requests": "write"}
+    assert [step["uses"].partition("@")[0] for step in job["steps"]] == [
+        "OWNER/pytest-ouro/.github/actions/comment"
+    ]
+    action = (ROOT / ".github/actions/comment/action.yml").read_text(encoding="utf-8")
+    assert "uses:" not in action
+    assert "github.event" not in action
+
+
+@pytest.mark.parametrize("name", ["audit", "comment"])
+def test_an_action_of_the_audit_installs_its_own_revision(name):
+    steps = read(f".github/actions/{name}/action.yml")["runs"]["steps"]
+
+    assert steps[0]["run"] == 'bash "$OURO_ACTION/../../install.sh"'
+    assert (ROOT / ".github/actions" / name / "../../install.sh").is_file()
+    assert "${{" not in "".join(step["run"] for step in steps)
 
 
 def test_the_reusable_workflow_runs_the_action_that_it_fetched():
@@ -580,7 +627,8 @@ def pieces(tmp_path):
     for path in (ROOT / ".github/workflows").iterdir():
         shutil.copy(path, folder)
     shutil.copy(ROOT / "action.yml", tmp_path)
-    text = PAGE + (ROOT / "README.md").read_text(encoding="utf-8")
+    shutil.copytree(ROOT / ".github/actions", tmp_path / ".github/actions")
+    text = PAGE + (ROOT / "README.md").read_text(encoding="utf-8") + AUDIT_PAGE
     parts = [part.split("```")[0] for part in text.split("```yaml\n")[1:]]
     for number, part in enumerate(parts):
         if "jobs:" in part:
