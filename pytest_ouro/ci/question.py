@@ -108,9 +108,12 @@ def ask_gitlab(env: Mapping[str, str]) -> Question:
 def read_event(path: str) -> dict[str, object]:
     """Return what the file of the event says; TrustError if it is missing or no JSON object."""
     try:
-        return dict(json.loads(Path(path).read_bytes()))
-    except (OSError, ValueError, TypeError):
-        raise messages.no_event(path) from None
+        event = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        event = None
+    if not isinstance(event, dict):
+        raise messages.no_event(path)
+    return event
 
 
 def _commit(value: object, what: str) -> str:

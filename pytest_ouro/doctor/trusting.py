@@ -67,7 +67,7 @@ def _find_codex(top: Path) -> Trust:
             if config.is_file():
                 shutil.copyfile(config, Path(home, "config.toml"))
             found = _ask_codex(program, top, home)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return UNKNOWN
     if found is None:
         return UNKNOWN
@@ -167,10 +167,9 @@ def _ask_gemini(top: Path) -> bool:
 def _to_ask_by() -> dict[str, object]:
     """Return settings of Gemini CLI with one server, and from the user's what decides about trust.
     Errors as in `read_user_file`."""
-    security = read_user_file("gemini", "settings.json").get("security")
-    trust = security.get("folderTrust") if isinstance(security, dict) else None
+    trust = table(read_user_file("gemini", "settings.json"), "security", "folderTrust")
     return {
-        "security": {"folderTrust": trust} if isinstance(trust, dict) else {},
+        "security": {"folderTrust": trust} if trust else {},
         "mcpServers": {_SERVER: {"command": _SERVER}},
         "mcp": {"allowed": [_SERVER]},  # no other is started
     }

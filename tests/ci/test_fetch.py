@@ -11,7 +11,7 @@ import pytest
 from pytest_ouro.ci.approval import find_approvers
 from pytest_ouro.ci.fetch import fetch
 from pytest_ouro.ci.question import ask_github
-from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.errors import OuroError, TrustError
 
 from .server import TOKEN
 
@@ -65,6 +65,15 @@ def ask(project, server, tmp_path, monkeypatch):
         return tip
 
     return ask
+
+
+@pytest.mark.parametrize("text", ["", "{", "1", "[]", '[["repository", {}]]', "[" * 100_000])
+def test_an_event_that_is_not_an_object_is_named(tmp_path, text):
+    event = tmp_path / "event.json"
+    event.write_text(text)
+
+    with pytest.raises(TrustError, match="the event cannot be read"):
+        ask_github({"GITHUB_EVENT_PATH": str(event)})
 
 
 def test_a_public_repository_needs_no_token(project, bare, ask):

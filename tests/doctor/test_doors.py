@@ -292,7 +292,10 @@ def test_codex_is_asked_whether_it_trusts_the_hook(doctor, guarded, tmp_path, ki
     assert report.words["agents claude"].startswith("the guard is configured, and prevents")
 
 
-OTHER_ANSWERS = ["exit 1", "echo '[2]'", """echo '{"id": 2, "result": [0]}'""", "echo '{'"]
+OTHER_ANSWERS = [
+    *("exit 1", "echo '[2]'", """echo '{"id": 2, "result": [0]}'""", "echo '{'"),
+    "yes [ | head -n 100000 | tr -d '\\n'; echo",
+]
 
 
 @pytest.mark.parametrize("script", OTHER_ANSWERS)
