@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pytest_ouro import OuroError
-from pytest_ouro.checks.evaluation.tampering import Script
+from pytest_ouro.checks.evaluation.tampering import Tampering
 
 RULE = "never-do::modify-evaluation"
 TRAIN = """\
@@ -397,5 +397,5 @@ def test_a_printed_number_that_was_not_measured_is_found(project):
 )
 def test_of_two_branches_a_run_takes_one(tail, broken):
     text = "from prepare import evaluate_bpb\n" + tail
-    found = Script(text, "prepare", "evaluate_bpb", "make_dataloader", "val_bpb").constructs
+    found = Tampering(text, "prepare", "evaluate_bpb", "make_dataloader", "val_bpb").constructs
     assert any("again" in construct.what for construct in found) is broken

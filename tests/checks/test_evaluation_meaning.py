@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.checks.evaluation.bindings import names_taken
-from pytest_ouro.checks.evaluation.tampering import Script
+from pytest_ouro.checks.evaluation.tampering import Tampering
 
 EDITS = Path(__file__).with_name("edits")
 #: What the trusted script takes from the harness.
@@ -23,7 +23,7 @@ def constructs(path):
     """Whether each construct of the file breaks the rule, by its description."""
     names = ("evaluate_bpb", "make_dataloader")
     taken = names_taken(TRUSTED, "prepare", names)
-    script = Script(path.read_text(), "prepare", *names, "val_bpb", taken)
+    script = Tampering(path.read_text(), "prepare", *names, "val_bpb", taken)
     return {construct.what: construct.hard for construct in script.constructs}
 
 

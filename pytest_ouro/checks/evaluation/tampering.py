@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks.evaluation.bindings import (
     ASSIGNING,
     NAMESPACES,
-    names_taken,
     owner_of,
     place_of,
     targets_of,
@@ -22,7 +21,6 @@ from pytest_ouro.checks.evaluation.bindings import (
 )
 from pytest_ouro.checks.evaluation.harmless import keeps_compile, keeps_print
 from pytest_ouro.checks.evaluation.literal_metric import prints_literal
-from pytest_ouro.checks.evaluation.loaded_splits import Splits
 from pytest_ouro.checks.evaluation.modules import (
     SEARCHED,
     Construct,
@@ -32,18 +30,16 @@ from pytest_ouro.checks.evaluation.modules import (
     outside_called,
     search_changed,
 )
-from pytest_ouro.checks.evaluation.name_resolver import Names, is_module
+from pytest_ouro.checks.evaluation.name_resolver import is_module
 from pytest_ouro.checks.evaluation.repetition import repetitions
+from pytest_ouro.checks.evaluation.script import Script
 from pytest_ouro.core.fast_dataclass import dataclass, replace
-from pytest_ouro.evidence.python.source import dotted, source
+from pytest_ouro.evidence.python.source import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ouro.evidence.python.source import Source
 
-#: Modules that no script has a reason to write into, beside the harness.
-_PROTECTED = ("time", "torch", "math", "builtins")
 #: Settings of torch that a script may assign.
 _SETTINGS = (
     "torch.backends.",
@@ -72,20 +68,8 @@ _IMPORTING = (ast.Import, ast.ImportFrom)
 
 
 @dataclass(frozen=True)
-class Script:
-    """The text of an editable file, and the names of the harness that measures it.
-
-    ``harness`` is a dotted module, ``evaluate`` and ``loader`` are its functions, and ``metric`` is
-    the name of the metric. ``taken`` are constants and functions that the trusted version of the
-    file takes from the harness.
-    """
-
-    text: str
-    harness: str
-    evaluate: str
-    loader: str
-    metric: str
-    taken: frozenset[str] = frozenset()
+class Tampering(Script):
+    """The suspect constructs of a script."""
 
     @cached_property
     def constructs(self) -> tuple[Construct, ...]:
@@ -102,61 +86,6 @@ class Script:
         except RecursionError:
             found = [Construct(1, "is nested too deeply to be read", unread=True)]
         return tuple(sorted(found, key=lambda construct: construct.line))
-
-    @cached_property
-    def _source(self) -> Source:
-        """The text as a `Source`, parsed when its tree is first needed: errors come then."""
-        return source(self.text)
-
-    @cached_property
-    def _from_harness(self) -> dict[str, str]:
-        """A dict from the local name of each thing that the script imports from the harness to its
-        name there. ``from … import *`` counts as the evaluation and the loader."""
-        names: dict[str, str] = {}
-        for node in self._source.of(ast.ImportFrom):
-            if is_module(node, node.module or "", self.harness):
-                names.update({alias.asname or alias.name: alias.name for alias in node.names})
-        if names.pop("*", ""):
-            names.update({name: name for name in (self.evaluate, self.loader)})
-        return names
-
-    @cached_property
-    def _ours(self) -> dict[str, str]:
-        """A dict from each name of the script that may have only the harness's value to its name
-        there: what is imported from the harness, constants that this or the trusted text takes from
-        it, and the harness itself."""
-        taken = self.taken | names_taken(self.text, self.harness, ())
-        modules = {
-            alias.asname: self.harness
-            for node in self._source.of(ast.Import)
-            for alias in node.names
-            if alias.asname and alias.name == self.harness
-        }
-        own = {self.harness: self.harness} if self.harness in self._source.imports else {}
-        return {**{name: name for name in taken}, **own, **modules, **self._from_harness}
-
-    @cached_property
-    def _functions(self) -> dict[str, ast.FunctionDef]:
-        """The functions of the script by name, methods and inner functions included."""
-        return {function.name: function for function in self._source.of(ast.FunctionDef)}
-
-    @cached_property
-    def _names(self) -> Names:
-        """What resolves names of the harness and of the `_PROTECTED` modules to real ones."""
-        ours = {local: f"{self.harness}.{name}" for local, name in self._from_harness.items()}
-        return Names(self._source, (*_PROTECTED, self.harness), ours)
-
-    @cached_property
-    def _splits(self) -> Splits:
-        """The data splits that the script's expressions name."""
-        return Splits(self._source)
-
-    def _guarded(self, node: ast.expr) -> str:
-        """Return the real name of ``node`` if that is the harness, a `_PROTECTED` module, or
-        something in one of them; "" for any other expression."""
-        meant = self._names.meant(node)
-        ours = f"{meant}.".startswith(f"{self.harness}.")
-        return meant if ours or meant.split(".")[0] in _PROTECTED else ""
 
     def _constructs(self, node: ast.AST) -> Iterator[Construct]:
         """Yield the suspect constructs that one node shows by itself, without the nodes below it;
@@ -205,17 +134,6 @@ class Script:
         if (searched := self._names.meant(whole_of(target))) in SEARCHED:
             yield search_changed(target.lineno, searched)
 
-    def _is_its_own(self, name: str, value: ast.expr | None) -> bool:
-        """Return whether ``value`` is the harness, or what the harness has by the name of ``name``,
-        a key of `_ours`; False for None."""
-        meant = self._names.meant(value) if value is not None else ""
-        return meant in (f"{self.harness}.{self._ours[name]}", self.harness)
-
-    def _is_member(self, node: ast.AST) -> bool:
-        """Return whether a statement is directly in the body of a class, where it binds no global
-        name."""
-        return any(node in cls.body for cls in self._source.of(ast.ClassDef))
-
     def _defaults(self, node: ast.arguments) -> Iterator[Construct]:
         """Yield a construct for each parameter in ``node`` that has the name of a constant of the
         harness and another value by default."""
@@ -253,7 +171,7 @@ class Script:
 
     def _written_into(self, leaf: ast.Attribute | ast.Subscript) -> Iterator[Construct]:
         """Yield a construct if ``leaf``, the target of an assignment, lies in the harness, a
-        `_PROTECTED` module (except for `_SETTINGS`) or ``sys.modules``, or is a name of `_ours` in
+        `PROTECTED` module (except for `_SETTINGS`) or ``sys.modules``, or is a name of `_ours` in
         ``globals()``, ``vars()``, ``locals()`` or ``__main__``; else nothing."""
         name = written_into(leaf, self._names.value)
         base, meant = name.partition(".")[0], self._guarded(owner_of(leaf.value))
@@ -358,21 +276,6 @@ class Script:
             if found.line > imports.count("\n") + 1:
                 yield replace(found, line=node.lineno)
 
-    def _is_this_module(self, node: ast.expr) -> bool:
-        """Return whether an expression is ``sys.modules`` or an item of it, such as
-        ``sys.modules[__name__]``: that may be the script itself."""
-        owner = node.value if isinstance(node, ast.Subscript) else node
-        return self._names.meant(owner) == "sys.modules"
-
-    def _is_harness(self, node: ast.expr, function: str) -> bool:
-        """Return whether an expression is the harness's ``function``, by its real name or by the
-        bare name ``function``."""
-        return self._names.meant(node) == f"{self.harness}.{function}" or dotted(node) == function
-
-    def _is_loader(self, node: ast.expr) -> bool:
-        """Return whether an expression is the harness's loader."""
-        return self._is_harness(node, self.loader)
-
     def _evaluations(self) -> Iterator[Construct]:
         """Yield a construct for each place where a run can evaluate after a successful evaluation,
         and for each use of the evaluation's name without a call."""
@@ -397,4 +300,4 @@ def constructs(
 ) -> tuple[Construct, ...]:
     """Return the suspect constructs of a script, cached; the arguments are the fields of `Script`.
     SyntaxError if the text is not Python, LimitError as in `Source`."""
-    return Script(text, harness, evaluate, loader, metric, taken).constructs
+    return Tampering(text, harness, evaluate, loader, metric, taken).constructs
