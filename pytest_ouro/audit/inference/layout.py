@@ -24,7 +24,8 @@ class Layout:
     are ``stated`` if an option, the instructions or a bound.toml names the editable files, and
     otherwise assumed. ``bound`` has the rules (None: none could be inferred). ``metric`` and
     ``direction`` are those of the project, ``said`` the metrics that its instructions name;
-    ``budget`` is stated by them or a constant, in seconds (None: unknown)."""
+    ``budget`` is stated by them or a constant, in seconds (None: unknown). ``named`` are those of
+    ``frozen`` that an option, the instructions or the script's import names as what measures."""
 
     editable: tuple[str, ...]
     frozen: tuple[str, ...]
@@ -36,6 +37,7 @@ class Layout:
     inferences: tuple[Inference, ...]
     prose: Prose
     budget: float | None = None
+    named: tuple[str, ...] = ()
 
 
 def why_frozen(options: Options, frozen: tuple[str, ...]) -> str:
@@ -92,4 +94,5 @@ def assume_layout(
         ),
         prose,
         prose.budget,
+        named,
     )

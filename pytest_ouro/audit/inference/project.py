@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.git.client import Git
 
 #: Names of files that measure.
-_MEASURES = re.compile(
+MEASURES = re.compile(
     r"(?i)(?:\w+_)?(?:bench|eval|judge|scor|grade|measur|harness|prepare|metric|verif)"
 )
 #: Names of files that hold code or the settings of an experiment.
@@ -110,7 +110,7 @@ def usual_files(work: Sequence[tuple[str, ...]], ledger: str) -> tuple[str, ...]
     return tuple(
         path
         for path, number in most
-        if number == top or (number >= least and not _MEASURES.match(posixpath.basename(path)))
+        if number == top or (number >= least and not MEASURES.match(posixpath.basename(path)))
     )
 
 
@@ -273,6 +273,7 @@ def _discovered(
         ),
         prose,
         budget,
+        _named(found, root, prose, options),
     )
 
 
@@ -281,6 +282,14 @@ def _only_rule(words: Sequence[str]) -> bool:
     from pytest_ouro.onboarding.discover.words import editable_in
 
     return bool(editable_in(words))
+
+
+def _named(found: discover.Project, root: str, prose: Prose, options: Options) -> tuple[str, ...]:
+    """Return the files that an option, the instructions or the script's import names as what
+    measures, from the repository's top."""
+    own = [path for path in prose.fixed if path in found.tracked]  # a folder is less sure
+    own += [found.harness.name] if found.harness else []
+    return (*options.harness, *(join(root, path) for path in own))
 
 
 def _frozen(found: discover.Project, root: str, options: Options) -> tuple[str, ...]:

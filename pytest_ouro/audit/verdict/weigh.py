@@ -7,7 +7,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from pytest_ouro.audit.inference.project import is_code
+from pytest_ouro.audit.inference.project import MEASURES, is_code
 from pytest_ouro.audit.result import AuditFinding
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.finding import several
@@ -159,8 +159,13 @@ def _is_sure(one: Judged, finding: Finding, claims: Claims, layout: Layout) -> b
         code = matching(claims.loop.history.changes(one.step), layout.editable)
         telling = any(p.endswith(".py") or p == layout.prose.file for p in finding.paths)
         return layout.stated and telling and bool(code) and len(rows) == 1
-    if one.rule.endswith("::add-packages"):
-        return False
+    if one.check == "frozen":
+        if one.rule.endswith("::add-packages"):
+            return False
+        return any(
+            matches(path, layout.named) or MEASURES.match(posixpath.basename(path))
+            for path in finding.paths
+        )
     if one.check == "evaluation" and " is longer than " in finding.headline:
         return False
     if one.check == "dependencies":

@@ -34,6 +34,8 @@ _BASELINE = re.compile(
     r"(?i)[\W_]*(?:(?:the|new|second|third|another|fresh|re-?run|re-?measured|updated) )*"
     r"base(?:-?line)?\b"
 )
+#: A JSON object that states the settings of a session, which some tools write first.
+_CONFIG = re.compile(r'\s*\{\s*"type"\s*:\s*"(?:config|session|meta|header)"')
 #: Columns that say by yes or no whether a result was kept.
 _KEPT = ("kept", "keep", "accepted", "improved", "is_kept")
 _YES, _NO = ("yes", "y", "true", "1", "✓", "✅"), ("no", "n", "false", "0", "✗", "❌", "x")
@@ -94,7 +96,7 @@ def read_rows(ledger: Ledger, metric: str) -> Rows:
         above = row.line < row.table.line
         found = [] if above else list(_read(row, metric, commit))
         rows += found
-        if not found:
+        if not found and not _CONFIG.match(row.text):
             lost.append(row.line)
         elif _is_odd(row):
             odd.append(row.line)
