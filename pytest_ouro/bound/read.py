@@ -117,7 +117,17 @@ class Bound:
             run_by_us=tuple(filter(None, (experiment.harness, experiment.prepare))),
             script=experiment.script,
             python=experiment.python,
+            runs=experiment.runs,
+            window=self._window,
         )
+
+    @property
+    def _window(self) -> tuple[float, float]:
+        """The fewest and the most seconds that a run may train: budget and tolerance of all
+        devices. A command, all of which is timed, may take any shorter time."""
+        spans = [(e.budget, e.seconds("tolerance")) for e in self.experiments.values()]
+        least = 0.0 if self.experiment.command else min(a - b for a, b in spans)
+        return least, max(a + b for a, b in spans)
 
 
 def read(

@@ -234,6 +234,12 @@ class Experiment:
         pattern=FILLED,
     )
 
+    runs: Literal["auto", "measured", "claimed"] = option(
+        '`"measured"`: only runs that the supervisor recorded count; `"claimed"`: rows written by '
+        "hand are judged as claims; `auto`: they are until the first recorded run",
+        default="auto",
+    )
+
     relations: ClassVar[tuple[Relation, ...]]
 
     def __post_init__(self) -> None:

@@ -76,6 +76,8 @@ class Check(ABC):
     stage: ClassVar[Stage] = "repository"
     #: Whether it is applied again when a run has ended; a finding is then a breach.
     after_run: ClassVar[bool] = False
+    #: Whether it also judges runs that are only claimed: rows of the ledger written by hand.
+    judges_claims: ClassVar[bool] = False
     #: Whether it starts programs of the repository: the guard leaves it out.
     starts_programs: ClassVar[bool] = False
 

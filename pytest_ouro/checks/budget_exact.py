@@ -29,6 +29,7 @@ class BudgetExact(Check):
     started."""
 
     stage = "run"
+    judges_claims = True
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield the findings of `BudgetLimit`; if the run called its evaluation and its outcome is
@@ -36,6 +37,10 @@ class BudgetExact(Check):
         that differs from the measured one by more than the tolerance. A run that was not timed
         trained 0 seconds. Nothing without a run."""
         yield from BudgetLimit().findings(evidence)
+        if evidence.claimed:
+            from pytest_ouro.checks._claims.budget import judge_log
+
+            yield from judge_log(evidence, short=True)
         run = evidence.run
         if run is None or not run.evaluations or run.outcome in CUT_SHORT:
             return

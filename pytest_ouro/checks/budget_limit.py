@@ -34,13 +34,19 @@ class BudgetLimit(Check):
     with the first training batch, or as the warm-up and start-up keys of ``[experiment]`` say, and
     ends with the call of the evaluation; all of a ``command`` is timed. Time that answers to the
     judge take beyond inference counts as training. A run passes if it was not timed, or if it
-    crashed, was interrupted or lost, or never started."""
+    crashed, was interrupted or lost, or never started. Where runs are logged by hand, the
+    ``training_seconds`` of ``run.log`` are judged."""
 
     stage = "run"
+    judges_claims = True
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding if the run trained too long; nothing without a run, if it was not
         timed, or if its outcome is in `CUT_SHORT`."""
+        if evidence.claimed:
+            from pytest_ouro.checks._claims.budget import judge_log
+
+            yield from judge_log(evidence)
         run = evidence.run
         if run is None or run.window_seconds is None or run.outcome in CUT_SHORT:
             return

@@ -23,21 +23,28 @@ if TYPE_CHECKING:
 class LogSchema(Check):
     """Every row of the ledger has a commit hash and the metric with its decimals and, if there are
     such columns, the memory as a number and the status keep, discard or crash. Rows from before the
-    first recorded run are not checked, unless the rule is ``strict``."""
+    first recorded run are claims: only such as cannot be read are violations, unless the rule is
+    ``strict``."""
 
     strict: bool = option("judge the rows from before our first record as well", default=False)
 
     stage = "ledger"
+    judges_claims = True
 
     def skipped(self, evidence: Evidence) -> str:
         """Return why the rule is skipped, `Evidence.only_claims`: no run was recorded in this
         working tree. "" if the rule is applied, as it always is if ``strict``."""
-        return "" if self.strict else evidence.only_claims
+        return "" if self.strict or evidence.claimed else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding about all rows that are not as they must be, with the first fault;
         nothing if there is none. Rows from before the first recorded run count only if
         ``strict``."""
+        if evidence.claimed:
+            from pytest_ouro.checks._claims import log_schema as claims
+            from pytest_ouro.checks._claims.present import judge_present
+
+            yield from judge_present(evidence, "log-schema", claims.judge)
         problems, metric = dict(evidence.ledger.problems), evidence.layout.metric
         inherited = 0 if self.strict else evidence.inherited_rows
         faults = [

@@ -18,19 +18,28 @@ if TYPE_CHECKING:
 class Logged(Check):
     """Since the last blessing every recorded run has its row in the ledger, and every row its
     record. The journal is unchanged and has every run that was tried. Rows from before the first
-    recorded run are claims and are not checked."""
+    recorded run are claims, and are compared with the commits since trust where runs are logged by
+    hand."""
 
     stage = "ledger"
+    judges_claims = True
 
     def skipped(self, evidence: Evidence) -> str:
         """Return why the rule is skipped, `Evidence.only_claims`: no run was recorded in this
-        working tree. "" if the rule is applied."""
+        working tree. "" if the rule is applied, as it is to rows that are judged as claims."""
+        if evidence.claimed or _unrecorded(evidence):
+            return ""
         return evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding about the first fault of the journal, one for each ref that was moved,
         and one each about all runs without a record, all runs without a row, and all rows without a
         run; nothing if all is right."""
+        if evidence.claimed:
+            from pytest_ouro.checks._claims import logged as claims
+            from pytest_ouro.checks._claims.present import judge_present
+
+            yield from judge_present(evidence, "logged", claims.judge)
         if fault := evidence.journal_fault:
             yield Finding(
                 f"journal.jsonl: {fault.headline}",
@@ -102,6 +111,7 @@ class Logged(Check):
 
         rows = evidence.ledger.rows[evidence.inherited_rows :]
         strays = [row.line for row in pair(rows, [*map(entry_of, evidence.all_runs)])[0]]
+        strays = strays or _unrecorded(evidence)
         if strays:
             name = evidence.layout.ledger
             yield Finding(
@@ -111,3 +121,17 @@ class Logged(Check):
                 "(pytest --ouro-experiment)",
                 facts={"rows": len(strays)},
             )
+
+
+def _unrecorded(evidence: Evidence) -> list[int]:
+    """Return the lines of the rows since trust that were written by hand, if the bound says that
+    only measured runs count and no run is recorded yet; else []."""
+    if evidence.layout.runs != "measured" or not evidence.only_claims:
+        return []
+    loop = evidence.by_hand
+    if loop is None or not loop.end:
+        return []
+    from pytest_ouro.checks._claims.present import first_line
+
+    first = first_line(loop) or 0
+    return [row.line for row in loop.rows if row.line >= first]

@@ -22,14 +22,21 @@ _RANGE = "find out why; a person who knows better widens 'plausible' in bound.to
 class Metric(Check):
     """One finite and plausible metric, measured and not claimed, orders the keeps: the value that
     was measured of a run is within `plausible` in `[experiment]`, and no recorded run was kept with
-    a value that is worse than the best by more than a tie."""
+    a value that is worse than the best by more than a tie. Where runs are logged by hand, the same
+    holds for the values of the ledger."""
 
     stage = "run"
+    judges_claims = True
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding if the value that was measured of the present run, if there is one, is
         not plausible, and one for each recorded keep whose record states that it was worse than the
         best of its time by more than the tie band."""
+        if evidence.claimed:
+            from pytest_ouro.checks._claims import metric as claims
+            from pytest_ouro.checks._claims.present import judge_present
+
+            yield from judge_present(evidence, "metric", claims.judge)
         run, metric = evidence.run, evidence.layout.metric
         value = run.measured_value if run is not None else None
         if run is not None and value is not None and not metric.is_plausible(value):

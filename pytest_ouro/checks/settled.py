@@ -22,18 +22,25 @@ class Settled(Check):
     """The branch has every kept commit and no discarded one, of the runs recorded on it since the
     last blessing. The last verdict on a commit counts. The commit of the last run may still be at
     the tip, waiting for its revert. A discarded commit with the editable files of its reference may
-    stay."""
+    stay. Where runs are logged by hand, the change of a discarded row may not be left below a kept
+    one."""
 
     stage = "ledger"
+    judges_claims = True
 
     def skipped(self, evidence: Evidence) -> str:
         """Return why the rule is skipped, `Evidence.only_claims`: no run was recorded in this
-        working tree. "" if the rule is applied."""
-        return evidence.only_claims
+        working tree. "" if the rule is applied, as it is to rows that are judged as claims."""
+        return "" if evidence.claimed else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding if the branch has discarded commits that may not stay, and one if it
         lacks kept ones; nothing without a branch or without runs on it."""
+        if evidence.claimed:
+            from pytest_ouro.checks._claims import settled as claims
+            from pytest_ouro.checks._claims.present import judge_present
+
+            yield from judge_present(evidence, "settled", claims.judge)
         branch = evidence.branch
         runs = [run for run in evidence.runs if branch and run.branch == branch]
         if not runs:

@@ -57,7 +57,7 @@ class RuleResult:
     """The result of one rule. ``rule`` is its table and id (``never-do::only-train-py``),
     ``sentence`` the rule in words, ``line`` its line in bound.toml, ``check`` the name of its
     check. ``reason`` says why it was skipped, or why bound.toml makes it only warn; otherwise
-    ""."""
+    "". ``claimed`` is whether it was judged from rows written by hand."""
 
     rule: str
     sentence: str
@@ -66,6 +66,7 @@ class RuleResult:
     status: Status
     findings: tuple[Finding, ...] = ()
     reason: str = ""
+    claimed: bool = False
 
     @property
     def broken(self) -> bool:

@@ -216,11 +216,17 @@ def check_rule(rule: Rule, evidence: Evidence) -> RuleResult:
     if reason := _no_run_for(rule, evidence) or rule.checker.skipped(evidence):
         return RuleResult(*about, "skipped", reason=reason)
     findings = _findings(rule, evidence)
+    claimed = _is_claimed(rule, evidence)
     if not findings:
-        return RuleResult(*about, "holds")
+        return RuleResult(*about, "holds", claimed=claimed)
     if rule.severity == "warn" or all(finding.warns for finding in findings):
-        return RuleResult(*about, "warned", findings, reason=rule.reason)
-    return RuleResult(*about, "broken", findings)
+        return RuleResult(*about, "warned", findings, reason=rule.reason, claimed=claimed)
+    return RuleResult(*about, "broken", findings, claimed=claimed)
+
+
+def _is_claimed(rule: Rule, evidence: Evidence) -> bool:
+    """Return whether a rule that applies judges rows that were written by hand."""
+    return rule.checker.judges_claims and evidence.claimed is not None
 
 
 def _findings(rule: Rule, evidence: Evidence) -> tuple[Finding, ...]:
@@ -257,6 +263,8 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
         return "about the runs of a machine, not about a commit"
     if stage == "run" and subject == "index":
         return "about a run, not about the next commit"
+    if _is_claimed(rule, evidence):
+        return ""
     if stage == "run" and evidence.run is None:
         return "no run recorded of what is here" if evidence.runs else "no run recorded yet"
     if stage == "ledger" and not evidence.has_ledger:

@@ -3,11 +3,12 @@ first use."""
 
 from __future__ import annotations
 
+import math
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.git.ancestry import list_descendants
 from pytest_ouro.evidence.paths import join, matching
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.core.metric import Metric
+    from pytest_ouro.evidence.claims.loop import Loop
+    from pytest_ouro.evidence.claims.run_log import LoggedRun
     from pytest_ouro.evidence.data import Fingerprints
     from pytest_ouro.evidence.dependencies import DependencyFile
     from pytest_ouro.evidence.records.journal import Fault, Journal
@@ -36,7 +39,9 @@ class Layout:
     function of the file ``harness`` that computes the metric, ``loader`` the one that yields
     training batches; without a harness, ``harness`` and ``evaluate`` name nothing. ``script`` is
     the Python file to run ("" for a command), ``run_by_us`` are the harness and the script that
-    prepares the data, and ``python`` is the command line of the project's interpreter.
+    prepares the data, and ``python`` is the command line of the project's interpreter. ``runs``
+    says whether rows of runs that were not recorded are judged; ``window`` are the fewest and the
+    most seconds that a run may train on any device.
     """
 
     folder: str
@@ -53,6 +58,8 @@ class Layout:
     run_by_us: tuple[str, ...] = ()
     script: str = ""
     python: tuple[str, ...] = ("python",)
+    runs: Literal["auto", "measured", "claimed"] = "auto"
+    window: tuple[float, float] = (0.0, math.inf)
 
     @property
     def editable_globs(self) -> list[str]:
@@ -232,6 +239,48 @@ class Evidence:
         claims = f": the {rows} rows of {self.layout.ledger} are claims" if rows else ""
         return f"no run recorded yet{claims}"
 
+    @cached_property
+    def claimed(self) -> Loop | None:
+        """The loop since the trusted commit as the ledger claims it, for the rules that judge it
+        where runs are logged by hand: where ``runs`` is "claimed"; or where it is "auto", no run is
+        recorded yet, and a row is linked to a commit since trust. Otherwise None, as without a
+        ledger. Raise RecordError if the journal or ledger cannot be read, LimitError if one is too
+        large, GitError if git fails."""
+        runs = self.layout.runs
+        if runs == "measured" or (runs == "auto" and not self.only_claims):
+            return None
+        loop = self.by_hand
+        return loop if loop is not None and (loop.end or runs == "claimed") else None
+
+    @cached_property
+    def by_hand(self) -> Loop | None:
+        """The loop since the trusted commit, with the ledger's rows of which no run was recorded;
+        None without such rows, or if a commit alone is checked. Its ``end`` is "" if no row is
+        linked to a commit since trust. Errors as of `claimed`."""
+        if self.repository.subject == "commit" or not self.has_ledger or not self.ledger.rows:
+            return None
+        # Imported only where runs may be logged by hand.
+        from pytest_ouro.evidence.claims.present import rebuild
+        from pytest_ouro.evidence.records.ledger import pair
+        from pytest_ouro.evidence.records.ledger_table import entry_of
+
+        rows = pair(self.ledger.rows, [*map(entry_of, self.all_runs)])[0]
+        return rebuild(
+            self.repository.git,
+            self.repository.head,
+            self.trust.commit,
+            replace(self.ledger, rows=tuple(rows)),
+            self.layout.metric.name,
+            self.layout.editable_globs,
+        )
+
+    @cached_property
+    def logged_run(self) -> LoggedRun | None:
+        """What ``run.log`` says of the last run; None if it has no training time."""
+        from pytest_ouro.evidence.claims.run_log import read_log
+
+        return read_log(self.root / "run.log", self.layout.metric.name)
+
     @property
     def _has_tried(self) -> bool:
         """Whether git's files show that there may be refs of tried commits, so that git need be
@@ -250,9 +299,10 @@ class Evidence:
     @cached_property
     def inherited_rows(self) -> int:
         """The number of ledger rows that existed before the first run of this working tree under
-        the present trust; of all rows, if there is no such run; 0 without a ledger. Raise
-        RecordError if the journal or ledger cannot be read, LimitError if one is too large."""
-        for record in self.records:
+        the present trust; of all rows, if there is no such run, or if ``runs`` is "claimed"; 0
+        without a ledger. Raise RecordError if the journal or ledger cannot be read, LimitError if
+        one is too large."""
+        for record in self.records if self.layout.runs != "claimed" else ():
             if (record.worktree, record.trust) == (self.worktree, self.trust.commit):
                 return record.ledger_rows
         return len(self.ledger.rows)

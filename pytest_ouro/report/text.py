@@ -120,9 +120,11 @@ def finding_text(finding: Finding, *, sentence: str = "", trust: Trust | None = 
 
 def count(results: Sequence[RuleResult]) -> str:
     """Return the counts of the rules as ``12 rules hold, 1 broken, 2 skipped``. Those that hold are
-    always counted, also 0; another status only if a rule has it."""
+    always counted, also 0; another status, and rules judged from claims, only if there are any."""
     found = Counter(result.status for result in results)
     words = [f"{found['holds']} {'rule holds' if found['holds'] == 1 else 'rules hold'}"]
     others: tuple[Status, ...] = ("broken", "warned", "skipped")
     words += [f"{found[status]} {status}" for status in others if found[status]]
+    claimed = sum(result.claimed for result in results)
+    words += [f"{claimed} judged from claims"] if claimed else []
     return ", ".join(words)

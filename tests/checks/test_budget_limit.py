@@ -27,7 +27,8 @@ RUN = {
 
 
 def findings(**facts):
-    return list(BudgetLimit().findings(SimpleNamespace(run=from_json({**RUN, **facts}))))
+    evidence = SimpleNamespace(run=from_json({**RUN, **facts}), claimed=None)
+    return list(BudgetLimit().findings(evidence))
 
 
 @pytest.mark.parametrize("window", [1.0, 299.0, 300.0, 306.0])

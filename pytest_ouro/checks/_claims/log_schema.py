@@ -22,8 +22,9 @@ _FORBIDS = re.compile(
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield one warning about all lines of the ledger that could not be read, and one if commits
-    of the loop have a ledger that .gitignore names."""
+    """Yield one finding about all lines of the ledger that could not be read, which only warns
+    unless a bound names the ledger, and one if commits of the loop have a ledger that .gitignore
+    names."""
     lost = tuple(sorted({*claims.loop.lost, *claims.loop.odd}))
     read = len(claims.loop.odd)
     if lost:
@@ -36,7 +37,7 @@ def judge(claims: Claims) -> Iterator[Claimed]:
                 where=claims.place(lost),
                 help="one row a line, with as many cells as the header has",
                 facts={"rows": len(lost)},
-                warns=True,
+                warns=not (claims.bound and claims.loop.lost),
             ),
             lines=lost,
         )

@@ -41,9 +41,9 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _unlogged(claims: Claims) -> Iterator[Claimed]:
-    """Yield one warning about all commits of the loop that change the editable files, are not
-    called a repair or a report, and have no row. Nothing if most experiments have none: the log
-    then keeps something else."""
+    """Yield one finding about all commits of the loop that change the editable files, are not
+    called a repair or a report, and have no row; it only warns unless a bound states what is
+    editable. Nothing if most experiments have none: the log then keeps something else."""
     loop = claims.loop
     found = [
         one for one in loop.unlogged if not _ASIDE.search(loop.history.find(one.commit).subject)
@@ -62,7 +62,7 @@ def _unlogged(claims: Claims) -> Iterator[Claimed]:
             where=several(names),
             help="add the rows, or say in the commit's message that it is not an experiment",
             facts={"commits": len(found)},
-            warns=True,
+            warns=not claims.bound,
         ),
         commits_of(found),
     )

@@ -40,7 +40,8 @@ def judge(claims: Claims) -> Iterator[Claimed]:
                     f"the change of {count(len(group), 'discarded experiment')} is still in the "
                     "editable files" + ("" if warns else ", below results that were kept"),
                     where=several([str(loop.history.find(one.commit)) for one in group]),
-                    help="take it out (git revert COMMIT), and measure again what was kept since",
+                    help=f"take it out: git revert {group[-1].commit[:7]}; then measure again what "
+                    "was kept since",
                     facts={"commits": len(group)},
                     warns=warns,
                 ),

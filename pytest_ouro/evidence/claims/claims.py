@@ -23,7 +23,8 @@ class Claims:
     """What is judged: the loop, the name of the ledger, the metric (None: not known; its direction
     is known if it is), and the globs of editable and frozen files from the repository's top.
     ``evaluate`` is the harness's function that returns the metric ("": unknown), ``instructions``
-    are the words of the project for its agents."""
+    are the words of the project for its agents. ``bound`` is whether a trusted bound.toml states
+    all this; otherwise it is inferred."""
 
     loop: Loop
     ledger: str
@@ -32,6 +33,7 @@ class Claims:
     frozen: tuple[str, ...]
     evaluate: str = ""
     instructions: str = ""
+    bound: bool = False
 
     @cached_property
     def keeps(self) -> tuple[Experiment, ...]:

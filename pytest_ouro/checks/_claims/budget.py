@@ -1,0 +1,40 @@
+"""What the budget rules own: a run whose own log says that it trained too long, or not enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks._claims.present import first_line
+from pytest_ouro.core.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.evidence import Evidence
+
+
+def judge_log(evidence: Evidence, *, short: bool = False) -> Iterator[Finding]:
+    """Yield a finding if ``run.log`` says that the last run trained longer than the budget and the
+    tolerance of every device or, with ``short``, shorter than those of each; nothing unless
+    `Evidence.claimed`. It only warns unless a row since trust has the metric of that log."""
+    loop, run = evidence.claimed, evidence.logged_run
+    if loop is None or run is None:
+        return
+    least, most = evidence.layout.window
+    if not (run.seconds < least if short else run.seconds > most):
+        return
+    first = first_line(loop)
+    logged = first is not None and any(
+        row.line >= first and row.metric == run.metric for row in loop.rows
+    )
+    words = "less" if short else "more"
+    yield Finding(
+        f"run.log says that {run.seconds:.1f} s were trained, {words} than the budget allows",
+        where=f"claimed, run.log:{run.line}",
+        expected=f"{least:g} to {most:g} s" if least else f"at most {most:g} s",
+        actual=f"{run.seconds:.1f}",
+        help="run the commit again with the budget that bound.toml states: "
+        "pytest --ouro-experiment",
+        facts={"line": run.line, "claimed": True},
+        warns=not logged,
+    )

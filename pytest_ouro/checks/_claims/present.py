@@ -1,0 +1,50 @@
+"""Judge the rows that are written by hand in the ledger of a project with a bound.toml."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.evidence.claims.claims import Claims
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pytest_ouro.checks._claims import Claimed
+    from pytest_ouro.core.finding import Finding
+    from pytest_ouro.evidence.claims.loop import Loop
+    from pytest_ouro.evidence.evidence import Evidence
+
+
+def judge_present(
+    evidence: Evidence, check: str, judge: Callable[[Claims], Iterable[Claimed]]
+) -> Iterator[Finding]:
+    """Yield what ``judge`` finds for the check of this name in the rows that were written by hand;
+    nothing unless `Evidence.claimed`. Each finding says that it is claimed, and only warns if it is
+    about rows or commits from before trust."""
+    loop = evidence.claimed
+    if loop is None:
+        return
+    layout = evidence.layout
+    claims = Claims(
+        loop, layout.ledger, layout.metric, tuple(layout.editable_globs), (), bound=True
+    )
+    first = first_line(loop)
+    for claimed in judge(claims):
+        if claimed.check == check:
+            finding = claimed.finding
+            before = first is None or any(line < first for line in claimed.lines)
+            yield replace(
+                finding,
+                where=f"claimed, {finding.where}",
+                warns=finding.warns or before,
+                facts={**finding.facts, "claimed": True},
+            )
+
+
+def first_line(loop: Loop) -> int | None:
+    """Return the line of the first row that is linked to a commit since trust: the rows above it
+    are from before; None if there is no such row."""
+    steps = {step.id for step in loop.steps}
+    lines = [one.row.line for one in loop.logged if one.row and one.commit in steps]
+    return min(lines, default=None)
