@@ -60,6 +60,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Apply the verdict to the branch: a discard or crash returns it to its last keep",
     )
+    group.addoption(
+        "--ouro-audit",
+        nargs="?",
+        const="",
+        metavar="SUBJECT",
+        help="Audit a past run instead of collecting tests: a range, a revision, a pull request, "
+        "a folder or a git directory (default: the current folder)",
+    )
     parser.addini("ouro_bound", "The file of rules", type="string", default="")
     parser.addini("ouro_settle", "Apply verdicts to the branch", type="bool", default=False)
     parser.addini("ouro_device", "The device: auto, cpu or cuda", type="string", default="")
@@ -77,7 +85,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """With ``--ouro-experiment``, refuse configuration of pytest from outside of the repository
     before a conftest.py there is imported: print the reason, and raise UsageError, which ends
-    pytest. Without the option, or without a repository, refuse nothing."""
+    pytest. Without the option, or without a repository, refuse nothing. With ``--ouro-audit``,
+    refuse that of the audited repository, and let no conftest.py be imported."""
+    if getattr(early_config.known_args_namespace, "ouro_audit", None) is not None:
+        _isolate_audit(early_config)
+        return
     if not getattr(early_config.known_args_namespace, "ouro_experiment", False):
         return
     from pytest_ouro.core.own_modules import speed_up_imports
@@ -95,12 +107,30 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         raise pytest.UsageError from None  # without a message, which would follow the last line
 
 
+def _isolate_audit(config: pytest.Config) -> None:
+    """Keep what the audited repository configures out of this session; UsageError if pytest has
+    read it already."""
+    from pytest_ouro.core.errors import OuroError
+    from pytest_ouro.items.audit import isolate
+    from pytest_ouro.report.text import error_text
+
+    try:
+        isolate(config)
+    except OuroError as error:
+        raise pytest.UsageError(error_text(error)) from None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers of sections. If an experiment is asked for, or an argument names a
     bound, also register `items.hooks.Hooks`, which loads everything else. Raise UsageError for
     an invalid option, and if an experiment cannot be run in this session."""
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
+    if config.getoption("ouro_audit") is not None:
+        from pytest_ouro.items.audit import AuditHooks
+
+        config.pluginmanager.register(AuditHooks(config), "ouro-audit")
+        return
     if not config.getoption("ouro_experiment") and not _names_a_bound(config):
         return
     from pytest_ouro.items.hooks import Hooks

@@ -24,6 +24,25 @@ def parallel_tests() -> OuroError:
     )
 
 
+def audit_alone() -> OuroError:
+    """``--ouro-audit`` and ``--ouro-experiment`` are given together."""
+    return OuroError(
+        "--ouro-audit reads a past run, and cannot be used with --ouro-experiment, which makes one",
+        help="call pytest twice, once with each",
+    )
+
+
+def audited_configuration(file: str) -> OuroError:
+    """``--ouro-audit`` is about the repository whose ``file`` has configured this session of
+    pytest: it could load a plugin of the audited project."""
+    return OuroError(
+        "--ouro-audit reads no configuration of the audited repository, and pytest has read one: "
+        f"{file}",
+        help="call pytest in a folder outside of the repository, and name it by an equals sign: "
+        "pytest --ouro-audit=PATH; or audit without pytest: pytest-ouro audit PATH",
+    )
+
+
 def not_carried_out() -> OuroError:
     """An experiment is asked for with ``--setup-only`` or ``--setup-plan``, by which pytest calls
     no test."""
