@@ -188,4 +188,42 @@ GUIDED: dict[str, Layout] = {
         },
         refused="init --metric NAME",
     ),
+    "a program that stops at the time that the instructions state": Layout(
+        {
+            "program.md": "# Loop\n\nEdit `fit.py` only. Run `python fit.py`. The budget of "
+            "training is 7 minutes. Minimize `val_loss`. Never stop.\n",
+            "fit.py": "import time\n\nimport lab\n\nwhile time.monotonic() < lab.TIME_BUDGET:\n"
+            "    loss = 1.0\nprint(f'val_loss: {loss}')\n",
+            "lab.py": "TIME_BUDGET = 7 * 60\n",
+        },
+        experiment={"metric": "val_loss", "budget": 840},
+        says=("assumed: the command takes at most 840 s, since its code stops at 420 s",),
+    ),
+    "a time that the instructions alone state": Layout(
+        {
+            "program.md": "# Loop\n\nEdit `fit.py` only. Run `python fit.py`. The budget of a run "
+            "is 7 minutes. Minimize `val_loss`. Never stop.\n",
+            "fit.py": "loss = 420 / 2\nprint(f'val_loss: {loss}')\n",
+        },
+        experiment={"metric": "val_loss", "budget": 420},
+    ),
+    "a metric that is printed under another name": Layout(
+        {
+            "program.md": "# Loop\n\nEdit `pack.py` only. Run `python pack.py`.\n\n"
+            "**Primary metric:** `val_bpb`, lower is better. Never stop.\n",
+            "pack.py": "ratio = 1.5\nprint(f'Ratio: {ratio}')\n",
+        },
+        experiment={"metric": "val_bpb", "direction": "lower"},
+        says=(
+            "note: program.md names the metric val_bpb, and the text of python pack.py does not",
+        ),
+    ),
+    "settings that are printed beside the metric": Layout(
+        {
+            "program.md": "# Loop\n\nEdit `pack.py` only. Run `python pack.py`. Never stop.\n",
+            "pack.py": "import argparse\n\nargs = argparse.ArgumentParser().parse_args()\n"
+            "print(f'target_score: {args.score}')\nloss = 1.5\nprint(f'train_loss: {loss}')\n",
+        },
+        experiment={"metric": "train_loss", "direction": "lower"},
+    ),
 }

@@ -14,15 +14,24 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.paths import DataGlob, Glob, RepoPath, matches
 from pytest_ouro.experiment.terms.names import is_data, named_files
 from pytest_ouro.messages import project as messages
-from pytest_ouro.onboarding.discover.metric import Label, choose, is_held_out, meant, printed_by
+from pytest_ouro.onboarding.discover.metric import (
+    Label,
+    choose,
+    is_held_out,
+    meant,
+    printed_by,
+    unseen,
+)
 from pytest_ouro.onboarding.discover.runnable import (
     PLACEHOLDER,
     PROGRAM,
     built,
     filled,
     lacks_data,
+    may_be_silent,
     missing_arguments,
     starts_agent,
+    stops_at,
 )
 from pytest_ouro.onboarding.discover.source import PythonFile
 from pytest_ouro.onboarding.discover.words import (
@@ -64,8 +73,6 @@ _STARTS = {
     ".pl": ("perl",),
     ".php": ("php",),
 }
-#: Endings of code that is compiled.
-_COMPILED = (".go", ".rs", ".c", ".cc", ".cpp", ".zig")
 #: Options of a run that is shorter than the one that counts.
 _QUICK = re.compile(r"--(?:quick|fast|smoke|debug|dry-run)\b")
 _SHELL = re.compile(r"[|&;<>$`*?~]|^\w+=")
@@ -90,9 +97,8 @@ def find_command(
     tracked program at the top of ``folder``: with a name of `_MEASURES`, or one of `_TRAINS` whose
     text prints a value whose name says which values are better. None without one.
 
-    ``python`` are the words that start the project's Python, ``tracked`` the paths of git's files
-    from ``folder``. OuroError if a command cannot be split into words, or if each that was found
-    lacks an argument that its program demands.
+    ``python`` are the words that start Python, ``tracked`` the paths of git's files. OuroError if a
+    command cannot be split into words, or if each lacks an argument that its program demands.
     """
     if options.command:
         return _command(options.command, python, folder, tracked)
@@ -103,19 +109,13 @@ def find_command(
         if fault := missing_arguments(folder, found.words, tracked):
             call = options.call("--command", f"{words} {' … '.join(fault)} …")
             lacking = lacking or messages.lacks_arguments(shlex.join(found.words), fault, call)
-        elif (silent or _may_be_silent(found)) and _lacks_named(found, folder, prose, tracked):
+        elif (silent or may_be_silent(found.files)) and _lacks_named(found, folder, prose, tracked):
             silent = silent or found
         else:
             return found
     if lacking and not silent:
         raise lacking
     return silent
-
-
-def _may_be_silent(command: Command) -> bool:
-    """Return whether a command runs only programs whose text shows what they print: of Python, or
-    compiled ones of the repository, which may keep what they measure elsewhere."""
-    return bool(command.files) and all(path.endswith((*_COMPILED, ".py")) for path in command.files)
 
 
 def _lacks_named(command: Command, folder: Path, prose: Prose, tracked: Sequence[str]) -> bool:
@@ -125,12 +125,6 @@ def _lacks_named(command: Command, folder: Path, prose: Prose, tracked: Sequence
     files = (*command.files, *modules, *in_scripts(command.files, folder, tracked))
     printed = [label for path in files for label in printed_by(folder, path)]
     return bool(prose.metrics) and not any(meant(name, printed) for name in prose.metrics)
-
-
-def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
-    """Return whether the instructions name commands of tracked files, and none of this script."""
-    named = [path for words in prose.commands for path in named_files(tuple(words.split()))]
-    return script not in named and any(path in tracked for path in named)
 
 
 def _possible(folder: Path, prose: Prose, tracked: Sequence[str]) -> Iterator[str]:
@@ -212,7 +206,7 @@ def facts(
     """Return the experiment that the command, its files and the words state, without its folder and
     its interpreter. ``rules`` are the words of rules. OuroError if the metric, its direction or the
     editable files are not known."""
-    label = _metric(command, folder, prose, options, tracked)
+    label = _metric(command, folder, prose, options, remarks, tracked)
     metric = label.name
     editable = _editable(command, folder, rules, prose, options, remarks, tracked)
     table = find_ledger(rules, folder, metric, prose, options, remarks)
@@ -226,7 +220,7 @@ def facts(
         direction=find_direction(metric, rules, prose, options, remarks),
         unit=options.unit or prose.unit or label.unit,
         plausible=options.plausible or prose.plausible,
-        budget=_budget(rules, prose, options, remarks),
+        budget=_budget(command, folder, rules, prose, options, remarks),
         device=options.device or "auto",
         ledger=RepoPath(table),
         data=tuple(map(DataGlob, options.data)),
@@ -272,12 +266,18 @@ def measuring(
 
 
 def _metric(
-    command: Command, folder: Path, prose: Prose, options: InitOptions, tracked: Sequence[str]
+    command: Command,
+    folder: Path,
+    prose: Prose,
+    options: InitOptions,
+    remarks: Remarks,
+    tracked: Sequence[str],
 ) -> Label:
     """Return the metric: of the option's name, else what `choose` finds among what the command's
     files print, or if that is nothing the modules that they import, the files that their shell
-    scripts name, or the fixed ones of the instructions; else the first that these name. OuroError
-    if nothing names one, or if several are printed."""
+    scripts name, or the fixed ones of the instructions; else the first that these name, which is
+    noted in ``remarks`` if others are printed. OuroError if nothing names one, or if several are
+    printed."""
     printed = [label for path in command.files for label in printed_by(folder, path)]
     modules = [module for path in command.files for module in _modules(folder, path)]
     scripted = in_scripts(command.files, folder, tracked)
@@ -290,6 +290,8 @@ def _metric(
         found = [options.metric]
     elif prose.metrics and not named:
         found = [*prose.metrics[:1]]
+        if printed and not prose.metric_from:
+            remarks.note(unseen(found[0], shlex.join(command.words), prose))
     else:
         leading = [label.name for label in printed if label.leads]
         found = (not named and choose(leading, prose, sure=True)) or choose(names, prose)
@@ -369,12 +371,28 @@ def _is_measure(path: str) -> bool:
     return starts or posixpath.splitext(name)[0].lower().startswith(_MEASURES)
 
 
-def _budget(rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks) -> float:
+def _budget(
+    command: Command,
+    folder: Path,
+    rules: Iterable[str],
+    prose: Prose,
+    options: InitOptions,
+    remarks: Remarks,
+) -> float:
     """Return the seconds that the command may take: of the option, the rules or the instructions;
-    ASSUMED_BUDGET, which is added to ``remarks``, if they state none."""
+    twice those that its own code stops at, since a run takes longer, or ASSUMED_BUDGET if they
+    state none, which both are added to ``remarks``."""
     if options.budget is not None:
         return options.budget
     found = budget_in([], rules) or prose.limit or prose.budget
+    modules = [module for path in command.files for module in _modules(folder, path)]
+    if found and not prose.limit and stops_at(found, folder, [*command.files, *modules]):
+        remarks.assume(
+            f"the command takes at most {2 * found:g} s, since its code stops at {found:g} s and "
+            "then has to end",
+            "--budget SECONDS",
+        )
+        return 2 * found
     if found is not None:
         return found
     remarks.assume(f"the command takes at most {ASSUMED_BUDGET:g} s", "--budget SECONDS")

@@ -193,6 +193,15 @@ def choose(names: Iterable[str], prose: Prose, *, sure: bool = False) -> list[st
     return [] if sure else known
 
 
+def unseen(name: str, words: str, prose: Prose) -> str:
+    """Return a sentence on a metric that the instructions name, where a command, ``words``, prints
+    other values and its text does not show this one."""
+    return (
+        f"{prose.file} names the metric {name}, and the text of {words} does not show that it is "
+        "printed: if it has another name there, --metric or --metric-from says it"
+    )
+
+
 def is_held_out(name: str) -> bool:
     """Return whether a metric's name says that it was measured on data that is not trained on."""
     return name.lower().startswith(("val", "eval", "test"))

@@ -133,7 +133,7 @@ def _labels(call: ast.Call) -> Iterator[tuple[str, Shown]]:
         value = shown.value if isinstance(shown, ast.FormattedValue) else shown
         if isinstance(text, ast.Constant) and isinstance(text.value, str):
             label = _LABEL.search(text.value)
-            if label and not isinstance(value, ast.Constant):
+            if label and not isinstance(value, ast.Constant) and not _is_setting(value):
                 words = label[1] if " " in label[1] else ""
                 leads = text is parts[0] and not text.value[: label.start()].strip()
                 name = re.sub(r"\s+", "_", label[1].lower()) if words else label[1]
@@ -141,6 +141,12 @@ def _labels(call: ast.Call) -> Iterator[tuple[str, Shown]]:
                     name,
                     replace(_shown(value), unit=_unit(after), words=words, leads=leads),
                 )
+
+
+def _is_setting(value: ast.expr) -> bool:
+    """Return whether an expression is an option or a setting of a program, as in ``args.seed``."""
+    place = dotted(value).partition(".")[0] if isinstance(value, ast.Attribute) else ""
+    return place in ("args", "opts", "options", "cfg", "config", "hparams", "FLAGS")
 
 
 def _unit(node: ast.expr | None) -> str:

@@ -23,7 +23,7 @@ from pytest_ouro.onboarding.discover.options import InitOptions as InitOptions
 from pytest_ouro.onboarding.discover.options import Remarks
 from pytest_ouro.onboarding.discover.prose import FILES, Prose
 from pytest_ouro.onboarding.discover.prose import read as read_prose
-from pytest_ouro.onboarding.discover.runnable import not_said
+from pytest_ouro.onboarding.discover.runnable import names_others, not_said
 from pytest_ouro.onboarding.discover.words import find_name, opened
 from pytest_ouro.onboarding.sources import code_in, tracked_in
 
@@ -94,7 +94,7 @@ def find(
         if chosen:
             raise
         return _command(folder, top, options, rules, prose, remarks, tracked, instead=error)
-    others = not chosen and command.names_others(pair.script.name, prose, tracked)
+    others = not chosen and names_others(pair.script.name, prose, tracked)
     measures = not chosen and _measures_other(pair.script, pair.harness)
     if (
         others

@@ -28,6 +28,8 @@ _BUILT_IN = (
     *("unset", "ulimit", "umask", "read", "printf", "local", "return", "shift", "time", "command"),
 )
 _FILE = re.compile(r"[\w./-]*\w\.(?:py|sh|js|cjs|mjs|ts|rb|jl|json|ya?ml|toml|txt|csv|cfg|ini)")
+#: Endings of code that is compiled.
+_COMPILED = (".go", ".rs", ".c", ".cc", ".cpp", ".zig")
 #: A place that is left open in a command, and a program of it by its ending.
 PLACEHOLDER = re.compile(r"<[\w .-]+>|\{\w+\}|\[\w+\]|\.\.\.|…")
 PROGRAM = re.compile(r"(?<![\w./-])(?:\./)?[\w/-]+\.(?:py|sh|js|ts|rb|jl)\b")
@@ -74,9 +76,21 @@ def not_said(
     if absent and not PLACEHOLDER.search(prose.commands[0]):
         return f"the experiment is {called}: {prose.file} names {absent[0]}, which is not in git"
     named = any(posixpath.basename(path) in prose.whole for path in files)
-    if prose.file and files and not named:
+    if prose.whole and files and not named:
         return f"the experiment is {called}, which {prose.file} does not name"
     return ""
+
+
+def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
+    """Return whether the instructions name commands of tracked files, and none of this script."""
+    named = [path for words in prose.commands for path in named_files(tuple(words.split()))]
+    return script not in named and any(path in tracked for path in named)
+
+
+def may_be_silent(files: Sequence[str]) -> bool:
+    """Return whether a command runs only programs whose text shows what they print: of Python, or
+    compiled ones of the repository, which may keep what they measure elsewhere."""
+    return bool(files) and all(path.endswith((*_COMPILED, ".py")) for path in files)
 
 
 def lacks_data(words: str, tracked: Sequence[str]) -> bool:
@@ -86,6 +100,17 @@ def lacks_data(words: str, tracked: Sequence[str]) -> bool:
     )
     named = [path.removeprefix("./") for path in re.split(r"[\s=]", words)[1:]]
     return any(is_data(path) and path not in tracked for path in named)
+
+
+def stops_at(seconds: float, folder: Path, files: Sequence[str]) -> bool:
+    """Return whether code in one of the files gives this time to a variable, a key or an option
+    whose name is about time."""
+    stated = re.compile(
+        r"""(?i)(?:budget|seconds|secs|time|wall)\w*["']?\s*[:=,][^\n\d]{0,30}?"""
+        rf"(?:{seconds:g}(?:\.0*)?(?![\d.])|{seconds / 60:g} ?\* ?60\b|60 ?\* ?{seconds / 60:g}\b)"
+    )
+    texts = ((read_file(folder / path) or b"").decode(errors="replace") for path in files)
+    return any(map(stated.search, texts))
 
 
 def starts_agent(folder: Path, path: str) -> bool:
