@@ -55,6 +55,8 @@ _OTHER = (
     ".onnx",
     ".joblib",
 )
+#: A name and a number in settings, C, JavaScript and the like.
+_SETTING = re.compile(r"([A-Za-z_][\w-]*)[\"']?\s*(?:[:=]|\s)\s*(\d[\d_.]*)")
 #: A line of code that is longer was written by a program, and words that unpack and run it.
 _LONG = 2000
 _UNPACKS = re.compile(
@@ -80,7 +82,7 @@ def _seed_only(claims: Claims, one: Experiment) -> Iterator[Claimed]:
     """Yield a finding if a kept experiment changes seeds and nothing else of the editable code."""
     if one.row is None or one.row.status != "keep" or not one.code or not one.parent:
         return
-    if any(not path.endswith(".py") for path in one.code) or len(one.code) < len(_code(one)):
+    if len(one.code) < len(_code(one)):
         return
     if all(_differs_in_seeds(claims, one, path) for path in one.code):
         said = AGAIN.search(one.row.description)
@@ -116,6 +118,8 @@ def _differs_in_seeds(claims: Claims, one: Experiment, path: str) -> bool:
     if not before or not after or before == after:
         return False
     lines = set(before.splitlines()) ^ set(after.splitlines())
+    if not path.endswith(".py"):
+        return _differs_in_seed_lines(before, after)
     if len(lines) > 12 or not any("seed" in line.lower() for line in lines):
         return False
     try:
@@ -127,20 +131,34 @@ def _differs_in_seeds(claims: Claims, one: Experiment, path: str) -> bool:
         return False
 
 
+def _differs_in_seed_lines(before: str, after: str) -> bool:
+    """Return whether two texts of a file that is not Python differ in nothing but the numbers of
+    lines that name a seed."""
+    old, new = before.splitlines(), after.splitlines()
+    if len(old) != len(new):
+        return False
+    changed = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
+    return bool(changed) and all(
+        re.search(r"(?i)seed", a) and re.sub(r"\d+", "0", a) == re.sub(r"\d+", "0", b)
+        for a, b in changed
+    )
+
+
 def _budget(claims: Claims, step: Step) -> Iterator[Claimed]:
     """Yield a finding if a commit gives a constant of the training time another value, or binds it
     again in a file that an experiment may change."""
     for path in claims.loop.history.changes(step):
-        if not path.endswith(".py") or not matches(path, (*claims.editable, *claims.frozen)):
+        if not matches(path, (*claims.editable, *claims.frozen)):
             continue
         before, after = claims.text(step.parent, path), claims.text(step.id, path)
         changed = set(before.splitlines()) ^ set(after.splitlines())
         if not before or not any(map(_MENTION.search, changed)):
             continue
-        words = _budget_change(before, after)
+        find = _budget_change if path.endswith(".py") else _setting_change
+        words = find(before, after)
         if words:
             start = claims.text(claims.loop.start, path)
-            if start and not _budget_change(start, after):
+            if start and not find(start, after):
                 continue  # it is as at the start again
             kept = claims.is_kept(step.id)
             yield Claimed(
@@ -170,6 +188,17 @@ def _budget_change(before: str, after: str) -> str:
             return f"{name} was changed from {was[name]} to {value}"
         if name not in was and (name.rpartition(".")[2] in imported or "." in name):
             return f"{name} of the harness is bound again, to {value[:40]}"
+    return ""
+
+
+def _setting_change(before: str, after: str) -> str:
+    """Return in words how a setting of the training time differs between two texts of a file that
+    is not Python; "" if none does."""
+    was, now = (dict(_SETTING.findall(text)) for text in (before, after))
+    for name, value in now.items():
+        old = was.get(name, value)
+        if old != value and _BUDGET.match(name.replace("-", "_")):
+            return f"{name} was changed from {old} to {value}"
     return ""
 
 

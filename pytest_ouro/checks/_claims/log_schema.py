@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Words that tell to keep a file out of git.
 _FORBIDS = re.compile(
-    r"(?i)(?:\b(?:not|never|don't)\b.{0,20}\b(?:commit|add|track)|\b(?:untracked|out of git))\b"
+    r"(?i)(?:\b(?:not|never|don't)\b.{0,20}\b(?:commit|git add|track)|\b(?:untracked|out of git))\b"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks._claims import Claimed, commits_of, lines_of
@@ -174,12 +175,13 @@ def _rewritten(
 
 
 def _unique(rows: Sequence[ClaimedRow]) -> dict[tuple[str, str], ClaimedRow]:
-    """Return the rows by commit cell and description, without those that two rows have."""
+    """Return the rows by their hash, or by hash or cell and description if several have the hash or
+    none is there; without those that are still the same."""
+    hashes = Counter(row.hash[:7] for row in rows if row.hash)
     found: dict[tuple[str, str], ClaimedRow | None] = {}
     for row in rows:
-        key = (row.hash or row.cell, row.description)
-        if len(row.hash) >= 7:
-            key = (row.hash[:7], row.description)
+        short = row.hash[:7]
+        key = (short, "") if hashes[short] == 1 else (short or row.cell, row.description)
         found[key] = None if key in found or not any(key) else row
     return {key: row for key, row in found.items() if row is not None}
 

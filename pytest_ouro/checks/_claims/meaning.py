@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks._claims import Claimed
@@ -60,7 +61,8 @@ def _change(before: str, after: str, evaluate: str, metric: str) -> tuple[str, b
     or "", and whether that is sure."""
     same = before.count(evaluate) == after.count(evaluate) if evaluate else True
     changed = set(before.splitlines()) ^ set(after.splitlines())
-    telling = (*_LOSSES, *filter(None, (evaluate, metric)), "return", "reduction")
+    results = re.findall(rf"(\w+)\s*=\s*{re.escape(evaluate)}\(", before) if evaluate else []
+    telling = (*_LOSSES, *filter(None, (evaluate, metric)), *results, "return", "reduction")
     if same and not any(word in line for line in changed for word in telling):
         return "", False
     try:

@@ -30,6 +30,16 @@ _JUMP = 5.0
 _LOSS = re.compile(r"(?i)loss|bp[bc]\b|bits|ppl|perplex|nll|fid\b|entropy")
 
 
+#: Names of metrics that are never below 0, and of shares.
+_POSITIVE = re.compile(
+    r"(?i)loss|bp[bc]\b|ppl|perplex|nll|fid\b|time|latency|delay|seconds|(?:^|_)[mun]?s$|bytes|size"
+    r"|rmse|mae\b|mse\b|wer\b|cer\b|count"
+)
+_SHARE = re.compile(
+    r"(?i)acc(?:uracy)?(?:$|_)|(?:^|_)(?:f1|auc|auroc|recall|precision|iou|win_?rate)(?:$|_)"
+)
+
+
 class _Kept(NamedTuple):
     """A kept experiment, its row and its value, and the row kept before it."""
 
@@ -110,9 +120,11 @@ def _fault(row: ClaimedRow, others: Sequence[float], metric: Metric) -> tuple[st
             zero = bool(_LOSS.search(metric.name)) and any(value % 1 for value in real)
             return "it stands for no result elsewhere", row.value >= 10 * high or zero
     if low > 0 and row.value < 0:
-        return "all others are positive", metric.direction == "lower"
-    if metric.direction == "higher" and high <= 1 < row.value and "acc" in metric.name.lower():
-        return "a share is at most 1", True
+        return "all others are positive", bool(_POSITIVE.search(metric.name))
+    if _SHARE.search(metric.name) and low >= 0:
+        for most in (1, 100):
+            if high <= most < row.value:
+                return f"a share is at most {most}", True
     better = row.value < low / _JUMP if metric.direction == "lower" else row.value > high * _JUMP
     if low > 0 and better:
         return f"more than {_JUMP:g} times better than every other value", False
