@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.redact import shorten
+from pytest_ouro.audit.words import number
 from pytest_ouro.core.escape import escape_lines
-from pytest_ouro.core.finding import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,11 +89,14 @@ def _show_kept(audit: Audit) -> Iterator[str]:
 
 
 def last_line(audit: Audit) -> str:
-    """Return the last line, for programs that search for it."""
+    """Return the last line, for programs that search for it: ``broken`` if there is an error, ``not
+    judged`` if there is no finding and no statement is reached, else ``no error``."""
     counts = audit.counts
     state = "broken" if audit.broken else "no error"
+    if not audit.findings and all(one.state != "reached" for one in audit.statements):
+        state = "not judged"
     return (
-        f"ouro: audit: {state}: {count(len(audit.errors), 'error')}, "
-        f"{count(len(audit.warnings), 'warning')}; {count(counts.rows, 'row')}, "
-        f"{count(counts.commits, 'commit')}"
+        f"ouro: audit: {state}: {number(len(audit.errors), 'error')}, "
+        f"{number(len(audit.warnings), 'warning')}; {number(counts.rows, 'row')}, "
+        f"{number(counts.commits, 'commit')}"
     )

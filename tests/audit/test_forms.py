@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.audit import html, json_report, text
+from pytest_ouro.audit.result import Statement
 from pytest_ouro.cli import run
+from pytest_ouro.core.fast_dataclass import replace
 
 from .leaderboards import SPEED, make_board, speed_record
 from .samples import HOSTILE, SECRETS, cheated, honest
@@ -106,9 +108,19 @@ def test_text_and_json_hide_secrets(form, secret):
     assert SECRETS[secret] not in form.render(cheated(secret))
 
 
-def test_json_is_json_whatever_was_claimed():
-    from pytest_ouro.core.fast_dataclass import replace
+def test_the_last_line_is_short_and_never_clean_without_data():
+    nothing = replace(honest(), statements=(Statement("scope", "not reached", "no ledger"),))
 
+    lines = [text.render(audit).splitlines()[-1] for audit in (cheated(), honest(), nothing)]
+
+    assert lines == [
+        "ouro: audit: broken: 1 error, 1 warning; 3 rows, 2 commits",
+        "ouro: audit: no error: 0 errors, 0 warnings; 3 rows, 3 commits",
+        "ouro: audit: not judged: 0 errors, 0 warnings; 3 rows, 3 commits",
+    ]
+
+
+def test_json_is_json_whatever_was_claimed():
     audit = honest()
     [first, *rest] = audit.kept
     odd = replace(audit, kept=(replace(first, value=float("nan")), *rest))
