@@ -95,7 +95,9 @@ class _Reader(Scanner):
             if char == closer:
                 self.at += 1
                 break
-            if char in _SPACE or self._here("`\n", "`\r\n"):
+            if joins and char == "\n":
+                self.at += 1  # a list goes on behind a comma
+            elif char in _SPACE or self._here("`\n", "`\r\n"):
                 self.at = self.text.index("\n", self.at) + 1 if char == "`" else self.at + 1
             elif self._here("<#"):
                 self._skip_to("#>")
@@ -106,6 +108,7 @@ class _Reader(Scanner):
                 self._end(command)
                 twice = self._here("||", "&&")
                 command = Command(piped=char == "|" and not twice, invoked=char == "&")
+                joins = False
                 self.at += 1 + twice
             elif char == "{" or self._here("@{"):
                 self.at += 1 + (char == "@")

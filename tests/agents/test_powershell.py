@@ -34,7 +34,8 @@ PASS = [
     "New-Item -ItemType Directory -Path out", "Remove-Item run.log, out.txt -ErrorAction Ignore",
     "cd /tmp; Remove-Item prepare.py", "Copy-Item /tmp/train.py train.py -Force",
     "$c = Get-Content train.py; $c[3] = 'x'; $c | Set-Content train.py", "pip install -e .",
-    "Set-Content $f x", "pwsh -File tool.ps1",
+    "Set-Content $f x", "pwsh -File tool.ps1", "Get-Content prepare.py , ) prepare.py",
+    "Get-Content train.py,\n  prepare.py",
 ]  # fmt: skip
 
 REFUSE = [
@@ -43,6 +44,7 @@ REFUSE = [
     "set-content prepare.py x", "Set-Content -LiteralPath prepare.py -Value x",
     "Set-Content -Value x -Path:prepare.py", "Set-Content -Value x prepare.py",
     "Set-Content -Pa prepare.py x", "Set-Content a, prepare.py x",
+    "Set-Content a,\nprepare.py x", "Get-Content a, ; Set-Content prepare.py x",
     "Set-Content `\n  -Path prepare.py `\n  -Value x", "Set-Content -Path @('prepare.py') x",
     "Add-Content ./prepare.py x", "'x' | Out-File prepare.py",
     "'x' | Out-File -FilePath .\\prepare.py", "ls | Tee-Object -FilePath prepare.py",
