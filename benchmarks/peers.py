@@ -6,7 +6,8 @@ The experiment of `overhead.py --command`: a short command and its evaluation, w
 number in every run. In the same rounds: `python -c pass`, both programs by themselves, this package
 with one run and with `--ouro-repeat 3`, and labloop (from PyPI) with one trial and with three, each
 proposed by a line of shell, whose cost counts as labloop's. Each starts in a copy of a repository
-in which it has recorded a run. Medians of CPU seconds, of a process and all that it waits for.
+in which it has recorded a run; the copies stay until the end. Medians of CPU seconds, of a process
+and all that it waits for.
 
 A further run is half of what three cost beyond one. labloop is installed into an environment of its
 own, in a folder that is deleted at the end.
@@ -62,7 +63,8 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as name:
-        labloop, place = install(Path(name, "venv")), Path(name, "repository")
+        labloop = install(Path(name, "venv"))
+        os.environ["XDG_CACHE_HOME"] = str(Path(name, "cache"))
         kept = {
             "pytest-ouro": command_experiment(Path(name, "ours")),
             "labloop": labloop_experiment(Path(name, "theirs"), labloop, path),
@@ -82,7 +84,7 @@ def main() -> None:
         seconds: dict[tuple[str, int], list[float]] = {way: [] for way in ways}
         for _ in range(rounds):
             for way, words in ways.items():
-                shutil.rmtree(place, ignore_errors=True)
+                place = Path(tempfile.mkdtemp(dir=name), "repository")
                 shutil.copytree(kept.get(way[0], kept["pytest-ouro"]), place)
                 seconds[way].append(spend(words, place, path))
     cpu = {way: 1e3 * statistics.median(values) for way, values in seconds.items()}

@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import os
 import pathlib
-import signal
 import sys
 import traceback
 import types
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from . import evaluation, harness
 from .channel import Channel
-from .kernel.subreaper import fork_supervised
+from .kernel.subreaper import fork_supervised, restore_signals
 
 if TYPE_CHECKING:
     from .job import Job
@@ -65,8 +64,7 @@ def run_command(job: Job, channel: Channel) -> None:
         channel.close_on_exec()
     if job.get("evaluation"):
         os.environ["OURO_OUTPUT"] = evaluation.output(1)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)  # a child would inherit that Python ignores them
+    restore_signals()
     channel.report("start")
     try:
         os.execvp(command[0], command)

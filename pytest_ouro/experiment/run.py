@@ -20,6 +20,7 @@ from pytest_ouro.experiment.steps import evaluate_command, preconditions
 from pytest_ouro.experiment.steps.checkout import checkout
 from pytest_ouro.experiment.steps.jobs import command_job, make_data, script_job
 from pytest_ouro.experiment.steps.settle import settle
+from pytest_ouro.experiment.supervision.start_process import keep_starter
 from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.experiment.terms import temp_folders
 from pytest_ouro.experiment.terms.console_text import clean
@@ -163,19 +164,20 @@ def run_experiment(
     itself.
     """
     commit = ""
-    for turn in make_turns(order.repeat):
-        if commit:
-            case = case.again()
-            preconditions.demand_same_head(case, commit)
-        result, case = _run_once(case, order, turn, progress, say)
-        commit = result.commit
-        if result.status == "closed":
-            return result
-        if result.status == "crash":
-            break
-        if turn.series:
-            value = f"{result.metric.name}={result.metric.text(result.value)}"
-            say(f"ouro: repeat {turn.number}/{turn.total} {value}")
+    with keep_starter():
+        for turn in make_turns(order.repeat):
+            if commit:
+                case = case.again()
+                preconditions.demand_same_head(case, commit)
+            result, case = _run_once(case, order, turn, progress, say)
+            commit = result.commit
+            if result.status == "closed":
+                return result
+            if result.status == "crash":
+                break
+            if turn.series:
+                value = f"{result.metric.name}={result.metric.text(result.value)}"
+                say(f"ouro: repeat {turn.number}/{turn.total} {value}")
     settlement = _settle(case, result, apply=order.settle)
     return replace(_add_history(case, result), settlement=settlement)
 

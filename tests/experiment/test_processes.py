@@ -316,3 +316,27 @@ def test_alive(start):
     process = start("print('ready', flush=True)")
     process.wait()
     assert not processes.alive(process.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no orphan is adopted")
+@pytest.mark.parametrize("stays", [True, False])
+def test_all_processes_are_listed_at_the_end_only_if_one_is_left(start, monkeypatch, stays):
+    """The child of the leader has a session of its own, and outlives it."""
+    assert system.adopt_orphans()
+    strangers, scans, scan = processes.children(), [], processes._list
+    monkeypatch.setattr(processes, "_list", lambda: (scans.append(1), scan())[1])
+    monkeypatch.setattr(processes.Path, "iterdir", one_thread(processes.Path.iterdir))
+    sleeps = "os.setsid()\n    time.sleep(60)" if stays else "os._exit(0)"
+    code = f"import os, time\nchild = os.fork()\nif not child:\n    {sleeps}\n"
+    process = start(f"{code}{'' if stays else 'os.wait()'}\nprint(child, flush=True)")
+    family = processes.Family(process.pid, strangers, adopts=True)
+    process.wait()
+    assert bool(processes.children() - strangers) == stays
+    family.end(process)
+    assert bool(scans) == stays
+    assert not processes.children() - strangers
+
+
+def one_thread(iterdir):
+    """Return ``Path.iterdir`` for a process without other threads, as a worker of xdist is not."""
+    return lambda path: [*iterdir(path)][: 1 if path.name == "task" else None]

@@ -5,25 +5,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pathlib
 import resource
 import select
 import signal
 import time
-from typing import NoReturn
 
 from . import system
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
-def fork_supervised(channel: int, *, is_copy: bool = False) -> None:
+
+def fork_supervised(channel: int, *, alone: bool = False) -> None:
     """Fork, and return in the child only. The parent waits for the child, then exits with the same
     status, or dies by the same signal.
 
     If the supervisor hangs up first, which closes the other end of the socket with the descriptor
     ``channel``, the parent kills its descendants (on Linux; elsewhere its process group) and
     itself. If the parent is killed, Linux kills the child too, and the supervisor ends the other
-    descendants. With ``is_copy``, for a fork of the supervisor on Linux, the parent closes the
-    descriptors that it inherited, except the standard streams and ``channel``.
+    descendants. With ``alone``, on Linux, the parent closes the descriptors that it inherited,
+    except the standard streams and ``channel``.
     """
     system.adopt_orphans()
     parent = os.getpid()
@@ -31,11 +33,17 @@ def fork_supervised(channel: int, *, is_copy: bool = False) -> None:
     if child:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # these are for the child
-        if is_copy:
+        if alone:
             _close_all_but({0, 1, 2, channel})
         _exit_like(_wait(child, channel))
     _die_with(parent)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, CPU seconds of children are lost
+
+
+def restore_signals() -> None:
+    """Give the signals that Python ignores their default action, which a program inherits."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _die_with(parent: int) -> None:
@@ -97,13 +105,14 @@ def _descendants() -> list[int]:
     """Return the ids of all descendants of this process, parents before their children, without its
     own."""
     parents: dict[int, int] = {}
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+    for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - text
         with contextlib.suppress(OSError, ValueError):  # the process has just ended
-            fields = stat.read_bytes().rpartition(b")")[2].split()
-            parents[int(stat.parent.name)] = int(fields[1])
+            with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123 - text
+                fields = stat.read().rpartition(b")")[2].split()
+            parents[int(pid)] = int(fields[1])
     found = [os.getpid()]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
     return found[1:]
 
 

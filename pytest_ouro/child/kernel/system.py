@@ -11,10 +11,11 @@ import ctypes
 import os
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # the module typing takes as long to import as all others here
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 _PDEATHSIG, _GET_DUMPABLE, _SET_DUMPABLE, _SET_CHILD_SUBREAPER = 1, 3, 4, 36  # options of prctl
 #: ``os`` with the names that it has on Linux alone, which checkers of types for others miss.
@@ -57,12 +58,13 @@ def _demand(name: str, result: int) -> int:
     return result
 
 
-def adopt_orphans() -> None:
-    """Make this process a subreaper: descendants that lose their parent become its children. Do
-    nothing elsewhere, or where the kernel refuses."""
+def adopt_orphans() -> bool:
+    """Make this process a subreaper: descendants that lose their parent become its children. Return
+    whether it is one: False elsewhere, or where the kernel refuses."""
     if is_linux():
         with contextlib.suppress(OSError):
-            prctl("subreaper", _SET_CHILD_SUBREAPER, 1)
+            return prctl("subreaper", _SET_CHILD_SUBREAPER, 1) == 0
+    return False
 
 
 def end_with_parent(number: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -76,6 +77,7 @@ def version(paths: Iterable[str]) -> str:
     return f"{text} yaml {yaml_version() or 'none'}"
 
 
+@lru_cache(maxsize=64)  # each run of a session reads the editable files, of which few change
 def _read(path: str, blob: bytes, script: str, loader: str) -> Form:
     """Return the form of a file in its language, or as text if it is invalid in it or the language
     is not parsed. Its path or first line (``#!``) shows the language; ``script``, the path of a

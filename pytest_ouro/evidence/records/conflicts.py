@@ -6,10 +6,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.core.spread import deviation, mean
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.kinds import keys_of
 from pytest_ouro.evidence.records.ledger_table import row_of
@@ -41,17 +40,25 @@ class _Fact(NamedTuple):
     actual: object
 
 
-@lru_cache(maxsize=8)
-def first_conflict(lines: tuple[bytes, ...]) -> tuple[Conflict, ...]:
-    """Return the first contradiction in these journal lines, as a tuple of one; () if there is
-    none. Raise ValueError for an invalid line. The result is cached, since it is asked for often in
-    a run."""
-    return tuple(islice(conflicts([record_format.read(line) for line in lines]), 1))
+#: The lines that were found to agree last: a journal is asked about often, and only grows.
+_agreeing: list[bytes] = []
 
 
-def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
+def first_conflict(lines: list[bytes]) -> Conflict | None:
+    """Return the first contradiction in these journal lines; None if there is none. Raise
+    ValueError for an invalid line. Lines at the beginning that agreed in an earlier call are not
+    compared again."""
+    known = len(_agreeing) if lines[: len(_agreeing)] == _agreeing else 0
+    found = next(conflicts([record_format.read(line) for line in lines], known=known), None)
+    if found is None:
+        _agreeing[:] = lines
+    return found
+
+
+def conflicts(records: Sequence[StartedRun], *, known: int = 0) -> Iterator[Conflict]:
     """Yield each contradiction in the records (oldest first), in their order: a fact stated in two
-    places and differently, or a ``seq`` that is not more than the one before."""
+    places and differently, or a ``seq`` that is not more than the one before. The first ``known``
+    records are not checked."""
     started: dict[str, StartedRun] = {}
     finished: list[FinishedRun] = []
     last = 0
@@ -63,10 +70,11 @@ def conflicts(records: Sequence[StartedRun]) -> Iterator[Conflict]:
         if not isinstance(record, FinishedRun):
             started[record.run] = record
             continue
-        begun = started.get(record.run)
-        for fact in (*_repeated(record, begun), *_derived(record, begun, finished)):
-            if not _same(fact.actual, fact.expected, rounded=record.version < 3):
-                yield Conflict(line, *fact)
+        if line > known:
+            begun = started.get(record.run)
+            for fact in (*_repeated(record, begun), *_derived(record, begun, finished)):
+                if not _same(fact.actual, fact.expected, rounded=record.version < 3):
+                    yield Conflict(line, *fact)
         finished.append(record)
 
 
@@ -151,10 +159,8 @@ def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
         yield _Fact("n", len(values), run.n)
     if run.n != len(values) or len(values) < 2:  # runs on other hardware do not count
         return
-    import statistics  # only repeats need it
-
-    yield _Fact("mean", statistics.fmean(values), run.mean)
-    yield _Fact("sd", statistics.stdev(values), run.sd)
+    yield _Fact("mean", mean(values), run.mean)
+    yield _Fact("sd", deviation(values), run.sd)
 
 
 def _same(one: object, other: object, *, rounded: bool) -> bool:

@@ -177,7 +177,7 @@ class Journal:
             return None
         from pytest_ouro.evidence.records.conflicts import first_conflict
 
-        for found in first_conflict(tuple(lines)):
+        if found := first_conflict(lines):
             expected, actual = (f"{value!r:.100}" for value in (found.expected, found.actual))
             headline = f"'{found.field}' in line {found.line} contradicts what it follows from"
             help = messages.START_AGAIN.format(journal=quoted(str(self.path)))

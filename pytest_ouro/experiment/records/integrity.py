@@ -9,14 +9,16 @@ exist, and no new line may claim the working tree and device that this run has l
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.records import anchor, record_format
 from pytest_ouro.evidence.records.anchor import REF, TRIED
-from pytest_ouro.evidence.records.conflicts import conflicts
+from pytest_ouro.evidence.records.conflicts import first_conflict
 from pytest_ouro.evidence.records.journal import finished
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun
@@ -25,8 +27,6 @@ from pytest_ouro.experiment.terms import repo
 from pytest_ouro.experiment.terms.names import LOG, PACKAGE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_ouro.bound.tables import Experiment, Level
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.data import State
@@ -225,8 +225,9 @@ def _modes(case: Case) -> dict[Path, int]:
     git, journal = case.repository.git, case.evidence.journal
     ledger, log = case.bound.path(case.experiment.ledger), case.bound.path(LOG)
     folders = [git.top, git.common_dir, git.folder, case.evidence.root]
-    inside = [*git.common_dir.glob("*"), *git.folder.glob("*"), *journal.folder.glob("*")]
-    refs = git.common_dir.glob("refs/ouro/**/")
+    parents = dict.fromkeys((git.common_dir, git.folder, journal.folder))
+    inside = [path for folder in parents for path in folder.glob("*")]
+    refs = [Path(at) for at, *_ in os.walk(git.common_dir / "refs" / "ouro")]
     found = {}
     for path in (*folders, *inside, *refs, git.top / ledger, git.top / log):
         with contextlib.suppress(OSError):
@@ -236,10 +237,10 @@ def _modes(case: Case) -> dict[Path, int]:
 
 
 def _contradict(lines: list[bytes]) -> bool:
-    """Return whether `conflicts` finds a contradiction in the lines, or one of them is not a
-    record. One line can contradict itself: its status or row does not follow from its values."""
+    """Return whether there is a contradiction in the lines, or one of them is not a record. One
+    line can contradict itself: its status or row does not follow from its values."""
     try:
-        return any(True for _ in conflicts([record_format.read(line) for line in lines]))
+        return first_conflict(lines) is not None
     except ValueError:
         return True
 

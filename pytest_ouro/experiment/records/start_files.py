@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -199,19 +200,25 @@ def _places(git: Git) -> list[Path]:
     """Return the paths of files and folders that programs start from by a fixed name or variable:
     git's in the repository and its submodules, and the user's. They need not exist."""
     repositories = {git.common_dir, git.folder, *_submodules(git.common_dir / "modules")}
-    found = [folder / name for folder in sorted(repositories) for name in _GIT]
+    found = [path for folder in sorted(repositories) for path in _below(folder, _GIT)]
     if not (git.top / ".git").is_dir():
         found.append(git.top / ".git")
     if home := _home():
-        found += [home / name for name in _HOME]
+        found += _below(home, _HOME)
         config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-        found += [config / name for name in _CONFIG]
+        found += _below(config, _CONFIG)
         sites = [site for pattern in _SITES for site in home.glob(pattern)]
         found += [path for site in sites for pattern in _SITE for path in site.glob(pattern)]
     if dotfiles := os.environ.get("ZDOTDIR"):
         found += [Path(dotfiles, name) for name in _HOME if name.startswith(".z")]
     named = filter(None, map(os.environ.get, _VARIABLES))
     return [*found, *(Path(name).absolute() for name in named)]
+
+
+@lru_cache(maxsize=64)
+def _below(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
+    """Return the paths of these names in a folder; cached, since each run asks for them twice."""
+    return tuple(folder / name for name in names)
 
 
 def _submodules(folder: Path) -> Iterator[Path]:

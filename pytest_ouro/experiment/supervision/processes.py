@@ -24,6 +24,8 @@ from pytest_ouro.core.fast_dataclass import dataclass, field
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_ouro.experiment.supervision.start_process import Process
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 #: Rounding error in seconds between a process's own CPU time, in ticks, and its parent's sum.
@@ -132,11 +134,8 @@ class _Vanished:
 
 
 def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
-    """Return whether a thread of one of these processes (``pids``) is allowed to run on a core that
-    is not in ``cores``.
-
-    Processes that have ended are ignored. Always False except on Linux.
-    """
+    """Return whether a thread of one of these processes (``pids``) may run on a core that is not in
+    ``cores``; processes that have ended are ignored. Always False except on Linux."""
     for pid in pids:
         with contextlib.suppress(OSError):  # it has ended
             for thread in Path(f"/proc/{pid}/task").iterdir():
@@ -152,13 +151,15 @@ class Family:
 
     Make it before the leader is reaped. On Linux, a child of this process in another session
     belongs to the run unless it is older than the leader, or its id is in ``strangers``: the
-    children that this process had before, as `children` returns them. With ``is_copy`` the leader
-    is a fork of this process, whose memory is not the run's.
+    children that this process had before, as `children` returns them. With ``is_fork`` the leader
+    is a fork of the starter, whose memory is not the run's. ``adopts`` says that this process was
+    a subreaper before the leader started (`system.adopt_orphans`).
     """
 
     leader: int
     strangers: frozenset[int] = frozenset()
-    is_copy: bool = False
+    is_fork: bool = False
+    adopts: bool = False
     _adopted: dict[int, float] = field(default_factory=dict)
     _vanished: _Vanished = field(default_factory=_Vanished)
     #: Whether children vanished that no parent waited for, so that their CPU time is unknown.
@@ -191,7 +192,7 @@ class Family:
         if self._lacks_usage(members) and self._lacks_usage(self._members()):
             self.unaccounted = True
         cpu = sum(p.cpu_seconds for p in members if p.pid not in self._adopted)
-        own = [p for p in members if not (self.is_copy and p.pid == self.leader)]
+        own = [p for p in members if not (self.is_fork and p.pid == self.leader)]
         return Usage(cpu + sum(self._adopted.values()), sum(p.resident_mb for p in own))
 
     def _lacks_usage(self, members: list[_Process]) -> bool:
@@ -199,7 +200,7 @@ class Family:
         or except on Linux."""
         return any(p.pid == self.leader for p in members) and self._vanished.scan(members)
 
-    def end(self, process: subprocess.Popen[bytes], *, grace: float = 3.0) -> None:
+    def end(self, process: Process, *, grace: float = 3.0) -> None:
         """End and reap all processes of the run; return when none is left, or after about a second
         of trying. ``process`` is the leader's.
 
@@ -213,6 +214,8 @@ class Family:
         signal_group(self.leader, signal.SIGKILL)
         process.wait()
         for _ in range(100):  # a process that is forked meanwhile is found in the next round
+            if not self._may_remain():
+                return
             survivors = [member for member in self._members() if member.pid != self.leader]
             for member in survivors:
                 with contextlib.suppress(OSError):
@@ -223,6 +226,13 @@ class Family:
             if not survivors:
                 return
             time.sleep(0.01)
+
+    def _may_remain(self) -> bool:
+        """Return whether a process of the run may be left when the leader is reaped: if so, this
+        process has adopted it or an ancestor of it, unless it adopts none."""
+        if not self.adopts or len([*Path("/proc/self/task").iterdir()]) > 1:
+            return True  # another thread may reap children while they are listed
+        return not children() <= self.strangers
 
     def _is_orphan(self, process: _Process) -> bool:
         """Return whether a process is a child of this one other than the leader: one of the run
@@ -365,12 +375,8 @@ def signal_group(group: int, number: signal.Signals) -> bool:
 
 
 def identity(pid: int) -> str:
-    """Return a text that identifies a process, also among later ones with its id; "" if it has
-    ended or, on Linux, is a zombie.
-
-    It contains the id and, on Linux alone, the start time since boot: elsewhere a later process
-    with the id has the same text.
-    """
+    """Return a text that identifies a process, on Linux also among later ones with its id; "" if it
+    has ended or, on Linux, is a zombie. It contains the id and, on Linux, the start time."""
     if not system.is_linux():
         return str(pid) if alive(pid) else ""
     try:

@@ -15,7 +15,11 @@ from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.supervision.own_process import make_undumpable, record_signals
 from pytest_ouro.experiment.supervision.run_clock import RunState, Stop
 from pytest_ouro.experiment.supervision.run_log import RunLog
-from pytest_ouro.experiment.supervision.start_process import start_command, start_launcher
+from pytest_ouro.experiment.supervision.start_process import (
+    find_starter,
+    start_command,
+    start_launcher,
+)
 from pytest_ouro.experiment.terms import console_text
 from pytest_ouro.experiment.terms.job import Job, Position, Progress
 from pytest_ouro.experiment.terms.measurement import Measurement
@@ -23,12 +27,12 @@ from pytest_ouro.experiment.terms.printed import Reading
 from pytest_ouro.experiment.terms.read_metric import read
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from pytest_ouro.bound.tables import Level
     from pytest_ouro.experiment.supervision.judge_process import Judge
+    from pytest_ouro.experiment.supervision.start_process import Process
 
 _TICK = 0.2
 #: The longest message of a child, in bytes.
@@ -57,14 +61,15 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         make_undumpable(),
     ):
         judge = stack.enter_context(_start_judge(job)) if job.judge is not None else None
-        system.adopt_orphans()
+        adopts = system.adopt_orphans()
+        starter = find_starter(job)
         strangers = processes.children() | ({judge.pid} if judge else set())
         ours, theirs = map(stack.enter_context, socket.socketpair())
         shared = [theirs.fileno(), *(judge.lent if judge else ())]
-        direct = start_command(job, theirs.fileno())
+        direct = starter and start_command(starter, job, theirs.fileno())
         process = direct or start_launcher(job, theirs.fileno(), shared)
         theirs.close()
-        family = processes.Family(process.pid, strangers, is_copy=direct is not None)
+        family = processes.Family(process.pid, strangers, direct is not None, adopts)
         state = RunState(job, began, family)
         line = Line(ours, state.on_event, is_held_back=lambda: state.waiting)
         lines = [line]
@@ -93,7 +98,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
     text = log.end.decode(errors="replace")
     return Measurement(
         program=job.program,
-        exit_code=process.returncode,
+        exit_code=process.wait(),
         launched=job.message["mode"] != "experiment" or bool(state.environment or state.exception),
         wall_seconds=time.monotonic() - began,
         cpu_seconds=state.cpu,
@@ -185,7 +190,7 @@ class Line:
 
 
 def _follow(
-    process: subprocess.Popen[bytes],
+    process: Process,
     lines: list[Line],
     log: RunLog,
     state: RunState,
@@ -231,7 +236,7 @@ def _follow(
     return ""
 
 
-def _drain(process: subprocess.Popen[bytes], log: RunLog) -> None:
+def _drain(process: Process, log: RunLog) -> None:
     """Write the output that is still in the pipe of the dead child to the log, and close the
     pipe."""
     assert process.stdout is not None

@@ -76,17 +76,19 @@ class Job:
 
 
 def environment(job: Job) -> dict[str, str]:
-    """Return the environment variables of a job, and make its private cache folders below
-    ``scratch``. Raise OSError if these cannot be made.
+    """Return the environment variables of a job, and make its private folders below ``scratch``.
+    Raise OSError if these cannot be made.
 
     The variables are those of `child_environment`, then TMPDIR and those that name the cache
     folders, then the job's settings; of two with one name the later one counts. With ``hide_cuda``,
-    CUDA_VISIBLE_DEVICES is "", whatever the settings say.
+    CUDA_VISIBLE_DEVICES is "", whatever the settings say, and torch makes the cache folders if it
+    needs any.
     """
     env = child_environment()
     for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
         folder = job.scratch / name.lower()
-        folder.mkdir(parents=True, exist_ok=True)
+        if name == "TMPDIR" or not job.hide_cuda:
+            folder.mkdir(parents=True, exist_ok=True)
         env[name] = str(folder)
     env.update(job.settings)
     if job.hide_cuda:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass, field
+from pytest_ouro.core.spread import deviation
 from pytest_ouro.evidence.records.reasons import RECORDED, Reason
 from pytest_ouro.evidence.records.verdicts import LITERAL, saving
 
@@ -140,7 +141,5 @@ def noise_of(runs: Iterable[tuple[str, float]]) -> float | None:
     freedom = sum(len(values) - 1 for values in repeats)
     if not freedom:
         return None
-    import statistics  # only repeats need it
-
-    squares = sum(statistics.variance(values) * (len(values) - 1) for values in repeats)
+    squares = sum(deviation(values) ** 2 * (len(values) - 1) for values in repeats)
     return float((squares / freedom) ** 0.5)

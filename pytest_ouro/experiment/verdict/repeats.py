@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.spread import deviation, mean
 from pytest_ouro.experiment.verdict.history import differences
 
 if TYPE_CHECKING:
@@ -29,16 +30,12 @@ class Repeats:
     @property
     def mean(self) -> float:
         """The mean of the values."""
-        import statistics  # only repeats need it
-
-        return statistics.fmean(self.values)
+        return mean(self.values)
 
     @property
     def sd(self) -> float:
         """The standard deviation of one run, estimated from the values (with n − 1)."""
-        import statistics
-
-        return statistics.stdev(self.values)
+        return deviation(self.values)
 
     @property
     def independent(self) -> int:
