@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check, Protection
@@ -95,7 +96,7 @@ class Dependencies(Check):
         which `_foreign` says what is wrong. OuroError if a changed script cannot be parsed."""
         yield from linked_scripts(evidence)
         changed = list(changed_scripts(evidence))
-        known = _known_modules(evidence) | set(self.modules) if changed else set()
+        own = _own_modules(evidence) | set(self.modules) if changed else set()
         for script in changed:
             yield from _settings(evidence, script)
             found: dict[str, int] = {}
@@ -105,22 +106,25 @@ class Dependencies(Check):
             for module, line in found.items():
                 top = _top(module)
                 first[top] = min(line, first.get(top, line))
-            foreign = {top: words for top in first if (words := self._foreign(top, known))}
+            foreign = {top: words for top in first if (words := self._foreign(evidence, top, own))}
             # The trusted bytes are parsed only if there is something to report.
             before = _trusted_imports(script) if foreign else set()
             for top, words in foreign.items():
                 if top not in before:
                     yield _import_finding(evidence, script, top, first[top], words)
 
-    def _foreign(self, top: str, known: set[str]) -> str:
+    def _foreign(self, evidence: Evidence, top: str, own: set[str]) -> str:
         """Return in words what is wrong with importing the package ``top``, or with loading a
-        kernel, ``kernels:NAME``. Return "" if the package is in the standard library, or its name
-        or its distribution's is in ``known``, or if the rule's ``kernels`` has the kernel."""
+        kernel, ``kernels:NAME``. Return "" if the package is in the standard library or provided by
+        a trusted dependency file, if its name or its distribution's is in ``own``, or if the rule's
+        ``kernels`` has the kernel."""
         if top.startswith("kernels:"):
             name = top.partition(":")[2]
             return "" if name in self.kernels else f"loads the kernel {name} from the hub"
-        names = {normal(top), normal(_MODULES.get(top, top))}
-        if top in sys.stdlib_module_names or top in known or names & known:
+        if top in sys.stdlib_module_names:
+            return ""
+        names = {top, normal(top), normal(_MODULES.get(top, top))}
+        if names & own or _is_provided(evidence, names):
             return ""
         return f"imports {top}, which no trusted dependency provides"
 
@@ -194,21 +198,34 @@ def _top(module: str) -> str:
     return module if module.startswith("kernels:") else module.split(".")[0]
 
 
-def _known_modules(evidence: Evidence) -> set[str]:
-    """Return the names of modules and distributions that may be imported: those that trusted
-    dependency files provide, also without endings such as ``-gpu`` that tell builds apart, the
-    harness, and the editable or trusted modules at the top of the experiment's folder."""
+def _is_provided(evidence: Evidence, names: set[str]) -> bool:
+    """Return whether a trusted dependency file provides a distribution with one of these names. A
+    lock may have thousands of lines: a file is read only if those before it have none of the
+    names."""
+    return any(
+        not names.isdisjoint(_distributions(file.path, file.trusted))
+        for file in evidence.dependency_files
+        if file.trusted is not None
+    )
+
+
+@lru_cache(maxsize=64)  # asked for with every import of every commit
+def _distributions(path: str, data: bytes) -> frozenset[str]:
+    """Return the names of the distributions that a dependency file provides, also without endings
+    such as ``-gpu`` that tell builds apart."""
+    names = provided(path, data)
+    return names | {re.sub(_BUILDS, "", name) for name in names}
+
+
+def _own_modules(evidence: Evidence) -> set[str]:
+    """Return the names of the experiment's own modules: the harness, and the editable or trusted
+    modules at the top of the experiment's folder."""
     layout = evidence.layout
-    found = {layout.harness.removesuffix(".py")}
-    for file in evidence.dependency_files:
-        if file.trusted is not None:
-            found |= provided(file.path, file.trusted)
-    found |= {re.sub(_BUILDS, "", name) for name in found}
     folder = f"{layout.root}/" if layout.root else ""
     editable = matching(evidence.repository.index, layout.editable_globs)
     names = {path[len(folder) :].split("/")[0] for path in editable if path.startswith(folder)}
     names |= evidence.trust.names_in(layout.root)
-    return found | {name.removesuffix(".py") for name in names}
+    return {name.removesuffix(".py") for name in (layout.harness, *names)}
 
 
 def _declared(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:

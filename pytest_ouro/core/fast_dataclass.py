@@ -162,9 +162,11 @@ def _initialiser(cls: type, every: tuple[Field, ...], *, kw_only: bool) -> Calla
     def __init__(self: Any, *args: Any, **named: Any) -> None:
         placed = dict(zip(places, args, strict=False))
         values = {**defaults, **placed, **named}
-        for name in factories.keys() - values.keys():
-            values[name] = factories[name]()
-        if values.keys() != known or len(args) > len(places) or placed.keys() & named.keys():
+        for name, make in factories.items():
+            if name not in values:
+                values[name] = make()
+        twice = placed and named and not placed.keys().isdisjoint(named)
+        if values.keys() != known or len(args) > len(places) or twice:
             raise TypeError(f"{cls.__name__} takes {', '.join(names)}; given: {args}, {named}")
         vars(self).update(values)
         if has_post_init:

@@ -16,7 +16,7 @@ from pytest_ouro.evidence.paths import join, matches
 from pytest_ouro.evidence.python.installed import normal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Set
 
     from pytest_ouro.evidence.repository import Place, Repository
     from pytest_ouro.evidence.trust import Trust
@@ -102,21 +102,21 @@ def is_dependency_file(path: str, root: str) -> bool:
     return above and matches(name, (*DECLARED, *LOCKED))
 
 
-def foreign_files(repository: Repository, trust: Trust, root: str) -> list[str]:
+def foreign_files(near: Set[str], trust: Trust, root: str) -> list[str]:
     """Return the sorted repository-relative paths of manifests and lock files of other languages
     than Python, directly in the folder ``root`` ("": the top) or in one above it, in the trusted
-    commit, the checked commit or, if they are checked too, the index and untracked files. Raise
-    GitError or LimitError if git's objects cannot be read."""
-    parts = root.split("/")
-    above = frozenset({"", *("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))})
-    known = _trusted_in(trust.committed, above) | _present_in(repository, above)
-    return sorted(path for path in known if _is_foreign(path.rpartition("/")[2]))
+    commit or in ``near`` (see `present_near`). Raise GitError or LimitError if git's objects cannot
+    be read."""
+    above = frozenset(_upwards(root))
+    known = _trusted_in(trust.committed, above) | near
+    return sorted(path for path in known if _is_foreign(path, above))
 
 
-def _is_foreign(name: str) -> bool:
-    """Return whether a file name (without folders) is that of a manifest or lock file of another
-    language than Python."""
-    return name in FOREIGN or name.endswith(_FOREIGN_ENDINGS)
+def _is_foreign(path: str, folders: Set[str]) -> bool:
+    """Return whether a path is that of a manifest or lock file of another language than Python,
+    directly in one of the folders."""
+    folder, _, name = path.rpartition("/")
+    return folder in folders and (name in FOREIGN or name.endswith(_FOREIGN_ENDINGS))
 
 
 @lru_cache(maxsize=8)
@@ -126,10 +126,12 @@ def _trusted_in(paths: frozenset[str], folders: frozenset[str]) -> frozenset[str
     return frozenset(path for path in paths if path.rpartition("/")[0] in folders)
 
 
-def _present_in(repository: Repository, folders: frozenset[str]) -> set[str]:
-    """Return the repository-relative paths of files directly in one of the folders: those of the
-    checked commit and, unless only a commit is checked, those of the index and untracked ones."""
-    store = repository.git.store
+def present_near(repository: Repository, root: str) -> set[str]:
+    """Return the repository-relative paths of files directly in a folder that may have dependency
+    files of the experiment in the folder ``root``: those of the checked commit and, unless only a
+    commit is checked, those of the index and untracked ones. Raise GitError or LimitError if git's
+    objects cannot be read."""
+    store, folders = repository.git.store, _folders(root)
     found = {path for folder in folders for path in store.files_in(repository.head, folder)}
     if repository.subject != "commit":
         present = (*repository.index, *repository.untracked)
@@ -140,23 +142,34 @@ def _present_in(repository: Repository, folders: frozenset[str]) -> set[str]:
 def dependency_globs(root: str) -> list[str]:
     """Return the globs, relative to the repository's top, that match what `is_dependency_file`
     accepts for ``root``: first those in ``root``, then those in each folder above it."""
+    return [join(folder, name) for folder in _upwards(root) for name in (*DECLARED, *LOCKED)]
+
+
+def _upwards(root: str) -> list[str]:
+    """Return the folder ``root``, then each folder above it, up to the top, ""."""
     parts = root.split("/") if root else []
-    folders = ["/".join(parts[:depth]) for depth in range(len(parts), -1, -1)]
-    return [join(folder, name) for folder in folders for name in (*DECLARED, *LOCKED)]
+    return ["/".join(parts[:depth]) for depth in range(len(parts), -1, -1)]
 
 
-def observe(repository: Repository, trust: Trust, root: str) -> tuple[DependencyFile, ...]:
-    """Return the manifests and lock files (see `is_dependency_file`) that are trusted or in a
-    checked place (commit, index, working tree), sorted by path, and the existing files that
-    their trusted bytes include by ``-r`` or ``-c``, directly or through others.
+def _folders(root: str) -> frozenset[str]:
+    """Return the folders that directly hold what `is_dependency_file` accepts for ``root``."""
+    above = _upwards(root)
+    return frozenset([*above, *(join(folder, "requirements") for folder in above)])
+
+
+def observe(
+    near: Set[str], repository: Repository, trust: Trust, root: str
+) -> tuple[DependencyFile, ...]:
+    """Return the manifests and lock files (see `is_dependency_file`) that are trusted or in
+    ``near`` (see `present_near`), sorted by path, and the existing files that their trusted bytes
+    include by ``-r`` or ``-c``, directly or through others.
 
     Raise LimitError if a file has more than `limits.DEPENDENCIES` bytes, OuroError if one cannot
     be read.
     """
     places = (trust.paths, repository.head_tree, repository.index, repository.untracked)
-    folders = frozenset(glob.rpartition("/")[0] for glob in dependency_globs(root))
-    near = _trusted_in(trust.paths, folders) | _present_in(repository, folders)
-    paths = [path for path in sorted(near) if is_dependency_file(path, root)]
+    asked = _trusted_in(trust.paths, _folders(root)) | near
+    paths = [path for path in sorted(asked) if is_dependency_file(path, root)]
     known = set(paths)
     for path in paths:
         further = included(path, trust.read(path) or b"")
@@ -252,12 +265,10 @@ def _joined(stated: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {key: ", ".join(values) for key, values in found.items()}
 
 
-@lru_cache(maxsize=64)  # the trusted files are asked for with every commit
 def provided(path: str, data: bytes) -> frozenset[str]:
     """Return the names, normalised by `normal`, of the distributions that a manifest or lock file
     declares or locks. It may contain other words: every word of setup.py, setup.cfg, environment
-    files, Pipfile and conda-lock.yml, and keys such as ``python`` of other files. The result is
-    cached."""
+    files, Pipfile and conda-lock.yml, and keys such as ``python`` of other files."""
     name = path.rpartition("/")[2]
     if matches(name, ("setup.*", "environment*", "Pipfile", "conda-lock.yml")):
         words = re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", data.decode(errors="replace"))

@@ -107,7 +107,8 @@ class Evidence:
         OuroError if one cannot be read."""
         from pytest_ouro.evidence import dependencies
 
-        return dependencies.observe(self.repository, self.trust, self.layout.root)
+        near = self._near_dependencies
+        return dependencies.observe(near, self.repository, self.trust, self.layout.root)
 
     @cached_property
     def foreign_dependency_files(self) -> list[str]:
@@ -116,7 +117,15 @@ class Evidence:
         (commit, index, working tree)."""
         from pytest_ouro.evidence import dependencies
 
-        return dependencies.foreign_files(self.repository, self.trust, self.layout.root)
+        return dependencies.foreign_files(self._near_dependencies, self.trust, self.layout.root)
+
+    @cached_property
+    def _near_dependencies(self) -> set[str]:
+        """The paths of present files among which the dependency files are, whatever the language
+        (see `dependencies.present_near`)."""
+        from pytest_ouro.evidence import dependencies
+
+        return dependencies.present_near(self.repository, self.layout.root)
 
     @cached_property
     def installed(self) -> dict[str, str]:

@@ -12,14 +12,14 @@ import ast
 import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_ouro.checks.evaluation.nodes import TRIES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence, Set
 
 #: A value that is true and not None; a value that is not followed.
 SOME, UNKNOWN = object(), object()
 _ORDERS = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
-#: The kinds of ``try``; Python 3.10 has one.
-TRIES: tuple[type[ast.Try], ...] = (ast.Try, getattr(ast, "TryStar", ast.Try))
 #: Functions that return their argument, for a flag.
 _PASSING = ("float", "round", "int", "bool")
 

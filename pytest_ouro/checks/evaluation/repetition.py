@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from pytest_ouro.checks.evaluation.flags import TRIES
-from pytest_ouro.checks.evaluation.ways import COMPREHENSIONS, FUNCTIONS, Evaluation, Ways
+from pytest_ouro.checks.evaluation.nodes import FUNCTIONS, LOOPS, TRIES, Evaluation
+from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.python.source import dotted
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.python.source import Source
 
-_LOOPS = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS)
 #: What decides whether what is in it is done at all.
 _CONDITIONS = (ast.If, ast.IfExp, ast.BoolOp, ast.Match, ast.ExceptHandler)
 #: Functions and methods that call what they are given for each of several things.
@@ -30,7 +29,8 @@ _EACH = (
 )
 
 
-class Repeated(NamedTuple):
+@dataclass(frozen=True)
+class Repeated:
     """A place where a run can evaluate after a successful evaluation: its line, and whether a loop
     repeats it."""
 
@@ -41,7 +41,7 @@ class Repeated(NamedTuple):
 def repetitions(source: Source, calls: Sequence[ast.Call]) -> list[Repeated]:
     """Return the places where a run of the script can evaluate after it has done so, at most one
     for each node; [] if there are none. ``calls`` are the calls of the evaluation in the script."""
-    around = source.of(*_LOOPS, *FUNCTIONS)
+    around = source.of(*LOOPS, *FUNCTIONS)
     if not calls or (len(calls) == 1 and not any(_spans(one, calls[0]) for one in around)):
         return []
     return list(_Script(source, calls).repetitions())
@@ -65,8 +65,9 @@ class _Script:
                 self._evaluating[scope] = None
                 waiting += [(caller, scope) for caller in self._callers(scope)]
         for made in self._made.values():
-            for node, (by, *_) in made.items():
-                made[node] = Evaluation(by, self._surely(by), self._surely(by, tried=True))
+            for node, one in made.items():
+                surely, each = self._surely(one.by), self._surely(one.by, tried=True)
+                made[node] = Evaluation(one.by, surely, each)
 
     def repetitions(self) -> Iterator[Repeated]:
         """Yield the places of evaluations that a run can make after a successful one, and one for
@@ -91,13 +92,15 @@ class _Script:
             last = after if scope is self._source.tree else []
             if len(made) + len(last) < 2 and not any(map(self._is_in_loop, made)):
                 continue  # to follow every way takes longer than all other rules
+            from pytest_ouro.checks.evaluation.ways import Ways
+
             for node, in_loop in Ways(scope, made).walk(last).items():
                 yield Repeated(getattr(node, "lineno", 1), in_loop)
 
     def _is_in_loop(self, node: ast.AST) -> bool:
         """Return whether a loop or a comprehension is around a node, in the body of the same
         function or of the module."""
-        return isinstance(self._around(node, (*FUNCTIONS, *_LOOPS)), _LOOPS)
+        return isinstance(self._around(node, (*FUNCTIONS, *LOOPS)), LOOPS)
 
     def _around(self, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST:
         """Return the innermost node of these kinds around ``node``, without ``node`` itself; the

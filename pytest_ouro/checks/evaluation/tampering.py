@@ -282,8 +282,9 @@ class Tampering(Script):
         calls = [
             call for call in self._source.of(ast.Call) if self._is_harness(call.func, self.evaluate)
         ]
-        for line, in_loop in repetitions(self._source, calls):
-            yield Construct(line, f"calls {self.evaluate} {'in a loop' if in_loop else 'again'}")
+        for one in repetitions(self._source, calls):
+            how = "in a loop" if one.in_loop else "again"
+            yield Construct(one.line, f"calls {self.evaluate} {how}")
         called = {id(call.func) for call in calls}
         for name in self._source.of(ast.Name):
             if (

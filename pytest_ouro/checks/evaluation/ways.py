@@ -8,16 +8,17 @@ that is uncertain is taken for the test of a retry, since a run refuses a second
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from pytest_ouro.checks.evaluation.flags import TRIES, Flags, State
+from pytest_ouro.checks.evaluation.flags import Flags, State
+from pytest_ouro.checks.evaluation.nodes import COMPREHENSIONS, FUNCTIONS, TRIES
 from pytest_ouro.evidence.python.source import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    from pytest_ouro.checks.evaluation.nodes import Evaluation
+
 #: Calls after the evaluation that cannot fail because of its result.
 _PLAIN = ("print", "float", "round", "str", "format", "len", "int")
 #: How a statement ends.
@@ -30,17 +31,6 @@ _ENDS: dict[type[ast.stmt], str] = {
 }
 #: The most pairs of a statement and a state that are looked at with flags.
 _MOST = 20_000
-
-
-class Evaluation(NamedTuple):
-    """What a node does that evaluates when it is reached. ``by`` is the node itself if it calls the
-    harness's evaluation, or the function of the script that it calls. ``surely``: it evaluates each
-    time; otherwise perhaps, and it does not repeat an evaluation by the same function. ``each``: as
-    an element of a comprehension it evaluates each time."""
-
-    by: ast.AST
-    surely: bool = True
-    each: bool = True
 
 
 _Ways = set[tuple[str, State]]

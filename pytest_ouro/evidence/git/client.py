@@ -377,7 +377,7 @@ class Git:
             flag, mode, blob, stage = meta.split(" ")
             if stage != "0":
                 raise messages.merge_conflict(path)
-            entries[path] = Entry(mode, blob, skip=flag in "Ss")
+            entries[path] = Entry(mode, blob, flag in "Ss")
         return entries, [*_unreadable(error, entries), *unknown]
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import weakref
+from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.core import limits
@@ -80,7 +81,8 @@ class Objects:
         *,
         late: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start ``command`` (the call of git) in the environment ``env``.
+        """Read by ``command`` (the call of git) in the environment ``env``; it is started by the
+        first read, which raises OSError if that fails.
 
         ``late`` is called while git does not answer for seconds; an error that it raises ends
         the wait. It must not refer to this reader, which would then never be freed.
@@ -95,13 +97,17 @@ class Objects:
         self._files: dict[tuple[str, str], dict[str, Entry]] = {}
         self._trees: dict[str, dict[str, Entry]] = {}
         self._listed = 0
-        self._start()
+        self._git: Conversation | None = None
 
-    def _start(self) -> None:
-        """Start git's process. Raise OSError if it cannot be started."""
-        git = Conversation(*self._program, late=self._late)
-        self._ask, self._answer = git.ask, git.answer
-        self._end = weakref.finalize(self, git.hang_up)
+    def __del__(self) -> None:
+        """End the process. `weakref.finalize` would do it too, but takes long to import."""
+        self._end()
+
+    def _end(self) -> None:
+        """End the process, if it runs."""
+        git, self._git = self._git, None
+        if git is not None:
+            git.hang_up()
 
     def close(self) -> None:
         """End the process and forget all objects that were read; the next read starts another
@@ -138,18 +144,17 @@ class Objects:
     def _read(self, name: str, limit: float, path: str) -> bytes:
         """Return the bytes of an object from git, not from memory. Raise GitError if it is missing
         or damaged, LimitError if it or the total is too large."""
-        if not self._end.alive:
-            self._start()
+        git = self._git = self._git or Conversation(*self._program, late=self._late)
         try:
-            self._ask.write(name.encode() + b"\n")
-            self._ask.flush()
-            header = self._answer.readline().split()
+            git.ask.write(name.encode() + b"\n")
+            git.ask.flush()
+            header = git.answer.readline().split()
         except OSError:
             header = []
         if len(header) != 3:
             raise messages.missing_object(name)
         self._refuse_too_large(name, header[1], int(header[2]), limit, path)
-        data = self._answer.read(int(header[2]) + 1)[:-1]
+        data = git.answer.read(int(header[2]) + 1)[:-1]
         if object_id(header[1], data, like=name) != name:  # git does not verify this
             raise messages.damaged_object(name)
         return data
@@ -201,7 +206,8 @@ class Objects:
             fields = self._fields(tree)
             self._keep_room(len(fields))
             modes, ids = zip(*fields.values(), strict=True) if fields else ((), ())
-            entries = map(Entry, map(bytes.decode, modes), map(bytes.hex, ids))
+            values = zip(map(bytes.decode, modes), map(bytes.hex, ids), repeat(False))
+            entries = map(partial(tuple.__new__, Entry), values)  # Entry() is slower by half
             # One call decodes all names: a folder may have thousands.
             names = os.fsdecode(b"\0".join(fields)).split("\0")
             self._folders[tree] = dict(zip(names, entries, strict=False))

@@ -34,8 +34,6 @@ REF = f"{_OURS}/journal"
 #: The refs that keep the tried commits reachable: this, and the number of the started line.
 TRIED = f"{_OURS}/tried/"
 
-_TRIED = re.compile(rf"{TRIED}([1-9][0-9]{{0,15}})")
-
 #: The copy must survive a loss of power, as the journal does.
 _DURABLE = ("core.fsync=loose-object,reference",)
 
@@ -82,7 +80,7 @@ def tried_number(ref: str) -> int | None:
     """Return the number n of ``ref``, the full name of a ref of a tried commit,
     ``refs/ouro/tried/<n>``; None for any other ref. It has no zero in front and at most 16 digits,
     so that no two refs have the same number."""
-    match = _TRIED.fullmatch(ref)
+    match = re.fullmatch(rf"{TRIED}([1-9][0-9]{{0,15}})", ref)
     return int(match[1]) if match else None
 
 
