@@ -45,15 +45,18 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _committed(claims: Claims) -> Iterator[Claimed]:
-    """Yield a finding if commits have the ledger although a .gitignore of the commit that the loop
-    starts from names it: an error if the instructions forbid it too, and commits of experiments
-    have it beside their code."""
+    """Yield a finding if commits have the ledger although a .gitignore names it, both of the commit
+    that the loop starts from and of their own: an error if the instructions forbid it too, and
+    commits of experiments have it beside their code."""
     history, path = claims.loop.history, claims.ledger
     name = path.rpartition("/")[2]
-    ignored = claims.text(claims.loop.start, ".gitignore").split() if claims.loop.start else []
-    if not {name, f"/{name}", path, f"/{path}", f"*.{name.rpartition('.')[2]}"} & set(ignored):
+    if not _is_ignored(claims, claims.loop.start):
         return
-    found = [step for step in history.steps if path in history.changes(step)]
+    found = [
+        step
+        for step in history.steps
+        if path in history.changes(step) and _is_ignored(claims, step.id)
+    ]
     beside = [one for one in found if matching(history.changes(one), claims.editable)]
     forbidden = any(
         name in line and _FORBIDS.search(line) for line in claims.instructions.splitlines()
@@ -72,3 +75,11 @@ def _committed(claims: Claims) -> Iterator[Claimed]:
             ),
             tuple(step.id for step in found),
         )
+
+
+def _is_ignored(claims: Claims, commit: str) -> bool:
+    """Return whether the .gitignore of a commit names the ledger; False for no commit."""
+    path = claims.ledger
+    name = path.rpartition("/")[2]
+    patterns = {name, f"/{name}", path, f"/{path}", f"*.{name.rpartition('.')[2]}"}
+    return bool(commit) and not patterns.isdisjoint(claims.text(commit, ".gitignore").split())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks._claims import Claimed, commits_of, lines_of
 from pytest_ouro.core.finding import Finding, count, several
+from pytest_ouro.evidence.claims.rows import SENTINELS
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.records.ledger_names import number_of
 
@@ -239,7 +240,9 @@ def _removed(claims: Claims, versions: Sequence[Version]) -> Iterator[Claimed]:
         after = {_mark(row) for row in version.rows}
         for row in before if version.rows[: len(before)] != before else ():
             gone = _mark(row) not in after and _mark(row) not in now
-            if gone and not (row.hash and row.hash[:7] in hashes):
+            if not gone or (row.hash and row.hash[:7] in hashes):
+                continue
+            if not _is_corrected(row, before, version.rows):
                 lost.setdefault(version.step, []).append(row)
         before = version.rows
     for step, rows in lost.items():
@@ -259,6 +262,22 @@ def _removed(claims: Claims, versions: Sequence[Version]) -> Iterator[Claimed]:
         )
 
 
+def _is_corrected(
+    row: ClaimedRow, before: Sequence[ClaimedRow], after: Sequence[ClaimedRow]
+) -> bool:
+    """Return whether a later version has a row that is new and is this one with another hash or
+    another description: one of the two is the same, or the value is, which no other row had."""
+    known = {_mark(one) for one in before}
+    values = [one.value for one in before]
+    alone = row.value not in (None, *SENTINELS) and values.count(row.value) == 1
+    return any(
+        (bool(row.description) and one.description == row.description and one.value == row.value)
+        or (alone and one.value == row.value)
+        for one in after
+        if _mark(one) not in known
+    )
+
+
 def _hides_failures(claims: Claims, step: Step, rows: Sequence[ClaimedRow]) -> bool:
     """Return whether a commit took nothing but failures out of the ledger, changed no code with it,
     and is not called a way back."""
@@ -267,9 +286,13 @@ def _hides_failures(claims: Claims, step: Step, rows: Sequence[ClaimedRow]) -> b
         return False
     if any(matches(path, claims.editable) for path in history.changes(step)):
         return False
-    return all(row.status in ("discard", "crash") for row in rows) and any(
-        row.is_kept for row in claims.loop.rows
-    )
+    return all(_has_failed(row) for row in rows) and any(row.is_kept for row in claims.loop.rows)
+
+
+def _has_failed(row: ClaimedRow) -> bool:
+    """Return whether a row has the result of a failure; a discard without a value may be about a
+    run that had not ended."""
+    return row.status == "crash" or (row.status == "discard" and row.value is not None)
 
 
 def _mark(row: ClaimedRow) -> tuple[str, str]:

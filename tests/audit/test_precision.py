@@ -1,0 +1,83 @@
+"""Histories that look like a broken rule and have an innocent explanation, each beside one that
+has none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .small import TRAIN, Small, about
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Small:
+    """A loop after its baseline, a keep and a discard that was taken back."""
+    loop = Small(tmp_path)
+    hash = loop.save("Start")
+    loop.log(hash, "1.000000", "1.0", "keep", "baseline")
+    loop.save("log: baseline")
+    loop.trial(0.02, 0.98, "keep", "rate 2")
+    loop.trial(0.03, 0.99, "discard", "rate 3")
+    loop.git("revert", "--no-edit", "HEAD~1")
+    return loop
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(0, "0123abc"), (4, "rate 3, which was too much")],
+    ids=["hash", "description"],
+)
+def test_a_row_that_is_corrected_is_not_removed(loop: Small, old: int, new: str) -> None:
+    cells = loop.rows[-1].rstrip("\n").split("\t")
+    cells[old] = new
+    loop.rows[-1] = "\t".join(cells) + "\n"
+    loop.save("fix: correct a row")
+    loop.trial(0.04, 0.97, "keep", "rate 4")
+
+    assert about(loop.audit(), "logged") == []
+
+
+def test_a_failure_that_is_removed_is_an_error(loop: Small) -> None:
+    loop.rows.pop()
+    loop.save("fix: correct the log")
+    loop.trial(0.04, 0.97, "keep", "rate 4")
+
+    assert "error" in {one.severity for one in about(loop.audit(), "logged")}
+
+
+def test_a_row_without_a_result_may_be_removed(loop: Small) -> None:
+    loop.log("0123abc", "", "0.0", "discard", "a long run")
+    loop.save("log: a long run")
+    loop.rows.pop()
+    loop.save("fix: correct the log")
+    loop.trial(0.04, 0.97, "keep", "rate 4")
+
+    assert {one.severity for one in about(loop.audit(), "logged")} <= {"warning"}
+
+
+@pytest.mark.parametrize("decided", [True, False], ids=["with its .gitignore", "by force"])
+def test_a_ledger_may_be_committed_once_gitignore_allows_it(tmp_path: Path, decided: bool) -> None:
+    loop = Small(tmp_path)
+    loop.write("program.md", "Edit only `train.py`. Never commit `results.tsv`.\n")
+    loop.write(".gitignore", "results.tsv\n")
+    hash = loop.save("Start")
+    if decided:
+        loop.write(".gitignore", "run.log\n")
+        loop.write("program.md", "Edit only `train.py`. Commit `results.tsv` with each try.\n")
+        loop.save("Track the results")
+    loop.log(hash, "1.000000", "1.0", "keep", "baseline")
+    for number in (2, 3):
+        loop.write("train.py", TRAIN.format(lr=number / 100))
+        loop.save(f"rate {number}")
+        loop.log(loop.git("rev-parse", "--short", "HEAD"), f"{1 - number / 100}", "1.0", "keep", "")
+        loop.write("results.tsv", loop.header + "\n" + "".join(loop.rows))
+        loop.git("add", "-f", "results.tsv")
+        loop.git("commit", "-q", "--amend", "--no-edit")
+
+    assert [one.severity for one in about(loop.audit(), "untracked")] == (
+        [] if decided else ["error"]
+    )
