@@ -81,3 +81,35 @@ def test_a_ledger_may_be_committed_once_gitignore_allows_it(tmp_path: Path, deci
     assert [one.severity for one in about(loop.audit(), "untracked")] == (
         [] if decided else ["error"]
     )
+
+
+def test_a_commit_that_adds_a_whole_table_is_not_its_experiment(tmp_path: Path) -> None:
+    loop = Small(tmp_path)
+    loop.save("Start")
+    loop.write("train.py", TRAIN.format(lr=0.02))
+    loop.log("-", "1.000000", "1.0", "keep", "baseline")
+    for number in (2, 3, 4):
+        loop.log("-", f"{1 - number / 100}", "1.0", "keep", f"rate {number}")
+        loop.log("-", f"{1 + number / 100}", "1.0", "discard", f"depth {number}")
+    loop.save("Publish the results")
+
+    found = loop.audit()
+
+    assert {one.commit for one in found.kept} == {""}
+    assert about(found, "settled") == []
+
+
+def test_a_commit_that_adds_a_keep_after_failures_is_that_of_the_keep(tmp_path: Path) -> None:
+    loop = Small(tmp_path)
+    loop.save("Start")
+    loop.log("-", "1.000000", "1.0", "keep", "baseline")
+    loop.save("log: baseline")
+    loop.write("train.py", TRAIN.format(lr=0.02))
+    loop.log("-", "1.100000", "1.0", "discard", "depth 3")
+    loop.log("-", "0.980000", "1.0", "keep", "rate 2")
+    hash = loop.save("rate 2")
+
+    found = loop.audit()
+
+    assert found.kept[-1].commit.startswith(hash)
+    assert about(found, "settled") == []

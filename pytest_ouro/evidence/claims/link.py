@@ -39,12 +39,17 @@ class Linker:
 
     def link(self, rows: Sequence[ClaimedRow]) -> tuple[Link, ...]:
         """Return the link of each row, in their order."""
+        together: dict[str, list[ClaimedRow]] = {}
+        for row in rows:
+            if (step := self.added.get(key_of(row))) is not None:
+                together.setdefault(step.id, []).append(row)
         resolved = self.history.resolve(row.hash for row in rows if row.hash)
         links = [self._by_hash(row, resolved.get(row.hash, "")) for row in rows]
         taken = {link.commit for link in links if link.commit}
         for n, row in enumerate(rows):
-            if not links[n].commit:
-                links[n] = self._by_adding(row, taken)
+            adding = self.added.get(key_of(row))
+            if not links[n].commit and adding and _is_alone(row, together[adding.id]):
+                links[n] = self._by_adding(row, adding, taken)
                 taken.add(links[n].commit)
         self._by_subject(rows, links, taken)
         return tuple(links)
@@ -75,12 +80,10 @@ class Linker:
         """Return whether a step is known and changes the code of an experiment."""
         return step is not None and self.is_work(step)
 
-    def _by_adding(self, row: ClaimedRow, taken: set[str]) -> Link:
-        """Return the link of a row by the commit that adds it: that commit, if it changes the code
-        of an experiment; else the one before it, if that does, and no row has it yet."""
-        adding = self.added.get(key_of(row))
-        if adding is None:
-            return Link("", "")
+    def _by_adding(self, row: ClaimedRow, adding: Step, taken: set[str]) -> Link:
+        """Return the link of a row by the commit ``adding`` that adds it: that commit, if it
+        changes the code of an experiment; else the one before it, if that does, and no row has it
+        yet."""
         if row.status == "baseline":
             return Link(adding.parent or adding.id, "added")
         if self.is_work(adding):
@@ -112,6 +115,17 @@ class Linker:
             if len(left) == 1 or (exact and left):
                 links[n] = Link(left[0].id, "subject")
                 taken.add(left[0].id)
+
+
+def _is_alone(row: ClaimedRow, together: Sequence[ClaimedRow]) -> bool:
+    """Return whether the commit that adds a row can be that of its experiment, among the rows that
+    the commit adds ``together``: it adds no other, or this is the only one that was kept. A
+    baseline may have one kept row beside it. Of a whole table
+    none is."""
+    kept = [one for one in together if one.status == "keep"]
+    if row.status == "baseline":
+        return len(kept) <= 1
+    return len(together) == 1 or (row.is_kept and len(kept) == 1)
 
 
 def alike(one: str, other: str) -> bool:
