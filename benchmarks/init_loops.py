@@ -106,10 +106,10 @@ change and the metric. These were compared with each loop's own instructions and
 
 {read}
 
-33 of them were added after `init` was written. In its first run on 21 of them it was right, or asked
-for what only a person knows, in 11; after its code was changed for what these showed, in 10 of the
-next 12. Repositories that have no single experiment to judge were left out after that first run, so
-both numbers flatter it. No first gate was broken unsaid.
+33 of them were added after `init` was written. In its first run on 21 of them it was right, or
+asked for what only a person knows, in 11; after its code was changed for what these showed, in 10
+of the next 12. Repositories that have no single experiment to judge were left out after that first
+run, so both numbers flatter it. No first gate was broken unsaid.
 
 A run starts from what is committed. {count} of the bounds also need files that lie in the
 repository and are not in git (data, configuration, packages), which must be committed or kept
