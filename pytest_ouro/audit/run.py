@@ -101,7 +101,10 @@ def _audit(subject: Subject, options: Options) -> Audit:
     )
     judged = judge(loop, layout.bound) if layout.bound and loop.steps else None
     findings = _findings(claims, layout, judged)
-    kept = judge_kept(claims, findings)
+    unjudged = "" if judged else "the rules of the loop are not known, so its code was not judged"
+    if claims.unread:
+        unjudged = f"the code cannot be read: {claims.unread[0]}"
+    kept = judge_kept(claims, findings, unjudged)
     claimed_best, honest_best = find_best(kept, known)
     return Audit(
         subject=subject.name,

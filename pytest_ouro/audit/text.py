@@ -60,7 +60,7 @@ def _finding(one: AuditFinding) -> Iterator[str]:
     yield f"{one.severity} [{one.check}] {finding.headline}"
     if finding.where:
         yield f"  where: {finding.where}"
-    if finding.expected and finding.actual:
+    if finding.expected and finding.actual and not finding.expected.startswith("sha256:"):
         yield f"  {finding.expected}; here: {finding.actual}"
     if finding.help:
         yield f"  help: {finding.help}"

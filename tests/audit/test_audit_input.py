@@ -179,3 +179,19 @@ def test_a_range_judges_its_own_commits(loop: Path, monkeypatch: pytest.MonkeyPa
 
     assert found.counts.commits == 1
     assert found.start == git(loop, "rev-parse", "HEAD~1")
+
+
+def test_a_partial_clone_stands_for_nothing(
+    loop: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    git(loop, "config", "uploadpack.allowFilter", "true")
+    clone = tmp_path_factory.mktemp("clone") / "partial"
+    asked = ("clone", "-q", "--filter=blob:none", "--no-checkout")
+    git(loop, *asked, f"file://{loop}", str(clone))
+    (clone / "results.tsv").write_bytes((loop / "results.tsv").read_bytes())
+
+    found = audit(Options(subject=str(clone)))
+
+    states = {one.name: one.state for one in found.statements}
+    assert "reached" not in {states[name] for name in ("frozen", "evaluation", "budget-exact")}
+    assert not any(one.verdict == "stands" for one in found.kept)

@@ -139,7 +139,7 @@ def _read(
             try:
                 return _discovered(folder, top, attempt, found_prose, usual, options)
             except (OuroError, ValueError, RecursionError) as error:
-                faults.append(str(getattr(error, "message", error)))
+                faults.append(str(getattr(error, "message", error)).replace(str(top), "it"))
     return assume_layout(
         usual, options, prose, faults[0] if faults else "the project states nothing", metric, ledger
     )

@@ -28,8 +28,11 @@ _LASTS = (
 _WHOLE = ("log-schema", "untracked")
 
 
-def judge_kept(claims: Claims, findings: Sequence[AuditFinding]) -> tuple[KeptResult, ...]:
-    """Return a verdict on each kept row, in the order of the ledger."""
+def judge_kept(
+    claims: Claims, findings: Sequence[AuditFinding], unjudged: str
+) -> tuple[KeptResult, ...]:
+    """Return a verdict on each kept row, in the order of the ledger. ``unjudged`` says in words why
+    the code of commits was not judged ("": it was)."""
     places = {step.id: n for n, step in enumerate(claims.loop.steps)}
     own: dict[object, list[AuditFinding]] = {}
     for finding in findings:
@@ -46,7 +49,9 @@ def judge_kept(claims: Claims, findings: Sequence[AuditFinding]) -> tuple[KeptRe
         for one in claims.keeps
         if one.row is not None and one.row.status == "baseline" and one.commit in places
     ]
-    return tuple(_verdict(claims, one, own, lasting, places, baselines) for one in claims.keeps)
+    return tuple(
+        _verdict(claims, one, own, lasting, places, baselines, unjudged) for one in claims.keeps
+    )
 
 
 def _counts(claims: Claims, finding: AuditFinding) -> bool:
@@ -64,6 +69,7 @@ def _verdict(
     lasting: Iterable[tuple[int, AuditFinding]],
     places: dict[str, int],
     baselines: Sequence[tuple[int, int]],
+    unjudged: str,
 ) -> KeptResult:
     """Return the verdict on one kept experiment."""
     row = one.row
@@ -84,6 +90,8 @@ def _verdict(
         verdict, why = "doubtful", f"it builds on commit {commit}: {below[0].finding.headline}"
     elif about:
         verdict, why = "doubtful", f"{about[0].check}: {about[0].finding.headline}"
+    elif unjudged and one.commit:
+        verdict, why = "doubtful", unjudged
     elif not one.commit:
         verdict, why = "doubtful", "no commit is linked to the row"
     return KeptResult(one.commit, row.line, row.value, row.description, verdict, why)

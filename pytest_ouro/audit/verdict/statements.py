@@ -17,11 +17,21 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.claims.claims import Claims
 
 
+#: Checks that read the code of commits.
+_CODE = ("generated-code", "metric-meaning", "budget-exact", "seed-only", "settled")
+
+
 def make_statements(
     claims: Claims, layout: Layout, judged: Judgement | None
 ) -> tuple[Statement, ...]:
     """Return one statement for each check, those about commits first."""
-    return (*_commits(claims, layout, judged), *_rows(claims, layout))
+    found = (*_commits(claims, layout, judged), *_rows(claims, layout))
+    if not claims.unread:
+        return found
+    why = f"{count(len(claims.unread), 'file')} cannot be read, such as {claims.unread[0]}"
+    return tuple(
+        Statement(one.name, "not checked", why) if one.name in _CODE else one for one in found
+    )
 
 
 def _commits(claims: Claims, layout: Layout, judged: Judgement | None) -> Iterator[Statement]:

@@ -121,6 +121,8 @@ def _narrow(one: Judged, claims: Claims, layout: Layout) -> Finding | None:
     finding = one.finding
     if finding.headline.endswith("nothing is protected") or " is gone: " in finding.headline:
         return None
+    if one.check == "frozen" and finding.headline.endswith(" since trust"):
+        return None  # its other finding says what changed
     if one.check != "scope":
         return finding
     if not finding.paths:

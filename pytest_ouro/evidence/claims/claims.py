@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.core.finding import several
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class Claims:
     """What is judged: the loop, the name of the ledger, the metric (None: not known; its direction
     is known if it is), and the globs of editable and frozen files from the repository's top.
     ``evaluate`` is the harness's function that returns the metric ("": unknown), ``instructions``
-    are the words of the project for its agents. ``bound`` is whether a trusted bound.toml states
+    are the words of the project for its agents. ``unread`` grows by the files that `text` could
+    not read, as in a partial clone. ``bound`` is whether a trusted bound.toml states
     all this; otherwise it is inferred."""
 
     loop: Loop
@@ -34,6 +35,7 @@ class Claims:
     evaluate: str = ""
     instructions: str = ""
     bound: bool = False
+    unread: list[str] = field(default_factory=list)
 
     @cached_property
     def keeps(self) -> tuple[Experiment, ...]:
@@ -73,5 +75,6 @@ class Claims:
         try:
             data = self.loop.history.git.store.read(entry.blob, limit=limits.SCRIPT, path=path)
         except OuroError:
+            self.unread.append(f"{path} of {commit[:7]}")
             return ""
         return data.decode("utf-8", "replace")
