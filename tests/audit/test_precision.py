@@ -113,3 +113,39 @@ def test_a_commit_that_adds_a_keep_after_failures_is_that_of_the_keep(tmp_path: 
 
     assert found.kept[-1].commit.startswith(hash)
     assert about(found, "settled") == []
+
+
+@pytest.mark.parametrize(("status", "severity"), [("discard", "warning"), ("keep", "error")])
+def test_only_a_kept_value_gains_by_being_rewritten(
+    loop: Small, status: str, severity: str
+) -> None:
+    loop.trial(0.04, 0.97, status, "rate 4")
+    if status == "discard":
+        loop.git("revert", "--no-edit", "HEAD~1")
+    loop.rows[-1] = loop.rows[-1].replace("0.970000", "0.960000")
+    loop.save("log: the run has ended")
+    loop.trial(0.05, 0.95, "keep", "rate 5")
+
+    assert [one.severity for one in about(loop.audit(), "logged")] == [severity]
+
+
+@pytest.mark.parametrize("developed", [True, False])
+def test_a_discard_that_a_later_keep_develops_is_not_left(tmp_path: Path, developed: bool) -> None:
+    loop = Small(tmp_path)
+    loop.write("program.md", "Edit only the files in `games/` and `train.py`.\n")
+    loop.write("games/__init__.py", "names = ['first']\n")
+    hash = loop.save("Start")
+    loop.log(hash, "1.000000", "1.0", "keep", "baseline")
+    loop.save("log: baseline")
+    loop.trial(0.02, 0.98, "keep", "rate 2")
+    loop.write("games/__init__.py", "names = ['first', 'second']\n")
+    loop.write("games/second.py", "def play(board):\n    return board.sum(0)\n")
+    loop.log(loop.save("second game"), "0.990000", "1.0", "discard", "second game")
+    loop.save("log: second game")
+    if developed:
+        loop.write("games/second.py", "def play(board):\n    return board.mean(1) + board.max(0)\n")
+    loop.trial(0.03, 0.97, "keep", "rate 3")
+
+    found = about(loop.audit(), "settled")
+
+    assert [one.severity for one in found] == ([] if developed else ["error"])

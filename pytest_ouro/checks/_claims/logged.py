@@ -148,7 +148,7 @@ def _counts(signs: Sequence[str]) -> bool:
 
 def _taken_back(claims: Claims) -> Iterator[Claimed]:
     """Yield what later versions of the ledger changed in rows of earlier ones: one finding about
-    values, an error if a value became better, and one about rows that are gone."""
+    values, an error if that of a kept row became better, and one about rows that are gone."""
     versions = claims.loop.versions
     rewritten: dict[tuple[str, str], tuple[ClaimedRow, ClaimedRow, Version]] = {}
     for before, after in itertools.pairwise(versions):
@@ -210,6 +210,7 @@ def _report_rewritten(
         and old.value is not None
         and new.value is not None
         and metric.gain(new.value, old.value) > 0
+        and new.is_kept
     ]
     old, new, version = (better or found)[0]
     return Claimed(

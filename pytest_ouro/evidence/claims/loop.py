@@ -224,7 +224,7 @@ class _Undone:
             return "on the branch"
         if all(self._returns(path, before[path], place) for path in paths):
             return "reverted"
-        left = [path for path in paths if self._is_left(step, path, place)]
+        left = all(self._is_left(step, path, place) for path in paths)
         return "on the branch" if left else "superseded"
 
     def _returns(self, path: str, blob: str, place: int) -> bool:
