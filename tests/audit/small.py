@@ -63,9 +63,9 @@ class Small:
         self.save(f"log: {text}")
         return hash
 
-    def audit(self) -> Audit:
-        """The audit of the repository by the command's defaults."""
-        return audit(Options(subject=str(self.folder)))
+    def audit(self, *editable: str) -> Audit:
+        """The audit of the repository, with the globs of the files that may change, if given."""
+        return audit(Options(subject=str(self.folder), editable=editable))
 
 
 def about(found: Audit, check: str) -> list[AuditFinding]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.checks._claims import Claimed
 from pytest_ouro.core.finding import Finding
 from pytest_ouro.evidence.paths import matches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_ouro.evidence.claims.claims import Claims
     from pytest_ouro.evidence.claims.commits import Step
@@ -65,20 +66,41 @@ def _change(before: str, after: str, evaluate: str, metric: str) -> tuple[str, b
     telling = (*_LOSSES, *filter(None, (evaluate, metric)), *results, "return", "reduction")
     if same and not any(word in line for line in changed for word in telling):
         return "", False
-    try:
-        old, new = ast.parse(before), ast.parse(after)
-    except (SyntaxError, ValueError, RecursionError):
+    old, new = _measure(before, evaluate, metric), _measure(after, evaluate, metric)
+    if old is None or new is None:
         return "", False
-    if evaluate and _calls(old, evaluate) and not _calls(new, evaluate):
+    if old.calls and not new.calls:
         return f"does not call {evaluate} any more: its metric is something else", True
-    if evaluate and _computed(new, evaluate, metric) > _computed(old, evaluate, metric):
+    if new.computed > old.computed:
         return f"computes with what {evaluate} returns before it prints it", True
-    if _plain_losses(old) and not _plain_losses(new):
+    if old.losses and not new.losses:
         return (
             "returns another loss from its model than before, which the evaluation may average",
             False,
         )
     return "", False
+
+
+class _Measured(NamedTuple):
+    """What a script does, by numbers: ``calls`` of the evaluation, how often it is ``computed``
+    with their result, and functions that return plain ``losses``."""
+
+    calls: int
+    computed: int
+    losses: int
+
+
+@lru_cache(maxsize=4)  # what is after one commit is before the next
+def _measure(text: str, evaluate: str, metric: str) -> _Measured | None:
+    """Return what a script does, without an evaluation if ``evaluate`` is ""; None if its text
+    cannot be parsed."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    calls = _calls(nodes, evaluate) if evaluate else []
+    computed = _computed(nodes, set(calls), metric) if calls else 0
+    return _Measured(len(calls), computed, _plain_losses(nodes))
 
 
 def _is_called_elsewhere(claims: Claims, step: Step, path: str) -> bool:
@@ -100,33 +122,31 @@ def _last(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _calls(tree: ast.Module, name: str) -> list[ast.Call]:
+def _calls(nodes: Sequence[ast.AST], name: str) -> list[ast.Call]:
     """Return the calls of a function by its name, or by another name that it is imported under."""
     names = {name} | {
         alias.asname
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if alias.name == name and alias.asname
     }
-    return [
-        node for node in ast.walk(tree) if isinstance(node, ast.Call) and _last(node.func) in names
-    ]
+    return [node for node in nodes if isinstance(node, ast.Call) and _last(node.func) in names]
 
 
-def _computed(tree: ast.Module, evaluate: str, metric: str) -> int:
-    """Return how often a script computes by numbers with what the evaluation returns: with a call
-    of it, or with a variable of its result when it is bound again or printed as the metric."""
-    calls = set(_calls(tree, evaluate))
+def _computed(nodes: Sequence[ast.AST], calls: set[ast.Call], metric: str) -> int:
+    """Return how often a script computes by numbers with what the evaluation returns: with one of
+    its ``calls``, or with a variable of its result when it is bound again or printed as the
+    metric."""
     results = {
         target.id
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Assign) and node.value in calls
         for target in node.targets
         if isinstance(target, ast.Name)
     }
     found = 0
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.AugAssign) and _last(node.target) in results:
             found += _has_number(node.value)
         elif isinstance(node, ast.Assign):
@@ -172,11 +192,11 @@ def _has_number(node: ast.expr) -> bool:
     )
 
 
-def _plain_losses(tree: ast.Module) -> int:
+def _plain_losses(nodes: Sequence[ast.AST]) -> int:
     """Return how many functions with the parameter ``reduction``, or named ``forward`` or
     ``__call__``, return a plain loss."""
     found = 0
-    for node in ast.walk(tree):
+    for node in nodes:
         if not isinstance(node, ast.FunctionDef):
             continue
         arguments = {arg.arg for arg in (*node.args.args, *node.args.kwonlyargs)}
