@@ -27,11 +27,13 @@ _LARGE = 1e18
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """An entry of ``[[guard]]``: a limit of a number beside the metric, which a run must meet to
-    be kept.
+    """An entry of ``[[guard]]``: a limit that a number other than the experiment's metric must
+    meet, or the run is not kept.
 
-    It has ``metric``, ``command`` or both. Without ``metric``, the number is the exit status of
-    ``command``, which must be 0 unless a limit is stated.
+    With ``metric``, the number is what ``command`` or, without a command, the evaluation prints
+    under that name, or a value of the run's record; then ``at_most`` or ``at_least`` must be
+    stated. With ``command`` alone, the number is the exit status of the command, which must be 0
+    unless a limit is stated.
     """
 
     id: str = option("names the guard in the last line and in the record", pattern=ID)

@@ -301,7 +301,8 @@ PER_DEVICE = (
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictRule:
-    """``[verdict]``: which differences of the metric decide a verdict."""
+    """The table ``[verdict]``: how much the metric of two runs must differ to decide the
+    verdict."""
 
     noise: float | Literal["auto"] = option(
         'the standard deviation of one run\'s metric; `"auto"`: from repeats of one code',

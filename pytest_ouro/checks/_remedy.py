@@ -87,10 +87,14 @@ def drop_command(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str
 
 
 def stash(repository: Repository, command: str) -> str:
-    """Return ``command``, which moves the branch, after ``git stash`` and with a word on that, if
-    tracked files have uncommitted changes, as far as these are checked: they would be in its
-    way. Before it ``git add`` gives the index the content of new files, without which git stashes
-    nothing."""
+    """Return ``command``, a command of a help that moves the branch, so that it also works with
+    uncommitted changes of tracked files: after ``git stash``, and with a note on how to get the
+    changes back. Return it alone if no such changes are found.
+
+    Only the checked places are looked at: neither the index nor the disk if a commit is checked,
+    not the disk if the index is. New files whose content is not in the index (``git add -N``) are
+    added before, since git stashes nothing while there is one.
+    """
     if not (repository.staged or repository.unstaged()):
         return command
     steps = [*_step(repository, "git add --", repository.intended), "git stash", command]

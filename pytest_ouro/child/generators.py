@@ -41,8 +41,9 @@ def digests(point: str, *, leave_out: frozenset[str] = frozenset()) -> dict[str,
 
 
 def _numpy(module: Any) -> object:
-    """Return the state of numpy's global generator as a tuple, with its array as bytes, since
-    ``repr`` shortens an array."""
+    """Return the state of numpy's global generator as a tuple; ``module`` is ``numpy.random``. The
+    array in the state is converted to bytes, since the digest is taken of the ``repr``, which
+    shortens an array."""
     kind, keys, *rest = module.get_state()
     return kind, keys.tobytes(), rest
 

@@ -60,9 +60,14 @@ class Probes:
             self.findings.append("the model's parameters changed during the evaluation")
 
     def _ask(self) -> None:
-        """Test the model's answers for the first validation rows, and add a finding for each fault:
-        its loss is not that of its logits; its logits depend on later tokens. If it returns no
-        logits, that is the only finding. If neither loss is finite everywhere, add none."""
+        """Test the model's answers for the rows of `_rows`, and add a finding for each fault: the
+        loss that the model returns is not the cross-entropy of its logits; its logits depend on
+        later tokens.
+
+        If the model returns no logits of the expected shape, that is the only finding. Without a
+        finite loss for every token, neither returned nor computed from the logits, there is no
+        finding: the run fails because its metric is not a number.
+        """
         torch = sys.modules["torch"]
         x, y = self._rows()
         with torch.no_grad():
@@ -129,8 +134,9 @@ class Probes:
 
     @staticmethod
     def _cuts(length: int) -> list[int]:
-        """Return at most CUTS different places in a row of ``length`` tokens, sorted, spread evenly
-        over it, and each at least 1."""
+        """Return the positions at which rows of ``length`` tokens are cut for `_shift`: at most
+        CUTS, all different, in ascending order, evenly spread and at least 1. They are less than
+        ``length`` if that is at least 2."""
         return sorted({max(1, length * (2 * i + 1) // (2 * CUTS)) for i in range(CUTS)})
 
     def _parameters(self) -> list[float]:

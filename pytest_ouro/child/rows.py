@@ -192,8 +192,9 @@ class _RecordingModel:
         self.nats: list[Any] = []
 
     def __call__(self, x: Any, y: Any, reduction: str = "none") -> Any:
-        """Record the rows, and return a random loss for each target, of shape (B * T,). Raise
-        Unable if the call asks for anything else."""
+        """Record the rows ``x`` and their targets ``y``, both of shape (B, T), and return a random
+        loss for each target, of shape (B * T,). Raise Unable if the two shapes differ or have
+        another number of dimensions, or if ``reduction`` is not "none"."""
         if reduction != "none" or x.shape != y.shape or x.dim() != 2:
             raise Unable("the evaluation does not ask for the loss of every target")
         nats = 1 + self._torch.rand(y.numel(), generator=self._chance)

@@ -98,8 +98,9 @@ class _Removal:
                     self.stays.append(f"{path} calls the gate: take that line out of it")
 
     def _lock_and_rules(self, folder: Path) -> None:
-        """Note that bound.lock in a folder goes, and that its bound.toml and its rendered programs
-        for agents, files ``*.md``, stay."""
+        """Note what is in ``folder``: bound.lock, which is to be removed, and what stays,
+        bound.toml and each rendered program (a file ``*.md`` with instructions that `program_md`
+        wrote for an agent)."""
         if os.path.lexists(folder / lock.NAME):
             self.texts[folder / lock.NAME] = ""
         rules = folder / "bound.toml"

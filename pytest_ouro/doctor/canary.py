@@ -189,8 +189,9 @@ class _Workspace:
     signals: list[int] = field(default_factory=list)
 
     def effect(self) -> str:
-        """Return the trace that the cheat left outside its run: a call, a signal, a journal entry
-        or a process; "" if there is none."""
+        """Return in words the first trace that the canary left outside of its run: a connection to
+        ``listener``, a signal to this process, an entry in the journal, or a process that outlived
+        the run. "" if there is none; the cheat may have changed the metric all the same."""
         with contextlib.suppress(BlockingIOError):
             self.listener.accept()[0].close()
             return "its call was answered"

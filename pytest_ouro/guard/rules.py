@@ -34,7 +34,9 @@ _GIT = ("ouro/", "hooks/", "config")
 
 
 class Table(TypedDict):
-    """The table as it is stored in JSON; ``protected.Protections`` says what the values mean."""
+    """The guard's table of protections, in the form in which it is stored as JSON: what the trusted
+    rules of one bound.toml forbid to change, and in which words. The attributes of
+    `protected.Protections` have the same names, and are described there."""
 
     top: str
     bound: str

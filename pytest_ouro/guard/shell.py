@@ -233,9 +233,10 @@ class _Reader(Scanner):
         return char if not quoted or char in '"\\$`' else f"\\{char}"
 
     def _ansi_c(self) -> str:
-        """Read ``$'…'``, or to the end if it is not closed, and return the text in which its
-        escapes stand for the characters, or the bytes of a file's name, that they name. It ends at
-        a null byte; a text with an invalid escape is returned as written."""
+        """Read ``$'…'`` at the current position, or to the end of the text if the quote is not
+        closed, and return what bash makes of it. Each escape stands for the character or byte that
+        it names (a byte is decoded as in the name of a file), and the result ends before the first
+        null byte. If an escape is invalid, return what is between the quotes as it is written."""
         start = self.at + 2
         self.at = start
         while self.at < len(self.text) and self.text[self.at] != "'":

@@ -1,4 +1,5 @@
-"""Render the program of a bound: an agent's instructions, with every enforced rule and no other."""
+"""Render the program of a bound: the Markdown file of instructions that an agent reads
+(``program.md``), with every enforced rule and no other."""
 
 from __future__ import annotations
 
@@ -105,9 +106,12 @@ def render(bound: Bound) -> str:
 
 
 def update(before: str, bound: Bound) -> str:
-    """Return the program of a bound in place of the text ``before``, and after it the part of
-    ``before`` that is kept: what follows the mark `_KEPT` in an earlier rendering (nothing without
-    that mark), or what `earlier.keep` returns of a program that people wrote."""
+    """Return the text that replaces ``before`` in the file of a program: the rendering of
+    ``bound``, followed by the part of ``before`` that is kept.
+
+    Of an earlier rendering, the text after the mark `_KEPT` is kept, or nothing if the mark is
+    missing. Of a text that people wrote, what `earlier.keep` returns is kept.
+    """
     text = render(bound)
     _, mark, rest = before.partition(_KEPT)
     if not mark and not before.startswith(MARK):

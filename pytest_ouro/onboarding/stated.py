@@ -147,7 +147,8 @@ def read_statements(rules: Section, context: Context) -> list[Statement]:
 
 
 def _paths(statement: Statement) -> list[str]:
-    """Return the list ``paths`` among a statement's parameters; [] if it has none."""
+    """Return the paths that ``statement``, a rule as a person states it, gives its check as the
+    parameter ``paths``; [] if it gives none."""
     paths = statement.params.get("paths", [])
     return list(paths) if isinstance(paths, list) else []
 

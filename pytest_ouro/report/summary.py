@@ -69,8 +69,9 @@ def _sort(results: Sequence[RuleResult]) -> list[RuleResult]:
 
 
 def _list_rows(result: RuleResult) -> Iterator[str]:
-    """Yield a row of the table for each finding of a result; one with the result's reason if it has
-    none."""
+    """Yield the rows for one result, as lines of the Markdown table with the columns `_HEAD`: one
+    for each finding, or, without findings, one with the result's reason, such as why the rule was
+    skipped."""
     start = (f"`{result.rule}`", result.status)
     for f in result.findings:
         found = f"{f.headline} {f.where}".strip()

@@ -230,5 +230,5 @@ def waive(waived: str) -> str:
 
 
 def _show(value: float) -> str:
-    """Return a number with at most eight digits."""
+    """Return a number as text, with at most eight significant digits."""
     return f"{value:.8g}"

@@ -73,8 +73,8 @@ def _list_kept(claims: Claims, without: set[int]) -> list[_Kept]:
 
 
 def _implausible(claims: Claims, metric: Metric) -> Iterator[Claimed]:
-    """Yield a finding for each kept row whose value cannot be true (an error), or is better by far
-    than every other value (a warning)."""
+    """Yield a finding for each kept row whose value is doubtful: an error if `_fault` is sure that
+    the value cannot be true, else a warning, as for a value far better than every other."""
     values = [one.row.value for one in claims.loop.logged if one.row and one.row.value is not None]
     for one in claims.keeps:
         row = one.row

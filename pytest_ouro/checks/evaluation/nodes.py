@@ -15,10 +15,14 @@ TRIES: tuple[type[ast.Try], ...] = (ast.Try, getattr(ast, "TryStar", ast.Try))
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a node does that evaluates when it is reached. ``by`` is the node itself if it calls the
-    harness's evaluation, or the function of the script that it calls. ``surely``: it evaluates each
-    time; otherwise perhaps, and it does not repeat an evaluation by the same function. ``each``: as
-    an element of a comprehension it evaluates each time."""
+    """How a node of the syntax tree leads to a call of the harness's evaluation function. ``by`` is
+    the node itself if it is this call, or else the script's function that the node calls and that
+    makes the call.
+
+    ``surely``: the evaluation happens each time the node is reached. Otherwise it happens perhaps,
+    and does not count as a repetition of an evaluation by the same function. ``each``: if the node
+    is in an element of a comprehension, the evaluation happens for each element.
+    """
 
     by: ast.AST
     surely: bool = True

@@ -37,11 +37,13 @@ _Ways = set[tuple[str, State]]
 
 
 class Ways:
-    """The ways through the body of ``scope``, a function or module; ``evaluations`` has, by node,
-    what evaluates there. ``repeated`` has the nodes that evaluate after a success, and whether it
-    was their own success, as in a loop.
+    """The ways through the body of ``scope``, a function or module. ``evaluations`` maps each node
+    that evaluates to its `Evaluation`.
 
-    A way is a pair: how it ends (`_NEXT`, `_BREAKS`, …), and the state at its end.
+    ``repeated`` has the nodes that can evaluate after an evaluation has succeeded, each with True
+    if that success can be its own, as in a loop, and otherwise with False.
+
+    A way is stored as a pair: how it ends (`_NEXT`, `_BREAKS`, …), and the state at its end.
     """
 
     def __init__(self, scope: ast.AST, evaluations: Mapping[ast.AST, Evaluation]) -> None:
@@ -56,7 +58,12 @@ class Ways:
         self._fails: dict[tuple[ast.AST, bool], bool] = {}
 
     def walk(self, after: Sequence[tuple[ast.AST, Evaluation]] = ()) -> dict[ast.AST, bool]:
-        """Walk all ways, then make the evaluations ``after`` at their ends; return ``repeated``."""
+        """Follow every way through the body to find the nodes that can evaluate after a success,
+        and return ``repeated``. No code of the script is run.
+
+        ``after`` are evaluations, each with its node, that may follow in this order once the body
+        has ended: those in functions that nothing in the script calls.
+        """
         ends = {state for _, state in self._block(self._body, State())}
         for node, evaluation in after:
             for state in ends:

@@ -114,8 +114,9 @@ class History:
             return None
 
     def resolve(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the full id of the commit that each of ``names``, abbreviated or whole hexadecimal
-        ids, names in the repository; those that name none, or several, are left out."""
+        """Return a dict from each of ``names``, hexadecimal ids of commits in full or abbreviated,
+        to the full id of the commit. A name that stands for no commit, or for several, is left out;
+        the dict is empty if git fails."""
         asked = sorted(set(names))
         if not asked:
             return {}

@@ -179,8 +179,8 @@ def _second(split: list[str], width: int, table: Table) -> tuple[list[str], list
 
 
 def _reaches(width: int, table: Table) -> bool:
-    """Return whether a row with the first ``width`` cells has a commit, a metric and, if there is a
-    column for it, a status."""
+    """Return whether a row that ends after ``width`` cells, at least 2, still has the commit, the
+    metric and the status, each as far as ``table`` has a column for it."""
     columns = table.columns
     wanted = (columns.commit, columns.metric, columns.status)
     return width >= 2 and all(place < width for place in wanted if place is not None)

@@ -103,7 +103,9 @@ def _header(ledger: Ledger, data: bytes) -> bytes:
 
 
 def added_by(versions: Sequence[Version]) -> dict[Key, Step]:
-    """Return, by the key of each row, the commit that first added it."""
+    """Return the commit that first added each row of the ledger, by the row's key. ``versions`` are
+    the versions of the ledger, oldest first; a row that was removed and added again has its first
+    commit."""
     found: dict[Key, Step] = {}
     before: tuple[ClaimedRow, ...] = ()
     for version in versions:

@@ -266,7 +266,8 @@ class Git:
         """Return a repository-relative path as a quoted shell word for a ``help:`` command.
 
         The word is relative to the folder where the user called pytest-ouro. It is
-        repository-relative if that folder is outside the repository, or with ``from_top``.
+        repository-relative if that folder is outside the repository, or if the attribute
+        ``from_top`` is True.
         """
         if self.from_top or self._called_in == "." or self._is_away:
             return quoted(path)

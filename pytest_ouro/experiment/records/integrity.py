@@ -35,13 +35,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a run could change, as it was after the ``started`` line of the run was written and
-    before its script starts.
+    """What a run could tamper with, as it was after the run's ``started`` line was written and
+    before its script starts. After the run, `restore` finds what the run changed, and restores the
+    records.
 
-    ``run`` is the run's id, ``holds`` are the devices that it has locked, ``patterns`` the globs of
-    its data files. ``lines`` are the journal's; ``tried`` has the id of each tried commit by the
-    full name of its ref. ``data`` has the metadata of each data file, and ``modes`` the permissions
-    of the files and folders that records are written to, both by path.
+    ``run`` is the id of the run, ``holds`` are the devices that the run has locked, and
+    ``patterns`` the globs of its data files. ``lines`` are the lines of the journal. ``tried`` maps
+    the full name of each ref of a tried commit to the commit's id. ``data`` maps the path of each
+    data file to its metadata; the content is not read. ``modes`` maps each file and folder in which
+    records are written to its permissions. ``start_files`` are the files that later programs start
+    from.
     """
 
     case: Case

@@ -65,8 +65,8 @@ def branch_of(git: Git, name: str) -> str:
 def create(folder: Path, message: str) -> None:
     """Create a repository in a folder, and commit all its files, also those that git ignores.
 
-    The author is pytest-ouro, and the commit is not signed. Raise GitError if git fails, as for a
-    folder without files.
+    The author and the committer are pytest-ouro, the commit is not signed, and no hook is run.
+    Raise GitError if git fails, as for a folder without files.
     """
     author = ("user.name=pytest-ouro", "user.email=pytest-ouro@localhost", "commit.gpgSign=false")
     _call(folder, "init", "--quiet", "--template=")

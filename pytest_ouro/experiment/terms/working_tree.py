@@ -97,9 +97,11 @@ def index(files: Mapping[str, Entry], *, like: str) -> bytes:
 
 
 def _write(root: Path, name: str, data: bytes) -> None:
-    """Write a new file ``name`` below ``root``, and the folders on its path.
+    """Write ``data`` to the new file at the path ``name`` relative to ``root``, and make missing
+    folders on that path.
 
-    Raise OSError if the file exists, or a link is on its path.
+    Raise OSError if the file exists or cannot be written, or if a part of ``name`` is a symbolic
+    link.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     with os.fdopen(open_plain(root, name, flags, 0o666), "wb") as file:

@@ -206,8 +206,9 @@ _MANIFESTS = (
 
 
 def _may_change(path: str, experiment: Experiment) -> bool:
-    """Return whether the experiment or a run may change the file at ``path``, from the experiment's
-    folder."""
+    """Return whether a file may change in the course of the experiment, so that it cannot be
+    frozen: it is editable, or a run writes it, such as the ledger. ``path`` is relative to the
+    experiment's folder; nothing need exist there."""
     return matches(path, (*experiment.editable, *experiment.allowed))
 
 

@@ -218,7 +218,9 @@ def _absent(path: str, folder: Path, words: str) -> Iterator[str]:
 
 
 def _outside(folder: Path, path: str) -> Iterator[str]:
-    """Yield a sentence on the first path of a person's folder that a shell script names."""
+    """Yield a sentence on the first line of a shell script, comments aside, that names a path in
+    ``/home`` or ``/Users``; nothing if no line does, or if there is no such script. What a run
+    would use there is not committed, so no rule protects it. ``path`` is relative to ``folder``."""
     text = (read_file(folder / path) or b"").decode(errors="replace")
     for number, line in enumerate(text.splitlines(), start=1):
         found = None if line.lstrip().startswith("#") else _HOME.search(line)
