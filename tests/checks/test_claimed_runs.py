@@ -91,6 +91,100 @@ def test_the_newest_commit_may_wait_for_its_row(project, tried, judged):
     assert judged(LOGGED).status == "holds"
 
 
+def test_a_commit_that_the_next_one_repairs_needs_no_row(project, tried, judged):
+    tried("wider", "keep", 1.9)
+    project.edit("train.py", "# wider\n", "# wide(\n")
+    project.commit("another idea")
+    tried("fix the bracket of the idea", "keep", 1.8)
+
+    assert judged(LOGGED).status == "holds"
+
+
+@pytest.mark.parametrize("rewrite", [("--amend", "-m", "other words"), ("--amend", "--no-edit")])
+def test_a_commit_that_was_rewritten_after_its_row_is_the_one_that_was_measured(
+    project, tried, judged, rewrite
+):
+    tried("wider", "keep", 1.9)
+    tried("rate", "keep", 1.8)
+    project.git("commit", "-q", *rewrite, "--date", "2001-02-03T04:05:06")
+    tried("deeper", "keep", 1.7)
+
+    for rule in ALL:
+        assert (judged(rule).status, judged(rule).claimed) == ("holds", True)
+
+
+def test_rewritten_code_is_not_the_one_that_was_measured(project, tried, judged):
+    tried("wider", "keep", 1.9)
+    tried("rate", "keep", 1.8)
+    project.edit("train.py", "# rate\n", "# another rate\n")
+    project.git("commit", "-q", "--amend", "--no-edit", "train.py")
+    tried("deeper", "keep", 1.7)
+
+    assert judged(LOGGED).status == "broken"
+
+
+def test_the_help_about_a_missing_row_heals(project, tried, judged):
+    tried("wider", "keep", 1.9)
+    forgotten = tried("half of an idea", "keep", 1.8)
+    path = project.path / "results.tsv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    tried("rate", "keep", 1.7)
+    assert judged(LOGGED).findings[0].help.endswith("is a crash")
+
+    with path.open("a") as ledger:
+        ledger.write(f"{forgotten[:7]}\t0.000000\t0.0\tcrash\thalf of an idea\n")
+
+    assert judged(LOGGED).status == "holds"
+
+
+def test_a_commit_may_be_that_of_a_kept_row_whose_hash_is_gone(project, tried, judged):
+    tried("wider", "keep", 1.9)
+    tried("rate", "keep", 1.8, text="0badc0d\t{value:.6f}\t1.0\t{status}\tquite another text\n")
+    tried("deeper", "keep", 1.7)
+
+    assert judged(LOGGED).status == "warned"
+
+
+def test_a_worse_keep_is_not_excused_by_what_was_built_on_it(project, tried, judged):
+    tried("wider", "keep", 1.7)
+    bad = tried("rate", "keep", 1.9, line="RATE_OF_THE_TRIED_MODEL = 9\n")
+    tried("deeper", "keep", 1.8)
+    found = judged(METRIC)
+    assert found.status == "broken"
+
+    path = project.path / "results.tsv"
+    path.write_text(path.read_text().replace("1.900000\t1.0\tkeep", "1.900000\t1.0\tdiscard"))
+    assert f"git revert {bad[:7]};" in found.findings[0].help
+    project.git("revert", "--no-edit", "-Xtheirs", bad)
+    path.write_text(path.read_text().replace("1.800000\t1.0\tkeep", "1.800000\t1.0\tdiscard"))
+
+    assert judged(METRIC).status == "holds"
+
+
+def test_a_keep_need_not_be_better_than_one_of_another_branch(project, tried, judged):
+    start = project.git("rev-parse", "HEAD")
+    tried("wider", "keep", 1.7)
+    project.git("checkout", "-q", "-b", "second-night", start)
+    tried("rate", "keep", 1.9)
+
+    assert judged(METRIC).status == "warned"
+
+
+def test_a_kept_commit_may_be_measured_again(project, tried, judged):
+    kept = tried("wider", "keep", 1.7)
+    with (project.path / "results.tsv").open("a") as ledger:
+        ledger.write(f"{kept[:7]}\t1.900000\t1.0\tkeep\tthe start of tonight\n")
+
+    assert judged(METRIC).status == "warned"
+
+
+def test_a_keep_without_a_number_breaks_the_metric(tried, judged):
+    tried("wider", "keep", 1.9)
+    tried("rate", "keep", 1.8, text="{hash}\t\t1.0\t{status}\t{words}\n")
+
+    assert "it has no number" in judged(METRIC).findings[0].headline
+
+
 def test_a_discard_below_a_keep_breaks_settling_and_its_help_heals(project, tried, judged):
     tried("wider", "keep", 1.9)
     tried("deeper", "discard", 2.5, line="DEPTH_OF_THE_TRIED_MODEL = 99\n")

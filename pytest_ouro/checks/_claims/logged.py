@@ -31,6 +31,8 @@ _ASIDE = re.compile(
 _BACK = re.compile(
     r"(?i)\b(?:revert|reset|restore|merge|roll\w*|archiv\w*|rotat\w*|split|move\w*|dedup\w*|dup\w*)"
 )
+#: Words that begin the subject of a commit that repairs the one before it.
+_REPAIRS = re.compile(r"(?i)^(?:fix\w*|squash|typos?|repair\w*|correct\w*|debug\w*)\b")
 _HEX_PATTERN = re.compile(r"[0-9a-f]+")
 
 
@@ -45,10 +47,14 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 def _unlogged(claims: Claims) -> Iterator[Claimed]:
     """Yield one finding about all commits of the loop that change the editable files, are not
     called a repair or a report, and have no row; it only warns unless a bound states what is
-    editable. Nothing if most experiments have none: the log then keeps something else."""
+    editable, or as long as they may be those of kept rows whose commits are gone. Nothing if most
+    experiments have none: the log then keeps something else."""
     loop = claims.loop
     found = [
-        one for one in loop.unlogged if not _ASIDE.search(loop.history.find(one.commit).subject)
+        one
+        for one in loop.unlogged
+        if not _ASIDE.search(loop.history.find(one.commit).subject)
+        and not _is_repaired(claims, one.commit)
     ]
     linked = [one for one in loop.logged if one.commit and one.code]
     if not claims.per_commit:
@@ -56,18 +62,34 @@ def _unlogged(claims: Claims) -> Iterator[Claimed]:
     if not found or len(found) > len(linked):
         return
     names = [str(loop.history.find(one.commit)) for one in found]
+    gone = sum(bool(one.row and one.row.hash) and not one.commit for one in claims.keeps)
     yield Claimed(
         "logged",
         Finding(
             f"{claims.ledger} has no row of {count(len(found), 'commit')} that change"
             f"{'s' if len(found) == 1 else ''} the editable files within the loop",
             where=several(names),
-            help="add the rows, or say in the commit's message that it is not an experiment",
+            help="add a row for each; one that was not measured by itself is a crash",
             facts={"commits": len(found)},
-            warns=not claims.bound,
+            warns=not claims.bound or len(found) <= gone,
         ),
         commits_of(found),
     )
+
+
+def _is_repaired(claims: Claims, commit: str) -> bool:
+    """Return whether the next commit repairs this one, as its subject says, and has a row or is
+    repaired by one that has: the experiment was run, crashed, and was run again."""
+    history = claims.loop.history
+    while True:
+        repairs = [
+            step for step in history.children.get(commit, ()) if _REPAIRS.match(step.subject)
+        ]
+        if not repairs:
+            return False
+        commit = repairs[0].id
+        if commit in claims.rows_of:
+            return True
 
 
 def _unverifiable(claims: Claims) -> Iterator[Claimed]:

@@ -83,12 +83,12 @@ def _implausible(claims: Claims, metric: Metric) -> Iterator[Claimed]:
         others = [
             row.value for row in claims.loop.rows if row.value is not None and row is not one.row
         ]
-        words, sure = _fault(row, others, metric)
+        words, sure = _fault(row, others, metric, bound=claims.bound)
         if words:
             yield Claimed(
                 "metric",
                 Finding(
-                    f"a kept result has the {metric.name} {row.metric[:20]}: {words}",
+                    f"a kept result has the {metric.name} {row.metric[:20] or '(empty)'}: {words}",
                     where=claims.place([row.line]),
                     expected=_range(values, metric),
                     actual=row.metric[:40],
@@ -101,12 +101,17 @@ def _implausible(claims: Claims, metric: Metric) -> Iterator[Claimed]:
             )
 
 
-def _fault(row: ClaimedRow, others: Sequence[float], metric: Metric) -> tuple[str, bool]:
+def _fault(
+    row: ClaimedRow, others: Sequence[float], metric: Metric, *, bound: bool
+) -> tuple[str, bool]:
     """Return in words why the value of a kept row cannot be true, or "", and whether that is
-    sure."""
+    sure. A row without a number is at fault if a bound (``bound``) names the ledger and other rows
+    have one."""
     if row.value is None:
         if row.metric.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
             return "it is not a number", row.status == "keep"
+        if bound and others:
+            return "it has no number", row.status == "keep"
         return "", False
     if metric.is_impossible(row.value) or not metric.is_plausible(row.value):
         return "it cannot be true", True
@@ -207,13 +212,23 @@ def _report_worse(claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Ke
             where=claims.place([one.row.line]),
             expected=f"better than {best}",
             actual=value,
-            help="discard it and what builds on it, or measure both again",
+            help=_remedy(claims, one),
             facts={"line": one.row.line},
             warns=bool(excuse),
         ),
         (one.one.commit,) if one.one.commit else (),
         (one.row.line,),
     )
+
+
+def _remedy(claims: Claims, one: _Kept) -> str:
+    """Return what to do about a kept row that is worse than the one kept before."""
+    if claims.bound and one.one.commit:
+        return (
+            f"log it as a discard and take it out: git revert {one.one.commit[:7]}; a second "
+            "baseline is called so in its row"
+        )
+    return "discard it and what builds on it, or measure both again"
 
 
 def _excuse(claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept]) -> str:
@@ -228,8 +243,14 @@ def _excuse(claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept]) -
         return f"the row says {word[0]!r}"
     if _gains_elsewhere(one.row, before):
         return "another column became better"
+    if elsewhere := _measured_elsewhere(claims, one):
+        return elsewhere
     after = [other for other in kept if other.row.line > one.row.line]
-    if after and all(metric.gain(other.value, before.value) < 0 for other in after):
+    if (
+        not claims.bound
+        and after
+        and all(metric.gain(other.value, before.value) < 0 for other in after)
+    ):
         return "all later ones are worse as well: the conditions may have changed"
     if not one.row.description:
         return "the row has no description"
@@ -237,6 +258,19 @@ def _excuse(claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept]) -
         return "its commit changes no editable file"
     if abs(loss) > 0.5 * abs(before.value):
         return "the scale may have changed"
+    return ""
+
+
+def _measured_elsewhere(claims: Claims, one: _Kept) -> str:
+    """Return in words why the value of a kept row need not be better than the one kept before: its
+    commit was measured once more, or the one before it is on another branch. Else ""."""
+    commit, before = one.one.commit, one.before
+    lines = {row.line: other for other, rows in claims.rows_of.items() for row in rows}
+    if commit and any(row.is_kept and row.line < one.row.line for row in claims.rows_of[commit]):
+        return "its commit was measured before"
+    other = lines.get(before.line, "") if before else ""
+    if commit and other and not claims.loop.history.is_ancestor(other, commit):
+        return "the one before is on another branch"
     return ""
 
 

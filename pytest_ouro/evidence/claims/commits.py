@@ -105,6 +105,14 @@ class History:
         found = [{path for path, _ in store.difference(tree, step.tree)} for tree in before]
         return tuple(sorted(set.intersection(*found)))
 
+    def is_ancestor(self, commit: str, of: str) -> bool:
+        """Return whether the commit ``of`` reaches another one (full ids). False if git fails."""
+        try:
+            self.git.call("merge-base", "--is-ancestor", commit, of)
+        except GitError:
+            return False
+        return True
+
     def entry(self, commit: str, path: str) -> Entry | None:
         """Return the entry of the file at ``path`` in a commit (full id); None if there is none,
         or an object is missing."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.evidence.claims import loop as loops
 from pytest_ouro.evidence.claims.commits import History
 from pytest_ouro.evidence.claims.link import Linker
+from pytest_ouro.evidence.claims.rewritten import relink
 from pytest_ouro.evidence.claims.rows import read_rows
 from pytest_ouro.evidence.paths import matching
 
@@ -32,6 +33,6 @@ def rebuild(
         return len(step.parents) == 1 and bool(matching(history.changes(step), editable))
 
     read = read_rows(ledger, metric)
-    links = Linker(history, {}, is_work).link(read.rows)
+    links = relink(history, Linker(history, {}, is_work).link(read.rows), editable)
     end = loops.extent(history, read.rows, links, is_work)[1]
     return loops.build(history, (trusted, end), read, links, editable=editable)
