@@ -106,9 +106,9 @@ class Check(ABC):
         return [glob for _, glob in values_of(self, DataGlob)]
 
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:
-        """Return the paths, from the repository's top, of the files whose digests `bless` records
-        for this check; by default the files of the index that `protects` freezes. A check that must
-        have such a file raises TrustError if there is none."""
+        """Return the paths, relative to the repository's top, of the files whose digests `bless`
+        records for this check; by default the files of the index that `protects` freezes. A check
+        that must have such a file raises TrustError if there is none."""
         return matching(evidence.repository.index, self.protects(evidence.layout).frozen)
 
     def trusted_data(self, evidence: Evidence) -> Iterable[Path]:

@@ -72,8 +72,8 @@ def linked_scripts(evidence: Evidence) -> Iterator[Finding]:
 
 
 def scripts(evidence: Evidence, paths: Iterable[str]) -> list[str]:
-    """Return those of ``paths``, from the repository's top, that are editable and Python, in their
-    order: their names end in ``.py``, or they are the script of the experiment, whatever its
+    """Return those of ``paths``, relative to the repository's top, that are editable and Python, in
+    their order: their names end in ``.py``, or they are the script of the experiment, whatever its
     name."""
     layout = evidence.layout
     script = layout.path(layout.script) if layout.script else ""
@@ -181,9 +181,9 @@ def _report_gone(evidence: Evidence, path: str, place: str) -> Finding:
 
 
 def is_link(evidence: Evidence, path: str) -> bool:
-    """Return whether the file at ``path``, from the repository's top, is a link or a submodule in
-    the commit or the index, or a link in the working tree if that is checked. False if it is
-    absent."""
+    """Return whether the file at ``path``, relative to the repository's top, is a link or a
+    submodule in the commit or the index, or a link in the working tree if that is checked. False if
+    it is absent."""
     repository = evidence.repository
     modes = [tree[path].mode for tree in (repository.head_tree, repository.index) if path in tree]
     if any(mode in _LINKS for mode in modes):

@@ -49,11 +49,11 @@ def command_for(repository: Repository, command: str, paths: Iterable[str]) -> s
 
 
 def drop_command(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str] = ()) -> str:
-    """Return the shell command that takes the changes of these files out of the commits since
-    trust; "" if no commit changed one.
+    """Return the shell command that takes the changes of the files ``paths`` out of the commits
+    since trust; "" if no commit changed any of these files.
 
-    It goes back to before the first commit that changed one of them (to the trusted commit if that
-    first commit has no parent). The work of that and later commits on other files stays in the
+    The command moves the branch back to before the first such commit, or to the trusted commit if
+    that first commit has no parent. What this and later commits did to other files stays in the
     index, to be committed again. ``stay`` are globs of new files that the command leaves on the
     disk.
     """
@@ -119,14 +119,14 @@ def places(
     versions: Mapping[Place, bytes | None],
     fault: Callable[[bytes | None], object],
 ) -> tuple[list[str], Commit | None]:
-    """Return a tuple: texts that name the places that introduced a fault of the file at ``path``
-    (commits, ``the index``, ``the working tree``), and the first commit among them, None if no
-    commit since trust introduced it.
+    """Find where a fault of the file at ``path`` comes from. Return a tuple: texts that name the
+    places that introduced the fault, which are commits, ``the index`` and ``the working tree``; and
+    the first of these commits, None if no commit since trust introduced the fault.
 
-    ``versions`` maps each place to the bytes of the file there, None if it is absent; ``fault``
-    returns something true for bytes that have the fault. If the commit has it, the commits that
-    introduced it are named, or, if there are none, the checked commit. A place with the same bytes
-    as the faulty place before it is left out.
+    ``versions`` maps each place to the bytes of the file there, None if the file is absent;
+    ``fault`` returns something true for bytes that have the fault. For a fault in the checked
+    commit, the commits that introduced the fault are named, or the checked commit if there are
+    none. A place with the same bytes as the faulty place before it is left out.
     """
     words: list[str] = []
     first: Commit | None = None
@@ -172,9 +172,10 @@ def _dirty(repository: Repository, paths: set[str]) -> set[str]:
 
 
 def _is_trusted(evidence: Evidence, paths: Iterable[str], before: Mapping[str, object]) -> bool:
-    """Return whether each of these files is the same in the tree ``before``, a dict of entries by
-    path that has them all, as in the trusted commit; False if that lacks one. A checkout from the
-    trusted commit is preferred then, since the guard lets it pass."""
+    """Return whether all files ``paths`` are the same in the tree ``before`` as in the trusted
+    commit; then a checkout from the trusted commit, which the guard allows, does the same.
+    ``before`` maps at least these paths to their entries. False if the trusted commit lacks a
+    file."""
     trust = evidence.trust
     tree = trust.git.tree(trust.commit) if trust.commit else {}
     return all(path in tree and tree[path] == before[path] for path in paths)

@@ -49,9 +49,9 @@ class Frozen(Check):
             yield from self._history(evidence, globs)
 
     def _added(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
-        """Yield one finding about all files that match ``globs``, from the repository's top, and
-        are not in trust: those in the commit or the index, and untracked ones. Nothing if there are
-        none."""
+        """Yield one finding about all files that match ``globs``, relative to the repository's top,
+        and are not in trust: those in the commit or the index, and untracked ones. Nothing without
+        such a file."""
         repository = evidence.repository
         present = [repository.head_tree, repository.index, repository.untracked]
         found = {path for paths in present for path in matching(paths, globs)}
@@ -105,8 +105,8 @@ class Frozen(Check):
             )
 
     def _history(self, evidence: Evidence, globs: list[str]) -> Iterator[Finding]:
-        """Yield one finding if commits since trust changed files that match ``globs``, from the
-        repository's top, even if later ones undid it; otherwise nothing."""
+        """Yield one finding if commits since trust changed files that match ``globs``, relative to
+        the repository's top, even if later ones undid it; otherwise nothing."""
         changes = [c for c in evidence.repository.committed if matches(c.path, globs)]
         if changes:
             names = several(sorted({change.path for change in changes}))

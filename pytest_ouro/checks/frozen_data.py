@@ -120,8 +120,8 @@ class FrozenData(Check):
 
 
 def _word(evidence: Evidence, name: str) -> str:
-    """Return a data file, given by its name in bound.lock (absolute, below ``~``, or from the
-    experiment's root), as a word of a shell's command."""
+    """Return a data file, given by its name in bound.lock (absolute, below ``~``, or relative to
+    the experiment's root), as a word of a shell's command."""
     if name.startswith(("~/", "/")):
         return quoted(name)
     return evidence.repository.git.word(evidence.layout.path(name))

@@ -138,6 +138,6 @@ class FrozenSymbol(Check):
         return Protection(frozen=[layout.path(self.path)])
 
     def trusted_paths(self, evidence: Evidence) -> list[str]:
-        """Return a list of one path, that of the file from the repository's top, whether or not the
-        file is there."""
+        """Return a list of one path, that of the file relative to the repository's top, whether or
+        not the file is there."""
         return [evidence.layout.path(self.path)]

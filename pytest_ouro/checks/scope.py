@@ -111,7 +111,8 @@ class Scope(Check):
         yield from map(report_link, links)
 
     def _watched(self, layout: Layout) -> str:
-        """Return the watched folder from the repository's top; "" for the whole repository."""
+        """Return the watched folder relative to the repository's top; "" for the whole
+        repository."""
         return join(layout.folder, self.within).rstrip("/") if self.within else ""
 
     def trusted_paths(self, evidence: Evidence) -> Iterable[str]:

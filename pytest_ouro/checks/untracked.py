@@ -54,8 +54,8 @@ class Untracked(Check):
 
 def _tracked(evidence: Evidence, path: str, where: list[str], globs: list[str]) -> Finding:
     """Return the finding that a file is in git and may not be. ``where`` names the commits that
-    have it, or the index; ``globs``, from the repository's top, are the files that the rule keeps
-    out of git."""
+    have it, or the index; ``globs``, relative to the repository's top, are the files that the rule
+    keeps out of git."""
     return Finding(
         f"{path} is in git; it must stay untracked",
         where=f"added in: {several(where)}",

@@ -29,13 +29,14 @@ class Unable(Exception):
 
 
 def read_rows(module: types.ModuleType, job: Job) -> Any:
-    """Run the harness's evaluation with a fake model; return, as `Rows`, the rows that it passes to
-    the model, with the indexes of those to score and of the spare ones. Of many rows only a part is
-    read (`_count_scored`); if spare rows are too few, further ones are added (`_extend`).
+    """Run the harness's evaluation with a fake model, and return as `Rows` the rows that the
+    evaluation passes to the model, with the indexes of the rows to score and of the spare rows. Of
+    many rows only some are read (`_count_scored`); if spare rows are too few, further rows are read
+    (`_extend`).
 
     Raise Unable if the harness does not use torch, if the evaluation never calls the model or asks
-    it for anything but the loss of every target, if its metric is not bits per byte, or if a target
-    is not the next input. What the harness itself raises is raised too.
+    it for anything but the loss of every target, if the harness's metric is not bits per byte, or
+    if a target is not the next input. An error of the harness itself is raised too.
     """
     if "torch" not in sys.modules:
         raise Unable("the harness does not use torch")
@@ -61,12 +62,13 @@ def read_rows(module: types.ModuleType, job: Job) -> Any:
 
 
 def _count_scored(module: types.ModuleType, job: Job, vocabulary: int) -> int:
-    """Return how many rows to score: as many as the job states, or if it states none as many as
-    `COST` allows (at least 64); but not more than the harness has (EVAL_TOKENS // MAX_SEQ_LEN).
+    """Return how many rows to score: the number that the job states or, without one, as many as
+    `COST` allows and at least 64. It is never more than the harness has, EVAL_TOKENS //
+    MAX_SEQ_LEN.
 
-    If the harness has more than twice as many rows, lower its EVAL_TOKENS to twice as many. If it
-    lacks MAX_SEQ_LEN or EVAL_TOKENS, return the number that the job states, or else
-    ``sys.maxsize``.
+    If the harness has more than twice the returned number of rows, lower its EVAL_TOKENS to twice
+    that number. If the harness lacks MAX_SEQ_LEN or EVAL_TOKENS, return the number that the job
+    states, or else ``sys.maxsize``.
     """
     length, tokens = getattr(module, "MAX_SEQ_LEN", 0), getattr(module, "EVAL_TOKENS", 0)
     asked = int(job.get("rows") or 0)
@@ -117,10 +119,10 @@ def split_rows(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], t
     """Return a tuple: the sorted indexes of the rows to score, taken from ``order``, and the
     indexes of the spare rows, at most as many as the plan needs.
 
-    Spare rows are those outside of ``order`` that repeat no text of a scored or an earlier row
-    (`_spare`). If they are too few, the last rows in ``order`` are not scored, so that they can be
-    spare too, as many as are needed; but if that yields fewer than LEAST spare rows, all of
-    ``order`` is scored with the few that there are. Rows of one token have no spare rows.
+    Spare rows are rows outside of ``order`` that repeat no text of a scored or an earlier row
+    (`_spare`). If there are too few, as many rows as needed at the end of ``order`` are not scored,
+    and can be spare rows instead. If there are still fewer than LEAST spare rows, all of ``order``
+    is scored, with the few spare rows that there are. Rows of one token have no spare rows.
     """
     from .scoring import LEAST, count_spare
 

@@ -34,15 +34,16 @@ def files(
     statements: list[Statement],
     demand_own: Callable[[str], object],
 ) -> tuple[dict[str, str], list[str]]:
-    """Return a tuple: the new texts of the files that change, by their paths from the top folder,
-    and the lines that say what a person does next. Nothing is written here. Looked at are the
-    agents' settings, AGENTS.md, the file that each agent reads in its place, and CLAUDE.md,
+    """Return a tuple: the new texts of the files that change, by their paths relative to the top
+    folder, and the lines that say what a person does next. Nothing is written here. The files are
+    the agents' settings, AGENTS.md, the file that each agent reads in its place, and CLAUDE.md,
     GEMINI.md and program.md if they exist.
 
-    ``asked`` are agents' names with commas, also of those without hooks, "" for those that are
-    found; ``statements`` are the rules. ``demand_own`` is called with each path before its file is
-    read; it raises OuroError for one outside of the repository. OuroError too for an unknown agent,
-    for a file that cannot be read or merged, and for a program by people that git lacks.
+    ``asked`` are the names of agents, separated by commas, "" for the agents that the project uses;
+    agents without hooks may be named too. ``statements`` are the rules. ``demand_own`` is called
+    with each path before the file is read, and raises OuroError for a path outside of the
+    repository. OuroError is also raised for an unknown agent, for a file that cannot be read or
+    merged, and for a program that people wrote and that is not in git.
     """
     top = git.top
     program = _find_program(top, bound)
@@ -95,16 +96,16 @@ def _with_import(before: str, *, name: str, stated: set[str], bound: Bound) -> s
 
 
 def _find_program(top: Path, bound: Bound) -> str:
-    """Return the path of program.md from the top folder, in the experiment's folder or in the top
-    folder; "" if there is none."""
+    """Return the path of program.md relative to the top folder, in the experiment's folder or in
+    the top folder; "" if there is none."""
     names = (posixpath.join(bound.root, PROGRAM), PROGRAM)
     return next((name for name in names if (top / name).is_file()), "")
 
 
 def _demand_in_git(git: Git, name: str, text: str) -> None:
-    """Raise OuroError if ``text``, the present program in the file ``name`` (from the top folder),
-    was written by people and is not the file's text in HEAD: it would be lost. Do nothing for an
-    empty text, or for one that ``init`` rendered."""
+    """Raise OuroError if ``text``, the present text of the program at the path ``name`` relative to
+    the top folder, was written by people and differs from the file in HEAD, since it would be lost.
+    Do nothing if ``text`` is empty, or if ``init`` rendered it."""
     if text.startswith(program_md.MARK) or not text.strip():
         return
     head = git.commit("HEAD")

@@ -163,7 +163,7 @@ def lock_of(
     new_baseline: bool = False,
 ) -> lock.Lock:
     """Return the lock that blesses ``bound``, whose bytes are ``rules``, and the present files of
-    the working tree; nothing is written, and the bound.toml at ``bound_path``, from the
+    the working tree; nothing is written, and the bound.toml at ``bound_path``, relative to the
     repository's top, need not exist. ``before`` is the lock that it replaces. With
     ``new_baseline``, runs that were recorded under earlier locks are not compared with later ones.
     TrustError as in `bless`."""
@@ -205,8 +205,8 @@ def _write(git: Git, lock_path: str, text: bytes) -> None:
 
 
 def _list_frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]:
-    """Return the sorted paths, from the repository's top, of bound.toml, the files that its rules
-    freeze, and the files that pytest-ouro runs. TrustError names a rule whose files cannot be
+    """Return the sorted paths, relative to the repository's top, of bound.toml, the files that its
+    rules freeze, and the files that pytest-ouro runs. TrustError names a rule whose files cannot be
     listed."""
     paths = {bound_path, *map(bound.path, evidence.layout.run_by_us)}
     for rule in bound.rules:
@@ -218,9 +218,9 @@ def _list_frozen(bound: Bound, bound_path: str, evidence: Evidence) -> list[str]
 
 
 def _hash_file(repository: Repository, name: str) -> str:
-    """Return the sha256 of the file ``name``, from the repository's top, in the working tree, as
-    git would commit it. If git has a Git LFS pointer to the same contents, return the sha256 of the
-    pointer. TrustError if the file is missing or is not a regular file."""
+    """Return the sha256 of the file ``name``, relative to the repository's top, in the working
+    tree, as git would commit it. If git has a Git LFS pointer to the same contents, return the
+    sha256 of the pointer. TrustError if the file is missing or is not a regular file."""
     path = repository.git.top / name
     contents = read_or_point(path)
     if contents is None or path.is_symlink():

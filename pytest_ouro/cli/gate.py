@@ -219,7 +219,7 @@ def _is_unrelated(git: Git, ref: Ref, bound: str, trust: str | None) -> bool:
 
 def _open_objects(args: Options) -> tuple[Git, str]:
     """Return a tuple: the repository, to read objects only, and the path of the bound that
-    ``--bound`` names, from the repository's top; "" without that option.
+    ``--bound`` names, relative to the repository's top; "" without that option.
 
     The folder of a named bound may be missing, since nothing needs to be checked out. OuroError if
     a folder that is missing is not below the current one, or if there is no repository.

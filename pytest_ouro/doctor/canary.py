@@ -123,14 +123,14 @@ def attempt(
 ) -> Trial:
     """Run a canary at the highest available level up to ``highest``, and return its result; an
     error of the run is the state ``failed``. A script runs under the interpreter ``python``, a
-    command under the one of this process. Without ``torch`` a script's model is one in plain
-    Python.
+    command under the interpreter of this process. Without ``torch`` the model of a script is in
+    plain Python.
 
-    ``honest`` is the honest canary's metric at that level, with which that of a cheat is compared:
-    a cheat that is not caught is open if its metric is another, or if ``honest`` is None. Whatever
-    its metric, a canary that left a trace outside of its run is open. One without a metric failed,
-    and so did a cheat that acts outside if nothing shows what became of that. KeyboardInterrupt if
-    the run was interrupted.
+    ``honest`` is the metric of the honest canary at that level. A cheat that is not caught is
+    ``open`` if its metric differs from ``honest``, or if ``honest`` is None. A canary that left a
+    trace outside of its run is ``open`` whatever its metric. A canary without a metric ``failed``,
+    and so did a cheat that acts outside of its process if nothing shows what became of the action.
+    KeyboardInterrupt if the run was interrupted.
     """
     try:
         with _make_workspace(name, python, highest, torch) as workspace:
@@ -155,10 +155,11 @@ def _classify(
 ) -> tuple[_State, str]:
     """Return a tuple: the state of a canary after its run, and the words that explain it.
 
-    A trace outside of the run makes any canary ``open``, and a breach makes a cheat ``caught``.
-    Without a run or a metric it ``failed``; an honest one with a metric ``held``. A cheat with
-    another metric than ``honest`` is ``open``, one with the same metric ``neutralised``; but one
-    that acts outside of its process ``failed`` if `_Workspace.refusal` is "".
+    In this order: a trace outside of the run makes any canary ``open``, and a breach makes a cheat
+    ``caught``; a canary without a run or a metric ``failed``; an honest canary with a metric
+    ``held``. A cheat is ``open`` if its metric differs from ``honest``, and otherwise
+    ``neutralised``; but a cheat that acts outside of its process ``failed`` if `_Workspace.refusal`
+    is "".
     """
     if effect := workspace.effect():
         return "open", effect

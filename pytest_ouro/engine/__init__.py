@@ -121,7 +121,7 @@ def open_case(
     it is None, OURO_TRUST, git's setting ouro.trust or bound.lock decides. ``subject`` is what is
     checked, and ``index`` the GIT_INDEX_FILE to keep for a partial commit ("" for git's own index).
     With ``rehash`` all data is read again; ``run_commands`` allows the commands that the bound
-    names. With ``from_top``, the commands of a help have paths from the repository's top.
+    names. With ``from_top``, the commands of a help have paths relative to the repository's top.
     ``checks``, by name, are known beside those of pytest-ouro and of packages. Raise GitError,
     TrustError, BoundError, LimitError or another OuroError if the rules cannot be read.
     """

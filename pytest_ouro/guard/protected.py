@@ -158,7 +158,7 @@ class Protections:
     names it, and that rule's words; each of ``scopes`` a folder, the globs that may change in it, a
     rule and its words. ``install`` has the rule that forbids installing, and its words; it is empty
     if no rule does. ``bound`` is the folder of bound.toml, absolute, and ``editable`` the globs of
-    the editable files, from the experiment's folder.
+    the editable files, relative to the experiment's folder.
     """
 
     def __init__(self, table: Table) -> None:

@@ -53,7 +53,7 @@ _SCRIPT = re.compile(r"\s*(?:/bin/)?(?:ba)?sh -c '([^']*)'\s*")
 @dataclass(frozen=True)
 class Agent:
     """One agent: the path of its settings file, and those of the files that show that a project
-    uses it, from the top folder.
+    uses it, relative to the top folder.
 
     ``hooks`` maps an event to the entry that calls the guard; ``base`` are keys, with their values,
     that the file must have too. ``next`` is what a person must do after the file is written.

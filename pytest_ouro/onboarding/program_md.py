@@ -121,8 +121,8 @@ def update(before: str, bound: Bound) -> str:
 
 
 def read_kept(text: str) -> str:
-    """Return of the text of a program what people wrote: all of it, or of one that was rendered
-    what follows the mark; "" if nothing does."""
+    """Return what people wrote in the text of a program: the text after the mark `_KEPT` in a
+    rendered program ("" without the mark), and otherwise the whole text."""
     return text.partition(_KEPT)[2] if text.startswith(MARK) else text
 
 

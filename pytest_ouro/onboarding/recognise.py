@@ -38,9 +38,9 @@ class Context:
     defines: Callable[[str], bool]
 
     def glob(self, path: str) -> str:
-        """Return the glob, from the experiment's folder, of the tracked files that ``path`` in a
-        rule's words names from there or from the folder of bound.toml: a file, a folder (with ``/``
-        at its end) or a glob. "" if git tracks none."""
+        """Return the glob, relative to the experiment's folder, of the tracked files that ``path``
+        in a rule's words names from there or from the folder of bound.toml: a file, a folder (with
+        ``/`` at its end) or a glob. "" if git tracks none."""
         for one in (path, posixpath.relpath(path, self.experiment.root or ".")):
             folder = f"{one.removesuffix('*').rstrip('/')}/"
             for glob in (one.removesuffix("/"), folder):

@@ -54,11 +54,14 @@ def find_section(folder: Path, top: Path, source: str | None) -> Section | None:
 
 
 def find_prose(folder: Path, top: Path, source: str | None) -> Prose:
-    """Return what the instructions for the agent state: of the file ``source``, or for None of the
-    settings of a session or the first usual file in ``folder`` or ``top`` that is about an
-    experiment, or in a folder below if it lets files of that place be edited, with the commands of
-    README.md there as examples; without such a file these alone.
-    Errors as in `_read_text`."""
+    """Return what the instructions for the agent state: those in the file ``source``, or, if that
+    is None, the first of the following in ``folder``, else in ``top``, that describe an experiment.
+
+    These are the settings of a session; a file with a usual name, such as program.md; such a file
+    one folder below, if it lets files outside of its folder be edited (`_names_below`); another
+    Markdown file. The commands in README.md there are added as examples, and are returned alone if
+    nothing else is found there. Errors as in `_read_text`.
+    """
     if source is not None:
         return _read_prose(folder / source, source)
     for place in dict.fromkeys((folder, top)):
@@ -80,9 +83,9 @@ def find_prose(folder: Path, top: Path, source: str | None) -> Prose:
 
 
 def _names_below(place: Path) -> list[str]:
-    """Return the paths from ``place`` of usual files in its folders, such as
-    autoresearch/program.md, that let files be edited by their paths from ``place`` which are not in
-    that folder; [] if there are none. Errors as in `_read_text`."""
+    """Return the paths, relative to ``place``, of files with usual names of instructions in its
+    direct folders, such as autoresearch/program.md, whose first editable file exists in ``place``
+    but not beside the instructions. [] if there are none. Errors as in `_read_text`."""
     return [
         path.relative_to(place).as_posix()
         for path in sorted(place.glob("*/*.md"))
@@ -94,7 +97,7 @@ def _names_below(place: Path) -> list[str]:
 
 def context_of(found: Project, git: Git, folder: Path) -> Context:
     """Return the facts that a person's words are compared with: the experiment, all files of git by
-    their paths from the experiment's folder (also with ``..``), and the harness's names."""
+    their paths relative to the experiment's folder (also with ``..``), and the harness's names."""
     root = git.relative(folder / found.experiment.root / "x").rpartition("/")[0]
     tracked = [posixpath.relpath(path, root or ".") for path in git.files(untracked=False)[0]]
     return Context(found.experiment, tracked, found.defines)
@@ -136,9 +139,9 @@ def preset_rules(found: Project, context: Context, prose: Prose) -> list[Stateme
 
 
 def read_statements(rules: Section, context: Context) -> list[Statement]:
-    """Return one statement for each bullet of the section ``rules``: the one that it states if it
-    says how it is judged, else the one that its words stand for. OuroError if the words contradict
-    the experiment."""
+    """Return one statement for each bullet of the section ``rules``. If the bullet says how the
+    rule is judged, that is the statement; otherwise `recognise` chooses a check for the bullet's
+    words. OuroError if the words contradict the experiment."""
     return [
         bullet.statement
         or recognise(bullet.section, bullet.words, context, place=f"{rules.file}:{bullet.line}")

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def place(answer: Answer, result: RuleResult, finding: Finding) -> tuple[str, int]:
-    """Return the path, from the repository's top, and the line, from 1, at which to show a finding.
-    If the finding names only a file, it is the line of its first change.
+    """Return the path, relative to the repository's top, and the line, from 1, at which to show a
+    finding. If the finding names only a file, it is the line of its first change.
 
     A finding that names no file, or one outside of the repository (an absolute path or ``~``), is
     shown at its rule in bound.toml.

@@ -116,8 +116,9 @@ def make_result(
     rule: tuple[str, int], level: str, message: str, place: tuple[str, int], *, same: str
 ) -> dict[str, object]:
     """Return a SARIF result. ``rule`` is the id of its rule and its place, from 0, in the list of
-    rules; ``place`` a path from the repository's top, "" for none, and a line from 1; ``level`` is
-    "error" or "warning". Results with the same text ``same`` are the same on another commit."""
+    rules; ``place`` a path relative to the repository's top, "" for none, and a line from 1;
+    ``level`` is "error" or "warning". Results with the same text ``same`` are the same on another
+    commit."""
     path, line = place
     location = {
         "physicalLocation": {

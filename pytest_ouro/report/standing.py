@@ -78,9 +78,9 @@ class Standing:
     """Where an experiment stands.
 
     ``runs`` are all finished runs, oldest first; ``kept`` the keeps on the branch, newest first.
-    ``faults`` say why no run can start. ``edited`` are the paths, from the repository's top, of
-    editable files with changes that are not committed, and ``new`` those of them that git does not
-    track. ``going`` is the run of this working tree that goes on now, None without one.
+    ``faults`` say why no run can start. ``edited`` are the paths, relative to the repository's top,
+    of editable files with changes that are not committed, and ``new`` those of them that git does
+    not track. ``going`` is the run of this working tree that goes on now, None without one.
     """
 
     case: Case

@@ -155,9 +155,13 @@ class Ways:
         return ways
 
     def _decide(self, test: ast.expr, state: State) -> Iterator[tuple[bool, State]]:
-        """Yield whether a test may hold and whether it may fail, each with the state after it. In
-        that, ``done`` is None if the outcome is not known, the test reads an uncertain flag, and no
-        handler has caught an error since the success: the test is taken for that of a retry."""
+        """Yield the possible outcomes of a test, each as a pair: whether the test holds, and the
+        state after it.
+
+        If the outcome is not known, the test reads an uncertain flag, and no handler has caught an
+        error since the last success, the test is taken for the test of a retry: ``done`` of the
+        state is then None.
+        """
         truth = self._flags.truth(test, state)
         if truth is None and not state.caught and self._flags.is_uncertain(test):
             state = state._replace(done=None)
@@ -284,8 +288,9 @@ class Ways:
             self.repeated[node] = own or self.repeated.get(node, False)
 
     def _elements(self, node: ast.expr, state: State) -> _Ways:
-        """Return the ways through a comprehension. Each evaluation in it that is made for each
-        element is added to ``repeated``; one in what it loops over first counts once."""
+        """Return the ways through a comprehension. An evaluation that is made for each element is
+        added to ``repeated``; an evaluation in the first iterable, which is computed once, is
+        not."""
         [first, *_] = node.generators  # type: ignore[attr-defined]
         once = {id(part) for part in ast.walk(first.iter)}
         ways = self._on({(_NEXT, state)}, first.iter)
@@ -299,11 +304,13 @@ class Ways:
         return ways | {(_RAISES, state)}
 
     def _may_fail(self, node: ast.AST, *, succeeded: bool) -> bool:
-        """Return whether a node can raise an exception, with the nodes below it unless it contains
-        an evaluation. If no evaluation has ``succeeded``, any call can. If one has, of the calls
-        only those of a plain name outside `_PLAIN` count, since they may depend on the result. In
-        both cases a ``raise``, an ``assert``, and an operator or an index with a comparison
-        count."""
+        """Return whether a node can raise an exception, or, if it contains no evaluation, a node
+        below it. ``succeeded`` is whether an evaluation has succeeded before.
+
+        A ``raise``, an ``assert``, and an operator or an index with a comparison always count.
+        Before a success every call counts; after it a call counts only if it names a plain function
+        outside `_PLAIN`, since its arguments may depend on the result.
+        """
         if (node, succeeded) not in self._fails:
             nodes = [node] if node in self._holding else ast.walk(node)
             self._fails[node, succeeded] = any(_fails(one, succeeded=succeeded) for one in nodes)

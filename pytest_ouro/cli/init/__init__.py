@@ -141,7 +141,7 @@ def _agents(args: argparse.Namespace) -> int:
     rules = [_statement(rule) for rule in bound.rules]
 
     def find(name: str) -> OwnFile:
-        """Return the file ``name``, from the top folder. OuroError if it leads out of the
+        """Return the file ``name``, relative to the top folder. OuroError if it leads out of the
         repository."""
         return OwnFile.find(git.top / name, git, name)
 

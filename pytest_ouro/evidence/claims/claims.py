@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Claims:
     """What is judged: the loop, the name of the ledger, the metric (None: not known; its direction
-    is known if it is), and the globs of editable and frozen files from the repository's top.
+    is known if it is), and the globs of editable and frozen files relative to the repository's top.
     ``evaluate`` is the harness's function that returns the metric ("": unknown), ``instructions``
-    are the words of the project for its agents. ``unread`` grows by the files that `text` could
-    not read, as in a partial clone. ``bound`` is whether a trusted bound.toml states
-    all this; otherwise it is inferred."""
+    are the words of the project for its agents. ``unread`` grows by the files that `text` could not
+    read, as in a partial clone. ``bound`` is whether a trusted bound.toml states all this;
+    otherwise it is inferred."""
 
     loop: Loop
     ledger: str

@@ -24,9 +24,9 @@ def rebuild(
     git: Git, head: str, trusted: str, ledger: Ledger, metric: str, editable: Sequence[str]
 ) -> Loop:
     """Return the loop of the commits that ``head`` reaches and ``trusted`` does not (full ids),
-    with the rows of a ledger. ``metric`` is the name of its metric, ``editable`` are globs from the
-    repository's top. The loop's ``end`` is "" if no row is linked to such a commit. Raise GitError
-    if git fails."""
+    with the rows of a ledger. ``metric`` is the name of its metric, ``editable`` are globs relative
+    to the repository's top. The loop's ``end`` is "" if no row is linked to such a commit. Raise
+    GitError if git fails."""
     history = History(git, head, since=trusted)
 
     def is_work(step: Step) -> bool:

@@ -118,11 +118,11 @@ def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
     """Return a tuple: the level of a command that prints the metric itself, and why it is not
     higher (never "").
 
-    It is *supervised* if the command names, by its path from the experiment's folder, a program
-    that may not be edited and that the checked commit has with its trusted bytes: then that program
-    measures, in the candidate's own processes. Otherwise it is *claimed*: what is printed is a
-    claim. A file of settings or data (`is_data`) measures nothing. Raise OuroError if git's objects
-    cannot be read.
+    It is *supervised* if the command names, by its path relative to the experiment's folder, a
+    program that may not be edited and that the checked commit has with its trusted bytes: then that
+    program measures, in the candidate's own processes. Otherwise it is *claimed*: what is printed
+    is a claim. A file of settings or data (`is_data`) measures nothing. Raise OuroError if git's
+    objects cannot be read.
     """
     git, head = case.repository.git, case.repository.head
     editable = [case.bound.path(glob) for glob in experiment.editable]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def files_at_head(case: Case) -> dict[str, str]:
-    """Return a dict from the path of each editable file of the checked commit, from the
+    """Return a dict from the path of each editable file of the checked commit, relative to the
     repository's top, to git's id of its content; sorted by path, {} if there is none. Raise
     GitError or LimitError if the tree cannot be read."""
     globs = [case.bound.path(glob) for glob in case.experiment.editable]
@@ -30,8 +30,8 @@ def files_at_head(case: Case) -> dict[str, str]:
 
 def describe_files(case: Case, files: Mapping[str, str]) -> Code:
     """Return the sizes and digests of editable code. ``files`` has git's id of the content of each
-    file, by path from the repository's top. For {} the sizes are empty, and the digests those of no
-    file.
+    file, by path relative to the repository's top. For {} the sizes are empty, and the digests
+    those of no file.
 
     Raise GitError if git lacks one of the contents, OuroError if one is too large, or is Python in
     an encoding that is not read here.

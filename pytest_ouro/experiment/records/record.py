@@ -299,9 +299,9 @@ def archive(case: Case, log: str, run: str) -> None:
     """Copy the log, which the next run overwrites, to ``runs/`` in the journal's folder, as
     ``RUN.log``.
 
-    ``log`` is its path from the repository's top, ``run`` the run's id. No copy is made, and no
-    error is raised, if the log cannot be read, or the copy exists or cannot be written; a copy that
-    ends early may stay.
+    ``log`` is its path relative to the repository's top, ``run`` the run's id. No copy is made, and
+    no error is raised, if the log cannot be read, or the copy exists or cannot be written; a copy
+    that ends early may stay.
     """
     journal = case.evidence.journal
     name, new = f"{journal.folder.name}/runs/{run}.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL

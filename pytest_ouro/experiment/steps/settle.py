@@ -68,8 +68,8 @@ def place_to_return(case: Case, kept: str) -> str:
 
 
 def _changed_by(git: Git, commit: str) -> list[str]:
-    """Return the paths, from the repository's top, that a commit changed compared with its parent;
-    all its paths for a first commit, [] for a merge."""
+    """Return the paths, relative to the repository's top, that a commit changed compared with its
+    parent; all its paths for a first commit, [] for a merge."""
     paths = git.call("diff-tree", "-r", "--no-commit-id", "--name-only", "-z", "--root", commit)
     return [path for path in paths.decode(errors="replace").split("\0") if path]
 

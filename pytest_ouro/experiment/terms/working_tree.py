@@ -79,7 +79,8 @@ def remove(common_dir: Path, name: str, folder: Path) -> None:
 
 
 def index(files: Mapping[str, Entry], *, like: str) -> bytes:
-    """Return the bytes of git's index file for these files, by path from the repository's top.
+    """Return the bytes of git's index file for these files, by path relative to the repository's
+    top.
 
     Its checksum is computed by the hash function of the id ``like``, SHA-1 or SHA-256. Like an
     index that ``git read-tree`` writes, it holds no times and sizes, so that git reads every file

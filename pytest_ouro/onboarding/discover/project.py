@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 class Project:
     """The experiment that was found, and its name.
 
-    ``script`` and ``harness`` are the files of a training script; None for a command. ``fixed``
-    are the files that measure, from the experiment's folder. ``timed``: a run takes exactly its
+    ``script`` and ``harness`` are the files of a training script; None for a command. ``fixed`` are
+    the files that measure, relative to the experiment's folder. ``timed``: a run takes exactly its
     budget. ``remarks`` say what was assumed and what was not understood. ``tracked`` are the paths
-    of git's files, from the bound's folder.
+    of git's files, relative to the bound's folder.
     """
 
     name: str

@@ -67,9 +67,12 @@ def built(words: str, prose: Prose, tracked: Sequence[str]) -> str:
 def not_said(
     words: Sequence[str], files: Sequence[str], prose: Prose, tracked: Sequence[str]
 ) -> str:
-    """Return why the instructions do not say that a command, which runs the ``files``, is what an
-    experiment runs: the first one that they name has a program that git does not track, or they
-    name no file of it; "" if they say it, or if there are none."""
+    """Return in words why the instructions contradict that an experiment runs the command
+    ``words``, which runs ``files``; "" if they do not, or if there are no instructions.
+
+    They contradict if their first command runs a program that git does not track, or if they name
+    none of ``files``.
+    """
     called = shlex.join(words)
     first = PROGRAM.findall("".join(prose.commands[:1]))
     absent = [path for path in first if path.removeprefix("./") not in tracked]
@@ -156,9 +159,10 @@ def _demanded(file: PythonFile) -> Iterator[list[str]]:
 
 
 def faults(words: Sequence[str], folder: Path, tracked: Sequence[str]) -> Iterator[str]:
-    """Yield what a command needs and a run would not find, each with what to do, as a sentence: its
-    program on this machine; the files that it names, which must be in git, since a run starts from
-    what is committed; the places outside of the repository that its scripts name."""
+    """Yield one sentence, with what to do, for each thing that a command needs and a run would not
+    find: its program, if this machine lacks it; each file that it names, if git does not track it,
+    since a run starts from what is committed; each place outside of the repository that its shell
+    scripts name, and each variable that they demand and that a run does not set."""
     for program in _programs(words):
         if why := why_missing(program):
             yield f"{program} cannot be started here, and a run needs it: {why}"

@@ -41,7 +41,7 @@ class _Unknown(Exception):
 
 @dataclass(frozen=True)
 class PythonFile:
-    """One file of the experiment; ``name`` is its path from the experiment's folder."""
+    """One file of the experiment; ``name`` is its path relative to the experiment's folder."""
 
     name: str
     source: Source

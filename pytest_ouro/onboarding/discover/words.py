@@ -138,9 +138,9 @@ def _names(path: str, sentence: str) -> bool:
 
 
 def existing(paths: Iterable[str], tracked: Sequence[str]) -> tuple[str, ...]:
-    """Return those of the paths, from the experiment's folder, that git tracks there, each once; ()
-    if there are none. A folder, also as ``data/*``, becomes ``data/**``; another glob stays if it
-    matches a file."""
+    """Return those of the paths, relative to the experiment's folder, that git tracks there, each
+    once; () if there are none. A folder, also as ``data/*``, becomes ``data/**``; another glob
+    stays if it matches a file."""
     found = []
     for path in paths:
         folder = f"{path.rstrip('/*')}/"
