@@ -5,7 +5,8 @@ import zlib
 
 import pytest
 
-from pytest_ouro.core.errors import GitError
+from pytest_ouro.core import limits
+from pytest_ouro.core.errors import GitError, LimitError
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.repository import Repository
 
@@ -131,3 +132,20 @@ def test_a_folder_is_read_once_for_all_the_commits_of_a_history(project, monkeyp
 
     assert all(len(files) == len(listed[0]) for files in listed)
     assert reads.count(tree) == 1
+
+
+def test_above_the_limit_of_all_bytes_git_is_not_asked(project, monkeypatch):
+    monkeypatch.setattr(limits, "OBJECTS", 1)
+    store = Git.discover(project.path).store
+    store.renew()
+    head = project.git("rev-parse", "HEAD")
+    started = []
+    for _ in range(3):
+        with pytest.raises(LimitError, match="1 bytes together"):
+            store.read(head)
+        started.append(store._git)
+
+    assert started == [None] * 3
+    monkeypatch.setattr(store, "_program", ("no-such-program",))
+    with pytest.raises(LimitError):
+        store.read(head)

@@ -144,6 +144,8 @@ class Objects:
     def _read(self, name: str, limit: float, path: str) -> bytes:
         """Return the bytes of an object from git, not from memory. Raise GitError if it is missing
         or damaged, LimitError if it or the total is too large."""
+        if self._unread < 0:
+            raise limit_messages.too_many_objects(limits.OBJECTS)
         git = self._git = self._git or Conversation(*self._program, late=self._late)
         try:
             git.ask.write(name.encode() + b"\n")
