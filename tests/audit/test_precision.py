@@ -148,3 +148,13 @@ def test_a_discard_that_a_later_keep_develops_is_not_left(tmp_path: Path, develo
     found = about(loop.audit("train.py", "games/**"), "settled")
 
     assert [one.severity for one in found] == ([] if developed else ["error"])
+
+
+def test_a_failure_of_code_without_a_commit_may_be_removed(loop: Small) -> None:
+    loop.log("reverted", "1.2", "0.0", "discard", "a code that was never committed")
+    loop.save("log: a failure")
+    loop.rows[-1] = "reverted\t1.3\t0.0\tdiscard\tanother code\n"
+    loop.save("fix: log again")
+    loop.trial(0.04, 0.97, "keep", "rate 4")
+
+    assert {one.severity for one in about(loop.audit(), "logged")} == {"warning"}

@@ -313,9 +313,11 @@ def _hides_failures(claims: Claims, step: Step, rows: Sequence[ClaimedRow]) -> b
 
 
 def _has_failed(row: ClaimedRow) -> bool:
-    """Return whether a row has the result of a failure; a discard without a value may be about a
-    run that had not ended."""
-    return row.status == "crash" or (row.status == "discard" and row.value is not None)
+    """Return whether a row has the result of a failure of a commit: one without a value may be
+    about a run that had not ended, and one without a hash about code that was never committed."""
+    return bool(row.hash) and (
+        row.status == "crash" or (row.status == "discard" and row.value is not None)
+    )
 
 
 def _mark(row: ClaimedRow) -> tuple[str, str]:
