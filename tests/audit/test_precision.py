@@ -158,3 +158,16 @@ def test_a_failure_of_code_without_a_commit_may_be_removed(loop: Small) -> None:
     loop.trial(0.04, 0.97, "keep", "rate 4")
 
     assert {one.severity for one in about(loop.audit(), "logged")} == {"warning"}
+
+
+@pytest.mark.parametrize(("game", "severity"), [("maze", "warning"), ("chess", "error")])
+def test_values_of_two_things_are_not_compared(tmp_path: Path, game: str, severity: str) -> None:
+    loop = Small(tmp_path, "commit\tval_bpb\tstatus\tgame\tdescription")
+    loop.log(loop.save("Start"), "1.0", "keep", "chess", "baseline")
+    values = [("chess", 0.98), (game, 0.995), ("chess", 0.97), ("chess", 0.96), ("chess", 0.95)]
+    for number, (about_game, value) in enumerate(values, 2):
+        loop.write("train.py", TRAIN.format(lr=number / 100))
+        loop.log(loop.save(f"rate {number}"), f"{value}", "keep", about_game, f"rate {number}")
+        loop.save(f"log: rate {number}")
+
+    assert [one.severity for one in about(loop.audit(), "metric")] == [severity]

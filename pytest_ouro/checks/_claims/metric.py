@@ -241,6 +241,8 @@ def _excuse(claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept]) -
         return "by less than may be noise"
     if word := REASONS.search(one.row.description):
         return f"the row says {word[0]!r}"
+    if one.row.subject != before.subject:
+        return f"it is about {one.row.subject[:40] or 'something else'}, not {before.subject[:40]}"
     if _gains_elsewhere(one.row, before):
         return "another column became better"
     if elsewhere := _measured_elsewhere(claims, one):

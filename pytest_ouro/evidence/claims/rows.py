@@ -44,6 +44,12 @@ _SECONDS = re.compile(
     r"(?:train(?:ing)?|elapsed|duration|wall|run)_?(?:time|seconds?|secs?|s|clock)?(?:_(?:s|sec|secs"
     r"|seconds))?|seconds|time_s|duration_s|elapsed"
 )
+#: Columns that name what was measured, where a table has rows about several things.
+_SUBJECT = re.compile(
+    r"(?:game|task|dataset|data_?set|env|environment|benchmark|problem|scenario|kernel|domain|track|suite"
+    r"|device|gpu|hardware|machine|host|platform|profile|split|fold|language|lang|target|market|symbol"
+    r"|asset|ticker|model|model_?name|subject|level|workload|campaign)"
+)
 #: Values that stand for no result where the metric cannot have them.
 SENTINELS = (0.0, 99.0, 999.0, 9999.0, -1.0)
 
@@ -55,7 +61,8 @@ class ClaimedRow(NamedTuple):
     hexadecimal id that the cell begins with ("": none). ``word`` is the status as it stands,
     ``status`` its class. ``value`` is the metric (None: none that is finite), ``metric`` its text.
     ``memory`` is in MB, ``seconds`` the training time. ``others`` are the numbers of the columns
-    that have no known meaning, by normalised name.
+    that have no known meaning, by normalised name. ``subject`` names what was measured, in small
+    letters, where the table has columns for that.
     """
 
     line: int
@@ -69,6 +76,7 @@ class ClaimedRow(NamedTuple):
     seconds: float | None
     description: str
     others: tuple[tuple[str, float], ...] = ()
+    subject: str = ""
 
     @property
     def is_kept(self) -> bool:
@@ -237,6 +245,11 @@ def _claim(
         for place, name in enumerate(normal)
         if place not in known and (found := _number(str(cells[place]))) is not None
     ]
+    subject = [
+        str(cells[place]).strip().casefold()
+        for place, name in enumerate(normal)
+        if place not in known and _SUBJECT.fullmatch(name) and _number(str(cells[place])) is None
+    ]
     seconds = next((found for name, found in numbers if _SECONDS.fullmatch(name)), None)
     used = _number(memory)
     if used is not None and not columns.megabytes:
@@ -253,6 +266,7 @@ def _claim(
         seconds=seconds,
         description=words,
         others=tuple(numbers),
+        subject=" ".join(subject),
     )
 
 
