@@ -1,5 +1,4 @@
-"""Draw the progress of an audited loop as SVG: the claimed best beside the best without what is
-void."""
+"""Draw the progress of an audited loop as SVG: the claimed best beside the honest best."""
 
 from __future__ import annotations
 
@@ -45,8 +44,8 @@ class _Scale:
 
 
 def draw(audit: Audit) -> str:
-    """Return an ``<svg>`` element with the classes ``claimed``, ``honest``, ``keep``, ``void`` and
-    ``other`` for the page's style; "" if no kept result has a value. Values far from the kept ones
+    """Return an ``<svg>`` element with the classes ``claimed``, ``honest``, ``keep``,
+    ``doubtful``, ``void`` and ``other`` for the page's style; "" if no kept result has a value. Values far from the kept ones
     are drawn at the edge."""
     kept = [v for p in audit.curve for v in (p.best, p.honest_best) if _is_finite(v)]
     if not kept:
@@ -98,19 +97,20 @@ def _draw_axes(audit: Audit, scale: _Scale) -> Iterator[str]:
 def _draw_points(audit: Audit, scale: _Scale) -> Iterator[str]:
     """Yield a point for each experiment with a value; of very many, all kept ones up to the limit
     and some of the others."""
-    void = {one.row for one in audit.kept if one.verdict == "void"}
+    verdicts = {one.row: one.verdict for one in audit.kept}
     found = [(n, p, p.value) for n, p in enumerate(audit.curve) if p.value is not None]
     shown = [it for it in found if _is_finite(it[2])]
     kept = _thin([it for it in shown if it[1].status in ("keep", "baseline")], _POINTS)
     others = _thin([it for it in shown if it[1].status not in ("keep", "baseline")], _POINTS)
     for place, point, value in sorted(kept + others, key=lambda it: it[0]):
         kind = "keep" if point.status in ("keep", "baseline") else "other"
-        kind = "void" if point.row in void else kind
+        verdict = verdicts.get(point.row, "stands")
+        kind = kind if verdict == "stands" else verdict
         x, y = scale.x(place), scale.y(value)
         if kind == "void":
             yield f'<path class="void" d="M{x - 4:.1f} {y - 4:.1f}l8 8m0-8l-8 8"/>'
         else:
-            radius = 3.5 if kind == "keep" else 2
+            radius = 2 if kind == "other" else 3.5
             yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
 
 

@@ -33,14 +33,15 @@ h1{font-size:1.35rem}h2{font-size:1.05rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;\
 border-bottom:1px solid var(--line);overflow-wrap:anywhere}
-th{color:var(--soft);font-weight:600}
+td{min-width:4.5em}td:nth-child(-n+2){overflow-wrap:break-word}
+th{color:var(--soft);font-weight:600;white-space:nowrap}
 dt{color:var(--soft)}dd{margin:0 0 .4rem 0;overflow-wrap:anywhere}
 .wide{overflow-x:auto}
 .void,.error{color:var(--bad)}.doubtful,.warning{color:var(--mid)}.stands{color:var(--good)}
 svg{width:100%;height:auto}svg text{fill:var(--soft);font-size:12px}svg path{fill:none}
 .grid{stroke:var(--line)}.claimed{stroke:var(--claim);stroke-width:1.5;stroke-dasharray:5 4}
 .honest{stroke:var(--good);stroke-width:2}circle.keep{fill:var(--good)}
-circle.other{fill:var(--claim);opacity:.5}path.void{stroke:var(--bad);stroke-width:2}
+circle.other{fill:var(--claim);opacity:.5}circle.doubtful{fill:var(--page);stroke:var(--mid);stroke-width:2}path.void{stroke:var(--bad);stroke-width:2}
 """
 
 
@@ -82,8 +83,9 @@ def _list_parts(audit: Audit) -> Iterator[str]:
         yield "<h2>Progress</h2>"
         yield picture
         yield (
-            "<p>Solid: the best kept result without those that are void. Dashed: the best as "
-            "claimed. A cross is a kept result that is void.</p>"
+            "<p>Solid: the honest best. Dashed: the claimed best. A kept result is a dot if it "
+            "stands, a ring if it is doubtful, a cross if it is void; a small grey dot was not "
+            "kept.</p>"
         )
     kept = [
         (k.verdict, str(k.row), k.commit[:7], show_value(audit, k.value), k.description, k.why)

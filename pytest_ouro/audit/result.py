@@ -78,7 +78,8 @@ class KeptResult:
 class Point:
     """One experiment in the order of the ledger: the row's line, its commit ("": none), its status
     class, and its claimed value. ``best`` is the best claimed value so far among kept results,
-    ``honest_best`` the same without those that are void; None before the first."""
+    ``honest_best`` the same among those that stand (if none does, that are doubtful); None
+    before the first."""
 
     row: int
     commit: str

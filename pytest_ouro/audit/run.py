@@ -12,6 +12,7 @@ from pytest_ouro.audit.verdict.judge import Judgement, judge
 from pytest_ouro.audit.verdict.kept import draw_curve, find_best, judge_kept
 from pytest_ouro.audit.verdict.statements import make_statements
 from pytest_ouro.audit.verdict.weigh import weigh
+from pytest_ouro.audit.words import number
 from pytest_ouro.checks import judge_claims
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.evidence.claims import loop as loops
@@ -210,9 +211,9 @@ def _findings(claims: Claims, layout: Layout, judged: Judgement | None) -> tuple
 def _why_ledger(file: LedgerFile, options: Options, rows: Sequence[ClaimedRow]) -> str:
     """Return where the ledger was found, and its rows."""
     if options.ledger:
-        return f"given by --ledger; {len(rows)} rows"
+        return f"given by --ledger; {number(len(rows), 'row')}"
     of = f" {file.commit[:7]}" if file.commit else ""
-    return f"found in the {file.place}{of}; {len(rows)} rows"
+    return f"found in the {file.place}{of}; {number(len(rows), 'row')}"
 
 
 def _status_words(rows: Sequence[ClaimedRow]) -> list[Inference]:
@@ -221,7 +222,11 @@ def _status_words(rows: Sequence[ClaimedRow]) -> list[Inference]:
     for row in rows:
         words.setdefault(row.status, {})[row.word[:20] or "(none)"] = None
     text = "; ".join(f"{status}: {', '.join([*found][:4])}" for status, found in words.items())
-    return [Inference("status words", text, "by their beginning")]
+    return [
+        Inference(
+            "status words", text, "each class, and the words of the ledger that are read as it"
+        )
+    ]
 
 
 def _extent(loop: Loop) -> list[Inference]:
@@ -230,18 +235,16 @@ def _extent(loop: Loop) -> list[Inference]:
     for one in loop.logged:
         how[one.how or "none"] = how.get(one.how or "none", 0) + 1
     words = {
-        "hash": "by hash",
-        "added": "by the commit that adds them",
-        "subject": "by subject",
-        "none": "not",
+        "hash": "linked by hash",
+        "added": "linked by the commit that adds them",
+        "subject": "linked by subject",
+        "none": "not linked to a commit",
     }
-    linked = ", ".join(f"{number} {words[name]}" for name, number in how.items())
+    linked = ", ".join(f"{many} {words[name]}" for name, many in how.items())
     if not loop.end:
-        return [Inference("loop", "", f"rows linked to commits: {linked}; none is on the branch")]
+        return [Inference("loop", "", f"rows: {linked}; none to a commit of the branch")]
     value = f"{loop.start[:7]}..{loop.end[:7]}"
-    return [
-        Inference("loop", value, f"{len(loop.steps)} commits; rows linked to commits: {linked}")
-    ]
+    return [Inference("loop", value, f"{number(len(loop.steps), 'commit')}; rows: {linked}")]
 
 
 def _count(claims: Claims) -> Counts:

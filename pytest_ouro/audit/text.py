@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.redact import shorten
-from pytest_ouro.audit.words import number
+from pytest_ouro.audit.words import describe_place, list_bests, number
 from pytest_ouro.core.escape import escape_lines
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def render_error(error: OuroError) -> str:
 
 def _lines(audit: Audit) -> Iterator[str]:
     """Yield the lines of the text."""
-    yield f"audit of {audit.subject}, to commit {audit.head[:7]}"
+    yield f"audit of {audit.subject}" + (f" up to commit {audit.head[:7]}" if audit.head else "")
     yield ""
     yield "inferred:"
     for inference in audit.inferences:
@@ -58,10 +58,11 @@ def _finding(one: AuditFinding) -> Iterator[str]:
     """Yield the lines of a finding."""
     finding = one.finding
     yield f"{one.severity} [{one.check}] {finding.headline}"
-    if finding.where:
-        yield f"  where: {finding.where}"
+    if place := describe_place(one):
+        yield f"  where: {place}"
     if finding.expected and finding.actual and not finding.expected.startswith("sha256:"):
-        yield f"  {finding.expected}; here: {finding.actual}"
+        yield f"  expected: {finding.expected}"
+        yield f"  found: {finding.actual}"
     if finding.help:
         yield f"  help: {finding.help}"
 
@@ -78,13 +79,7 @@ def _show_kept(audit: Audit) -> Iterator[str]:
         yield f"  line {one.row}: {one.commit[:7] or 'no commit'} {value} {one.verdict}: {one.why}"
     if len(shown) > _MOST:
         yield f"  and {len(shown) - _MOST} more"
-    metric = audit.metric
-    for name, best in (("claimed", audit.claimed_best), ("holds", audit.honest_best)):
-        if best is not None and metric is not None:
-            yield (
-                f"  best that {'is claimed' if name == 'claimed' else 'holds'}: "
-                f"{metric.text(best.value)} in line {best.row} ({best.verdict})"
-            )
+    yield from (f"  {name}: {words}" for name, words in list_bests(audit))
     yield ""
 
 

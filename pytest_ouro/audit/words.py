@@ -28,13 +28,20 @@ def conclude(audit: Audit) -> str:
 
 def list_bests(audit: Audit) -> Iterator[tuple[str, str]]:
     """Yield the claimed and the honest best, each with its name; the honest one also if there is
-    none."""
+    none, or if it is only doubtful."""
     if audit.claimed_best:
         yield "claimed best", describe_kept(audit, audit.claimed_best)
-    if audit.honest_best:
-        yield "honest best", describe_kept(audit, audit.honest_best)
+    if best := audit.honest_best:
+        only = "" if best.verdict == "stands" else "none stands; the best doubtful result is "
+        yield "honest best", only + describe_kept(audit, best)
     elif audit.kept:
-        yield "honest best", "none: no kept result stands"
+        void = all(one.verdict == "void" for one in audit.kept)
+        yield (
+            "honest best",
+            "none: all kept results are void"
+            if void
+            else ("unknown: the metric, its direction or its values are not known"),
+        )
 
 
 def describe_kept(audit: Audit, kept: KeptResult) -> str:
@@ -69,7 +76,7 @@ def describe_place(found: AuditFinding) -> str:
     parts = [found.finding.where] if found.finding.where else []
     if found.commits and not parts:
         parts.append(_several("commit", [one[:7] for one in found.commits]))
-    if found.lines:
+    if found.lines and ": line " not in found.finding.where:
         parts.append(_several("line", [str(one) for one in found.lines]) + " of the ledger")
     return ", ".join(parts)
 

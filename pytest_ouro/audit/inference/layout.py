@@ -44,7 +44,8 @@ def why_frozen(options: Options, frozen: tuple[str, ...]) -> str:
     """Return why these files are taken for those that measure."""
     if options.harness:
         return "given by --harness"
-    return "they measure: the program or the instructions name them" if frozen else "none was found"
+    found = "the program imports it, or the instructions name it"
+    return found if frozen else "no file that measures was found"
 
 
 def _bound_without_program(
@@ -76,7 +77,9 @@ def assume_layout(
     editable = tuple(options.editable) or tuple(prose.editable) or usual
     stated = bool(options.editable or prose.editable)
     named = tuple(options.harness) or tuple(p for p in prose.fixed if not matches(p, editable))
-    words = "given by --editable" if options.editable else f"{prose.file} names them"
+    words = "changed by most experiments" if usual else "nothing names it: --editable GLOB"
+    if stated:
+        words = "given by --editable" if options.editable else f"named by {prose.file}"
     return Layout(
         editable,
         named,
@@ -86,9 +89,7 @@ def assume_layout(
         prose.direction(metric) if prose.file and metric else "",
         prose.metrics,
         (
-            Inference(
-                "editable", ", ".join(editable), words if stated else "most experiments change them"
-            ),
+            Inference("editable", ", ".join(editable), words),
             Inference("harness", ", ".join(named), why_frozen(options, named)),
             Inference("program", "", why),
         ),

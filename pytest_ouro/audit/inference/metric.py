@@ -136,7 +136,9 @@ def infer_direction(
         return _as(named, f"the name {name} says so")
     if trend and (steps >= 4 or not named):
         return _as(trend, f"all {steps} kept values after the first are {trend}")
-    return None, Inference("direction", "", "neither a name, a text nor the kept values say it")
+    return None, Inference(
+        "direction", "", "no name, text or kept value shows it: --direction lower, or higher"
+    )
 
 
 def _as(word: str, why: str) -> tuple[Direction, Inference]:

@@ -247,7 +247,7 @@ def _discovered(
     frozen = tuple(p for p in _frozen(found, root, options) if not matches(p, editable))
     bound = _bound(found, folder, top, prose, editable, root, prefix)
     place = prose.file or (section.file if section else "")
-    why = f"{place} names them" if said and not options.editable else "most experiments change them"
+    why = f"named by {place}" if said and not options.editable else "changed by most experiments"
     if options.editable:
         why = "given by --editable"
     elif not said and not usual:

@@ -125,8 +125,9 @@ def draw_curve(
     claims: Claims, kept: Sequence[KeptResult], metric: Metric | None
 ) -> tuple[Point, ...]:
     """Return a point for each row, in the order of the ledger, with the best kept value so far as
-    claimed, and without those that are void."""
-    void = {one.row for one in kept if one.verdict == "void"}
+    claimed, and the honest one: of those that stand or, if none does, that are doubtful."""
+    _, last = find_best(kept, metric)
+    honest_rows = {one.row for one in kept if last and one.verdict == last.verdict}
     best: float | None = None
     honest: float | None = None
     points = []
@@ -136,7 +137,7 @@ def draw_curve(
         counts = row.is_kept and row.value is not None and metric is not None
         if counts and metric is not None and row.value is not None:
             best = metric.best([row.value] if best is None else [best, row.value])
-            if row.line not in void:
+            if row.line in honest_rows:
                 honest = metric.best([row.value] if honest is None else [honest, row.value])
         points.append(Point(row.line, one.commit, row.status, row.value, best, honest))
     return tuple(points)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.claims.claims import Claims
 
 
+#: Why nothing is said of commits.
+_NO_COMMIT = "no row is linked to a commit that changes the code on the branch"
 #: Checks that read the code of commits.
 _CODE = ("generated-code", "metric-meaning", "budget-exact", "seed-only", "settled")
 
@@ -40,7 +42,7 @@ def _commits(claims: Claims, layout: Layout, judged: Judgement | None) -> Iterat
     covered = f"{count(len(loop.steps), 'commit')} of the loop, against {loop.start[:7]}"
     for name in CHECKS:
         if not loop.steps:
-            yield Statement(name, "not reached", "no row is linked to a commit of the branch")
+            yield Statement(name, "not reached", _NO_COMMIT)
         elif judged is None or name not in judged.applied:
             yield Statement(name, "not checked", _why_not(name, layout))
         elif name in judged.faults:
@@ -49,7 +51,7 @@ def _commits(claims: Claims, layout: Layout, judged: Judgement | None) -> Iterat
             yield Statement(name, "reached", covered)
     for name in ("generated-code", "metric-meaning", "budget-exact"):
         state: State = "reached" if loop.steps else "not reached"
-        why = covered if loop.steps else "no row is linked to a commit of the branch"
+        why = covered if loop.steps else _NO_COMMIT
         if name == "budget-exact" and loop.steps:
             why = f"constants of the training time in {covered}; the time of runs is not known"
         yield Statement(name, state, why)
@@ -69,7 +71,11 @@ def _rows(claims: Claims, layout: Layout) -> Iterator[Statement]:
     loop, rows = claims.loop, f"{count(len(claims.loop.rows), 'row')}"
     yield Statement("log-schema", "reached", f"{rows} of {claims.ledger}")
     if claims.metric is None:
-        yield Statement("metric", "not checked", "the metric or its direction is not known")
+        yield Statement(
+            "metric",
+            "not checked",
+            "the metric or its direction is not known: --metric NAME, --direction",
+        )
     else:
         better = f"{claims.metric.direction} {claims.metric.name} is better"
         yield Statement("metric", "reached", f"{count(len(claims.keeps), 'kept row')}; {better}")
@@ -82,6 +88,6 @@ def _rows(claims: Claims, layout: Layout) -> Iterator[Statement]:
         yield Statement("seed-only", "reached", f"{count(len(kept), 'kept commit')}")
     else:
         for name in ("logged", "settled", "seed-only"):
-            yield Statement(name, "not reached", "no row is linked to a commit of the branch")
+            yield Statement(name, "not reached", _NO_COMMIT)
     yield Statement("budget-limit", "not checked", "the time of runs is not in the history")
     yield Statement("simplicity", "not checked", "code sizes are not compared")
