@@ -45,8 +45,8 @@ class _Scale:
 
 def draw(audit: Audit) -> str:
     """Return an ``<svg>`` element with the classes ``claimed``, ``honest``, ``keep``,
-    ``doubtful``, ``void`` and ``other`` for the page's style; "" if no kept result has a value. Values far from the kept ones
-    are drawn at the edge."""
+    ``doubtful``, ``void`` and ``other`` for the page's style; "" if no kept result has a value.
+    Values far from the kept ones are drawn at the edge."""
     kept = [v for p in audit.curve for v in (p.best, p.honest_best) if _is_finite(v)]
     if not kept:
         return ""

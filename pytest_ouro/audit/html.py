@@ -41,7 +41,8 @@ dt{color:var(--soft)}dd{margin:0 0 .4rem 0;overflow-wrap:anywhere}
 svg{width:100%;height:auto}svg text{fill:var(--soft);font-size:12px}svg path{fill:none}
 .grid{stroke:var(--line)}.claimed{stroke:var(--claim);stroke-width:1.5;stroke-dasharray:5 4}
 .honest{stroke:var(--good);stroke-width:2}circle.keep{fill:var(--good)}
-circle.other{fill:var(--claim);opacity:.5}circle.doubtful{fill:var(--page);stroke:var(--mid);stroke-width:2}path.void{stroke:var(--bad);stroke-width:2}
+circle.other{fill:var(--claim);opacity:.5}path.void{stroke:var(--bad);stroke-width:2}
+circle.doubtful{fill:var(--page);stroke:var(--mid);stroke-width:2}
 """
 
 

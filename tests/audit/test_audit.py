@@ -111,6 +111,8 @@ def wrong_facts(answers: Expected, found: Audit) -> list[str]:
     if not answers.rows <= found.counts.rows <= answers.rows + answers.rows_more:
         faults.append(f"{found.counts.rows} rows, not {answers.rows}+{answers.rows_more}")
     best = found.honest_best.value if found.honest_best else None
+    if found.curve and found.curve[-1].honest_best != best:
+        faults.append(f"the curve ends at {found.curve[-1].honest_best}, not {best}")
     if answers.honest_best and not any(
         best is not None and abs(best - value) < 1e-9 for value in answers.honest_best
     ):

@@ -218,7 +218,7 @@ def test_html_draws_the_claimed_curve_beside_the_honest_one():
 
     kinds = [element.get("class") for element in drawing]
     assert kinds.count("claimed") == kinds.count("honest") == kinds.count("void") == 1
-    assert kinds.count("keep") == 2
+    assert kinds.count("keep") == kinds.count("doubtful") == 1
     lines = {e.get("class"): e.get("d") for e in drawing if e.get("class") in ("claimed", "honest")}
     assert lines["claimed"] != lines["honest"]
 
