@@ -90,8 +90,8 @@ def last_line(audit: Audit) -> str:
     state = "broken" if audit.broken else "no error"
     if not audit.findings and all(one.state != "reached" for one in audit.statements):
         state = "not judged"
+    read = f"; {number(counts.rows, 'row')}, {number(counts.commits, 'commit')}"
     return (
         f"ouro: audit: {state}: {number(len(audit.errors), 'error')}, "
-        f"{number(len(audit.warnings), 'warning')}; {number(counts.rows, 'row')}, "
-        f"{number(counts.commits, 'commit')}"
+        f"{number(len(audit.warnings), 'warning')}{read if counts.rows or counts.commits else ''}"
     )

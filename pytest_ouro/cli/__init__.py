@@ -75,8 +75,9 @@ def _report(error: OuroError) -> int:
 
 def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
     """Return the options in ``words`` as an argparse namespace, for the command ``name`` and its
-    module ``command``; ``bound`` in it is the path after ``--bound``, or None. SystemExit after the
-    error is printed if the words are wrong, or after the help is printed for ``--help``."""
+    module ``command``; ``bound`` in it, except for ``audit``, is the path after ``--bound``, or
+    None. SystemExit after the error is printed if the words are wrong, or after the help is printed
+    for ``--help``."""
     import argparse
     from functools import partial
 
@@ -95,9 +96,10 @@ def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
         # With a fixed width argparse does not import shutil to ask the terminal.
         formatter_class=partial(argparse.HelpFormatter, width=96),
     )
-    parser.add_argument(
-        "--bound", type=Path, metavar="PATH", help="the file of rules (default: the nearest)"
-    )
+    if name != "audit":  # It reads the bound of the audited commit alone.
+        parser.add_argument(
+            "--bound", type=Path, metavar="PATH", help="the file of rules (default: the nearest)"
+        )
     command.add_arguments(parser)
     return parser.parse_args(words)
 

@@ -22,25 +22,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="",
         metavar="REV-RANGE|PR|PATH",
-        help="a range A..B, a revision, a pull request that was fetched, a folder, or a git "
-        "directory (default: the current folder)",
+        help="a range A..B, a revision, a pull request that was fetched (as #44 or pull/44), a "
+        "folder, or a git directory (default: the current folder)",
     )
-    parser.add_argument("--ledger", default="", metavar="PATH", help="the table of results")
     parser.add_argument(
-        "--editable", action="append", metavar="GLOB", help="files to edit; may be repeated"
+        "--ledger",
+        default="",
+        metavar="PATH",
+        help="the table of results, from the repository's top (default: it is found)",
+    )
+    parser.add_argument(
+        "--editable",
+        action="append",
+        metavar="GLOB",
+        help="files that experiments may change; may be repeated",
     )
     parser.add_argument(
         "--harness", action="append", metavar="PATH", help="files that measure; may be repeated"
     )
-    parser.add_argument("--metric", default="", metavar="NAME", help="the column of the metric")
     parser.add_argument(
-        "--direction", default="", choices=("lower", "higher"), help="which values are better"
+        "--metric", default="", metavar="NAME", help="the ledger's column of the metric"
+    )
+    parser.add_argument(
+        "--direction",
+        default="",
+        choices=("lower", "higher"),
+        help="which values of the metric are better",
     )
     parser.add_argument(
         "--policy",
         type=Path,
         metavar="FILE",
-        help="a leaderboard's rule: judge the record in a folder or a pull request by it",
+        help="judge a record in a folder or a pull request by a leaderboard's rule in this file",
     )
     forms = parser.add_mutually_exclusive_group()
     for option, module, text in (
@@ -98,6 +111,8 @@ def _judge_by_policy(args: argparse.Namespace) -> Audit:
     policy = read.read(args.policy)
     name = args.subject or "."
     if (folder := Path(name)).is_dir():
+        if record := submission.find_inside(folder, policy.files.folder):
+            raise messages.several_records(name, record)
         return judge.judge(policy, submission.read_folder(folder.resolve(), name))
     subject = find_subject(name)
     try:

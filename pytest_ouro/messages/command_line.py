@@ -45,6 +45,15 @@ def no_record(subject: str, folder: str) -> OuroError:
     )
 
 
+def several_records(subject: str, record: str) -> OuroError:
+    """``audit --policy``: the folder to be judged is not that of a record, but contains such
+    folders, as ``record``."""
+    return OuroError(
+        f"{subject} contains the folders of records, such as {record}, and is not one itself",
+        help="name one of them, or the commits that add a record, as in BASE..HEAD",
+    )
+
+
 def no_bound(folder: Path) -> OuroError:
     """Neither ``folder`` nor one above it, up to the repository's top, has a bound.toml."""
     return OuroError(

@@ -51,6 +51,14 @@ def no_repository(folder: Path) -> GitError:
     )
 
 
+def no_history(folder: Path) -> GitError:
+    """``audit``: no repository contains ``folder``, so that there are no commits to audit."""
+    return GitError(
+        f"no git repository at {folder}: a past run is audited from its commits",
+        help="name the repository in which the loop ran: pytest-ouro audit PATH",
+    )
+
+
 def damaged_repository(folder: Path) -> GitError:
     """git does not accept ``folder``, a .git that is there, as a repository: a part of it is
     missing or may not be read."""
@@ -245,5 +253,6 @@ def not_auditable(path: str) -> GitError:
     """What is to be audited is not in a git repository, or names no commit of it."""
     return GitError(
         f"{path}: neither a commit nor a git repository",
-        help="name a revision, a range A..B, or a folder: pytest-ouro audit PATH",
+        help="name a revision, a range A..B, or a folder: pytest-ouro audit PATH; fetch a pull "
+        "request first: git fetch origin pull/N/head:refs/pull/N/head",
     )

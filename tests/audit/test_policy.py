@@ -11,7 +11,12 @@ from pytest_ouro.audit import html, markdown, sarif
 from pytest_ouro.audit.policy.judge import judge
 from pytest_ouro.audit.policy.read import parse, read
 from pytest_ouro.audit.policy.statistics import compare_below, cumulate_t
-from pytest_ouro.audit.policy.submission import find_record, read_folder, read_pull_request
+from pytest_ouro.audit.policy.submission import (
+    find_inside,
+    find_record,
+    read_folder,
+    read_pull_request,
+)
 from pytest_ouro.core.errors import BoundError, OuroError
 from pytest_ouro.evidence.git.client import Git
 
@@ -460,6 +465,22 @@ def test_a_slow_pattern_sees_short_lines_alone(judged):
 )
 def test_the_folder_of_a_record(path, folder):
     assert find_record(path, "records/a/*") == folder
+
+
+@pytest.mark.parametrize(
+    ("folder", "record"),
+    [
+        (".", "records/a/one"),
+        ("records", "a/one"),
+        ("records/a", "one"),
+        ("records/a/one", ""),
+        ("records/a/one/logs", ""),
+    ],
+)
+def test_the_folders_of_records_below_a_folder(tmp_path, folder, record):
+    (tmp_path / "records/a/one/logs").mkdir(parents=True)
+
+    assert find_inside(tmp_path / folder, "records/a/*") == record
 
 
 #: Quantiles of Student's t from tables: degrees of freedom, one-sided level, quantile.

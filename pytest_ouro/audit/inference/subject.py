@@ -82,7 +82,10 @@ def _repository(folder: Path) -> Git:
         try:
             return Git.objects(folder)
         except GitError:
-            raise error from None
+            ours = folder.resolve()
+            if any((place / ".git").exists() for place in (ours, *ours.parents)):
+                raise error from None
+            raise messages.no_history(folder) from None
 
 
 def _demand(git: Git, revision: str, name: str) -> str:

@@ -41,8 +41,9 @@ def read_runs(
         )
     ended = [run for run in logs.runs if run.name in own and _has_ended(run, numbers)]
     broken = [name for name in own if name not in [run.name for run in ended]]
+    lack = "lacks" if len(broken) == 1 else "lack"
     for names, why in (
-        (broken, "lacks a number: the run did not end, or its end is cut off"),
+        (broken, f"{lack} a number: the run did not end, or its end is cut off"),
         (list(logs.unread), "could not be read as text"),
     ):
         if names:

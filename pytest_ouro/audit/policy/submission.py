@@ -80,6 +80,25 @@ def read_folder(path: Path, subject: str) -> Submission:
     )
 
 
+def find_inside(path: Path, pattern: str) -> str:
+    """Return the first folder of a record below a folder on the disk, relative to it, by the glob
+    of such folders or the end of it that has a name; "" if there is none."""
+    parts = pattern.strip("/").split("/")
+    for start in range(len(parts)):
+        end = "/".join(parts[start:])
+        last = parts[start - 1] if start else ""
+        if _is_wild(end) and (_is_wild(last) or not path.match(last)):
+            return ""
+        if found := sorted(place for place in path.glob(end) if place.is_dir()):
+            return found[0].relative_to(path).as_posix()
+    return ""
+
+
+def _is_wild(glob: str) -> bool:
+    """Return whether a glob has no letter of a name."""
+    return set(glob) <= set("*?/")
+
+
 def _raise(error: OSError) -> None:
     """Raise the error of a folder that cannot be read."""
     raise error
