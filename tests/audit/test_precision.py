@@ -171,3 +171,17 @@ def test_values_of_two_things_are_not_compared(tmp_path: Path, game: str, severi
         loop.save(f"log: rate {number}")
 
     assert [one.severity for one in about(loop.audit(), "metric")] == [severity]
+
+
+@pytest.mark.parametrize(("cell", "left"), [("uncommitted", False), ("-", True)])
+def test_a_failure_that_was_not_committed_is_not_left(
+    tmp_path: Path, cell: str, left: bool
+) -> None:
+    loop = Small(tmp_path)
+    loop.log(loop.save("Start"), "1.0", "1.0", "keep", "baseline")
+    loop.save("log: baseline")
+    loop.write("train.py", TRAIN.format(lr=0.01) + "print('a new report')\n")
+    loop.log(cell, "1.1", "1.0", "discard", "tied weights")
+    loop.save("Report more")
+
+    assert bool(about(loop.audit(), "settled")) is left

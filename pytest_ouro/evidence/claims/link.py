@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 How = Literal["hash", "added", "subject", ""]
 
 
+#: A commit cell that says of a failure that its code was not committed, or is gone.
+_NO_COMMIT = re.compile(
+    r"(?i)\W*(?:un-?committed|not committed|no commit|reverted|reset|dropped|discarded|none|null"
+    r"|n/?a)\W*"
+)
+
+
 class Link(NamedTuple):
     """The commit of a row (full id, "": none) and how it was found. ``stated`` is the full id of
     the commit that the row itself names, if that exists."""
@@ -122,6 +129,8 @@ def _is_alone(row: ClaimedRow, together: Sequence[ClaimedRow]) -> bool:
     the commit adds ``together``: it adds no other, or this is the only one that was kept. A
     baseline may have one kept row beside it. Of a whole table
     none is."""
+    if not row.is_kept and _NO_COMMIT.fullmatch(row.cell):
+        return False
     kept = [one for one in together if one.status == "keep"]
     if row.status == "baseline":
         return len(kept) <= 1
