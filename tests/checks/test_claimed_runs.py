@@ -2,6 +2,8 @@
 
 import pytest
 
+from pytest_ouro.checks._claims.metric import _Values
+
 LOGGED = "never-do::skip-logging"
 SCHEMA = "iron-law::log-every-experiment"
 SETTLED = "iron-law::keep-or-revert"
@@ -263,3 +265,17 @@ def test_with_recorded_runs_rows_by_hand_are_strays_unless_claims_count(
     result = judged(LOGGED)
 
     assert (result.status, result.claimed) == ("holds", True)
+
+
+@pytest.mark.parametrize(
+    ("values", "own", "rest"),
+    [
+        ([1.0, 2.0, 3.0], 1.0, (2.0, 3.0)),
+        ([1.0, 2.0, 3.0], 3.0, (1.0, 2.0)),
+        ([1.0, 1.0, 3.0], 1.0, (1.0, 3.0)),
+        ([1.0, 2.0], 0.0, (1.0, 2.0)),
+        ([1.0, 2.0], 2.0, None),
+    ],
+)
+def test_the_other_values_of_a_row_are_found_without_reading_all_again(values, own, rest):
+    assert _Values(values, False).without(own) == rest

@@ -40,6 +40,35 @@ _SHARE = re.compile(
 )
 
 
+class _Values(NamedTuple):
+    """The values of a ledger that stand for a result, sorted, and whether one of them has a
+    fraction."""
+
+    real: list[float]
+    have_fractions: bool
+
+    @classmethod
+    def of(cls, claims: Claims) -> _Values:
+        """Return the values of all rows."""
+        found = (row.value for row in claims.loop.rows)
+        real = sorted(value for value in found if value is not None and value not in SENTINELS)
+        return cls(real, any(value % 1 for value in real))
+
+    def without(self, value: float) -> tuple[float, float] | None:
+        """Return the least and the greatest value without that of one row; None if fewer than two
+        are left."""
+        real = self.real
+        own = value not in SENTINELS
+        if len(real) - own < 2:
+            return None
+        return real[own and value == real[0]], real[-1 - (own and value == real[-1])]
+
+    def range(self, metric: Metric) -> str:
+        """Return the range of the values, for words."""
+        real = self.real
+        return f"others are {metric.text(real[0])} to {metric.text(real[-1])}" if real else ""
+
+
 class _Kept(NamedTuple):
     """A kept experiment, its row and its value, and the row kept before it."""
 
@@ -75,22 +104,19 @@ def _list_kept(claims: Claims, without: set[int]) -> list[_Kept]:
 def _implausible(claims: Claims, metric: Metric) -> Iterator[Claimed]:
     """Yield a finding for each kept row whose value is doubtful: an error if `_fault` is sure that
     the value cannot be true, else a warning, as for a value far better than every other."""
-    values = [one.row.value for one in claims.loop.logged if one.row and one.row.value is not None]
+    values = _Values.of(claims)
     for one in claims.keeps:
         row = one.row
         if row is None:
             continue
-        others = [
-            row.value for row in claims.loop.rows if row.value is not None and row is not one.row
-        ]
-        words, sure = _fault(row, others, metric, bound=claims.bound)
+        words, sure = _fault(row, values, metric, bound=claims.bound)
         if words:
             yield Claimed(
                 "metric",
                 Finding(
                     f"a kept result has the {metric.name} {row.metric[:20] or '(empty)'}: {words}",
                     where=claims.place([row.line]),
-                    expected=_range(values, metric),
+                    expected=values.range(metric),
                     actual=row.metric[:40],
                     help="measure the commit again, and find out why the value was logged as kept",
                     facts={"line": row.line},
@@ -101,28 +127,26 @@ def _implausible(claims: Claims, metric: Metric) -> Iterator[Claimed]:
             )
 
 
-def _fault(
-    row: ClaimedRow, others: Sequence[float], metric: Metric, *, bound: bool
-) -> tuple[str, bool]:
+def _fault(row: ClaimedRow, values: _Values, metric: Metric, *, bound: bool) -> tuple[str, bool]:
     """Return in words why the value of a kept row cannot be true, or "", and whether that is
     sure. A row without a number is at fault if a bound (``bound``) names the ledger and other rows
     have one."""
     if row.value is None:
         if row.metric.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
             return "it is not a number", row.status == "keep"
-        if bound and others:
+        if bound and values.real:
             return "it has no number", row.status == "keep"
         return "", False
     if metric.is_impossible(row.value) or not metric.is_plausible(row.value):
         return "it cannot be true", True
-    real = [value for value in others if value not in SENTINELS]
-    if len(real) < 2:
+    others = values.without(row.value)
+    if others is None:
         return "", False
-    low, high = min(real), max(real)
+    low, high = others
     if row.value in SENTINELS and not low <= row.value <= high and low > 0:
         lower = metric.direction == "lower"
         if (row.value <= 0) == lower or row.value >= 10 * high:
-            zero = bool(_LOSS.search(metric.name)) and any(value % 1 for value in real)
+            zero = bool(_LOSS.search(metric.name)) and values.have_fractions
             return "it stands for no result elsewhere", row.value >= 10 * high or zero
     if low > 0 and row.value < 0:
         return "all others are positive", bool(_POSITIVE.search(metric.name))
@@ -134,12 +158,6 @@ def _fault(
     if low > 0 and better:
         return f"more than {_JUMP:g} times better than every other value", False
     return "", False
-
-
-def _range(values: Sequence[float], metric: Metric) -> str:
-    """Return the range of all values that are not sentinels, for words."""
-    real = [value for value in values if value not in SENTINELS]
-    return f"others are {metric.text(min(real))} to {metric.text(max(real))}" if real else ""
 
 
 def _not_better(claims: Claims, metric: Metric, without: set[int]) -> Iterator[Claimed]:
@@ -172,7 +190,8 @@ def _not_better(claims: Claims, metric: Metric, without: set[int]) -> Iterator[C
             lines=lines,
         )
         return
-    found = [_report_worse(claims, metric, one, kept) for one in worse]
+    noise = _noise(claims, metric)[0]
+    found = [_report_worse(claims, metric, one, kept, noise) for one in worse]
     sure = [one for one in found if not one.finding.warns]
     if len(sure) > 3 or len(worse) > max(3, 0.25 * len(kept)) or not claims.per_commit:
         sure = []
@@ -198,11 +217,14 @@ def _not_better(claims: Claims, metric: Metric, without: set[int]) -> Iterator[C
             yield one._replace(finding=replace(one.finding, warns=True))
 
 
-def _report_worse(claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept]) -> Claimed:
-    """Return the finding about a kept row that is worse than the one kept before."""
+def _report_worse(
+    claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept], noise: float
+) -> Claimed:
+    """Return the finding about a kept row that is worse than the one kept before; ``noise`` is the
+    standard deviation of a value."""
     assert one.before is not None
     assert one.before.value is not None
-    excuse = _excuse(claims, metric, one, kept)
+    excuse = _excuse(claims, metric, one, kept, noise)
     value, best = metric.texts(one.value, one.before.value)
     return Claimed(
         "metric",
@@ -231,13 +253,13 @@ def _remedy(claims: Claims, one: _Kept) -> str:
     return "discard it and what builds on it, or measure both again"
 
 
-def _excuse(claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept]) -> str:
+def _excuse(claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept], noise: float) -> str:
     """Return in words what may explain that a worse value was kept; "" if nothing does."""
     before = one.before
     assert before is not None
     assert before.value is not None
     loss = -metric.gain(one.value, before.value)
-    if loss <= TIE * abs(before.value) or loss <= _noise(claims, metric)[0] * 2:
+    if loss <= TIE * abs(before.value) or loss <= noise * 2:
         return "by less than may be noise"
     if word := REASONS.search(one.row.description):
         return f"the row says {word[0]!r}"
@@ -267,10 +289,9 @@ def _measured_elsewhere(claims: Claims, one: _Kept) -> str:
     """Return in words why the value of a kept row need not be better than the one kept before: its
     commit was measured once more, or the one before it is on another branch. Else ""."""
     commit, before = one.one.commit, one.before
-    lines = {row.line: other for other, rows in claims.rows_of.items() for row in rows}
-    if commit and any(row.is_kept and row.line < one.row.line for row in claims.rows_of[commit]):
+    if commit and claims.first_kept[commit] < one.row.line:
         return "its commit was measured before"
-    other = lines.get(before.line, "") if before else ""
+    other = claims.commit_of.get(before.line, "") if before else ""
     if commit and other and not claims.loop.history.is_ancestor(other, commit):
         return "the one before is on another branch"
     return ""

@@ -52,6 +52,17 @@ class Claims:
         return found
 
     @cached_property
+    def commit_of(self) -> dict[int, str]:
+        """The full id of the commit of each row that has one, by the row's line."""
+        return {row.line: commit for commit, rows in self.rows_of.items() for row in rows}
+
+    @cached_property
+    def first_kept(self) -> dict[str, int]:
+        """The line of the first kept row of each commit (full id)."""
+        kept = [(one.commit, one.row.line) for one in self.keeps if one.row is not None]
+        return dict(reversed(kept))
+
+    @cached_property
     def per_commit(self) -> bool:
         """Whether the rows are mostly about commits of their own, as in a loop that commits each
         experiment; False if many rows name one commit, as for variants of one code."""

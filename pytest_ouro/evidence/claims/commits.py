@@ -56,6 +56,7 @@ class History:
         self.steps = tuple(self._step(one, n) for n, one in enumerate(reversed(ids[:MOST])))
         self.by_id: Mapping[str, Step] = {step.id: step for step in self.steps}
         self._changes: dict[str, tuple[str, ...]] = {}
+        self._ancestry: dict[tuple[str, str], bool] = {}
 
     def _step(self, commit: str, place: int) -> Step:
         """Return the commit with the full id ``commit`` as the step at ``place``."""
@@ -107,11 +108,13 @@ class History:
 
     def is_ancestor(self, commit: str, of: str) -> bool:
         """Return whether the commit ``of`` reaches another one (full ids). False if git fails."""
-        try:
-            self.git.call("merge-base", "--is-ancestor", commit, of)
-        except GitError:
-            return False
-        return True
+        if (commit, of) not in self._ancestry:
+            try:
+                self.git.call("merge-base", "--is-ancestor", commit, of)
+                self._ancestry[commit, of] = True
+            except GitError:
+                self._ancestry[commit, of] = False
+        return self._ancestry[commit, of]
 
     def entry(self, commit: str, path: str) -> Entry | None:
         """Return the entry of the file at ``path`` in a commit (full id); None if there is none,
