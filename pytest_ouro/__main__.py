@@ -86,10 +86,14 @@ class _Closed(io.StringIO):
 
 
 def _open_streams() -> None:
-    """Open the null device under the number (0 to 2) of each closed standard stream, so that no
-    file opened later gets that number; for standard output it cannot be written to. If one of
-    ``sys.stdin``, ``sys.stdout`` and ``sys.stderr`` is None, set it: to an empty input, to an
-    output whose writes raise OSError, or to an output that discards what is written."""
+    """Make sure that the standard streams exist, since the calling program may have closed them.
+
+    Open the null device under the number (0 to 2) of each closed stream, so that no file opened
+    later gets that number; as standard output, it refuses what is written. Then replace each of
+    ``sys.stdin``, ``sys.stdout`` and ``sys.stderr`` that is None: standard input by an empty one,
+    standard output by one whose writes raise OSError, standard error by one that discards what is
+    written.
+    """
     for number in range(3):
         try:
             os.fstat(number)

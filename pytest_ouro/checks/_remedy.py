@@ -145,9 +145,9 @@ def places(
 
 
 def _guilty(evidence: Evidence, path: str, fault: Callable[[bytes | None], object]) -> list[Commit]:
-    """Return the commits since trust, oldest first, that gave the file its present fault: the one
-    that introduced it after the last version without it, and each later one that changed the file
-    so that ``fault`` returns another value. [] if none did, or if the last version has no fault."""
+    """Return the commits since trust, oldest first, that gave the file its present fault: the first
+    commit with the fault after the last version without it, and each later commit that changed what
+    ``fault`` returns. [] if no commit did, or if the last version has no fault."""
     found: list[Commit] = []
     last: object = None
     for change in evidence.repository.committed:

@@ -25,7 +25,9 @@ class Frozen(Check):
     commit, in the index and in the working tree, where none is a link. No file that matches the
     globs was added, and trust has a file for each glob."""
 
-    paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
+    paths: tuple[Glob, ...] = option(
+        "globs relative to the experiment's root", items=1, pattern=FILLED
+    )
     history: bool = option(
         "no commit since trust may have touched them, not even one that was undone", default=False
     )

@@ -27,7 +27,7 @@ class FrozenSymbol(Check):
     package. Comments, layout and docstrings may change. It fails if trust lacks the file, or the
     file lacks the symbol."""
 
-    path: RepoPath = option("the file, from the experiment's root", pattern=FILLED)
+    path: RepoPath = option("the file, relative to the experiment's root", pattern=FILLED)
     symbol: str = option("the function or constant", pattern=NAME)
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:

@@ -24,7 +24,9 @@ class Untracked(Check):
     a later one removed them. Files that ``[experiment]`` publishes (``publish``) may be in report
     commits."""
 
-    paths: tuple[Glob, ...] = option("globs from the experiment's root", items=1, pattern=FILLED)
+    paths: tuple[Glob, ...] = option(
+        "globs relative to the experiment's root", items=1, pattern=FILLED
+    )
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding for each file that the rule names and that is in git or was in a commit

@@ -24,9 +24,10 @@ def digests(point: str, *, leave_out: frozenset[str] = frozenset()) -> dict[str,
     """Return a dict from ``GENERATOR at POINT`` to a digest of 16 hex digits, for each global
     generator whose library is loaded.
 
-    For torch's two generators the digest is of the last seed, which later draws do not change; for
-    the others, of the state. Left out are generators of the libraries in ``leave_out`` (the harness
-    seeded them), that of CUDA before CUDA is initialised, and those that cannot be read.
+    For the generators of torch, the digest is of the last seed, which later draws do not change;
+    for the others, of the state. Not in the dict are the generators of the libraries in
+    ``leave_out``, which the harness seeded; the generator of CUDA before CUDA is initialised; and
+    each generator that cannot be read.
     """
     found = {}
     for name, module in _MODULES.items():

@@ -113,10 +113,13 @@ class Probes:
         return batch[0].clone(), batch[1].clone()
 
     def _validation_batches(self) -> Any:
-        """Return the validation batches of ROWS rows that the harness's loader serves for the split
-        ``val``. If none of its parameters names a split, call it without one and return the first
-        held-out part of its result. None if that call needs other arguments than tokenizer, rows
-        and length, or if its result has no held-out part."""
+        """Return the validation batches, of ROWS rows each, of the harness's loader, which is
+        called for the split ``val``. A loader without a parameter for the split is called without
+        one, and the first held-out part of its result is returned.
+
+        None if the loader then needs other arguments than tokenizer, rows and length, or if its
+        result has no held-out part.
+        """
         module, name = self._module, self._job["loader"]
         args = (module.Tokenizer.from_directory(), ROWS, module.MAX_SEQ_LEN)
         load = getattr(module, name)

@@ -23,11 +23,11 @@ def cache_folder() -> Path:
 
 def make_cache_folder(*names: str) -> Path:
     """Make the folder ``names[0]/names[1]/…`` in the cache folder, accessible to this user only,
-    and return its path; an existing one is kept. Give the cache folder a .gitignore that ignores
-    all of it, unless it has one.
+    and return its path; an existing folder is kept. If the cache folder has no .gitignore, write
+    one that ignores everything in the folder.
 
-    Raise OSError if a folder cannot be made, or a link or a file is in its place;
-    ExperimentError if there is no cache folder (see `cache_folder`).
+    Raise OSError if a folder cannot be made, or if a link or a file is in its place;
+    ExperimentError as `cache_folder` does.
     """
     cache = cache_folder()
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)

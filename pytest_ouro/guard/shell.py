@@ -298,10 +298,10 @@ class _Reader(Scanner):
         return self.text[start:]
 
     def _substitution(self) -> None:
-        """Read a substitution from its opening bracket to the one that closes it, or to the end if
-        none does, and record its commands and all its brackets. Its end is found by reading the
-        commands, since a bracket or a quote in a here-document closes nothing. RecursionError if
-        substitutions are nested too deeply."""
+        """Read a substitution from its opening bracket to the matching closing one, or to the end
+        of the text without one, and record its commands and all its brackets. The matching bracket
+        is found by reading the commands, since a bracket or a quote in a here-document closes
+        nothing. RecursionError if substitutions are nested too deeply."""
         inner = _Reader(self.text, self.variables)
         inner.at, inner.open = self.at, 0
         self.found += inner.items()

@@ -62,11 +62,12 @@ def check_failed(rule: str, check: str, place: str, reason: str) -> OuroError:
 
 
 def unreadable_script(place: str, python: str, why: str, command: str, commit: str) -> OuroError:
-    """The Python that runs the gate (version ``python``) cannot parse a script, so no rule knows
-    what is in it.
+    """The Python that runs the gate, of version ``python``, cannot parse the script at ``place``,
+    so that no rule can be judged by it; ``why`` is the reason.
 
-    ``command`` is the gate under the project's Python. ``commit`` is the id of an earlier commit
-    that holds the script; "" if it is in the judged commit, the index or the working tree.
+    ``command`` is the command of the gate under the project's Python. ``commit`` is the id of the
+    earlier commit that has the script; "" if the judged commit, the index or the working tree has
+    it.
     """
     otherwise = (
         f"join that commit with the next one: git reset --soft {commit:.7}~1, git commit"

@@ -21,9 +21,9 @@ _TIME = re.compile(rb"\ncommitter .*> (\d+) [-+]\d+\n")
 
 
 class Step(NamedTuple):
-    """One commit: its full id, those of its parents, the id of its tree, the time of its committer
-    in seconds since 1970, its position in the history (from 0), and the first paragraph of its
-    message."""
+    """One commit. ``id`` is its full id, ``parents`` are the full ids of its parents, and ``tree``
+    is the id of its tree. ``time`` is when it was committed, in seconds since 1970. ``place`` is
+    its position in the history, from 0, and ``subject`` the first paragraph of its message."""
 
     id: str
     parents: tuple[str, ...]
@@ -89,9 +89,9 @@ class History:
         return self.by_id.get(commit) or self._step(commit, -1)
 
     def changes(self, step: Step) -> tuple[str, ...]:
-        """Return the paths of the files that a commit changes against its first parent, sorted; of
-        a merge, those that differ from every parent; of a first commit, all its files. () if an
-        object is missing, as in a partial clone."""
+        """Return the sorted paths of the files that a commit changes compared with its first
+        parent. A merge changes the files that differ from every parent, a first commit all its
+        files. () if an object is missing, as in a partial clone."""
         if step.id not in self._changes:
             try:
                 self._changes[step.id] = self._changed(step)

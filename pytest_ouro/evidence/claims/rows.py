@@ -55,14 +55,14 @@ SENTINELS = (0.0, 99.0, 999.0, 9999.0, -1.0)
 
 
 class ClaimedRow(NamedTuple):
-    """What a row says about its experiment.
+    """What a row of a ledger says about its experiment.
 
-    ``line`` is the number of its first line, ``cell`` the text of its commit cell, ``hash`` the
-    hexadecimal id that the cell begins with ("": none). ``word`` is the status as it stands,
-    ``status`` its class. ``value`` is the metric (None: none that is finite), ``metric`` its text.
-    ``memory`` is in MB, ``seconds`` the training time. ``others`` are the numbers of the columns
-    that have no known meaning, by normalised name. ``subject`` names what was measured, in small
-    letters, where the table has columns for that.
+    ``line`` is the number of the row's first line. ``cell`` is the text of the commit cell, and
+    ``hash`` the hexadecimal id at its start, "" without one. ``word`` is the status as it is
+    written, ``status`` its class. ``metric`` is the metric as it is written, and ``value`` the
+    number, None if that is not a finite one. ``memory`` is in MB, ``seconds`` is the training time.
+    ``others`` maps the normalised names of the columns without a known meaning to their numbers.
+    ``subject`` names what was measured, in small letters, where the table has columns for that.
     """
 
     line: int

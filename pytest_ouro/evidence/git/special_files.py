@@ -31,13 +31,14 @@ _FOLDERS = ("info", "refs", "objects/info", "objects/pack")
 
 
 def refuse_special_files(start: Path) -> None:
-    """Raise OuroError if git could block on a file of the git folder around ``start``: if a
-    pipe, a socket or a device is directly in it, in its ``info``, ``objects/info`` or
-    ``objects/pack``, or anywhere in its ``refs``; or if a file directly in it or in ``info`` has
-    more than `limits.SMALL` bytes (the index and packed-refs may have more).
+    """Raise OuroError if git, when called in ``start``, could block on a file in its own folder:
+    the git folder around ``start``, or the one that linked working trees share. Return if there is
+    none.
 
-    The git folder that working trees share is checked as well. Return if there is no git folder.
-    Pipes among the objects are found by :func:`refuse_what_blocks`.
+    Refused are a pipe, a socket or a device directly in such a folder, directly in its ``info``,
+    ``objects/info`` or ``objects/pack``, or anywhere in its ``refs``; and a file of more than
+    `limits.SMALL` bytes directly in the folder or in ``info``, except the index and packed-refs.
+    Pipes elsewhere among the objects are found by :func:`refuse_what_blocks`.
     """
     for place in _git_folders(str(start)):
         for entry in _files(place, deep=False):

@@ -75,10 +75,13 @@ def find(
     """Return the experiment in ``folder`` of the repository at ``top``. ``rules`` are the words of
     the rules that people state, ``prose`` is what the instructions for the agent state.
 
-    A script with a harness is looked for first. A command is looked for instead if an option gives
-    one, if there is no such pair and no option names a part of it, if by their names the script
-    measures the module, if the options or instructions let the harness be edited, or if files may
-    be edited and the instructions call the script fixed.
+    An experiment is a training script with its harness, or else a command. A command is looked for
+    at once if an option gives one, or if git tracks autoresearch.sh and no option names a script, a
+    harness or an evaluation. Otherwise it is looked for if no script with a harness is found and no
+    such option is given, or if the pair that was found is not what the experiment runs: the
+    instructions name only commands of other files, the names say that the script measures the
+    module, the harness may be edited, or the script may not although other files may.
+
     OuroError if a fact is missing or ambiguous, or if bound.toml does not allow the experiment.
     """
     prose = prose or Prose()
@@ -133,9 +136,12 @@ def _command(
     tracked: Sequence[str],
     instead: OuroError | None = None,
 ) -> Project:
-    """Return the experiment that is one command. OuroError if there is no command either, or a fact
-    of it is missing. ``instead`` is the error that says why it is not a script, None if there is
-    none; without a command it is raised again if it is an AmbiguousError."""
+    """Return the experiment that is one command. ``instead`` is the error by which no script with a
+    harness was found, None if none was looked for.
+
+    OuroError if there is no command, or if a fact about the command is missing. Without a command,
+    ``instead`` itself is raised if it is an AmbiguousError.
+    """
     python = _python(folder, top)
     found = command.find_command(folder, python, options, prose, tracked)
     if found is None:
