@@ -15,8 +15,8 @@ from pytest_ouro.audit.verdict.weigh import weigh
 from pytest_ouro.audit.words import number
 from pytest_ouro.checks import judge_claims
 from pytest_ouro.core.metric import Metric
+from pytest_ouro.evidence.claims import columns, tables
 from pytest_ouro.evidence.claims import loop as loops
-from pytest_ouro.evidence.claims import tables
 from pytest_ouro.evidence.claims.claims import Claims
 from pytest_ouro.evidence.claims.commits import MOST, History
 from pytest_ouro.evidence.claims.link import Linker
@@ -61,7 +61,7 @@ def _audit(subject: Subject, options: Options) -> Audit:
     def changes_code(step: Step) -> bool:
         return _changes_code(history, step)
 
-    versions = read_versions(history, file.path, first.value)
+    versions = read_versions(history, file.path, first.value, columns.find(read))
     rough = Linker(history, added_by(versions), changes_code).link(rows)
     start, _ = loops.extent(history, rows, rough, changes_code)
     work = [
@@ -88,7 +88,7 @@ def _audit(subject: Subject, options: Options) -> Audit:
     direction, why = infer_direction(name.value, read.text.text, rows, options.direction, stated)
     known = Metric.named(name.value, direction) if name.value and direction else None
     if name.value != first.value:
-        versions = read_versions(history, file.path, name.value)
+        versions = read_versions(history, file.path, name.value, columns.find(read))
     loop = _build(subject, history, found, versions, layout)
     evaluate = layout.bound.layout.evaluate if layout.bound else ""
     claims = Claims(

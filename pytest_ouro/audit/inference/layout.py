@@ -60,7 +60,7 @@ def _bound_without_program(
             command=("unknown",),
             editable=tuple(map(Glob, editable)),
             metric=metric or "metric",
-            budget=YEAR,
+            budget=YEAR / 2,  # the time limit of a run is twice as long
             ledger=RepoPath(ledger or "results.tsv"),
         )
         rules = autoresearch.statements(experiment, fixed=frozen)

@@ -7,11 +7,13 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.audit.result import Inference
+from pytest_ouro.evidence.claims.columns import agreement, counts_rows, find, read_columns
+from pytest_ouro.evidence.claims.statuses import classify
 from pytest_ouro.evidence.records.ledger_names import find_columns, normalise, number_of
-from pytest_ouro.onboarding.discover.words import named_direction
+from pytest_ouro.evidence.records.metric_names import named_direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_ouro.evidence.claims.rows import ClaimedRow
     from pytest_ouro.evidence.records.ledger import Ledger
@@ -19,24 +21,16 @@ if TYPE_CHECKING:
 Direction = Literal["lower", "higher"]
 
 _STATED = re.compile(r"(?im)^#.*direction\W+(lower|higher|min|max)")
-#: Columns that count or time something and are not what a loop is about, unless they are named.
+#: Words of columns that count or time something and are not what a loop is about, unless they are
+#: named.
 _ASIDE = re.compile(
-    r".*(?:memory|vram|mem|time|seconds|secs|duration|step|epoch|params|param|batch|size|delta|gain"
-    r"|iteration|iter|experiment|exp|round|run|trial|index|session|version|line|id|num|count|cost|tokens|lr|seed|date|timestamp|mfu|before|best|budget).*"
+    r"(?:wall|train|total|elapsed|peak|gpu|cuda|memory|vram|mem|time|seconds?|secs?|duration|steps?|epochs?"
+    r"|params?|parameters|batch|size|delta|gain|iterations?|iter|experiments?|exp|rounds?|runs?|trials?"
+    r"|index|idx|sessions?|versions?|lines?|ids?|nums?|counts?|costs?|tokens?|lr|seeds?|date|timestamp"
+    r"|stamp|mfu|before|best|budget|n|no|old|previous|prev)+\d*"
 )
 #: Names that stand for a metric of any name.
 _ANY = ("metric", "value", "score", "metric_value", "metric_after", "result")
-
-
-def column_names(ledger: Ledger) -> list[str]:
-    """Return the names of all columns of a ledger, each once; of JSON also those within objects."""
-    found: dict[str, None] = {}
-    for table in dict.fromkeys(row.table for row in ledger.rows):
-        found |= dict.fromkeys(table.names)
-    for row in ledger.rows[:20]:
-        if not row.table.format.separator:
-            found |= dict.fromkeys(re.findall(r'"([\w@./-]+)"\s*:', row.text))
-    return list(found)
 
 
 def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str]) -> Inference:
@@ -46,30 +40,32 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
     if given:
         return Inference("metric", given, "given by --metric")
     said = tuple(said)
-    names = column_names(ledger)
+    cells = read_columns(ledger)
+    names = list(cells)
     normal = {normalise(name): name for name in names}
     for name, where in (
         (discovered, "the code prints it"),
         *((s, "the instructions name it") for s in said),
     ):
-        if name and normalise(name) in normal and _is_numeric(ledger, normal[normalise(name)]):
+        if name and normalise(name) in normal and _is_numeric(cells[normal[normalise(name)]]):
             return Inference("metric", name, f"{where}, and {_column(ledger)} has that column")
     place = find_columns(names, "").metric
     usual = names[place] if place is not None else ""
     if usual and normalise(usual) not in _ANY:
         return Inference("metric", usual, f"{_column(ledger)} has that column")
-    telling = [name for name in names if _can_be(ledger, name) and named_direction(name)]
-    others = [name for name in names if _can_be(ledger, name)]
+    others = [name for name in names if _can_be(name, cells[name])]
+    telling = [name for name in others if named_direction(name)]
     if ledger.table is not None and ledger.table.line == 0 and ledger.table.format.separator:
         chosen = discovered or next(iter(said), "") or "metric"
-        return Inference("metric", chosen, "the table has no header; its second column")
+        where = find(ledger).metric or "its second column"
+        return Inference("metric", chosen, f"the table has no header; {where}")
     if usual and discovered:
         return Inference("metric", discovered, f"the code prints it; the column is {usual}")
     if usual:
         return Inference("metric", usual, f"{_column(ledger)} has that column")
     if telling or others:
-        chosen = (telling or others)[0]
-        return Inference("metric", chosen, f"the first column of numbers of {_column(ledger)}")
+        chosen = _most_agreeing(ledger, cells, telling or others)
+        return Inference("metric", chosen, f"a column of numbers of {_column(ledger)}")
     if discovered and find_columns(names, discovered).metric is not None:
         return Inference("metric", discovered, "the code prints it")
     return Inference("metric", "", f"{_column(ledger)} has no column of numbers that is a metric")
@@ -80,37 +76,38 @@ def _column(ledger: Ledger) -> str:
     return ledger.path.name
 
 
-def _is_numeric(ledger: Ledger, name: str) -> bool:
-    """Return whether at least a third of the rows that have a column have a number in it."""
-    found, numbers = 0, 0
-    for row in ledger.rows[:300]:
-        if not row.table.format.separator:
-            match = re.search(rf'"{re.escape(name)}"\s*:\s*("?)([-+.\dA-Za-z]*)', row.text)
-            cell = match[2] if match else None
-        elif name in row.table.names:
-            cells = row.cells
-            cell = str(cells[row.table.names.index(name)]) if cells else None
-        else:
-            cell = None
-        if cell is not None:
-            found += 1
-            numbers += number_of(cell) is not None
-    return found > 0 and 3 * numbers >= found
+def _is_numeric(cells: Sequence[str]) -> bool:
+    """Return whether at least a third of the cells of a column that are not empty are numbers."""
+    found = [cell for cell in cells if cell]
+    numbers = sum(number_of(cell) is not None for cell in found)
+    return bool(found) and 3 * numbers >= len(found)
 
 
-def _can_be(ledger: Ledger, name: str) -> bool:
-    """Return whether most cells of a column are numbers, and its name can be a metric's."""
+def _can_be(name: str, cells: Sequence[str]) -> bool:
+    """Return whether most cells of a column are numbers that do not count the rows, and its name
+    can be a metric's."""
     plain = normalise(name)
     known = find_columns([name], "").known
-    if not plain or _ASIDE.fullmatch(plain) or any(place is not None for place in known):
+    if not plain or _is_aside(plain) or any(place is not None for place in known):
         return False
-    cells = [
-        found[row.table.names.index(name)]
-        for row in ledger.rows[:200]
-        if name in row.table.names and (found := row.cells)
-    ]
-    numbers = [cell for cell in cells if cell is not None and number_of(str(cell)) is not None]
-    return bool(numbers) and len(numbers) >= 0.5 * len(cells)
+    numbers = sum(number_of(cell) is not None for cell in cells)
+    return numbers > 0 and numbers >= 0.5 * len(cells) and not counts_rows(cells)
+
+
+def _is_aside(name: str) -> bool:
+    """Return whether a normalised name has a word of what a loop is not about. Of ``a_per_b`` and
+    ``a_vs_b`` only the first part counts."""
+    words = re.split(r"_(?:per|vs|versus|over|against)_", name)[0].split("_")
+    return any(map(_ASIDE.fullmatch, words))
+
+
+def _most_agreeing(ledger: Ledger, cells: Mapping[str, Sequence[str]], names: Sequence[str]) -> str:
+    """Return that of the columns whose values the statuses of the rows agree with best; the first
+    of equal ones."""
+    status = find_columns(list(cells), "").status
+    column = find(ledger).status if status is None else list(cells)[status]
+    statuses = [classify(text, normalise(column), "") for text in cells.get(column, ())]
+    return max(names, key=lambda name: agreement(cells[name], statuses, named_direction(name)))
 
 
 def infer_direction(

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.evidence.claims import columns as recognised
+from pytest_ouro.evidence.claims.statuses import classify, names_baseline
 from pytest_ouro.evidence.records.ledger_format import JSONL
 from pytest_ouro.evidence.records.ledger_names import (
     commit_of,
     find_columns,
     normalise,
     number_of,
-    status_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_ouro.evidence.claims.columns import Found
+    from pytest_ouro.evidence.claims.statuses import StatusClass
     from pytest_ouro.evidence.records.ledger import Ledger, Row
     from pytest_ouro.evidence.records.ledger_format import Cell
     from pytest_ouro.evidence.records.ledger_names import Columns
-    from pytest_ouro.evidence.records.ledger_table import Table
 
-StatusClass = Literal["keep", "discard", "crash", "baseline", "other"]
-
-#: The first words of a status that is not settled yet, although it may begin as another.
-_OPEN = re.compile(
-    r"(?i)[\W_]*(?:keep[\W_]?candidate|candidate|tentative|pending|todo|running|wip)"
-)
-_BASELINE = re.compile(
-    r"(?i)[\W_]*(?:(?:the|new|second|third|another|fresh|re-?run|re-?measured|updated) )*"
-    r"base(?:-?line)?\b"
-)
 #: A JSON object that states the settings of a session, which some tools write first.
 _CONFIG = re.compile(r'\s*\{\s*"type"\s*:\s*"(?:config|session|meta|header)"')
-#: Columns that say by yes or no whether a result was kept.
-_KEPT = ("kept", "keep", "accepted", "improved", "is_kept")
-_YES, _NO = ("yes", "y", "true", "1", "✓", "✅"), ("no", "n", "false", "0", "✗", "❌", "x")
 #: Columns of the training time in seconds.
 _SECONDS = re.compile(
     r"(?:train(?:ing)?|elapsed|duration|wall|run)_?(?:time|seconds?|secs?|s|clock)?(?:_(?:s|sec|secs"
@@ -93,18 +81,18 @@ class Rows(NamedTuple):
     odd: tuple[int, ...]
 
 
-def read_rows(ledger: Ledger, metric: str) -> Rows:
+def read_rows(ledger: Ledger, metric: str, found: Found | None = None) -> Rows:
     """Return what the rows of a ledger claim. ``metric`` is the name of the metric ("":
-    unknown)."""
+    unknown), ``found`` the columns without a usual name (None: they are recognised here)."""
     rows: list[ClaimedRow] = []
     lost: list[int] = []
     odd: list[int] = []
-    commit = _commit_name(ledger)
+    found = recognised.find(ledger) if found is None else found
     for row in ledger.rows:
         above = row.line < row.table.line
-        found = [] if above else list(_read(row, metric, commit))
-        rows += found
-        if not found and not _CONFIG.match(row.text):
+        claims = [] if above else list(_read(row, metric, found))
+        rows += claims
+        if not claims and not _CONFIG.match(row.text):
             lost.append(row.line)
         elif _is_odd(row):
             odd.append(row.line)
@@ -122,34 +110,20 @@ def _is_odd(row: Row) -> bool:
     return not row.cells and not (format.separator == "\t" and row.text.startswith("\t"))
 
 
-def _commit_name(ledger: Ledger) -> str:
-    """Return the name of the column that holds hashes, if no column has a usual name for it; "" if
-    there is none."""
-    if any(row.table.columns.commit is not None for row in ledger.rows):
-        return ""
-    hashes: dict[str, int] = {}
-    looked = 0
-    for row in ledger.rows[:100]:
-        looked += 1
-        for name, cell in zip(row.table.names, row.cells, strict=False):
-            if isinstance(cell, str) and commit_of(cell) and not cell.strip().isdigit():
-                hashes[name] = hashes.get(name, 0) + 1
-    best = max(hashes, key=lambda name: hashes[name], default="")
-    return best if best and hashes[best] >= 0.4 * looked else ""
-
-
-def _read(row: Row, metric: str, commit: str) -> Iterator[ClaimedRow]:
+def _read(row: Row, metric: str, found: Found) -> Iterator[ClaimedRow]:
     """Yield the claim of a row; two if two rows are on one line; nothing if it cannot be read."""
-    table = row.table
-    if table.format == JSONL:
-        if names := _flat_names(row):
-            yield from _claim(row, names[0], names[1], find_columns(names[0], metric), commit)
+    if row.table.format == JSONL:
+        if pair := recognised.flatten(row):
+            columns = found.complete(pair[0], find_columns(pair[0], metric))
+            yield from _claim(row, *pair, columns)
         return
-    for cells in _cells(row):
-        yield from _claim(row, table.names, cells, table.columns, commit)
+    names = recognised.names_of(row)
+    columns = found.complete(names, row.table.columns)
+    for cells in _cells(row, columns):
+        yield from _claim(row, names, cells, columns)
 
 
-def _cells(row: Row) -> Iterator[Sequence[Cell]]:
+def _cells(row: Row, columns: Columns) -> Iterator[Sequence[Cell]]:
     """Yield the cells of a row, as many as the table has columns: those beyond are joined to the
     last if that is the description, and missing ones at the end are empty. A line with twice as
     many is two rows. Nothing if the cells do not fit."""
@@ -160,21 +134,21 @@ def _cells(row: Row) -> Iterator[Sequence[Cell]]:
     split = table.format.split(row.text)
     if table.format.separator == "\t" and not split[0].strip() and len(split) == width + 1:
         yield split[1:]  # a leading tab
-    elif 2 * width - 1 <= len(split) <= 2 * width and (second := _second(split, width, table)):
+    elif 2 * width - 1 <= len(split) <= 2 * width and (second := _second(split, width, columns)):
         yield split[: width - 1] + second[0]
         yield second[1]
-    elif len(split) > width and table.columns.description == width - 1:
+    elif len(split) > width and columns.description == width - 1:
         yield [*split[: width - 1], " ".join(split[width - 1 :])]
     elif len(split) > width and not any(cell.strip() for cell in split[width:]):
         yield split[:width]
-    elif len(split) < width and _reaches(len(split), table):
+    elif len(split) < width and _reaches(len(split), columns):
         yield [*split, *[""] * (width - len(split))]
 
 
-def _second(split: list[str], width: int, table: Table) -> tuple[list[str], list[str]] | None:
+def _second(split: list[str], width: int, columns: Columns) -> tuple[list[str], list[str]] | None:
     """Return the last cell of the first row, and the cells of the second, of a line with two rows;
     None for another line. Without a line break the two cells at the seam are one."""
-    place = table.columns.commit
+    place = columns.commit
     if place is None:
         return None
     if len(split) == 2 * width:
@@ -186,33 +160,11 @@ def _second(split: list[str], width: int, table: Table) -> tuple[list[str], list
     return ([seam[1]], [seam[2], *split[width:]]) if seam else None
 
 
-def _reaches(width: int, table: Table) -> bool:
+def _reaches(width: int, columns: Columns) -> bool:
     """Return whether a row that ends after ``width`` cells, at least 2, still has the commit, the
-    metric and the status, each as far as ``table`` has a column for it."""
-    columns = table.columns
+    metric and the status, each as far as there is a column for it."""
     wanted = (columns.commit, columns.metric, columns.status)
     return width >= 2 and all(place < width for place in wanted if place is not None)
-
-
-def _flat_names(row: Row) -> tuple[list[str], list[Cell]] | None:
-    """Return the names and the values of a row of JSON, with those of objects within it; None if it
-    is not an object."""
-    try:
-        found = json.loads(row.text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, dict):
-        return None
-    names: list[str] = []
-    cells: list[Cell] = []
-    for name, value in found.items():
-        if isinstance(value, dict):
-            names += value
-            cells += [v if isinstance(v, (str, int, float)) else None for v in value.values()]
-        else:
-            names.append(name)
-            cells.append(value if isinstance(value, (str, int, float)) else None)
-    return names, cells
 
 
 def _claim(
@@ -220,19 +172,16 @@ def _claim(
     names: Sequence[str],
     cells: Sequence[Cell],
     columns: Columns,
-    commit_name: str,
 ) -> Iterator[ClaimedRow]:
     """Yield the claim of a row with these columns and cells; nothing if no cell of it is a commit,
-    a metric or a status. ``commit_name`` is the column of the commit if ``columns`` has none."""
-    if columns.commit is None and commit_name in names:
-        columns = columns._replace(commit=list(names).index(commit_name))
+    a metric or a status."""
     commit, value, memory, status, words = (
         "" if place is None or cells[place] is None else str(cells[place]).strip()
         for place in columns.known
     )
     normal = [normalise(name) for name in names]
-    klass = _status(status, normal[columns.status] if columns.status is not None else "", words)
-    if klass == "keep" and (_BASELINE.match(words) or _BASELINE.match(commit)):
+    klass = classify(status, normal[columns.status] if columns.status is not None else "", words)
+    if klass == "keep" and (names_baseline(words) or names_baseline(commit)):
         klass = "baseline"
     number = _number(value)
     if not (number is not None or status or klass != "other" or commit_of(commit)):
@@ -268,25 +217,6 @@ def _claim(
         others=tuple(numbers),
         subject=" ".join(subject),
     )
-
-
-def _status(text: str, column: str, words: str) -> StatusClass:
-    """Return the class of a status. ``column`` is the normalised name of its column; if that is "",
-    there is no such column, and the status is looked for at the start of the description
-    ``words``."""
-    if not column:
-        first = re.match(r"[\W_]*(\w+)", words)
-        text = first[1] if first and first[1].isupper() else ""
-        if not text:
-            return "baseline" if _BASELINE.match(words) else "other"
-    plain = text.strip().casefold()
-    if column in _KEPT and plain in (*_YES, *_NO):
-        return "keep" if plain in _YES else "discard"
-    if _OPEN.match(text):
-        return "other"
-    if _BASELINE.match(text):
-        return "baseline"
-    return status_of(text) or "other"
 
 
 def _number(text: str) -> float | None:

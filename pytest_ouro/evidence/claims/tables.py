@@ -6,20 +6,25 @@ import os
 import posixpath
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError, LimitError, OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.claims.columns import counts_rows, read_columns
+from pytest_ouro.evidence.claims.columns import find as find_named
 from pytest_ouro.evidence.content import read_regular
 from pytest_ouro.evidence.records import ledger as ledgers
+from pytest_ouro.evidence.records.ledger_names import commit_of, find_columns, number_of
+from pytest_ouro.evidence.records.metric_names import named_direction
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_ouro.evidence.claims.commits import History
     from pytest_ouro.evidence.records.ledger import Ledger
+    from pytest_ouro.evidence.records.ledger_names import Columns
 
 Place = Literal["working tree", "last commit", "earlier commit", "given file"]
 
@@ -76,17 +81,25 @@ def find(history: History, top: Path | None) -> tuple[LedgerFile | None, tuple[s
     one. And, in words, the files that look like one and cannot be read."""
     faults: list[str] = []
     found = list(_readable(_candidates(history, top), faults))
-    if not found:
-        found = list(_readable(_earlier(history), faults))
+    if not any(one.sure for one in found):
+        found += _readable(_earlier(history), faults)
     best = max(found, key=_rank, default=None)
-    return (best[0] if best else None), tuple(dict.fromkeys(faults))
+    return (best.file if best else None), tuple(dict.fromkeys(faults))
 
 
-def _readable(
-    files: Iterable[LedgerFile | LimitError], faults: list[str]
-) -> Iterator[tuple[LedgerFile, Ledger]]:
-    """Yield those of the files that have the columns of a ledger and a row, with what was read. The
-    messages of errors are added to ``faults``."""
+class _Candidate(NamedTuple):
+    """A file that can be the ledger, what was read of it, the positions of its known columns, and
+    whether these are those of a ledger; otherwise it is one if there is no other."""
+
+    file: LedgerFile
+    read: Ledger
+    columns: Columns
+    sure: bool
+
+
+def _readable(files: Iterable[LedgerFile | LimitError], faults: list[str]) -> Iterator[_Candidate]:
+    """Yield those of the files that have the columns of a ledger and a row. The messages of errors
+    are added to ``faults``."""
     for file in files:
         if isinstance(file, LimitError):
             faults.append(file.message)
@@ -97,23 +110,46 @@ def _readable(
         read = file.parse()
         if read.table is None or not read.rows:
             continue
-        columns = read.table.columns
+        cells = read_columns(read)
+        names = list(cells)
+        columns = find_named(read).complete(names, find_columns(names, ""))
         metric = columns.metric is not None
-        if (columns.commit is not None and (metric or columns.status is not None)) or (
-            columns.status is not None and (metric or len(read.table.names) > 2)
-        ):
-            yield file, read
+        sure = (columns.commit is not None and (metric or columns.status is not None)) or (
+            columns.status is not None and (metric or len(names) > 2)
+        )
+        if sure or _is_list_of_results(cells, columns):
+            yield _Candidate(file, read, columns, sure)
 
 
-def _rank(found: tuple[LedgerFile, Ledger]) -> tuple[bool, int, bool, int, int]:
+def _is_list_of_results(cells: Mapping[str, Sequence[str]], columns: Columns) -> bool:
+    """Return whether a table without a status lists results: it has a column whose name says that
+    its numbers can be better, and names commits, or describes each row in words of its own. A table
+    without commits whose rows are numbered is taken for the curve of one run."""
+    names = list(cells)
+    measures = any(
+        named_direction(name)
+        and sum(number_of(text) is not None for text in texts) > len(texts) / 2
+        for name, texts in cells.items()
+    )
+    if not measures:
+        return False
+    if columns.commit is not None:
+        hashes = sum(bool(commit_of(text)) for text in cells[names[columns.commit]])
+        return 2 * hashes >= len(cells[names[columns.commit]])
+    if columns.description is None or any(map(counts_rows, cells.values())):
+        return False
+    words = cells[names[columns.description]]
+    return len(words) >= 3 and len(set(words) - {""}) >= 0.8 * len(words)
+
+
+def _rank(found: _Candidate) -> tuple[bool, bool, int, bool, int, int]:
     """Return what a ledger is sorted by: its known columns, its rows, its name, the disk first."""
-    file, read = found
-    columns = read.table.columns if read.table else None
-    known = sum(place is not None for place in columns.known) if columns else 0
+    file, read, columns, sure = found
+    known = sum(place is not None for place in columns.known)
     rows = sum(bool(row.cells) for row in read.rows)
     named = "result" in posixpath.basename(file.path).lower()
-    both = columns is not None and columns.commit is not None and columns.status is not None
-    return both, min(rows, 3), named, known, rows
+    both = columns.commit is not None and columns.status is not None
+    return sure, both, min(rows, 3), named, known, rows
 
 
 def _candidates(history: History, top: Path | None) -> Iterator[LedgerFile | LimitError]:

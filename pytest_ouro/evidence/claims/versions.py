@@ -12,6 +12,7 @@ from pytest_ouro.evidence.claims.tables import LedgerFile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_ouro.evidence.claims.columns import Found
     from pytest_ouro.evidence.claims.commits import History, Step
     from pytest_ouro.evidence.records.ledger import Ledger
 
@@ -33,16 +34,17 @@ def key_of(row: ClaimedRow) -> Key:
     return row.cell, row.metric, row.description
 
 
-def read_versions(history: History, path: str, metric: str) -> tuple[Version, ...]:
+def read_versions(history: History, path: str, metric: str, found: Found) -> tuple[Version, ...]:
     """Return the ledger at ``path`` as each commit of the branch that changed it has it, oldest
-    first; () if it is in none. A version that cannot be read is left out."""
-    return tuple(_versions(history, path, metric))
+    first; () if it is in none. A version that cannot be read is left out. ``found`` are its columns
+    without a usual name."""
+    return tuple(_versions(history, path, metric, found))
 
 
-def _versions(history: History, path: str, metric: str) -> Iterator[Version]:
+def _versions(history: History, path: str, metric: str, found: Found) -> Iterator[Version]:
     """Yield what `read_versions` returns."""
     known: dict[str, tuple[ClaimedRow, ...]] = {}
-    lines = _Lines(path, metric)
+    lines = _Lines(path, metric, found)
     before = ""
     for step in history.branch:
         entry = history.entry(step.id, path)
@@ -66,8 +68,8 @@ class _Lines:
     """Reads versions of one ledger. A version that only appends to the one before is read from
     there on, so that all versions together cost as much as the last."""
 
-    def __init__(self, path: str, metric: str) -> None:
-        self._path, self._metric = path, metric
+    def __init__(self, path: str, metric: str, found: Found) -> None:
+        self._path, self._metric, self._found = path, metric, found
         self._data, self._rows = b"", tuple[ClaimedRow, ...]()
         self._head, self._count = b"", 0
 
@@ -89,7 +91,7 @@ class _Lines:
     def _parse(self, data: bytes) -> tuple[ClaimedRow, ...]:
         """Return the rows in these bytes."""
         read = LedgerFile(self._path, data, "earlier commit").parse(self._metric)
-        return read_rows(read, self._metric).rows
+        return read_rows(read, self._metric, self._found).rows
 
 
 def _header(ledger: Ledger, data: bytes) -> bytes:

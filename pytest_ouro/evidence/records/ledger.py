@@ -140,7 +140,7 @@ def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Ta
     It is a table of JSON objects if the first line without a comment begins with ``{``,
     otherwise that of the first header among the first lines (`_HEADER_WITHIN`). Without a
     header, it has the five columns of a new ledger, in the format by which the first row has
-    five cells; if there is no such format, tabs and unnamed columns.
+    five cells; if there is no such format, unnamed columns, as many as the first row has cells.
     """
     width = len(COLUMNS)
     first = next((line for _, line in lines if not _is_marked(line)), "")
@@ -158,7 +158,9 @@ def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Ta
     for format in (TSV, TSV if named == JSONL else named, ledger_format.CSV):
         if len(format.split(first)) == width:
             return Table.new(format, metric)
-    return Table(TSV, ("",) * width, ledger_names.Columns())
+    format = ledger_format.CSV if named == ledger_format.CSV else TSV
+    cells = len(format.split(first))
+    return Table(format, ("",) * (cells if cells > 2 else width), ledger_names.Columns())
 
 
 def _is_marked(line: str) -> bool:

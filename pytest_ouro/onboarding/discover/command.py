@@ -12,6 +12,7 @@ from pytest_ouro.bound.tables import Experiment
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.paths import DataGlob, Glob, RepoPath, matches
+from pytest_ouro.evidence.records.metric_names import named_direction
 from pytest_ouro.experiment.terms.names import is_data, named_files
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover.metric import (
@@ -40,7 +41,6 @@ from pytest_ouro.onboarding.discover.words import (
     existing,
     find_direction,
     find_ledger,
-    named_direction,
 )
 from pytest_ouro.onboarding.sources import code_in, defaults_in, in_scripts, sources_of
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.records.metric_names import named_direction, telling_words
 from pytest_ouro.experiment.terms.printed import unit_behind
 from pytest_ouro.onboarding.discover import dictionaries, printed
 from pytest_ouro.onboarding.discover.source import PythonFile
-from pytest_ouro.onboarding.discover.words import named_direction, telling_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

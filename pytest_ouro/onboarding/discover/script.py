@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pytest_ouro.bound.tables import Experiment
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.paths import DataGlob, Glob, RepoPath
+from pytest_ouro.evidence.records.metric_names import named_direction
 from pytest_ouro.experiment.terms.names import INTERFACE
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover import caches
@@ -22,7 +23,6 @@ from pytest_ouro.onboarding.discover.words import (
     editable_in,
     find_direction,
     find_ledger,
-    named_direction,
 )
 
 if TYPE_CHECKING:

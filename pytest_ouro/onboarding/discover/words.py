@@ -10,6 +10,7 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.records import ledger
+from pytest_ouro.evidence.records.metric_names import named_direction
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding import phrases
 from pytest_ouro.onboarding.sources import tracked_in
@@ -33,19 +34,6 @@ _WRITES = re.compile(
 )
 #: The table of results where none is found, and the one beside a table that cannot take rows.
 LEDGER, OWN_LEDGER = "results.tsv", "ouro-results.tsv"
-_LOWER = {
-    *("bpb", "bpc", "loss", "nll", "ppl", "perplexity", "error", "err", "rmse", "mae", "mse"),
-    *("wer", "cer", "fid", "latency", "seconds", "secs", "time", "regret", "ms", "us", "ns"),
-    *("bytes", "size", "duration", "drawdown", "cost", "gap", "memory", "misses", "cycles"),
-    *("instructions", "failures", "warnings", "runtime", "logloss", "brier", "divergence"),
-}
-_HIGHER = {
-    *("accuracy", "acc", "f1", "auc", "score", "bleu", "rouge", "reward", "return", "recall"),
-    *("precision", "iou", "map", "r2", "throughput", "winrate", "elo", "sharpe", "ndcg", "ops"),
-    *("rps", "qps", "fps", "speedup", "coverage", "fitness", "gflops", "tflops", "auprc", "auroc"),
-    *("rate", "passed", "solved", "wins", "quality", "composite", "persec", "ips", "mrr", "dice"),
-    *("pass", "match", "matches", "hits", "utilization", "bandwidth", "gbps", "mbps"),
-}
 #: Lock files that change with a manifest.
 _LOCKS = {
     "package.json": ("package-lock.json", "bun.lock"),
@@ -80,25 +68,6 @@ def find_direction(
         )
     remarks.assume(f"{named} is better, by the name {metric}", "--direction")
     return named
-
-
-def telling_words(metric: str) -> set[str]:
-    """Return the words of a metric's name that say which values are better, in small letters."""
-    return set(re.split(r"[_\W]+", metric.lower())) & (_LOWER | _HIGHER)
-
-
-def named_direction(metric: str) -> phrases.Said:
-    """Return ``lower`` or ``higher``, as the words in a metric's name say; "" if it has no such
-    word, or words of both. In a name with ``per`` only the word before counts: ``lower`` for a
-    time, bytes or a cost, ``higher`` for any other."""
-    parts = set(re.split(r"[_\W]+", metric.lower()))
-    if "per" in parts:  # tokens_per_second, but ms_per_step
-        times = {"ms", "us", "ns", "seconds", "secs", "time", "bytes", "cost"}
-        first = metric.lower().split("_per_")[0].rpartition("_")[2]
-        return "lower" if first in times else "higher"
-    if bool(parts & _LOWER) == bool(parts & _HIGHER):
-        return ""
-    return "lower" if parts & _LOWER else "higher"
 
 
 def budget_in(constants: Iterable[Any], rules: Iterable[str]) -> float | None:
