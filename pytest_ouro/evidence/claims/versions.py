@@ -35,9 +35,9 @@ def key_of(row: ClaimedRow) -> Key:
 
 
 def read_versions(history: History, path: str, metric: str, found: Found) -> tuple[Version, ...]:
-    """Return the ledger at ``path`` as each commit of the branch that changed it has it, oldest
-    first; () if it is in none. A version that cannot be read is left out. ``found`` are its columns
-    without a usual name."""
+    """Return the ledger at ``path`` as each commit that changed it has it, oldest first; () if it
+    is in none. A merge that only brings what its branch logged is followed into that branch. A
+    version that cannot be read is left out. ``found`` are its columns without a usual name."""
     return tuple(_versions(history, path, metric, found))
 
 
@@ -46,9 +46,7 @@ def _versions(history: History, path: str, metric: str, found: Found) -> Iterato
     known: dict[str, tuple[ClaimedRow, ...]] = {}
     lines = _Lines(path, metric, found)
     before = ""
-    for step in history.branch:
-        entry = history.entry(step.id, path)
-        blob = "" if entry is None or entry.is_submodule else entry.blob
+    for step, blob in _Line(history, path).read():
         if blob == before:
             continue
         before = blob
@@ -62,6 +60,48 @@ def _versions(history: History, path: str, metric: str, found: Found) -> Iterato
                 continue
             known[blob] = lines.read(data)
         yield Version(step, known[blob])
+
+
+class _Line:
+    """The commits by which the head of a history has the file at ``path``."""
+
+    def __init__(self, history: History, path: str) -> None:
+        self._history, self._path = history, path
+        self._main = {step.id for step in history.branch}
+
+    def read(self) -> list[tuple[Step, str]]:
+        """Return these commits, oldest first, each with the id of the file ("": absent)."""
+        line, one = [], self._history.head
+        while one in self._history.by_id:
+            step = self._history.by_id[one]
+            line.append((step, self._blob(one)))
+            one = self._parent(step)
+        return line[::-1]
+
+    def _blob(self, commit: str) -> str:
+        """Return the id of the file in a commit; "" if it is absent."""
+        entry = self._history.entry(commit, self._path)
+        return "" if entry is None or entry.is_submodule else entry.blob
+
+    def _parent(self, step: Step) -> str:
+        """Return the parent by which a commit has the file: the first, or of a merge another one
+        that has the same file and went on from that of the first."""
+        blob, before = self._blob(step.id), self._blob(step.parent)
+        if blob == before:
+            return step.parent
+        others = (one for one in step.parents[1:] if self._blob(one) == blob)
+        return next((one for one in others if self._goes_on(one, before)), step.parent)
+
+    def _goes_on(self, commit: str, blob: str) -> bool:
+        """Return whether a commit, or one of its first parents down to the main line, has the file
+        with the id ``blob``."""
+        while commit in self._history.by_id:
+            if self._blob(commit) == blob:
+                return True
+            if commit in self._main:
+                return False
+            commit = self._history.by_id[commit].parent
+        return not blob
 
 
 class _Lines:
