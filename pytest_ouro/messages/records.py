@@ -71,11 +71,13 @@ def altered_journal(
     return RecordError(f"{journal}:{line}: {headline}{counts}", help=remedy)
 
 
-def no_copy(journal: Path) -> RecordError:
-    """``pytest-ouro log --restore`` finds no copy of the journal in git."""
+def no_copy(journal: Path, *, there: bool) -> RecordError:
+    """``pytest-ouro log --restore`` finds no copy of the journal in git. ``there`` is whether the
+    journal is; if it is not, no run was recorded, as where runs are logged by hand."""
+    again = START_AGAIN.format(journal=quoted(str(journal)))
     return RecordError(
         f"git holds no copy of {journal}: there is nothing to restore",
-        help=START_AGAIN.format(journal=quoted(str(journal))),
+        help=again if there else "record a run: pytest --ouro-experiment",
     )
 
 

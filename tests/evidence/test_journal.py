@@ -98,6 +98,18 @@ def test_restoring_keeps_every_byte_that_was_there(journal, found):
     assert journal.path.read_bytes() == recorded
 
 
+@pytest.mark.parametrize(("there", "help"), [(False, "pytest --ouro-experiment"), (True, "bless")])
+def test_restoring_without_a_copy_says_what_can_be_done(journal, there, help):
+    if there:
+        journal.path.parent.mkdir(parents=True, exist_ok=True)
+        journal.path.write_bytes(b"other\n")
+
+    with pytest.raises(RecordError, match="nothing to restore") as caught:
+        journal.restore()
+
+    assert caught.value.help.endswith(help)
+
+
 def test_restoring_leaves_a_torn_line_behind_what_was_recorded(journal):
     add(journal, record("1"))
     with journal.path.open("ab") as file:

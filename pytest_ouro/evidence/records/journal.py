@@ -249,7 +249,7 @@ class Journal:
         with self.locked():
             held = self._read_ref()
             if not held:
-                raise messages.no_copy(self.path)
+                raise messages.no_copy(self.path, there=os.path.lexists(self.path))
             name = self._free_name()
             self.clear(name)
             if anchor.tree(self.lines(), like=held) == held:
