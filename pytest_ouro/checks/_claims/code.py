@@ -89,10 +89,10 @@ def _seed_only(claims: Claims, one: Experiment) -> Iterator[Claimed]:
         yield Claimed(
             "seed-only",
             Finding(
-                "a result was kept whose commit changes nothing but the seed"
+                "a result was kept whose commit changes only the seed"
                 + (f" (the row says {said[0]!r})" if said else ""),
                 where=f"{claims.loop.history.find(one.commit)}, {claims.place([one.row.line])}",
-                help="discard it: compare codes by the same seeds, or by the mean of several",
+                help="discard it; compare versions by the same seeds, or by the mean of several",
                 facts={"line": one.row.line},
                 warns=bool(said),
             ),

@@ -32,10 +32,10 @@ def judge(claims: Claims) -> Iterator[Claimed]:
             "log-schema",
             Finding(
                 f"{count(len(lost), 'line')} of {claims.ledger} "
-                f"{'is' if len(lost) == 1 else 'are'} not as the header says"
+                f"{'does' if len(lost) == 1 else 'do'} not fit its header"
                 + (f", of which {read} can still be read" if read else ""),
                 where=claims.place(lost),
-                help="one row a line, with as many cells as the header has",
+                help="write one row a line, with as many cells as the header has",
                 facts={"rows": len(lost)},
                 warns=not (claims.bound and claims.loop.lost),
             ),
@@ -67,7 +67,7 @@ def _committed(claims: Claims) -> Iterator[Claimed]:
             Finding(
                 f"{path} is in {count(len(found), 'commit')} although .gitignore names it"
                 + (" and the instructions forbid it" if forbidden else "")
-                + ": a reset takes rows back",
+                + ": git reset removes rows from it",
                 where=f"the first: {found[0]}",
                 help=f"git rm --cached {path}",
                 facts={"path": path},

@@ -66,8 +66,8 @@ def _unlogged(claims: Claims) -> Iterator[Claimed]:
     yield Claimed(
         "logged",
         Finding(
-            f"{claims.ledger} has no row of {count(len(found), 'commit')} that change"
-            f"{'s' if len(found) == 1 else ''} the editable files within the loop",
+            f"{claims.ledger} has no row for {count(len(found), 'commit')} of the loop that change"
+            f"{'s' if len(found) == 1 else ''} the editable files",
             where=several(names),
             help="add a row for each; one that was not measured by itself is a crash",
             facts={"commits": len(found)},
@@ -102,8 +102,8 @@ def _unverifiable(claims: Claims) -> Iterator[Claimed]:
             "logged",
             Finding(
                 f"{count(len(found), 'kept row')} {'is' if len(found) == 1 else 'are'} linked to "
-                "no commit here, so that nothing can be verified about "
-                f"{'it' if len(found) == 1 else 'them'}",
+                f"no commit of this repository: {'it' if len(found) == 1 else 'they'} cannot be "
+                "verified",
                 where=claims.place(lines_of(found)),
                 actual=f"commit {cell[:20]!r}" if cell else "no commit",
                 help="fetch the branch that has these commits, or write their hashes into the rows",

@@ -181,7 +181,7 @@ def _not_better(claims: Claims, metric: Metric, without: set[int]) -> Iterator[C
             "metric",
             Finding(
                 f"{len(worse)} of {len(kept)} kept results have a worse {metric.name} than the one "
-                "kept before: something else decides what is kept, or the metric is another one",
+                "kept before: another value decides what is kept, or the metric is another column",
                 where=claims.place(lines),
                 help="name the metric and its direction: --metric NAME --direction lower|higher",
                 facts={"rows": len(worse)},
@@ -203,7 +203,7 @@ def _not_better(claims: Claims, metric: Metric, without: set[int]) -> Iterator[C
             "metric",
             Finding(
                 f"{len(excused)} results were kept although their {metric.name} is worse than the "
-                "one kept before: so many that they may have reasons",
+                "one kept before: with so many, another reason may have decided",
                 where=claims.place(lines),
                 help="measure them again, with the ones before",
                 facts={"rows": len(excused)},
