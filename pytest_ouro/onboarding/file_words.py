@@ -19,21 +19,22 @@ _MAY = (
 _EDITED = (
     r"\bfiles? (?:that )?you (?:may |can )?(?:modify|edit|change)\b|\byou (?:modify|edit) this"
     r"|\bonly\s+(?:ever\s+)?(?:touch|edit|modify|change)\b"
-    r"|\b(?:mutable|editable) (?:files?|code|surface)\b"
+    r"|\b(?:mutable|editable) (?:files?|code|surface)\b|\b(?:is|are) yours\b"
 )
 _KEPT = (
     r"\b(?:do not|don't|never) (?:modify|edit|change|touch)|\bread[- ]only\b"
     r"|\b(?:is|are|stays?) (?:fixed|frozen|immutable|off[- ]limits)\b"
-    r"|\bfixed (?:eval|harness)"
+    r"|\bfixed (?:eval|harness)|\b(?:is|are) not\W*$"
 )
 #: Where a sentence goes on to what is forbidden.
-_PARTS = re.compile(r";\s+|,\s+(?=(?:but |and )?(?:never|do not|don't|not)\b)")
+_PARTS = re.compile(r";\s+|(?<=\byours),\s+|,\s+(?=(?:but |and )?(?:never|do not|don't|not)\b)")
 #: Words before a colon: ``**Editable**: `a.py` ``.
 _LABEL = re.compile(r"\W*([A-Za-z][\w -]{2,30}?)[*`]*\s*:")
 #: A file that a sentence asks to edit.
 _ASKED = re.compile(
-    r"(?i)(?:^\W*|[:,]\s+|\b(?:then|to|you(?: may| can| should| must| will)?)\s+)(?:only\s+)?"
-    r"(?:edit|modify|change|improve|optimi[sz]e|tune|rewrite|mutate)\s+"
+    r"(?i)(?:^\W*|[:,]\s+|\b(?:then|to|by|you(?: may| can| should| must| will)?)\s+)(?:only\s+)?"
+    r"(?:edit|modify|change|improve|optimi[sz]e|tune|rewrite|mutate|(?:edit|modify|chang)ing"
+    r"|make(?=\s+\S+\s+(?:faster|quicker|smaller|better)))\s+"
     r"(?:(?:the|only|files?|code|in|of)\s+){0,3}[`*]*([\w*./-]*\w\.[A-Za-z]\w{0,9})\b"
 )
 BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(.*)$")

@@ -76,7 +76,8 @@ def assume_layout(
     usually change."""
     editable = tuple(options.editable) or tuple(prose.editable) or usual
     stated = bool(options.editable or prose.editable)
-    named = tuple(options.harness) or tuple(p for p in prose.fixed if not matches(p, editable))
+    fixed = (f"{p}**" if p.endswith("/") else p for p in prose.fixed)
+    named = tuple(options.harness) or tuple(p for p in fixed if not matches(p, editable))
     words = "changed by most experiments" if usual else "nothing names it: --editable GLOB"
     if stated:
         words = "given by --editable" if options.editable else f"named by {prose.file}"

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 MEASURES = re.compile(
     r"(?i)(?:\w+_)?(?:bench|eval|judge|scor|grade|measur|harness|prepare|metric|verif)"
 )
+#: Files for agents in general, which may be about the loop as well.
+_AGENT_FILES = ("AGENTS.md", "CLAUDE.md", "GEMINI.md")
 #: Names of files that hold code or the settings of an experiment.
 CODE = (
     *(
@@ -134,7 +136,7 @@ def _read(
         if not folder.is_dir():
             continue
         found_prose = _prose(folder, top)
-        prose = prose if prose.file else found_prose
+        prose = prose if prose.file else _place(found_prose, folder, top)
         for attempt in _attempts(found_prose, usual, ledger, options, metric, folder, top):
             try:
                 return _discovered(folder, top, attempt, found_prose, usual, options)
@@ -146,11 +148,32 @@ def _read(
 
 
 def _prose(folder: Path, top: Path) -> Prose:
-    """Return what the instructions state; an empty one if they cannot be read."""
-    try:
-        return find_prose(folder, top, None)
-    except (OuroError, OSError):
-        return Prose()
+    """Return what the instructions state: those that ``init`` reads or, if these name no file to
+    edit, what a file for agents in general says about a loop; an empty one if they cannot be
+    read."""
+    found = Prose()
+    for name in (None, *_AGENT_FILES):
+        with contextlib.suppress(OuroError, OSError):
+            said = find_prose(folder, top, name)
+            if said.editable and (name is None or said.metrics or said.fixed):
+                return said
+            found = found if found.file or name else said
+    return found
+
+
+def _place(prose: Prose, folder: Path, top: Path) -> Prose:
+    """Return what instructions in ``folder`` state, with the paths of files from ``top``."""
+    import dataclasses
+
+    if folder == top or not (folder / prose.file).is_file():
+        return prose
+    prefix = folder.relative_to(top).as_posix()
+    return dataclasses.replace(
+        prose,
+        file=posixpath.join(prefix, prose.file),
+        editable=tuple(posixpath.join(prefix, path) for path in prose.editable),
+        fixed=tuple(posixpath.join(prefix, path) for path in prose.fixed),
+    )
 
 
 def _stated(top: Path) -> Layout | None:
@@ -271,7 +294,7 @@ def _discovered(
                 "a constant or the instructions state it" if budget else "nothing states it",
             ),
         ),
-        prose,
+        _place(prose, folder, top),
         budget,
         _named(found, root, prose, options),
     )

@@ -87,6 +87,8 @@ _PLAIN = (
 )
 _BESIDE = rf"{_PLAIN}|\b(lowest|highest|minimi|maximi|lower|higher|reduce|increase)"
 _LOWER = ("lower", "lowest", "minimi", "reduce")
+#: Characters of a line behind which a paragraph may go on.
+_WRAPPED = 60
 #: How many forbidden things, and how long ones, are taken as rules: longer lists are notes.
 _MOST, _LONGEST = 24, 300
 
@@ -180,7 +182,7 @@ def read(text: str, file: str) -> Prose:
     lines = list(_lines(_FENCE.sub(_as_sentences, text)))
     plain = "\n".join(line.text for line in lines if not line.fenced)
     whole = "\n".join(line.text for line in lines)
-    editable, fixed = files((line.text, line.heading) for line in lines if not line.fenced)
+    editable, fixed = files(_unwrapped(lines))
     metrics = dict.fromkeys([*_found(_METRIC, whole), *_columns(whole), *_formulas(lines)])
     return Prose(
         file=file,
@@ -247,6 +249,23 @@ def _lines(text: str) -> Iterator[_Line]:
             lead = line
         yield _Line(number, begun + line, heading, fenced, f"{lead} {comment}".rstrip())
         begun = ""
+
+
+def _unwrapped(lines: list[_Line]) -> Iterator[tuple[str, str]]:
+    """Yield the lines outside of fences with their headings; those of a paragraph that goes on
+    after a long line are one."""
+    text, above, goes_on = "", "", False
+    for line in lines:
+        if line.fenced:
+            continue
+        begins = not line.text.strip() or re.match(r"\s*(?:[#|>*+-]|\d+[.)])", line.text)
+        if goes_on and not begins:
+            text += f" {line.text.strip()}"
+        else:
+            yield text, above
+            text, above = line.text, line.heading
+        goes_on = len(line.text) >= _WRAPPED and not line.text.lstrip().startswith(("#", "|"))
+    yield text, above
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> tuple[str, ...]:
