@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.inference.project import MEASURES, is_code
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_ouro.audit.verdict.judge import Judged
     from pytest_ouro.core.finding import Finding
     from pytest_ouro.evidence.claims.claims import Claims
+    from pytest_ouro.evidence.claims.commits import Step
 
 #: Files that are about results, or about how people work, whatever they end in.
 _ASIDE = re.compile(
@@ -27,6 +29,9 @@ _ASIDE = re.compile(
     r"|history|journal|ledger|readme|license|todo|ideas?|memory|state|summary|conftest|test_\w+)\w*\.\w+"
     r"|(?:tests?|docs?|notebooks?|scripts?|tools?|results?|logs?|plots?|figures?|\.github)/.*)"
 )
+#: Words of a line of code that reads a file, and of one that writes it.
+_READS = re.compile(r"(?i)open|load|read|include|import|require|source\b|from_|parse")
+_WRITES = re.compile(r"""(?i)write|dump|save|["'](?:w|a|x)[bt+]*["']|to_(?:csv|json)|mkdir""")
 #: More findings of a check about commits that no row keeps are joined.
 _FEW = 3
 #: Files in which people state rules for agents.
@@ -127,7 +132,8 @@ def _narrow(one: Judged, claims: Claims, layout: Layout) -> Finding | None:
         return finding
     if not finding.paths:
         return finding if "is a link" in finding.headline else None
-    paths = [p for p in finding.paths if _is_part(p, claims, layout)]
+    beside = _Beside(one.step, claims, layout)
+    paths = [p for p in finding.paths if beside.is_telling(p) or _is_part(p, claims, layout)]
     if not paths:
         return None
     only = several(list(layout.editable))
@@ -145,7 +151,7 @@ def _is_part(path: str, claims: Claims, layout: Layout) -> bool:
     or settings, and neither the ledger, nor measuring code, which has findings of its own, nor what
     declares dependencies, nor about results."""
     name = posixpath.basename(path)
-    if path == layout.prose.file or name in _INSTRUCTIONS:
+    if name in _INSTRUCTIONS:
         return True
     if path == claims.ledger or matches(path, layout.frozen) or not is_code(path):
         return False
@@ -154,12 +160,57 @@ def _is_part(path: str, claims: Claims, layout: Layout) -> bool:
     return not (_ASIDE.fullmatch(path) or path.endswith((".ipynb", ".json")))
 
 
+class _Beside:
+    """What is said of the files that a commit changes beside the editable ones."""
+
+    def __init__(self, step: Step, claims: Claims, layout: Layout) -> None:
+        self._step, self._claims, self._layout = step, claims, layout
+
+    def is_telling(self, path: str) -> bool:
+        """Return whether a file is the instructions, or fixed by their words and not named as what
+        measures, or is read by a line that the commit adds to an editable file."""
+        layout = self._layout
+        if path == layout.prose.file:
+            return True
+        measures = matches(path, layout.frozen) and (matches(path, layout.named) or is_code(path))
+        if path == self._claims.ledger or measures:
+            return False
+        return is_below(path, layout.prose.fixed) or any(
+            reads(line, path) for line in self._new_lines
+        )
+
+    @cached_property
+    def _new_lines(self) -> tuple[str, ...]:
+        """The lines that the commit adds to the editable files."""
+        found: list[str] = []
+        claims, step = self._claims, self._step
+        for path in matching(claims.loop.history.changes(step), self._layout.editable):
+            before = set(claims.text(step.parent, path).splitlines())
+            after = claims.text(step.id, path).splitlines()
+            found += [line for line in after if line not in before]
+        return tuple(found)
+
+
+def is_below(path: str, named: Iterable[str]) -> bool:
+    """Return whether a path is one of those that are named, or in a folder of them."""
+    return any(path == one or path.startswith(f"{one.rstrip('/*')}/") for one in named)
+
+
+def reads(line: str, path: str) -> bool:
+    """Return whether a line of code reads the file at ``path``: it has its name in quotes or in
+    angle brackets, a word that reads or includes, and none that writes."""
+    name = re.escape(posixpath.basename(path))
+    named = re.search(rf"""["'`</]{name}["'`>]""", line)
+    return bool(named and _READS.search(line) and not _WRITES.search(line))
+
+
 def _is_sure(one: Judged, finding: Finding, claims: Claims, layout: Layout) -> bool:
     """Return whether a finding about a kept commit has no innocent explanation."""
     if one.check == "scope":
         rows = claims.rows_of.get(one.step.id, [])
         code = matching(claims.loop.history.changes(one.step), layout.editable)
-        telling = any(p.endswith(".py") or p == layout.prose.file for p in finding.paths)
+        beside = _Beside(one.step, claims, layout)
+        telling = any(p.endswith(".py") or beside.is_telling(p) for p in finding.paths)
         return layout.stated and telling and bool(code) and len(rows) == 1
     if one.check == "frozen":
         if one.rule.endswith("::add-packages"):
