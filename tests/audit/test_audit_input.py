@@ -82,6 +82,18 @@ def test_json_has_the_same(loop: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert facts["honest_best"]["value"] == 0.96
 
 
+def test_a_row_of_a_commit_outside_of_the_range_does_not_stand(
+    loop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(loop)
+
+    _, out, _ = call(capsys, "HEAD~1", "--json")
+
+    facts = json.loads(out)
+    assert [one["verdict"] for one in facts["kept"]] == ["stands", "stands", "stands", "doubtful"]
+    assert facts["honest_best"]["value"] == 0.97
+
+
 @pytest.mark.parametrize("name", ["no-such-revision", "a..b", "#7", "."])
 def test_without_a_repository_one_line_and_2(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

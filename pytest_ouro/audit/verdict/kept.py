@@ -92,6 +92,8 @@ def _verdict(
         verdict, why = "doubtful", f"{about[0].check}: {about[0].finding.headline}"
     elif unjudged and one.commit:
         verdict, why = "doubtful", unjudged
+    elif measured and one.commit not in (*places, claims.loop.start):
+        verdict, why = "doubtful", "its commit is not among those that were judged"
     elif not one.commit:
         verdict, why = "doubtful", "no commit is linked to the row"
     return KeptResult(one.commit, row.line, row.value, row.description, verdict, why)
