@@ -129,9 +129,7 @@ def _unrecorded(evidence: Evidence) -> list[int]:
     if evidence.layout.runs != "measured" or not evidence.only_claims:
         return []
     loop = evidence.by_hand
-    if loop is None or not loop.end:
+    if loop is None or loop.first_line is None:
         return []
-    from pytest_ouro.checks._claims.present import first_line
-
-    first = first_line(loop) or 0
+    first = loop.first_line or 0
     return [row.line for row in loop.rows if row.line >= first]

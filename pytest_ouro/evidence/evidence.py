@@ -252,14 +252,15 @@ class Evidence:
     def claimed(self) -> Loop | None:
         """The loop since the trusted commit as the ledger claims it, for the rules that judge it
         where runs are logged by hand: where ``runs`` is "claimed"; or where it is "auto", no run is
-        recorded yet, and a row is linked to a commit since trust. Otherwise None, as without a
-        ledger. Raise RecordError if the journal or ledger cannot be read, LimitError if one is too
-        large, GitError if git fails."""
+        recorded yet, and a row is linked to a commit that was made since trust. Otherwise None, as
+        without a ledger. Raise RecordError if the journal or ledger cannot be read, LimitError if
+        one is too large, GitError if git fails."""
         runs = self.layout.runs
         if runs == "measured" or (runs == "auto" and not self.only_claims):
             return None
         loop = self.by_hand
-        return loop if loop is not None and (loop.end or runs == "claimed") else None
+        since = loop is not None and loop.first_line is not None
+        return loop if since or runs == "claimed" else None
 
     @cached_property
     def by_hand(self) -> Loop | None:

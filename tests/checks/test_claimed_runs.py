@@ -279,3 +279,30 @@ def test_with_recorded_runs_rows_by_hand_are_strays_unless_claims_count(
 )
 def test_the_other_values_of_a_row_are_found_without_reading_all_again(values, own, rest):
     assert _Values(values, False).without(own) == rest
+
+
+def test_a_night_of_discards_alone_is_judged(project, tried, judged):
+    for words, value in (("wider", 1.95), ("deeper", 1.96)):
+        tried(words, "discard", value)
+        project.git("reset", "-q", "--hard", "HEAD~1")
+    log(project, 900.0, "1.960000")
+
+    assert judged(LIMIT).status == "broken"
+    assert judged(SETTLED).status == "holds"
+
+    with (project.path / "results.tsv").open("a") as ledger:
+        ledger.write("it went well\n")
+    assert judged(SCHEMA).status == "broken"
+
+
+@pytest.mark.parametrize("worse", [False, True])
+def test_rows_of_json_and_a_metric_where_more_is_better(project, restate, tried, judged, worse):
+    restate('ledger    = "results.tsv"', 'ledger = "log.jsonl"')
+    restate('direction = "lower"', 'direction = "higher"')
+    path = project.path / "log.jsonl"
+    for words, value in (("wider", 1.7), ("rate", 1.6 if worse else 1.9)):
+        commit = tried(words, "keep", value)
+        row = f'{{"commit": "{commit[:7]}", "val_bpb": {value}, "status": "keep"}}\n'
+        path.write_text((path.read_text() if path.exists() else "") + row)
+
+    assert judged(METRIC).status == ("broken" if worse else "holds")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.checks._claims.present import first_line
 from pytest_ouro.core.finding import Finding
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def judge_log(evidence: Evidence, *, short: bool = False) -> Iterator[Finding]:
     least, most = evidence.layout.window
     if not (run.seconds < least if short else run.seconds > most):
         return
-    first = first_line(loop)
+    first = loop.first_line
     logged = first is not None and any(
         row.line >= first and row.metric == run.metric for row in loop.rows
     )

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from pytest_ouro.checks._claims import Claimed
     from pytest_ouro.core.finding import Finding
-    from pytest_ouro.evidence.claims.loop import Loop
     from pytest_ouro.evidence.evidence import Evidence
 
 
@@ -29,7 +28,7 @@ def judge_present(
     claims = Claims(
         loop, layout.ledger, layout.metric, tuple(layout.editable_globs), (), bound=True
     )
-    first = first_line(loop)
+    first = loop.first_line
     for claimed in judge(claims):
         if claimed.check == check:
             finding = claimed.finding
@@ -40,11 +39,3 @@ def judge_present(
                 warns=finding.warns or before,
                 facts={**finding.facts, "claimed": True},
             )
-
-
-def first_line(loop: Loop) -> int | None:
-    """Return the line of the first row that is linked to a commit since trust: the rows above it
-    are from before; None if there is no such row."""
-    steps = {step.id for step in loop.steps}
-    lines = [one.row.line for one in loop.logged if one.row and one.commit in steps]
-    return min(lines, default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.errors import GitError, LimitError
@@ -70,6 +71,23 @@ class Loop:
     def unlogged(self) -> tuple[Experiment, ...]:
         """The experiments that have no row, in the order of the history."""
         return tuple(one for one in self.experiments if one.row is None)
+
+    @cached_property
+    def first_line(self) -> int | None:
+        """The line of the first row about a commit that was made after ``start``: one of the
+        history, or one made from such a commit and dropped, as a discard is. The rows above it are
+        from before. None if there is no such row."""
+        made = self.history.by_id.keys()
+        return min(
+            (
+                one.row.line
+                for one in self.logged
+                if one.row
+                and (one.commit in made or (one.commit and one.parent in {*made, self.start}))
+                and one.commit != self.start
+            ),
+            default=None,
+        )
 
 
 def extent(
