@@ -20,32 +20,35 @@ _LARGEST = 8_000_000
 
 
 def ask(env: Mapping[str, str], path: str, *, seconds: float = SECONDS) -> object:
-    """Return what the server says about ``path`` of the job's repository, as JSON. GitError that
-    tells the cause if it refuses, does not answer within ``seconds``, or says something else."""
+    """Return the parsed JSON answer of GitHub's API to a GET request for ``path`` below the address
+    of the job's repository. GitError, which names the cause, if the server refuses, does not answer
+    within ``seconds``, cannot be reached, or answers with anything but JSON."""
     return _parse(env, _call(env, _address(env, path), seconds=seconds))
 
 
 def send(env: Mapping[str, str], method: str, path: str, content: object) -> object:
-    """Send ``content`` as JSON to ``path`` of the job's repository by ``POST`` or ``PATCH``, and
-    return the answer. GitError as in `ask`."""
+    """Send ``content`` as JSON to ``path`` below the address of the job's repository, by the method
+    ``POST`` or ``PATCH``, and return the parsed JSON answer. GitError as in `ask`."""
     body = json.dumps(content).encode()
     return _parse(env, _call(env, _address(env, path), method=method, body=body))
 
 
 def download(env: Mapping[str, str], path: str) -> bytes:
-    """Return the bytes that ``path`` of the job's repository leads to, at another server too, which
-    does not get the token. GitError as in `ask`."""
+    """Return the bytes of the file to which ``path`` of the job's repository redirects. The file
+    may lie on another server, which does not get the job's token. GitError if there is no redirect;
+    else as in `ask`."""
     place = _call(env, _address(env, path), follows=True)
     return _call({**env, "INPUT_TOKEN": ""}, place.decode(errors="replace"))
 
 
 def _address(env: Mapping[str, str], path: str) -> str:
-    """Return the address of a path of the job's repository."""
+    """Return the full address, in GitHub's API, of ``path`` below the job's repository."""
     return f"{env.get('GITHUB_API_URL', '')}/repos/{env.get('GITHUB_REPOSITORY', '')}/{path}"
 
 
 def _parse(env: Mapping[str, str], said: bytes) -> object:
-    """Return an answer as JSON; GitError if it is something else."""
+    """Return the value of the JSON text ``said``, the body of an answer; GitError if it is not
+    JSON. ``env`` gives the API's address for the message."""
     try:
         found: object = json.loads(said)
     except ValueError as error:
@@ -63,8 +66,10 @@ def _call(
     seconds: float = SECONDS,
     follows: bool = False,
 ) -> bytes:
-    """Return the body of the answer of a server. With ``follows`` the answer must lead to another
-    address, which is returned instead. GitError as in `ask`."""
+    """Send one HTTP request to ``address`` and return the body of the answer. If ``follows``, the
+    answer must be a redirect, and its target, an address, is returned instead. ``seconds`` limits
+    the whole call. GitError if the server refuses, is too slow or cannot be reached, if the answer
+    is too large, or if a redirect comes unasked or is missing."""
     import urllib.error
     import urllib.request
 
@@ -109,8 +114,8 @@ def _call(
 
 
 def _read(answer: http.client.HTTPResponse, end: float) -> bytes:
-    """Return the body of an answer. TimeoutError after ``end``, a time of the monotonic clock;
-    ValueError if it is too large."""
+    """Return the whole body of an answer. TimeoutError if it is still being read at ``end``, a time
+    of the monotonic clock; ValueError if it has more than `_LARGEST` bytes."""
     parts, size = [], 0
     while part := answer.read1(65536):
         parts.append(part)

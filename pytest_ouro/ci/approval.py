@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def find_approvers(env: Mapping[str, str], environment: str, *, run: str = "") -> list[str]:
-    """Return the names of the people who approved a ``run`` (by default this one) in
-    ``environment``, at least one. TrustError if nobody did, or the server does not say."""
+    """Return the names of the people who approved a run of a workflow in ``environment``; there is
+    at least one. ``run`` is the id of the run; "" is the run of this job. TrustError if nobody
+    approved it, or the server does not say."""
     try:
         said = ask(env, f"actions/runs/{run or env.get('GITHUB_RUN_ID', '')}/approvals")
     except OuroError as error:
@@ -30,8 +31,8 @@ def find_approvers(env: Mapping[str, str], environment: str, *, run: str = "") -
 
 
 def _read(said: object, environment: str) -> list[str]:
-    """Return the names of those who approved a run in ``environment``, of GitHub's answer; [] if
-    there are none, or the answer has another form."""
+    """Return the names of the people who approved a run in ``environment``, as read from ``said``,
+    GitHub's parsed answer; [] if nobody did, or if the answer has another form."""
     return [
         str(table(review, "user")["login"])
         for review in tables(said)

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 
 def compare_rules(git: Git, path: str, before: str, after: str) -> list[tuple[str, str, str]]:
-    """Return a triple of name, old and new value ("" if absent) for each key of the bound.toml at
-    ``path`` that differs between two commits, in the order of the old file, then of the new one.
-    A file that is not TOML is one key. OuroError if a file cannot be read."""
+    """Return the keys of the bound.toml at ``path`` whose values differ between the commits
+    ``before`` and ``after``, each as a tuple of its name, its old value and its new one, "" for a
+    key that one side lacks. The order is that of the old file, then, for new keys, that of the new
+    file. A file that is not TOML is treated as one key, named ``path``, with the parser's message
+    as its value. OuroError if a file cannot be read."""
     old, new = (_read(git, commit, path) for commit in (before, after))
     names = dict.fromkeys((*old, *new))
     found = ((name, old.get(name, ""), new.get(name, "")) for name in names)
@@ -22,7 +24,9 @@ def compare_rules(git: Git, path: str, before: str, after: str) -> list[tuple[st
 
 
 def _read(git: Git, commit: str, path: str) -> dict[str, str]:
-    """Return each key of a bound.toml with its value as text; {} if the commit lacks it."""
+    """Return a dict from the dotted name of each key in the bound.toml at ``path`` of a commit to
+    its value as text; {} if the commit lacks the file. If the file is not TOML, the one key is
+    ``path``."""
     data = git.contents(git.tree(commit).get(path), limit=limits.BOUND, path=path)
     if data is None:
         return {}
@@ -33,8 +37,9 @@ def _read(git: Git, commit: str, path: str) -> dict[str, str]:
 
 
 def _flatten(name: str, value: object) -> dict[str, str]:
-    """Return a value of TOML as texts by dotted names. A list of tables is one name for each, by
-    its id."""
+    """Return a dict from dotted names, which begin with ``name``, to the values in a value of TOML,
+    as texts. A table in a list of tables is called ``name::id``, or by its number, from 0, if it
+    has no id."""
     if isinstance(value, dict):
         parts = value.items()
         return {

@@ -32,8 +32,9 @@ _BOT, START = "github-actions[bot]", "### ouro audit"
 
 @dataclass(frozen=True)
 class Finished:
-    """The run that the event is about: its id, the full id of its commit, the branch of that, and
-    the owner and full name of the branch's repository."""
+    """The workflow run that the event ``workflow_run`` is about: its id (``run``), the full id of
+    the commit that it ran for, the branch of that commit, and the repository that has the branch:
+    its owner and its full name, as ``owner/name``."""
 
     run: int
     commit: str
@@ -92,8 +93,9 @@ def read_report(env: Mapping[str, str], run: Finished) -> str:
 
 
 def _unpack(data: bytes) -> str:
-    """Return the text of the file in an archive; TrustError if it is not as expected. Nothing is
-    written to the disk."""
+    """Return the text of the report in ``data``, the bytes of a zip archive, without writing to the
+    disk. TrustError unless the archive holds one file with the expected name, of limited size, in
+    UTF-8."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if archive.namelist() != [FILE]:

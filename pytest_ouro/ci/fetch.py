@@ -28,9 +28,10 @@ _SLOW = r"Operation too slow|timed? ?out"
 
 
 def fetch(question: Question, folder: Path, *, seconds: float = SECONDS) -> tuple[Git, str]:
-    """Make a bare repository in ``folder`` with the base branch and the judged commit. Return it,
-    and the id of the branch's present tip. GitError that tells the cause if one cannot be had, or
-    if git takes more than ``seconds``."""
+    """Create a bare repository in the new folder ``folder``, and fetch the base branch and the
+    judged commit of ``question`` into it. Return a tuple: the repository, and the id of the
+    branch's present commit. GitError, which names the cause, if either cannot be fetched, or if one
+    call of git takes more than ``seconds``."""
     folder.mkdir(parents=True)
     call = _Caller(question, folder, seconds)
     call("init", "--quiet", "--bare", what="")
@@ -46,15 +47,16 @@ def fetch(question: Question, folder: Path, *, seconds: float = SECONDS) -> tupl
 
 
 def fetch_commit(question: Question, folder: Path, commit: str) -> None:
-    """Fetch another commit of the question's server into the repository ``folder``. GitError as in
-    `fetch`."""
+    """Fetch ``commit`` from the server of ``question`` into the repository in ``folder``. GitError
+    if it cannot be fetched, or if git takes too long."""
     call = _Caller(question, folder, SECONDS)
     get = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", question.server)
     call(*get, commit, what=f"commit {commit[:7]}")
 
 
 class _Caller:
-    """Calls git in a folder, for a question, with a limit of ``seconds``."""
+    """A function that calls git in ``folder`` with the settings of `_variables` for a question, and
+    ends it after ``seconds``."""
 
     def __init__(self, question: Question, folder: Path, seconds: float) -> None:
         self._server = question.server
@@ -64,7 +66,8 @@ class _Caller:
         self._env = {**environment(), **_variables(question, folder)}
 
     def __call__(self, *args: str, what: str) -> None:
-        """Call git with these arguments; GitError if it fails, in which ``what`` was to be had."""
+        """Call git with ``args``; its output is discarded. GitError if it fails or takes too long.
+        ``what`` says for the message what should be fetched; "" if nothing."""
         process = subprocess.Popen(
             command(*args, cwd=self._folder),
             env=self._env,
@@ -84,8 +87,10 @@ class _Caller:
 
 
 def _variables(question: Question, folder: Path) -> dict[str, str]:
-    """Return the variables for git: no prompt, no helper, no settings of the machine or the user,
-    only the protocol of the server; the header goes to that server alone, and in no argument."""
+    """Return the environment variables that isolate a call of git: no prompt, no credential helper,
+    no settings of the machine or the user, no redirects, and only the protocol of the question's
+    server. The header that authorises is sent to that server alone, and is in no argument, which
+    other users could read."""
     address = urlsplit(question.server)
     settings = {
         "credential.helper": "",
@@ -112,7 +117,8 @@ def _variables(question: Question, folder: Path) -> dict[str, str]:
 
 
 def _explain(said: str, server: str, what: str, *, sent: bool) -> GitError:
-    """Return the error for what git said on standard error; ``sent``: a token was sent."""
+    """Return the error for a call of git that failed. ``said`` is what git wrote to standard error,
+    ``what`` is what should be fetched, and ``sent`` is whether a token was sent."""
     lines = [line for line in said.strip().splitlines() if line.strip()] or ["no message"]
     words = next((line for line in lines if re.match("fatal: |error: |remote: ", line)), lines[0])
     if re.search(_REFUSED, said):

@@ -29,8 +29,9 @@ _RUNS = 100
 
 @dataclass(frozen=True)
 class Start:
-    """A commit to judge from, who vouches for it (``by``), and why the server named none ("" if it
-    was not asked in vain)."""
+    """The ``commit`` that a change is judged from, and in words who vouches for it (``by``).
+    ``refusal`` says why no passed run could be searched for, so that the commit that the workflow
+    names is used; "" if there was no such error."""
 
     commit: str
     by: str
@@ -38,8 +39,13 @@ class Start:
 
 
 def find_start(env: Mapping[str, str], git: Git, question: Question) -> Start:
-    """Return where to judge a push to the protected branch from. GitError or TrustError if there is
-    no such commit; where the workflow names one, what the server lacks is only kept."""
+    """Return the commit from which to judge a push to the protected branch: the nearest ancestor of
+    the judged commit that the workflow names as trusted, or that passed a run of the same workflow
+    file; else the commit that the workflow names.
+
+    GitError or TrustError if there is no such commit. If the workflow names a commit, an error of
+    the search for passed runs is not raised, but returned as `Start.refusal`.
+    """
     order = ("rev-list", "--topo-order", f"--max-count={_ANCESTORS}", question.head)
     ancestors = git.call(*order).decode().split()[1:]
     path, known, refusal = workflow_path(env), {}, ""
@@ -65,16 +71,18 @@ def find_start(env: Mapping[str, str], git: Git, question: Question) -> Start:
 
 
 def workflow_path(env: Mapping[str, str]) -> str:
-    """Return the path of the job's workflow in the repository; "" if it is in another one."""
+    """Return the path of the job's workflow file in the job's repository; "" if the workflow lies
+    in another repository."""
     path, _, _ = env.get("GITHUB_WORKFLOW_REF", "").partition("@refs/")
     repository = f"{env.get('GITHUB_REPOSITORY', '')}/"
     return path.removeprefix(repository) if path.startswith(repository) else ""
 
 
 def list_runs(env: Mapping[str, str], path: str, **facts: str) -> list[Mapping[str, object]]:
-    """Return the newest runs of the workflow at ``path`` with these ``facts``, newest first, also
-    those that have not ended. The server selects them, and what it selects is compared again.
-    GitError if it does not say."""
+    """Return GitHub's entries of the newest runs of the workflow at ``path`` that have all these
+    ``facts`` (keys of an entry with their values), newest first; runs that have not ended are among
+    them. The server selects the runs, and each is compared with the facts again here. GitError if
+    the server does not answer."""
     name = quote(path.rpartition("/")[2])
     names = {"head_branch": "branch", "conclusion": "status"}
     asked = {names.get(key, key): value for key, value in facts.items()}
@@ -89,8 +97,9 @@ def list_runs(env: Mapping[str, str], path: str, **facts: str) -> list[Mapping[s
 
 
 def _list_passed(env: Mapping[str, str], path: str, base: str) -> dict[str, object]:
-    """Return the commits that a run of the workflow at ``path`` passed as the tip of the protected
-    branch, each with the run's id. GitError if the server does not say."""
+    """Return a dict from the id of each commit that passed a run of the workflow at ``path``, as a
+    push to the branch ``base`` of this repository, to the id of that run. GitError if the server
+    does not answer."""
     facts = {"head_branch": base, "event": "push", "conclusion": "success"}
     return {
         str(run.get("head_sha")): run.get("id")

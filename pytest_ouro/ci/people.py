@@ -36,9 +36,9 @@ _NUMBER = re.compile(r"#(\d{1,9})\b")
 
 @dataclass
 class Parts:
-    """A change in parts: the ``answers`` about the steps that nobody approved, ``approved`` maps
-    each step that people approved to their names, and ``before`` is the parent of the first step.
-    """
+    """A change in steps, some of which people approved. ``answers`` are about the other steps,
+    ``approved`` maps the id of each approved step to the names of the people, and ``before`` is the
+    id of the first step's parent ("": it has none)."""
 
     answers: list[Answer] = field(default_factory=list)
     approved: dict[str, list[str]] = field(default_factory=dict)
@@ -48,9 +48,10 @@ class Parts:
 def judge_in_parts(
     env: Mapping[str, str], git: Git, question: Question, start: Start, environment: str
 ) -> Parts:
-    """Judge a merge group, or a push to the protected branch, without the steps that people
-    approved in ``environment``. TrustError if they approved none, or there are too many steps;
-    another OuroError if a part cannot be judged."""
+    """Judge a merge group, or a push to the protected branch, step by step from ``start``: each
+    step that people approved in ``environment`` is accepted, and those between are judged by the
+    rules before them. Return the result. TrustError if people approved no step, or if there are too
+    many steps; another OuroError if a part cannot be judged."""
     steps = git.call(
         "rev-list", "--first-parent", "--reverse", question.head, f"^{start.commit}"
     ).decode()
@@ -76,7 +77,8 @@ def judge_in_parts(
 
 
 def _judge_part(git: Git, question: Question, head: str, start: Start) -> list[Answer]:
-    """Return the answers about ``head`` from ``start``; [] if that has each of its commits."""
+    """Return the answers about the commits of ``head`` that ``start`` lacks, judged by the rules of
+    ``start``; [] if there are no such commits, or if ``head`` is ""."""
     if not head or not git.call("rev-list", "-1", head, f"^{start.commit}").strip():
         return []
     return judge_commit(git, head, bound=question.bound, trust=start.commit, trust_by=start.by)
@@ -85,8 +87,10 @@ def _judge_part(git: Git, question: Question, head: str, start: Start) -> list[A
 def _find_approvers(
     env: Mapping[str, str], git: Git, question: Question, step: str, environment: str
 ) -> list[str]:
-    """Return who approved the pull request that ``step`` is. TrustError if it comes from none, or
-    nobody approved it; GitError if the server does not say."""
+    """Return the names of the people who approved the pull request that made the commit ``step``.
+    TrustError if git does not make the same tree of the step's parent and the head of any pull
+    request, if the last run for the pull request did not pass, or if nobody approved it; GitError
+    if the server does not answer."""
     tree, parents = git.store.commit(step)[:2]
     path, why = workflow_path(env), "git does not make it of a pull request, or is older than 2.38"
     for head in _list_heads(env, git, question, step):
@@ -101,11 +105,14 @@ def _find_approvers(
 
 
 def _list_heads(env: Mapping[str, str], git: Git, question: Question, step: str) -> Iterator[str]:
-    """Yield the heads of the pull requests that a step may come from: the second parent of a merge;
-    of another commit those of the numbers in its subject and in the queue's branch, which are
-    fetched. They are proposals alone. One that was closed, or merged as another commit, is left
-    out: its change may have been taken back since. GitError at the end if there was no head, since
-    the server did not say."""
+    """Yield the ids of the commits that may be the head of the pull request which made the commit
+    ``step``; the caller must verify each. For a merge of two parents, that is the second parent.
+    For a commit with one parent, they are the heads of the pull requests whose numbers its subject,
+    or the branch of the merge queue, names; each head is fetched.
+
+    A pull request that was closed, or merged as another commit, is left out, since its change may
+    have been reverted. GitError at the end if the server failed and no head was found.
+    """
     _, *others = git.store.commit(step)[1]
     yield from others if len(others) == 1 else ()
     if others or not git.store.commit(step)[1]:

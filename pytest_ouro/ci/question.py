@@ -44,8 +44,9 @@ class Question:
 
 
 def ask_github(env: Mapping[str, str]) -> Question:
-    """Return the question of a job of GitHub. TrustError if the event names no commit or branch, or
-    if it is about another base than the one whose rules count."""
+    """Return the question of a job of GitHub, read from its variables ``env`` and its event.
+    TrustError if the event cannot be read or names no commit, if no base branch is named, or if a
+    pull request or merge group goes to another branch than the base."""
     event = read_event(env.get("GITHUB_EVENT_PATH", ""))
     repository = table(event, "repository")
     base = env.get("INPUT_BASE_BRANCH") or str(repository.get("default_branch") or "")
@@ -80,9 +81,9 @@ def ask_github(env: Mapping[str, str]) -> Question:
 
 
 def ask_gitlab(env: Mapping[str, str]) -> Question:
-    """Return the question of a job of GitLab, which must be for a merge request. TrustError if it
-    names no commit or branch, or if its target is another branch than the one whose rules count, or
-    is not protected."""
+    """Return the question of a job of GitLab for a merge request, read from its variables ``env``.
+    TrustError if no commit or base branch is named, if the merge request goes to another branch
+    than the base, or if GitLab does not protect that branch."""
     what = "the merge request"
     base = env.get("INPUT_BASE_BRANCH") or env.get("CI_DEFAULT_BRANCH", "")
     target = env.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "")
@@ -106,7 +107,8 @@ def ask_gitlab(env: Mapping[str, str]) -> Question:
 
 
 def read_event(path: str) -> dict[str, object]:
-    """Return what the file of the event says; TrustError if it is missing or no JSON object."""
+    """Return the JSON object in the file at ``path``, GitHub's description of the event that
+    started the job. TrustError if the file is missing, cannot be read, or has no JSON object."""
     try:
         event = json.loads(Path(path).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -117,7 +119,8 @@ def read_event(path: str) -> dict[str, object]:
 
 
 def _commit(value: object, what: str) -> str:
-    """Return ``value`` if it is the full id of a commit; else TrustError, which names ``what``."""
+    """Return ``value`` if it is the full id of a commit. TrustError if it is not, or if it consists
+    of zeros, as for a deleted branch. ``what`` names for the message what states the value."""
     if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", value):
         if value.strip("0"):
             return value
@@ -126,7 +129,8 @@ def _commit(value: object, what: str) -> str:
 
 
 def _basic(user: str, secret: str) -> str:
-    """Return the header that names a user and a secret; "" without a secret."""
+    """Return an HTTP header that authorises by a user name and a secret (basic authentication); ""
+    if the secret is ""."""
     if not secret:
         return ""
     from base64 import b64encode

@@ -26,9 +26,11 @@ def _parse(text: str) -> Any:
 
 
 class _Program(NamedTuple):
-    """Where a program has its settings: the ``machine``'s, those of the project (from its top
-    folder), and the ``user``'s (from the home folder, or by its name from the folder that
-    ``variable`` names); and ``keys``, each with the value by which it turns hooks off."""
+    """Where an agent's program has its settings, and which of them turn hooks off. ``machine`` is
+    the path of the machine's file; ``project`` are paths from the project's top folder; ``user`` is
+    a path from the home folder, or, if the environment variable ``variable`` is set, its file name
+    in the folder that the variable names. ``parse`` reads a file; ``keys`` maps each key to the
+    value that turns hooks off."""
 
     machine: str
     project: tuple[str, ...]
@@ -67,12 +69,12 @@ _PROGRAMS = {
 
 
 def find_off(top: Path, name: str) -> Iterator[str]:
-    """Yield words for each setting by which the agent ``name`` runs no hooks in the project at
-    ``top``, such as ``~/.claude/settings.json has disableAllHooks = true``, and for each file of
-    settings that cannot be read, which may have such a setting.
+    """Yield in words each setting by which the agent ``name`` runs no hooks in the project at
+    ``top``, such as ``~/.claude/settings.json has disableAllHooks = true``, and each settings file
+    that cannot be read. Nothing for an agent whose settings are not known.
 
-    The settings of the machine come first, then the project's, then the user's: the first file that
-    has a key decides.
+    The machine's settings come first, then the project's, then the user's. The first file that has
+    a key decides; the files after it are not examined for that key.
     """
     program = _PROGRAMS.get(name)
     if program is None:
@@ -94,8 +96,8 @@ def find_off(top: Path, name: str) -> Iterator[str]:
 
 
 def _files(top: Path, program: _Program) -> Iterator[tuple[str, Path]]:
-    """Yield the files of a program's settings, each with how it is shown, in the order in which
-    they count."""
+    """Yield the settings files of a program in the order in which they count, each as a tuple: how
+    a message shows it, and its path. A file need not exist."""
     yield program.machine, Path(program.machine)
     for name in program.project:
         yield name, top / name
@@ -127,7 +129,8 @@ def _user_settings(program: _Program) -> tuple[str, Path]:
 
 
 def _value(settings: object, key: str) -> object:
-    """Return the value of a key such as ``features.hooks``; None if it is absent."""
+    """Return the value of a dotted key, such as ``features.hooks``, in nested settings; None if it
+    is absent."""
     for part in key.split("."):
         settings = settings.get(part) if isinstance(settings, dict) else None
     return settings

@@ -36,8 +36,8 @@ _SAID = re.compile(rf"{_SERVER}: .* - (\w+)")
 
 
 class Trust(NamedTuple):
-    """Whether a program trusts a project's hooks, None if that is not known; ``why`` and the
-    ``next`` step if it does not."""
+    """Whether an agent's program trusts a project's hooks (``holds``; None if that is not known).
+    If it does not, ``why`` says so in words, and ``next`` is the next step; else both are ""."""
 
     holds: bool | None
     why: str = ""
@@ -48,16 +48,17 @@ UNKNOWN = Trust(None)
 
 
 def find_trust(top: Path, name: str) -> Trust:
-    """Return whether the agent ``name`` trusts the hooks of the project at ``top``. Codex CLI and
-    Gemini CLI are asked; Claude Code and Cursor ask a person when they start."""
+    """Return whether the agent ``name`` trusts the hooks of the project at ``top``. Only the
+    programs of Codex CLI and Gemini CLI are asked; for any other agent that is not known."""
     if name == "codex":
         return _find_codex(top)
     return _find_gemini(top) if name == "gemini" else UNKNOWN
 
 
 def _find_codex(top: Path) -> Trust:
-    """Return what Codex CLI answers about our hook in the project; unknown if it is not on PATH, or
-    does not answer. It gets a copy of the user's settings, and writes beside that."""
+    """Return whether Codex CLI trusts our hook in the project at ``top``. It is asked with a copy
+    of the user's settings in a temporary folder, where it also writes. Not known if the program is
+    not on PATH, does not answer, or answers in an unknown form."""
     program = shutil.which("codex")
     if program is None:
         return UNKNOWN
@@ -83,8 +84,10 @@ def _find_codex(top: Path) -> Trust:
 
 
 def _ask_codex(program: str, top: Path, home: str) -> list[Mapping[str, object]] | None:
-    """Return the hooks that Codex CLI lists for the folder ``top``; None if it does not answer in
-    time. OSError if it does not start, ValueError for another answer than JSON."""
+    """Start Codex CLI (``program``) with its files in the folder ``home``, and return the entries
+    about hooks that it lists for the folder ``top``; None if it ends, or is ended after `_SECONDS`,
+    without a list. OSError if it does not start, ValueError if it prints a line that is not
+    JSON."""
     with subprocess.Popen(
         [program, "app-server", "-c", "analytics.enabled=false"],
         cwd=home,
@@ -110,7 +113,8 @@ def _ask_codex(program: str, top: Path, home: str) -> list[Mapping[str, object]]
 
 
 def _requests(top: Path) -> Iterator[dict[str, object]]:
-    """Yield what asks Codex CLI for the hooks of a folder."""
+    """Yield the three messages, as JSON objects, that ask Codex CLI's server for the hooks of the
+    folder ``top``."""
     client = {"name": "pytest-ouro", "version": "1"}
     yield {"id": 1, "method": "initialize", "params": {"clientInfo": client}}
     yield {"method": "initialized"}
@@ -118,8 +122,9 @@ def _requests(top: Path) -> Iterator[dict[str, object]]:
 
 
 def _read_list(output: IO[str]) -> list[Mapping[str, object]] | None:
-    """Return the list in the answer that has its number; None if the output ends before it, or if
-    it is an error. ValueError for a line that is not JSON."""
+    """Read the program's lines up to the answer to the request `_LIST`, and return the list in it;
+    None if the output ends before, or if that answer is an error. ValueError for a line that is not
+    JSON."""
     for line in output:
         answer = table(json.loads(line))
         if answer.get("id") == _LIST:
@@ -129,14 +134,16 @@ def _read_list(output: IO[str]) -> list[Mapping[str, object]] | None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End a program with all that it started: npm starts Codex CLI by another program."""
+    """Kill a program and all processes of its group, such as those that the launcher of npm
+    started; do nothing if it has ended."""
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def _find_gemini(top: Path) -> Trust:
-    """Return whether Gemini CLI trusts the folder: it says so itself. If it does not, or is not on
-    PATH, its file says whether a person refused; else it asks a person, so that is not known."""
+    """Return whether Gemini CLI trusts the folder ``top``: it does if the program shows so, and
+    does not if its file of trusted folders says that a person refused. Otherwise that is not
+    known."""
     if _ask_gemini(top):
         return Trust(True)
     try:
@@ -149,8 +156,9 @@ def _find_gemini(top: Path) -> Trust:
 
 
 def _ask_gemini(top: Path) -> bool:
-    """Return whether Gemini CLI trusts the folder: then it tries to start the only MCP server that
-    it may, which does not exist. False if it is not on PATH, or does not answer."""
+    """Return whether Gemini CLI shows that it trusts the folder ``top``: only then does it try to
+    start the server of a test setting, which does not exist. False if it is not on PATH, fails, or
+    does not answer in time."""
     program = shutil.which("gemini")
     if program is None:
         return False
@@ -165,8 +173,9 @@ def _ask_gemini(top: Path) -> bool:
 
 
 def _to_ask_by() -> dict[str, object]:
-    """Return settings of Gemini CLI with one server, and from the user's what decides about trust.
-    Errors as in `read_user_file`."""
+    """Return the settings of Gemini CLI by which `_ask_gemini` asks: one MCP server that does not
+    exist, and from the user's settings only what decides about trust. Errors as in
+    `read_user_file`."""
     trust = table(read_user_file("gemini", "settings.json"), "security", "folderTrust")
     return {
         "security": {"folderTrust": trust} if trust else {},
@@ -176,8 +185,9 @@ def _to_ask_by() -> dict[str, object]:
 
 
 def _list_servers(program: str, top: Path, home: str) -> str:
-    """Return what Gemini CLI prints about its MCP servers in the folder, with another home folder.
-    OSError or SubprocessError if it does not start, or does not end in time."""
+    """Return the output of Gemini CLI (``program``) for ``mcp list`` in the folder ``top``, with
+    its settings in ``home`` and the user's file of trusted folders. OSError or SubprocessError if
+    it does not start, or does not end in time."""
     trusted = str(user_settings("gemini")[1].with_name("trustedFolders.json"))
     done = subprocess.run(
         [program, "mcp", "list"],
@@ -202,8 +212,9 @@ def _list_servers(program: str, top: Path, home: str) -> str:
 
 
 def _refuses_gemini(top: Path) -> bool:
-    """Return whether a person refused to trust the folder, by Gemini CLI's file: the rule with the
-    longest path that holds the folder decides. Errors as in `read_user_file`."""
+    """Return whether a person refused to trust the folder ``top``, by Gemini CLI's file of trusted
+    folders. Of its entries whose folder is ``top`` or above, the one with the longest path decides;
+    False if there is none. Errors as in `read_user_file`."""
     rules = read_user_file("gemini", "trustedFolders.json")
     deciding, refuses = -1, False
     for path, level in rules.items():
@@ -214,8 +225,9 @@ def _refuses_gemini(top: Path) -> bool:
 
 
 def try_hook(top: Path, bound: Path) -> str:
-    """Start the command of our hooks once in the folder ``top``, as an agent does before a write of
-    bound.toml, which it must refuse. Return "" if it does, else what it does instead."""
+    """Run the command of our hooks once in the folder ``top``, with the call that an agent makes
+    before it writes the bound.toml at ``bound``; the hook must refuse that. Return "" if it does,
+    else in words what it does instead. Nothing is written."""
     given = {"file_path": str(bound.absolute()), "content": ""}
     call = {"hook_event_name": "PreToolUse", "tool_name": "Write", "tool_input": given}
     try:

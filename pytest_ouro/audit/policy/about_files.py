@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def judge_required(asked: Files, submission: Submission, notes: Notes) -> None:
-    """Judge whether the record has each file that the rule demands."""
+    """Add a finding for each glob of required files in the policy that no file of the record
+    matches, and a statement on how far this was judged."""
     for glob in asked.required:
         if not any(matches(name, (glob,)) for name in submission.names):
             notes.find(
@@ -34,7 +35,9 @@ def judge_required(asked: Files, submission: Submission, notes: Notes) -> None:
 
 
 def judge_allowed(asked: Files, submission: Submission, notes: Notes) -> None:
-    """Judge whether a pull request changes nothing but its record and what the policy allows."""
+    """Add findings if a pull request changes files outside of its record that the policy does not
+    allow, changes or deletes files where it may only add them, or changes other records. A folder
+    alone is not judged, which is stated."""
     if submission.read_base is None:
         words = "a folder alone has no base: judge the pull request"
         notes.state("allowed-files", "not checked", words)
@@ -74,8 +77,9 @@ def judge_allowed(asked: Files, submission: Submission, notes: Notes) -> None:
 
 
 def judge_refused(asked: Sequence[Refused], submission: Submission, notes: Notes) -> None:
-    """Judge whether a pull request adds no line that the rule refuses. A line that the base has as
-    often is not added."""
+    """Add a finding for each line that a pull request adds and that a [[refused]] table of the
+    policy forbids. A line that the base's file has as often is not added. A folder alone is not
+    judged, which is stated; nothing is done if ``asked`` is empty."""
     if not asked:
         return
     if submission.read_base is None:
@@ -104,14 +108,17 @@ def judge_refused(asked: Sequence[Refused], submission: Submission, notes: Notes
 
 
 def _find_lines(pattern: re.Pattern[str], data: bytes | None) -> list[tuple[int, str]]:
-    """Return the number and text of each line that a pattern matches, without comments."""
+    """Return the number, from 1, and the text, without white space around it, of each line that the
+    pattern is found in. Lines that begin with ``#`` are left out; [] if ``data`` is None."""
     lines = (data or b"").decode(errors="replace").splitlines()
     code = ((n, line.strip()) for n, line in enumerate(lines, 1))
     return [(n, t) for n, t in code if not t.startswith("#") and pattern.search(t[:2_000])]
 
 
 def judge_artefact(asked: Artefact, submission: Submission, logs: Logs, notes: Notes) -> None:
-    """Judge the bytes of the files that count, with those that each log states."""
+    """Add a finding if the artefact has too many bytes: those of the record's files that count,
+    plus, if the policy names such a number, the largest that a log states. The size is stated, or
+    which part of it is not known."""
     names = matching(submission.names, asked.files)
     sizes = {name: submission.read_inside(name) for name in names}
     unread = [name for name, data in sizes.items() if data is None]
@@ -137,7 +144,9 @@ def judge_artefact(asked: Artefact, submission: Submission, logs: Logs, notes: N
 
 
 def judge_claims(asked: Sequence[Claim], submission: Submission, logs: Logs, notes: Notes) -> None:
-    """Judge whether the numbers that files of the record state are those of its logs."""
+    """For each [[claim]] of the policy, add a finding if the number in the record's JSON file is
+    neither the mean of the logs nor, if the policy accepts that, the value of one log, within the
+    tolerance. A number that is missing in the file or in all logs is stated."""
     for one in asked:
         check = f"claim-{one.key}"
         path = submission.place(f"{{folder}}/{one.file}")

@@ -20,8 +20,8 @@ _LINES, _SHOWN = 5_000, 6
 
 @dataclass(frozen=True)
 class _Part:
-    """The lines of a region, and the number, from 1, of the first; ``fault`` is why there is none
-    ("": there is)."""
+    """A region as it was found in a file: its ``lines``, and the number, from 1, of its first line.
+    ``fault`` says why it was not found; "" if it was."""
 
     lines: tuple[str, ...] = ()
     first: int = 0
@@ -29,8 +29,10 @@ class _Part:
 
 
 def judge_region(asked: Region, submission: Submission, notes: Notes) -> None:
-    """Judge whether a region's fixed lines are those of the base, and show how its other lines
-    differ. A region that cannot be found is a finding, if the base has it."""
+    """Compare a region of the submission with the same region of the base: add a finding if its
+    fixed lines differ, and record how all of its lines differ. If the base has the region and the
+    submission does not, that is a finding. A region that the base lacks, or a folder alone, is not
+    judged, which is stated."""
     check = f"region-{asked.name}"
     if submission.read_base is None:
         words = "a folder alone has no base: judge the pull request"
@@ -67,8 +69,9 @@ def judge_region(asked: Region, submission: Submission, notes: Notes) -> None:
 
 
 def _find(asked: Region, data: bytes | None, path: str) -> _Part:
-    """Return the region in the bytes of a file, without empty lines and comments at the end of
-    lines' indentation."""
+    """Return the region that ``asked`` describes in ``data``, the bytes of the file at ``path``,
+    without empty lines and without white space at the ends of lines. ``fault`` is set if the file
+    cannot be read, not exactly one line begins the region, no line ends it, or it is too long."""
     if data is None:
         return _Part(fault=f"there is no {path} that can be read")
     lines = data.decode(errors="replace").splitlines()
@@ -91,8 +94,9 @@ def _find(asked: Region, data: bytes | None, path: str) -> _Part:
 def _judge_fixed(
     asked: Region, check: str, path: str, parts: tuple[_Part, _Part], notes: Notes
 ) -> None:
-    """Add a finding if the lines of a region that a pattern of ``fixed`` matches, without their
-    indentation, are not those of the base in the same order."""
+    """Add a finding if the fixed lines of a region, those in which a pattern of ``asked.fixed`` is
+    found, are not the same in the same order in both ``parts``: the base's and the submission's.
+    Indentation is ignored."""
     if not asked.fixed:
         return
     patterns = [re.compile(pattern) for pattern in asked.fixed]

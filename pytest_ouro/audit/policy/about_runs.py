@@ -28,8 +28,9 @@ _CHANCE = 10
 def read_runs(
     asked: Runs, numbers: Sequence[Number], logs: Logs, submission: Submission, notes: Notes
 ) -> Logs:
-    """Return the logs of runs that ended, each of which is a run of its own; add findings about the
-    others, and state what was read."""
+    """Return the logs without those of runs that did not end and those that are copies of another
+    log. Add a warning for each copy and for the logs that did not end or could not be read, and
+    statements on which logs count and that runs may have been left out."""
     own, copies = _tell_apart(logs.runs)
     for name, first in copies.items():
         notes.find(
@@ -68,13 +69,14 @@ def read_runs(
 
 
 def _has_ended(run: Run, numbers: Sequence[Number]) -> bool:
-    """Return whether a log states each number that a run that ended states."""
+    """Return whether the log of a run states each number that is not optional, so that the run is
+    taken to have ended."""
     return all(run.values[one.name] for one in numbers if not one.optional)
 
 
 def judge_count(asked: Runs, logs: Logs, submission: Submission, notes: Notes) -> None:
-    """Judge whether there are enough runs of the judged configuration. Logs that could not be read
-    may be the ones that are missing: then it only warns."""
+    """Add a finding if there are fewer runs of the judged configuration than the policy demands.
+    The finding only warns if some logs could not be read, since they may be the missing ones."""
     if len(logs.runs) < asked.at_least:
         notes.find(
             "runs",
@@ -86,8 +88,10 @@ def judge_count(asked: Runs, logs: Logs, submission: Submission, notes: Notes) -
 
 
 def _tell_apart(runs: Sequence[Run]) -> tuple[list[str], dict[str, str]]:
-    """Return the names of the logs of different runs, and for each other log the name of the one
-    with the same bytes, or with the same times in all its lines of progress."""
+    """Return a tuple: the names of the logs of different runs, and a dict from the name of each
+    other log, a copy, to the name of the log that it copies. A copy has the same bytes as an
+    earlier log, or the same lines of progress, if at least `_CHANCE` of them differ from each
+    other."""
     own: list[str] = []
     copies: dict[str, str] = {}
     seen: dict[object, str] = {}
@@ -105,8 +109,9 @@ def _tell_apart(runs: Sequence[Run]) -> tuple[list[str], dict[str, str]]:
 
 
 def judge_numbers(numbers: Sequence[Number], logs: Logs, notes: Notes) -> None:
-    """Judge whether each log states each number once, and whether the numbers keep their
-    limits."""
+    """For each number of the policy, add a warning for each log that states several values of it
+    although one is expected, a finding for each limit that it does not keep, and a fact with its
+    mean and its range."""
     for one in numbers:
         for run in logs.runs:
             if len(run.values[one.name]) > 1 and not one.last:
@@ -131,7 +136,9 @@ def judge_numbers(numbers: Sequence[Number], logs: Logs, notes: Notes) -> None:
 
 
 def _judge_limits(one: Number, values: list[tuple[str, float]], notes: Notes) -> None:
-    """Add a finding for each limit of a number that some of the named ``values`` do not keep."""
+    """Add one finding for each limit (the most, the least) of the number ``one`` that any of
+    ``values``, pairs of a log's name and its value, is beyond. The finding only warns if the policy
+    waives the demand."""
     for word, limit, sign in (("at most", one.at_most, 1), ("at least", one.at_least, -1)):
         beyond = [it for it in values if limit is not None and sign * (it[1] - limit) > 0]
         if limit is not None and beyond:
@@ -147,7 +154,9 @@ def _judge_limits(one: Number, values: list[tuple[str, float]], notes: Notes) ->
 
 
 def judge_significance(asked: Significance, logs: Logs, sub: Submission, notes: Notes) -> None:
-    """Judge whether the statistic of the runs passes the threshold as the rule demands."""
+    """Add a finding if the numbers of the runs do not pass the threshold, by the margin and the
+    test that the policy names; record the test's result. Fewer than two runs for the t-test, or no
+    run for another test, are a finding too. If there is no threshold, only state why."""
     name, values = asked.number, logs.collect(asked.number)
     check = f"significance-{name}"
     less = asked.above is None and (not asked.best_file or asked.best_is == "lowest")
@@ -195,8 +204,9 @@ def judge_significance(asked: Significance, logs: Logs, sub: Submission, notes: 
 
 
 def _find_threshold(asked: Significance, submission: Submission) -> tuple[float | None, str]:
-    """Return the threshold before the margin, and where it is from in words; None, and why, if it
-    is the best of the records so far and none can be read."""
+    """Return a tuple: the threshold, without the margin, and a text about its source ("" if the
+    policy states it). Without a number in the policy, it is the best value among the records of the
+    base. If there is no such value, return None and the reason."""
     if asked.below is not None or asked.above is not None:
         return (asked.below if asked.below is not None else asked.above), ""
     if submission.read_base is None:
@@ -213,7 +223,8 @@ def _find_threshold(asked: Significance, submission: Submission) -> tuple[float 
 
 
 def read_key(data: bytes | None, key: str) -> float | None:
-    """Return the finite number at a key, as in ``a.b``, of a JSON file; None if there is none."""
+    """Return the number at ``key``, a dotted path such as ``a.b``, in ``data``, the bytes of a JSON
+    file. None if the file is missing or not JSON, or has no finite number there."""
     try:
         value: Any = json.loads(data or b"")
         for part in key.split("."):
@@ -225,8 +236,8 @@ def read_key(data: bytes | None, key: str) -> float | None:
 
 
 def waive(waived: str) -> str:
-    """Return the end of a headline that says for what the rule waives a demand; "" if for
-    nothing."""
+    """Return the words that end a headline if the policy waives a demand: ``waived`` says for what;
+    "" if that is ""."""
     return f" (waived for {waived}, which a person judges)" if waived else ""
 
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 class _Configuration(NamedTuple):
-    """What runs of one configuration share: the lines of their source code that matter, and by its
-    name each word and number that the policy demands to be the same ("": not in the log)."""
+    """What all runs of one configuration have in common: the ``source`` code of the script, as the
+    lines that matter; and ``shared``, pairs of a name and a value for each thing that the policy
+    demands to be the same. The value is "" if the log does not state it."""
 
     source: tuple[str, ...]
     shared: tuple[tuple[str, str], ...]
@@ -30,9 +31,10 @@ class _Configuration(NamedTuple):
 def choose_configuration(
     asked: Runs, numbers: Sequence[Number], logs: Logs, submission: Submission, notes: Notes
 ) -> Logs:
-    """Return the logs of the configuration that is judged: the one whose source code lacks the
-    fewest lines of the submitted script, if that is known, or else the one of most runs. If there
-    are others, add a finding that warns."""
+    """Return the logs of the one configuration that is judged: the one whose source code lacks the
+    fewest lines of the submitted script; of several such, or without a script, the one of most
+    runs. Without runs, return the logs unchanged. Add a warning if there are other configurations,
+    or if lines of the script are missing in the source code; state what was compared."""
     groups: dict[_Configuration, list[Run]] = {}
     for run in logs.runs:
         groups.setdefault(_describe(asked, numbers, run), []).append(run)
@@ -66,7 +68,7 @@ def choose_configuration(
 
 
 def _describe(asked: Runs, numbers: Sequence[Number], run: Run) -> _Configuration:
-    """Return the configuration of a run."""
+    """Return the configuration of a run, read from its log, by which runs are grouped."""
     shared = {f"what {pattern} matches": ", ".join(run.shared[pattern]) for pattern in asked.same}
     shared |= {
         one.name: ", ".join(f"{value:.10g}" for value in run.values[one.name])
@@ -77,8 +79,8 @@ def _describe(asked: Runs, numbers: Sequence[Number], run: Run) -> _Configuratio
 
 
 def _reduce(source: str, may_differ: Sequence[str]) -> tuple[str, ...]:
-    """Return the lines of source code that matter: without comments, empty lines and those that a
-    pattern of ``may_differ`` matches."""
+    """Return the lines of source code that matter: without comments, empty lines, white space at
+    the ends, and lines in which a pattern of ``may_differ`` is found."""
     free = [re.compile(pattern) for pattern in may_differ]
     lines = (line.rstrip() for line in source.splitlines())
     return tuple(
@@ -91,7 +93,8 @@ def _reduce(source: str, may_differ: Sequence[str]) -> tuple[str, ...]:
 
 
 def _state(asked: Runs, configurations: Sequence[_Configuration], logs: Logs, notes: Notes) -> None:
-    """State what of the configurations was compared, and what no log has."""
+    """Add a statement about the configurations: what the policy compared in all logs, or what it
+    compares and logs do not have, or that it compares nothing."""
     values: Mapping[str, list[str]] = {
         name: [dict(one.shared)[name] for one in configurations]
         for name in dict(configurations[0].shared if configurations else ())
@@ -109,7 +112,9 @@ def _state(asked: Runs, configurations: Sequence[_Configuration], logs: Logs, no
 
 
 def _compare(chosen: _Configuration, other: _Configuration) -> tuple[str, str, str]:
-    """Return the first thing in which two configurations differ, with both sides of it."""
+    """Return a tuple: the first thing in which two configurations differ, in words, and its value
+    in ``chosen`` and in ``other``. A shared value comes before the source code, of which the first
+    different line is returned."""
     pairs = zip(chosen.shared, other.shared, strict=True)
     for (what, expected), (_, actual) in pairs:
         if expected != actual:
@@ -121,8 +126,8 @@ def _compare(chosen: _Configuration, other: _Configuration) -> tuple[str, str, s
 
 
 def _read_script(asked: Runs, submission: Submission, notes: Notes) -> tuple[str, ...]:
-    """Return the lines of the submitted script that matter; () if the policy names none, or it is
-    not in what was submitted, which is stated."""
+    """Return the lines of the submitted script that matter, as `_reduce` does; () if the policy
+    names no script. If the submission lacks the script, state that and return ()."""
     if not asked.script:
         return ()
     path = submission.place(asked.script)
@@ -134,9 +139,8 @@ def _read_script(asked: Runs, submission: Submission, notes: Notes) -> tuple[str
 
 
 def _compare_script(path: str, lines: int, missing: int, names: list[str], notes: Notes) -> None:
-    """State that the submitted script at ``path``, with so many ``lines``, was compared with the
-    source code of the logs ``names``; if some of its lines are ``missing`` there, add a finding
-    that warns."""
+    """State that the submitted script at ``path`` was compared with the source code in the logs
+    ``names``. If ``missing`` of its ``lines`` lines are not in that source code, add a warning."""
     if missing:
         verb = "is" if missing == 1 else "are"
         notes.find(
@@ -151,5 +155,6 @@ def _compare_script(path: str, lines: int, missing: int, names: list[str], notes
 
 
 def _count_missing(script: tuple[str, ...], source: tuple[str, ...]) -> int:
-    """Return how many lines of a script are not in source code, each as often as it occurs."""
+    """Return how many lines of ``script`` are not in ``source``. A line that the script has more
+    often than the source counts once for each time that is missing."""
     return sum((Counter(script) - Counter(source)).values())

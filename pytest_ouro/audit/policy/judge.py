@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 
 def judge(policy: Policy, submission: Submission) -> Audit:
-    """Return what the policy finds in a submission, with a statement for each part of the rule on
-    how far it was judged. It has no kept results and no curve."""
+    """Return the audit of a submission by a policy: its findings, a statement for each part of the
+    policy on how far it was judged, and the facts read. Nothing of the submission is run."""
     notes = Notes()
     title = policy.title
     published = ", ".join(filter(None, (title.rules, title.as_of and f"as of {title.as_of}")))
@@ -67,8 +67,8 @@ def judge(policy: Policy, submission: Submission) -> Audit:
 
 
 def _state_rest(policy: Policy, submission: Submission, logs: Logs, notes: Notes) -> None:
-    """State which files of the record no part of the policy read, so that it is known how complete
-    the scan is."""
+    """State which files of the record no part of the policy reads, or that there are no such files,
+    so that a reader knows how complete the judgement is."""
     known = {*(run.name for run in logs.runs), *logs.unread, *logs.excluded}
     globs = (*policy.files.required, *(policy.artefact.files if policy.artefact else ()))
     prefix = f"{submission.folder}/"

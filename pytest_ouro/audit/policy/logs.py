@@ -20,10 +20,14 @@ _LINE = 2_000
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a log says. ``name`` is its path in the record, ``digest`` that of its bytes, ``source``
-    the source code that it begins with (None: not found, "" : the policy asks for none), ``values``
-    the numbers by name, each different one once, in their order, ``shared`` what each pattern of
-    ``same`` matched, and ``progress`` the lines of progress."""
+    """What the log of one run says. ``name`` is the log's path in the record, and ``digest`` the
+    SHA-256 of its bytes. ``source`` is the source code at its start: None if its end was not found,
+    "" if the policy asks for none.
+
+    ``values`` maps the name of each number to its different values, in the order of their last
+    lines; ``shared`` maps each pattern of ``same`` to what it matched, line by line; ``progress``
+    is what the pattern of lines of progress matched.
+    """
 
     name: str
     digest: str
@@ -33,28 +37,31 @@ class Run:
     progress: tuple[str, ...]
 
     def value(self, number: str) -> float | None:
-        """Return the last value of a number; None if the log states none."""
+        """Return the last value of the number with this name; None if the log states none."""
         found = self.values.get(number, ())
         return found[-1] if found else None
 
 
 @dataclass(frozen=True)
 class Logs:
-    """The logs of a record: those that were read as ``runs``, the names of those that were not
-    (links, no text, too large), and of those that the policy excludes."""
+    """The logs of a record: ``runs`` are those that were read, ``unread`` the names of those that
+    could not be read (links, binary files, too large), and ``excluded`` the names of those that the
+    policy excludes."""
 
     runs: tuple[Run, ...]
     unread: tuple[str, ...]
     excluded: tuple[str, ...]
 
     def collect(self, number: str) -> list[float]:
-        """Return the values of a number, of all runs that state it."""
+        """Return the last value of the number with this name in each run that states it, in the
+        order of the runs."""
         found = (run.value(number) for run in self.runs)
         return [value for value in found if value is not None]
 
 
 def read_logs(asked: Runs, numbers: tuple[Number, ...], submission: Submission) -> Logs:
-    """Return the logs of a submission, by the policy's tables."""
+    """Read the logs of a submission: the files of the record that the globs of ``asked`` match,
+    without those that it excludes. ``numbers`` are the numbers to find in them."""
     named = matching(submission.names, asked.logs)
     excluded = set(matching(named, asked.exclude))
     runs: list[Run] = []
@@ -71,7 +78,8 @@ def read_logs(asked: Runs, numbers: tuple[Number, ...], submission: Submission) 
 
 
 def _read_log(asked: Runs, numbers: tuple[Number, ...], name: str, data: bytes) -> Run:
-    """Return what a log says; the patterns are tried on each line after its source code."""
+    """Return what the log ``name`` with the bytes ``data`` says. Patterns are tried on each line
+    after the source code at the log's start."""
     lines = data.decode("utf-8-sig", errors="replace").splitlines()
     source, lines = _split_source(asked.source_ends, lines)
     lines = [line[:_LINE] for line in lines]
@@ -98,8 +106,9 @@ def _split_source(ends: str, lines: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _find_values(number: Number, lines: list[str]) -> tuple[float, ...]:
-    """Return the different values of a number in the order of their last lines; a text that is not
-    a finite number is left out."""
+    """Return the finite values of a number in the lines, times its scale. A value that occurs
+    several times is in the result once, at the place of its last line. A match that is not a number
+    is ignored."""
     pattern = re.compile(number.pattern)
     group: str | int = "value" if "value" in pattern.groupindex else 1
     found: dict[float, None] = {}
@@ -116,6 +125,7 @@ def _find_values(number: Number, lines: list[str]) -> tuple[float, ...]:
 
 
 def _find_all(pattern: str, lines: list[str]) -> tuple[str, ...]:
-    """Return what a pattern matches in the lines, one text for each line that it matches."""
+    """Return the text that a pattern matches first in each line, for the lines in which it is
+    found; () if there are none."""
     compiled = re.compile(pattern)
     return tuple(match[0] for line in lines if (match := compiled.search(line)))

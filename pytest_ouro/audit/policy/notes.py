@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 class Notes:
-    """The findings, statements and facts of one judgement, in the order in which they are added.
-    The name of a statement is that of the check whose findings it is about."""
+    """The findings, statements and facts of one judgement, each list in the order in which they are
+    added. Findings and statements with the same ``check`` belong together."""
 
     def __init__(self) -> None:
         self.findings: list[AuditFinding] = []
@@ -32,7 +32,9 @@ class Notes:
         help: str = "",
         warns: bool = False,
     ) -> None:
-        """Add a finding; ``path`` is from the repository's top."""
+        """Add a finding of the check ``check``. ``path`` is the file that it is about, relative to
+        the repository's top ("" for none), and ``line`` its line, from 1 (0 for none). If
+        ``warns``, it is a warning and no error."""
         place: dict[str, str | int] = {"path": path} if path else {}
         finding = Finding(
             headline,
@@ -47,9 +49,11 @@ class Notes:
         self.findings.append(AuditFinding(check, finding))
 
     def state(self, check: str, state: State, why: str) -> None:
-        """Add a statement."""
+        """Add a statement on how far the check ``check`` was judged (``state``), and why in
+        words."""
         self.statements.append(Statement(check, state, why))
 
     def record(self, what: str, value: str, why: str) -> None:
-        """Add a fact."""
+        """Add a fact that was read: ``what`` it is, its ``value``, and in ``why`` how it was
+        found."""
         self.facts.append(Inference(what, value, why))

@@ -97,14 +97,14 @@ def parse(text: str, name: str = "policy.toml") -> Policy:
 
 
 def _read_one(cls: type[T], tables: dict[str, Any], key: str, problems: Problems) -> T | None:
-    """Return the table [key] as an instance of ``cls``; None if it is absent or has faults, which
-    are added to ``problems``."""
+    """Return the table [key] of the file's ``tables`` as an instance of ``cls``; None if it is
+    absent or has faults, which are added to ``problems``."""
     return read_table(cls, tables[key], (key,), problems) if key in tables else None
 
 
 def _read_many(cls: type[T], tables: dict[str, Any], key: str, problems: Problems) -> Any:
-    """Return the tables [[key]] as a tuple of instances of ``cls``, without those that have
-    faults."""
+    """Return the tables [[key]] of the file's ``tables`` as a tuple of instances of ``cls``; () if
+    there are none. A table with faults is left out, and its faults are added to ``problems``."""
     found = tables.get(key, [])
     if not isinstance(found, list):
         problems.add((key,), f"[{key}] must be written [[{key}]]")
@@ -114,8 +114,9 @@ def _read_many(cls: type[T], tables: dict[str, Any], key: str, problems: Problem
 
 
 def _check_names(many: dict[str, Any], once: dict[str, Any], problems: Problems) -> None:
-    """Add a problem for each name of a number that occurs twice or that no [[number]] has, and
-    for numbers without [runs]."""
+    """Add a problem for each name that two tables [[number]] have, for each name of a number in
+    another table that no [[number]] has, and for tables [[number]] without [runs]. ``many`` has the
+    tables of which there may be several, ``once`` the others."""
     names = [one.name for one in many["number"]]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.add(("number",), f"two numbers are called '{name}'")

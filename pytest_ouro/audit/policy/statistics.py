@@ -15,8 +15,9 @@ _TINY = 1e-300
 
 
 class TTest(NamedTuple):
-    """The result of a t-test of ``n`` values: their ``mean``, their standard deviation ``sd``, the
-    statistic ``t``, and the probability ``p`` of a mean as far below the threshold by luck."""
+    """The result of a one-sided t-test of ``n`` values against a threshold: their ``mean``, their
+    standard deviation ``sd``, the statistic ``t``, and ``p``, the probability to get a mean so far
+    below the threshold, or further, if the true mean is the threshold."""
 
     n: int
     mean: float
@@ -58,7 +59,8 @@ def _incomplete_beta(a: float, b: float, x: float) -> float:
 
 
 def _fraction(a: float, b: float, x: float) -> float:
-    """Return the continued fraction of the incomplete beta function, by Lentz's method."""
+    """Return the value of the continued fraction in the incomplete beta function I_x(a, b), by
+    Lentz's method."""
     c, d = 1.0, 1 / (_away(1 - (a + b) * x / (a + 1)))
     value = d
     for m in range(1, _TERMS):
@@ -75,5 +77,5 @@ def _fraction(a: float, b: float, x: float) -> float:
 
 
 def _away(value: float) -> float:
-    """Return the value, or a tiny one in place of 0."""
+    """Return the value, or a tiny number in place of a value that is nearly 0, for a division."""
     return value if abs(value) > _TINY else _TINY

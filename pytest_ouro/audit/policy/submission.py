@@ -53,18 +53,20 @@ class Submission:
     others: tuple[str, ...] = ()
 
     def place(self, path: str) -> str:
-        """Return a path of the policy from the repository's top: with the folder of the record in
-        place of ``{folder}``."""
+        """Return a path of the policy as a normal path relative to the repository's top: the first
+        ``{folder}`` in it is replaced by the folder of the record."""
         return posixpath.normpath(path.replace(FOLDER, self.folder, 1))
 
     def read_inside(self, name: str) -> bytes | None:
-        """Return the bytes of a file of the record, as ``read`` does."""
+        """Return the bytes of the record's file ``name``, a path relative to the record's folder;
+        None as for ``read``."""
         return self.read(posixpath.join(self.folder, name))
 
 
 def read_folder(path: Path, subject: str) -> Submission:
-    """Return the record in a folder on the disk, whose path ``subject`` names. Links are not
-    followed. OuroError if there are too many files, or the folder cannot be read."""
+    """Return the folder at ``path`` on the disk as a submission that is one record; ``subject`` is
+    how the user named it. Links to folders are not entered, and ``.git`` is left out. OuroError if
+    there are too many files, OSError if a folder cannot be read."""
     names: list[str] = []
     for folder, below, files in os.walk(path, onerror=_raise):
         below[:] = sorted(name for name in below if name != ".git")
@@ -81,8 +83,10 @@ def read_folder(path: Path, subject: str) -> Submission:
 
 
 def find_inside(path: Path, pattern: str) -> str:
-    """Return the first folder of a record below a folder on the disk, relative to it, by the glob
-    of such folders or the end of it that has a name; "" if there is none."""
+    """Return the first folder, by name, that is the folder of a record below ``path``, as a path
+    relative to ``path``; "" if there is none. ``pattern`` is the policy's glob of such folders,
+    relative to the repository's top; ``path`` may be the top, or a folder between the top and the
+    records, for which the rest of the glob is tried."""
     parts = pattern.strip("/").split("/")
     for start in range(len(parts)):
         end = "/".join(parts[start:])
@@ -95,18 +99,21 @@ def find_inside(path: Path, pattern: str) -> str:
 
 
 def _is_wild(glob: str) -> bool:
-    """Return whether a glob has no letter of a name."""
+    """Return whether a glob consists only of the wildcards ``*`` and ``?`` and of slashes, so that
+    it matches any name; True for ""."""
     return set(glob) <= set("*?/")
 
 
 def _raise(error: OSError) -> None:
-    """Raise the error of a folder that cannot be read."""
+    """Raise ``error``; `os.walk` calls this for a folder that it cannot read, which it would
+    skip."""
     raise error
 
 
 def _read_below(path: Path, wanted: str) -> bytes | None:
-    """Return the bytes of a file below a folder, by a path that begins with the folder's name; None
-    for any other, a link, and what cannot be read."""
+    """Return the bytes of the file at ``wanted``, a path that begins with the name of the folder
+    ``path``; None if it begins otherwise, or if the file is a link, missing, too large or cannot be
+    read."""
     folder, _, name = wanted.partition("/")
     inside = path / name
     if folder != (path.name or ".") or not name or inside.is_symlink():
@@ -118,9 +125,10 @@ def _read_below(path: Path, wanted: str) -> bytes | None:
 
 
 def read_pull_request(git: Git, base: str, head: str, subject: str, files: Files) -> Submission:
-    """Return what the commits from ``base`` to ``head`` (full ids) submit: the record in the folder
-    that they change, by the policy's table ``files``. If they change several records, it is the
-    first, by name, to which they add files. OuroError if they change none."""
+    """Return what the commits from ``base`` to ``head`` (full ids) submit: the record whose folder
+    they change, found by the glob in ``files``. If they change several records, it is the first, by
+    name, of those that they add files to, else the first of all; the rest are ``others``. OuroError
+    if they change no record."""
     trees = [git.store.commit(commit)[0] for commit in (base, head)]
     changes = dict(git.store.difference(trees[0], trees[1]))
     found = {
@@ -148,15 +156,16 @@ def read_pull_request(git: Git, base: str, head: str, subject: str, files: Files
 
 
 def find_record(path: str, pattern: str) -> str:
-    """Return the folder of the record that a path lies in, by the glob of such folders; "" if it
-    lies in none."""
+    """Return the folder of the record that the file ``path`` lies in or below; "" if it lies in
+    none. ``pattern`` is the glob of the folders of records, relative to the repository's top."""
     parts, deep = path.split("/"), pattern.strip("/").count("/") + 1
     folder = "/".join(parts[:deep])
     return folder if len(parts) > deep and matches(folder, (pattern.strip("/"),)) else ""
 
 
 def _read_object(git: Git, commit: str, path: str) -> bytes | None:
-    """Return the bytes of a plain file of a commit; None if it is anything else, or too large."""
+    """Return the bytes of the file ``path`` in a commit; None if it is missing, a link or a
+    submodule, or too large."""
     entry = git.tree(commit).get(path)
     if entry is None or not entry.mode.startswith("100"):
         return None
