@@ -1,5 +1,7 @@
 """Rules about runs, judged from a ledger that is written by hand, before the first recorded run."""
 
+import json
+
 import pytest
 
 from pytest_ouro.checks._claims.metric import _Values
@@ -302,7 +304,7 @@ def test_rows_of_json_and_a_metric_where_more_is_better(project, restate, tried,
     path = project.path / "log.jsonl"
     for words, value in (("wider", 1.7), ("rate", 1.6 if worse else 1.9)):
         commit = tried(words, "keep", value)
-        row = f'{{"commit": "{commit[:7]}", "val_bpb": {value}, "status": "keep"}}\n'
-        path.write_text((path.read_text() if path.exists() else "") + row)
+        row = {"commit": commit[:7], "val_bpb": value, "status": "keep", "idea": words}
+        path.write_text((path.read_text() if path.exists() else "") + json.dumps(row) + "\n")
 
     assert judged(METRIC).status == ("broken" if worse else "holds")
