@@ -106,7 +106,7 @@ def _audit(subject: Subject, options: Options) -> Audit:
     if claims.unread:
         unjudged = f"the code cannot be read: {claims.unread[0]}"
     kept = judge_kept(claims, findings, unjudged)
-    claimed_best, honest_best = find_best(kept, known)
+    claimed_best, honest_best = find_best(claims, kept, known)
     return Audit(
         subject=subject.name,
         head=subject.head,

@@ -100,10 +100,11 @@ def _verdict(
 
 
 def find_best(
-    kept: Sequence[KeptResult], metric: Metric | None
+    claims: Claims, kept: Sequence[KeptResult], metric: Metric | None
 ) -> tuple[KeptResult | None, KeptResult | None]:
     """Return the best kept result as the ledger has it, and the best that stands or, if none does,
-    that is doubtful; None for both without a metric or a value."""
+    that is doubtful; None for both without a metric or a value. The luckiest of several
+    measurements of one code does not count as the best, only the first."""
     valued = [
         one
         for one in kept
@@ -118,9 +119,17 @@ def find_best(
 
     claimed = min(valued, key=order)
     for verdict in ("stands", "doubtful"):
-        if found := [one for one in valued if one.verdict == verdict]:
+        found = [one for one in valued if one.verdict == verdict and not _repeats(claims, one)]
+        if found:
             return claimed, min(found, key=order)
     return claimed, None
+
+
+def _repeats(claims: Claims, one: KeptResult) -> bool:
+    """Return whether a kept result measures the code of an earlier one again, in a loop that has a
+    commit for each experiment."""
+    first = claims.first_kept.get(one.commit, one.row) if one.commit else one.row
+    return claims.per_commit and first < one.row
 
 
 def draw_curve(
@@ -128,8 +137,12 @@ def draw_curve(
 ) -> tuple[Point, ...]:
     """Return a point for each row, in the order of the ledger, with the best kept value so far as
     claimed, and the honest one: of those that stand or, if none does, that are doubtful."""
-    _, last = find_best(kept, metric)
-    honest_rows = {one.row for one in kept if last and one.verdict == last.verdict}
+    _, last = find_best(claims, kept, metric)
+    honest_rows = {
+        one.row
+        for one in kept
+        if last and one.verdict == last.verdict and not _repeats(claims, one)
+    }
     best: float | None = None
     honest: float | None = None
     points = []

@@ -204,6 +204,16 @@ def reads(line: str, path: str) -> bool:
     return bool(named and _READS.search(line) and not _WRITES.search(line))
 
 
+def _is_in_fixed_folder(path: str, layout: Layout) -> bool:
+    """Return whether a file is code in a folder that the instructions call fixed, and whose name is
+    one of what measures."""
+    folders = [one for one in layout.prose.fixed if one.endswith(("/", "/*", "/**"))]
+    return is_code(path) and any(
+        is_below(path, [one]) and MEASURES.match(posixpath.basename(one.rstrip("/*")))
+        for one in folders
+    )
+
+
 def _is_sure(one: Judged, finding: Finding, claims: Claims, layout: Layout) -> bool:
     """Return whether a finding about a kept commit has no innocent explanation."""
     if one.check == "scope":
@@ -216,7 +226,9 @@ def _is_sure(one: Judged, finding: Finding, claims: Claims, layout: Layout) -> b
         if one.rule.endswith("::add-packages"):
             return False
         return any(
-            matches(path, layout.named) or MEASURES.match(posixpath.basename(path))
+            matches(path, layout.named)
+            or MEASURES.match(posixpath.basename(path))
+            or _is_in_fixed_folder(path, layout)
             for path in finding.paths
         )
     if one.check == "evaluation" and " is longer than " in finding.headline:

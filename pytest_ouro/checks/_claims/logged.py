@@ -93,15 +93,18 @@ def _is_repaired(claims: Claims, commit: str) -> bool:
 
 
 def _unverifiable(claims: Claims) -> Iterator[Claimed]:
-    """Yield one warning about all kept rows that are linked to no commit."""
-    found = [one for one in claims.keeps if not one.commit]
+    """Yield one warning about all kept rows that are linked to no commit; if no row has a status,
+    about all rows."""
+    stated = any(row.status != "other" for row in claims.loop.rows)
+    found = [one for one in (claims.keeps if stated else claims.loop.logged) if not one.commit]
+    kind = "kept row" if stated else "row"
     if found:
         row = found[0].row
         cell = row.cell if row else ""
         yield Claimed(
             "logged",
             Finding(
-                f"{count(len(found), 'kept row')} {'is' if len(found) == 1 else 'are'} linked to "
+                f"{count(len(found), kind)} {'is' if len(found) == 1 else 'are'} linked to "
                 f"no commit of this repository: {'it' if len(found) == 1 else 'they'} cannot be "
                 "verified",
                 where=claims.place(lines_of(found)),
@@ -181,6 +184,21 @@ def _taken_back(claims: Claims) -> Iterator[Claimed]:
     yield from _removed(claims, versions)
 
 
+def turned_better(claims: Claims) -> Iterator[ClaimedRow]:
+    """Yield the kept rows, as a later commit left them, that it gave a better value."""
+    for before, after in itertools.pairwise(claims.loop.versions):
+        for old, new in _rewritten(before.rows, after.rows):
+            if new.is_kept and _is_better(claims, old, new):
+                yield new
+
+
+def _is_better(claims: Claims, old: ClaimedRow, new: ClaimedRow) -> bool:
+    """Return whether the value of a row is better than it was."""
+    if claims.metric is None or old.value is None or new.value is None:
+        return False
+    return claims.metric.gain(new.value, old.value) > 0
+
+
 def _rewritten(
     before: Sequence[ClaimedRow], after: Sequence[ClaimedRow]
 ) -> Iterator[tuple[ClaimedRow, ClaimedRow]]:
@@ -224,15 +242,10 @@ def _report_rewritten(
     claims: Claims, found: Sequence[tuple[ClaimedRow, ClaimedRow, Version]]
 ) -> Claimed:
     """Return the finding about rows whose value was changed by a later commit."""
-    metric = claims.metric
     better = [
         (old, new, version)
         for old, new, version in found
-        if metric is not None
-        and old.value is not None
-        and new.value is not None
-        and metric.gain(new.value, old.value) > 0
-        and new.is_kept
+        if new.is_kept and _is_better(claims, old, new)
     ]
     old, new, version = (better or found)[0]
     return Claimed(

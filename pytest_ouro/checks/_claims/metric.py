@@ -7,21 +7,21 @@ import re
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.checks._claims import AGAIN, REASONS, Claimed
+from pytest_ouro.checks._claims import AGAIN, Claimed
+from pytest_ouro.checks._claims.excuses import Kept, excuse
+from pytest_ouro.checks._claims.logged import turned_better
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.finding import Finding, count
 from pytest_ouro.evidence.claims.rows import SENTINELS
+from pytest_ouro.evidence.claims.versions import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_ouro.core.metric import Metric
     from pytest_ouro.evidence.claims.claims import Claims
-    from pytest_ouro.evidence.claims.loop import Experiment
     from pytest_ouro.evidence.claims.rows import ClaimedRow
 
-#: A kept value that is worse by less, as a share of the one before, may be a tie.
-TIE = 0.001
 #: A kept value that is better by this factor is looked at twice.
 _JUMP = 5.0
 
@@ -32,8 +32,12 @@ _LOSS = re.compile(r"(?i)loss|bp[bc]\b|bits|ppl|perplex|nll|fid\b|entropy")
 
 #: Names of metrics that are never below 0, and of shares.
 _POSITIVE = re.compile(
-    r"(?i)loss|bp[bc]\b|ppl|perplex|nll|fid\b|time|latency|delay|seconds|(?:^|_)[mun]?s$|bytes|size"
+    r"(?i)loss|bp[bc]\b|ppl|perplex|nll|fid\b|time|latency|delay|seconds|(?:^|_)[mun]?s(?:$|_per_)|bytes|size"
     r"|rmse|mae\b|mse\b|wer\b|cer\b|count"
+)
+#: Names of times, which no run can bring to 0.
+_TIME = re.compile(
+    r"(?i)(?:^|_)(?:[mun]?s|secs?|seconds|time|runtime|latency|delay|duration|cycles)(?:$|_)"
 )
 _SHARE = re.compile(
     r"(?i)acc(?:uracy)?(?:$|_)|(?:^|_)(?:f1|auc|auroc|recall|precision|iou|win_?rate)(?:$|_)"
@@ -49,8 +53,10 @@ class _Values(NamedTuple):
 
     @classmethod
     def of(cls, claims: Claims) -> _Values:
-        """Return the values of all rows."""
-        found = (row.value for row in claims.loop.rows)
+        """Return the values of all rows; negative ones only of a metric that may be below 0."""
+        positive = claims.metric is not None and _POSITIVE.search(claims.metric.name)
+        values = (row.value for row in claims.loop.rows)
+        found = (value for value in values if value is None or value >= 0 or not positive)
         real = sorted(value for value in found if value is not None and value not in SENTINELS)
         return cls(real, any(value % 1 for value in real))
 
@@ -58,7 +64,7 @@ class _Values(NamedTuple):
         """Return the least and the greatest value without that of one row; None if fewer than two
         are left."""
         real = self.real
-        own = value not in SENTINELS
+        own = bool(real) and real[0] <= value <= real[-1] and value not in SENTINELS
         if len(real) - own < 2:
             return None
         return real[own and value == real[0]], real[-1 - (own and value == real[-1])]
@@ -69,15 +75,6 @@ class _Values(NamedTuple):
         return f"others are {metric.text(real[0])} to {metric.text(real[-1])}" if real else ""
 
 
-class _Kept(NamedTuple):
-    """A kept experiment, its row and its value, and the row kept before it."""
-
-    one: Experiment
-    row: ClaimedRow
-    value: float
-    before: ClaimedRow | None
-
-
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield what the kept values of a ledger show; nothing if the metric or its direction is not
     known."""
@@ -86,18 +83,20 @@ def judge(claims: Claims) -> Iterator[Claimed]:
     implausible = list(_implausible(claims, claims.metric))
     yield from implausible
     lines = {line for claimed in implausible for line in claimed.lines}
+    changed = {key_of(row) for row in turned_better(claims)}  # nothing is compared with these
+    lines |= {row.line for row in claims.loop.rows if changed and key_of(row) in changed}
     yield from _not_better(claims, claims.metric, lines)
     yield from _within_noise(claims, claims.metric, lines)
 
 
-def _list_kept(claims: Claims, without: set[int]) -> list[_Kept]:
+def _list_kept(claims: Claims, without: set[int]) -> list[Kept]:
     """Return the kept experiments with a value, each with the row that was kept before it."""
-    found: list[_Kept] = []
+    found: list[Kept] = []
     for one in claims.keeps:
         row = one.row
         if row is None or row.value is None or row.line in without:
             continue
-        found.append(_Kept(one, row, row.value, found[-1].row if found else None))
+        found.append(Kept(one, row, row.value, found[-1].row if found else None))
     return found
 
 
@@ -147,6 +146,7 @@ def _fault(row: ClaimedRow, values: _Values, metric: Metric, *, bound: bool) -> 
         lower = metric.direction == "lower"
         if (row.value <= 0) == lower or row.value >= 10 * high:
             zero = bool(_LOSS.search(metric.name)) and values.have_fractions
+            zero = zero or (bool(_TIME.search(metric.name)) and low >= 20 * _unit(row.metric))
             return "it stands for no result elsewhere", row.value >= 10 * high or zero
     if low > 0 and row.value < 0:
         return "all others are positive", bool(_POSITIVE.search(metric.name))
@@ -158,6 +158,11 @@ def _fault(row: ClaimedRow, values: _Values, metric: Metric, *, bound: bool) -> 
     if low > 0 and better:
         return f"more than {_JUMP:g} times better than every other value", False
     return "", False
+
+
+def _unit(text: str) -> float:
+    """Return the least number that the decimals of a number can tell from 0."""
+    return 10.0 ** -len(re.findall(r"\d", text.partition(".")[2]))
 
 
 def _not_better(claims: Claims, metric: Metric, without: set[int]) -> Iterator[Claimed]:
@@ -218,32 +223,32 @@ def _not_better(claims: Claims, metric: Metric, without: set[int]) -> Iterator[C
 
 
 def _report_worse(
-    claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept], noise: float
+    claims: Claims, metric: Metric, one: Kept, kept: Sequence[Kept], noise: float
 ) -> Claimed:
     """Return the finding about a kept row that is worse than the one kept before; ``noise`` is the
     standard deviation of a value."""
     assert one.before is not None
     assert one.before.value is not None
-    excuse = _excuse(claims, metric, one, kept, noise)
+    reason = excuse(claims, metric, one, kept, noise)
     value, best = metric.texts(one.value, one.before.value)
     return Claimed(
         "metric",
         Finding(
             f"a result was kept although its {metric.name} is worse than the one kept before"
-            + (f" ({excuse})" if excuse else ""),
+            + (f" ({reason})" if reason else ""),
             where=claims.place([one.row.line]),
             expected=f"better than {best}",
             actual=value,
             help=_remedy(claims, one),
             facts={"line": one.row.line},
-            warns=bool(excuse),
+            warns=bool(reason),
         ),
         (one.one.commit,) if one.one.commit else (),
         (one.row.line,),
     )
 
 
-def _remedy(claims: Claims, one: _Kept) -> str:
+def _remedy(claims: Claims, one: Kept) -> str:
     """Return what to do about a kept row that is worse than the one kept before."""
     if claims.bound and one.one.commit:
         return (
@@ -251,79 +256,6 @@ def _remedy(claims: Claims, one: _Kept) -> str:
             "baseline is called so in its row"
         )
     return "discard it and what builds on it, or measure both again"
-
-
-def _excuse(claims: Claims, metric: Metric, one: _Kept, kept: Sequence[_Kept], noise: float) -> str:
-    """Return in words what may explain that a worse value was kept; "" if nothing does."""
-    before = one.before
-    assert before is not None
-    assert before.value is not None
-    loss = -metric.gain(one.value, before.value)
-    if loss <= TIE * abs(before.value) or loss <= noise * 2:
-        return "by less than may be noise"
-    if word := REASONS.search(one.row.description):
-        return f"the row says {word[0]!r}"
-    if one.row.subject != before.subject:
-        return f"it is about {one.row.subject[:40] or 'something else'}, not {before.subject[:40]}"
-    if _gains_elsewhere(one.row, before):
-        return "another column became better"
-    if elsewhere := _measured_elsewhere(claims, one):
-        return elsewhere
-    after = [other for other in kept if other.row.line > one.row.line]
-    if (
-        not claims.bound
-        and after
-        and all(metric.gain(other.value, before.value) < 0 for other in after)
-    ):
-        return "all later ones are worse as well: the conditions may have changed"
-    if not one.row.description:
-        return "the row has no description"
-    if one.one.commit and not one.one.code:
-        return "its commit changes no editable file"
-    if abs(loss) > 0.5 * abs(before.value):
-        return "the scale may have changed"
-    return ""
-
-
-def _measured_elsewhere(claims: Claims, one: _Kept) -> str:
-    """Return in words why the value of a kept row need not be better than the one kept before: its
-    commit was measured once more, or the one before it is on another branch. Else ""."""
-    commit, before = one.one.commit, one.before
-    if commit and claims.first_kept[commit] < one.row.line:
-        return "its commit was measured before"
-    other = claims.commit_of.get(before.line, "") if before else ""
-    if commit and other and not claims.loop.history.is_ancestor(other, commit):
-        return "the one before is on another branch"
-    return ""
-
-
-def _gains_elsewhere(row: ClaimedRow, before: ClaimedRow) -> bool:
-    """Return whether a row needs less memory than the one before, or is better in a column whose
-    name says which values are better."""
-    if row.memory is not None and before.memory is not None and row.memory < 0.98 * before.memory:
-        return True
-    earlier = dict(before.others)
-    return any(
-        name in earlier and value != earlier[name] for name, value in row.others if _counts(name)
-    )
-
-
-def _counts(name: str) -> bool:
-    """Return whether a column may be an objective of its own."""
-    aside = (
-        "step",
-        "epoch",
-        "time",
-        "second",
-        "id",
-        "iter",
-        "date",
-        "budget",
-        "seed",
-        "delta",
-        "gain",
-    )
-    return not any(word in name for word in aside)
 
 
 def _noise(claims: Claims, metric: Metric) -> tuple[float, int]:

@@ -9,6 +9,7 @@ from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.core.finding import several
+from pytest_ouro.evidence.claims.columns import counts_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,6 +62,15 @@ class Claims:
         """The line of the first kept row of each commit (full id)."""
         kept = [(one.commit, one.row.line) for one in self.keeps if one.row is not None]
         return dict(reversed(kept))
+
+    @cached_property
+    def counting(self) -> frozenset[str]:
+        """The columns, by normalised name, whose numbers count the rows."""
+        found: dict[str, list[float]] = {}
+        for row in self.loop.rows:
+            for name, value in row.others:
+                found.setdefault(name, []).append(value)
+        return frozenset(name for name, values in found.items() if counts_up(values))
 
     @cached_property
     def per_commit(self) -> bool:

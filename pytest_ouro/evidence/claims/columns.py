@@ -206,9 +206,15 @@ def _agrees(numbers: Sequence[float | None], statuses: Sequence[StatusClass], si
 
 
 def counts_rows(texts: Sequence[str]) -> bool:
-    """Return whether the cells of a column are whole numbers that count up, mostly by one."""
+    """Return whether the cells of a column, as far as they are not empty, count the rows."""
     numbers = [number_of(text) for text in texts if text]
-    if len(numbers) < 3 or any(value is None or value % 1 for value in numbers):
+    values = [value for value in numbers if value is not None]
+    return len(values) == len(numbers) and counts_up(values)
+
+
+def counts_up(values: Sequence[float]) -> bool:
+    """Return whether at least three numbers are whole and never fall, and most rise by one."""
+    if len(values) < 3 or any(value % 1 for value in values):
         return False
-    steps = [b - a for a, b in itertools.pairwise(v for v in numbers if v is not None)]
+    steps = [b - a for a, b in itertools.pairwise(values)]
     return all(step >= 0 for step in steps) and steps.count(1.0) >= 0.6 * len(steps)

@@ -89,11 +89,12 @@ class Linker:
 
     def _by_adding(self, row: ClaimedRow, adding: Step, taken: set[str]) -> Link:
         """Return the link of a row by the commit ``adding`` that adds it: that commit, if it
-        changes the code of an experiment; else the one before it, if that does, and no row has it
-        yet."""
+        changes the code of an experiment, or other files and says the same; else the one before it,
+        if that changes the code, and no row has it yet."""
         if row.status == "baseline":
             return Link(adding.parent or adding.id, "added")
-        if self.is_work(adding):
+        other = len(adding.parents) == 1 and len(self.history.changes(adding)) > 1
+        if self.is_work(adding) or (other and alike(row.description, adding.subject)):
             return Link("" if adding.id in taken else adding.id, "added")
         before = self.history.by_id.get(adding.parent)
         if before and before.id not in taken and self.is_work(before) and row.is_kept:
