@@ -77,9 +77,9 @@ class Pace:
 
 
 class HarnessHooks:
-    """The replacements for functions and data in the harness module that the script imports, which
-    are put there when this is made: for the loader, the evaluation, and what hands out held-out
-    data.
+    """The replacements for the loader and the evaluation of the harness module that the script
+    imports, and for what hands out held-out data there. They are put into the module when this
+    object is made.
 
     If no judge computes the score, a newly built harness does.
     """
@@ -122,12 +122,13 @@ class HarnessHooks:
 
     def _guard(self, function: Any, *, serves: bool) -> Callable[..., Any]:
         """Return a function that calls ``function`` of the harness and keeps held-out data from the
-        caller. With ``serves`` (the loader) it counts the batches, the first of which starts the
-        clock; without it, calls by the harness itself are passed on unchanged.
+        caller. With ``serves`` (for the loader) it also counts the batches, the first of which
+        starts the clock. Without it, a call by the harness itself is passed on unchanged.
 
-        A call for a held-out split, or of a function named after one, returns a `HeldOut` if the
-        evaluation takes data or the harness calls; otherwise it raises PermissionError. Any other
-        call returns the result with a `HeldOut` for each held-out part.
+        A call is refused if it asks for a held-out split, or if the function's name says that it
+        returns held-out data: PermissionError is raised. But if the evaluation takes its data as an
+        argument, or the harness itself calls, a `HeldOut` is returned instead. Any other call
+        returns the result, with a `HeldOut` in place of each held-out part.
         """
         name = getattr(function, "__name__", self._job["loader"])
         node = self._defined.get(name)
@@ -155,12 +156,12 @@ class HarnessHooks:
     def _training_part(
         self, result: Any, origin: splits.Origin, places: frozenset[int | str], serves: bool
     ) -> Any:
-        """Return ``result``, a value from the harness, with a `HeldOut` for each held-out part
-        except numbers and texts. ``origin`` says how it was made, and ``places`` where the source
-        shows held-out parts.
+        """Return ``result``, a value from the harness, with a `HeldOut` in place of each held-out
+        part; numbers and texts stay. ``origin`` says how the value was made, ``places`` where the
+        harness's source shows held-out parts.
 
-        With ``serves``, each other part that is data is counted as it is served; so is the whole of
-        a result without held-out parts.
+        With ``serves``, the batches of each part that is known to be training data are counted as
+        they are served; without held-out parts, those of the whole result.
         """
         found = splits.find_splits(result, places)
         if not found:
@@ -188,9 +189,9 @@ class HarnessHooks:
         return self._serve(batches) if hasattr(batches, "__next__") else Served(batches, self)
 
     def _describe_generators(self, point: str) -> None:
-        """In a run with a salt, note the digests of the global random generators at ``point``, a
-        text for messages, to be sent with the report of the evaluation; do nothing without a
-        salt."""
+        """In a run with a salt, note the digests of the global random generators, to be sent with
+        the report of the evaluation; do nothing without a salt. ``point`` says in words when this
+        is, such as "the first batch"."""
         if self._job.get("salt"):
             reseed = importlib.import_module(".reseed", __package__)
             generators = importlib.import_module(".generators", __package__)
@@ -279,9 +280,9 @@ class HarnessHooks:
 
     def _score(self, args: tuple[Any, ...], kwargs: dict[str, object]) -> Any:
         """Return what the evaluation of a newly built harness, which the script cannot have
-        changed, returns for the script's arguments. Each `HeldOut` in them is replaced by its data,
-        and the tokenizer and the batch size as `_normalise_call` does. Report each finding of
-        `Probes` about the model."""
+        changed, returns for the script's arguments. Before the call, the data takes the place of
+        each `HeldOut` in them, and `_normalise_call` replaces tokenizer and batch size. Report each
+        finding of `Probes` about the model."""
         fresh = harness.build(self._job)
         evaluate = getattr(fresh, self._job["evaluate"])
         model = _argument(evaluate, "model", args, kwargs, first=True)
@@ -334,11 +335,11 @@ def _resolve(value: Any, module: types.ModuleType) -> Any:
 def _argument(
     function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, object], first: bool = False
 ) -> Any:
-    """Return what a call of ``function`` with ``args`` and ``kwargs`` passes for the parameter
-    ``name``; if it passes nothing, None, or with ``first`` the first positional argument if there
-    is one.
+    """Return the argument that a call of ``function`` with ``args`` and ``kwargs`` passes for the
+    parameter ``name``. If there is none, return the first positional argument with ``first``, if
+    the call has one; otherwise None.
 
-    If the call does not fit the signature, only its keywords are searched.
+    If the call does not fit the signature, only ``kwargs`` are searched for ``name``.
     """
     try:
         bound = inspect.signature(function).bind(*args, **kwargs).arguments
@@ -352,12 +353,12 @@ def _argument(
 def _normalise_call(
     module: types.ModuleType, evaluate: Any, args: tuple[Any, ...], kwargs: dict[str, object]
 ) -> tuple[tuple[Any, ...], dict[str, object]]:
-    """Return ``args`` and ``kwargs`` of a call of ``evaluate``, with a new tokenizer of the harness
-    ``module`` in place of the one given, and with the batch size as a plain int. If the harness has
-    EVAL_TOKENS and MAX_SEQ_LEN, the batch size is lowered to divide the number of rows, see
-    `_even_batch_size`.
+    """Return the ``args`` and ``kwargs`` of a call of ``evaluate`` with two arguments replaced. For
+    the tokenizer a new one of the harness ``module`` is passed, if it can make one. The batch size
+    becomes a plain int; if the harness has EVAL_TOKENS and MAX_SEQ_LEN, it is lowered to divide the
+    number of rows (`_even_batch_size`).
 
-    They are returned unchanged if they do not fit the signature.
+    Both are returned unchanged if they do not fit the signature.
     """
     try:
         bound = inspect.signature(evaluate).bind(*args, **kwargs)
@@ -376,8 +377,9 @@ def _normalise_call(
 
 
 def _even_batch_size(size: int, rows: int) -> int:
-    """Return the largest divisor of ``rows`` that is at most ``size``. If ``size`` is below
-    ``rows`` and more than twice that divisor, or if ``rows`` is 0, return ``size``."""
+    """Return the largest divisor of ``rows`` that is at most ``size``. But return ``size`` itself
+    if that divisor is less than half of ``size`` (of ``rows``, if that is smaller), or if ``rows``
+    is 0."""
     best = next((n for n in range(min(size, rows), 0, -1) if rows % n == 0), size)
     return best if 2 * best >= min(size, rows) else size
 

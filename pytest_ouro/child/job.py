@@ -48,9 +48,13 @@ class Job(TypedDict, total=False):
 
 class Confinement(TypedDict):
     """The settings by which ``evaluation.confine`` starts a program of the candidate: the
-    ``folder`` that it runs in, the interpreter that is started for the program ``python``, and its
-    ``environment``. In ``scratch`` it gets a new folder, which TMPDIR names. ``sandbox`` is None if
-    the program is not confined; of its ``write`` only that new folder is left."""
+    ``folder`` in which it runs, the interpreter that takes the place of the name ``python``, and
+    its ``environment``.
+
+    Each program gets a new folder in ``scratch`` for temporary files, which TMPDIR names.
+    ``sandbox`` is that of the candidate's command, None if it had none; but the new folder is the
+    only one to which the program can write there. ``network`` allows the internet in the sandbox.
+    """
 
     folder: str
     python: str
@@ -61,8 +65,9 @@ class Confinement(TypedDict):
 
 
 class Question(TypedDict, total=False):
-    """A message of the judge to the run that answers it: the numbers of ``rows`` and of tokens in
-    each (``length``) that lie in the shared memory; or the score, ``value``, which ends it."""
+    """A message of the judge to the training process: a question, which states how many ``rows``
+    lie in the shared memory and how many tokens each has (``length``); or the score (``value``),
+    after which no question follows."""
 
     rows: int
     length: int

@@ -84,10 +84,11 @@ def score_model(
     """Ask the training process every question of a randomly drawn plan for ``rows``; return the
     score and the findings.
 
-    ``line`` leads to the training process, ``channel`` to the supervisor, to which each change of
-    turn is reported, for it charges the time. The batch size is ``batch_size`` if that is an int
-    from 1 to 256, else 16; it is lowered for few questions. Raise ValueError if an answer is not
-    logits, EOFError or OSError if the training process is gone.
+    ``line`` leads to the training process, ``channel`` to the supervisor. Each change of turn is
+    reported to the supervisor, which charges the run for the time of its turns. Questions are asked
+    in batches of ``batch_size`` rows if that is an int from 1 to 256, else of 16; in smaller ones
+    if there would be fewer than ``_BATCHES`` batches. Raise ValueError if an answer is not logits,
+    EOFError or OSError if the training process is gone.
     """
     import torch
 
@@ -141,10 +142,13 @@ class LogitExchange:
         self._shared = mmap.mmap(fd, 0)
 
     def ask(self, x: Any) -> Any:
-        """Send the rows ``x`` (B, T) to the training process; return a copy of the logits (B, T, V)
-        that it answers with. Report each change of turn to the supervisor. Raise ValueError for any
-        other answer, or if shape or type differ from those of the first answer; EOFError or OSError
-        if the process is gone."""
+        """Send the rows ``x``, token ids of shape (B, T), to the training process; return a copy of
+        the logits, of shape (B, T, V), with which it answers. Report each change of turn to the
+        supervisor.
+
+        Raise ValueError for any other answer, or if shape or type are not those of the first
+        answer; EOFError or OSError if the training process is gone.
+        """
         self._shared[: x.numel() * 8] = x.contiguous().numpy().tobytes()
         self._channel.report("question")
         self._line.send({"rows": self._rows, "length": self._length})
@@ -183,8 +187,8 @@ class LogitExchange:
         return tuple(shape), known[dtype]
 
     def _make_room(self, shape: tuple[int, ...], dtype: Any) -> None:
-        """Enlarge the shared memory for logits of this shape and type, and fix its size; note both,
-        which every later answer must have."""
+        """Enlarge the shared memory for logits of this shape and type, and fix its size. Note shape
+        and type, since every later answer must have the same."""
         self._shape, self._dtype = shape, dtype
         size = self._rows * self._length * 8 + math.prod(shape) * dtype.itemsize
         self._shared.close()

@@ -81,9 +81,13 @@ def error_text(error: Exception) -> str:
 
 
 def opened_hidden(error: BaseException | None, job: Job) -> str:
-    """Return the path that the sandbox hides and that an OSError among ``error`` and its causes (or
-    contexts) names; "" if there is none. Ten exceptions at most are searched, and the first such
-    error counts. A path below a hidden folder does not count."""
+    """Return the path of a file or folder that the sandbox hides, if a script failed to open it; ""
+    if not.
+
+    It is the path that an OSError names: ``error`` itself, its cause or context, or that one's, and
+    so on, ten exceptions at most. The first that names a hidden path counts. A path below a hidden
+    folder does not count.
+    """
     hidden = {os.path.realpath(name) for name in job.get("sandbox", {}).get("hidden", ())}
     for _ in range(10):  # a script can make a ring of exceptions
         name = vars(OSError)["filename"].__get__(error) if isinstance(error, OSError) else None
@@ -117,12 +121,13 @@ def find_denied(error: Exception, frames: list[traceback.FrameSummary], job: Job
 
 
 def find_place(frames: list[traceback.FrameSummary], job: Job) -> str:
-    """Return, for messages, where in the experiment's own code an exception arose: "FILE:LINE" of
-    the last frame in its folder, followed by ", in FILE:LINE" of the last frame of all if that is
-    another; "" without frames.
+    """Return, for messages, where in the experiment's own code an exception arose, as "FILE:LINE"
+    of the last frame in the experiment's folder. If that is not the last frame of all, ", in
+    FILE:LINE" of the latter is added. "" without frames.
 
-    A frame of the harness counts only if no other file of the experiment has one. If no frame is of
-    the experiment, the last frame of all is returned. Frames of the launcher never count.
+    A frame of the harness counts only if no other file of the experiment has a frame. If no frame
+    is of the experiment, the last frame of all is returned alone. Frames of the launcher never
+    count.
     """
     frames = [frame for frame in frames if not _is_ours(frame.filename)]
     if not frames:

@@ -60,13 +60,13 @@ class Probes:
             self.findings.append("the model's parameters changed during the evaluation")
 
     def _ask(self) -> None:
-        """Test the model's answers for the rows of `_rows`, and add a finding for each fault: the
-        loss that the model returns is not the cross-entropy of its logits; its logits depend on
-        later tokens.
+        """Test the model's answers for the rows of `_rows`, and add a finding for each of two
+        faults: the loss that the model returns is not the cross-entropy of its logits; its logits
+        depend on later tokens.
 
-        If the model returns no logits of the expected shape, that is the only finding. Without a
-        finite loss for every token, neither returned nor computed from the logits, there is no
-        finding: the run fails because its metric is not a number.
+        If the model returns no logits of the expected shape, that is the only finding. There is
+        none if the returned losses and those computed from the logits both have a value that is not
+        finite: the run then fails because its metric is not a number.
         """
         torch = sys.modules["torch"]
         x, y = self._rows()
@@ -113,12 +113,12 @@ class Probes:
         return batch[0].clone(), batch[1].clone()
 
     def _validation_batches(self) -> Any:
-        """Return the validation batches, of ROWS rows each, of the harness's loader, which is
-        called for the split ``val``. A loader without a parameter for the split is called without
-        one, and the first held-out part of its result is returned.
+        """Return the validation batches, of ROWS rows each, from the harness's loader, which is
+        called with tokenizer, rows, length and the split ``val``.
 
-        None if the loader then needs other arguments than tokenizer, rows and length, or if its
-        result has no held-out part.
+        A loader that is a function without a parameter for the split is called without the last
+        argument, and the first held-out part of its result is returned. Then None is returned if it
+        needs other arguments, or if its result has no held-out part.
         """
         module, name = self._module, self._job["loader"]
         args = (module.Tokenizer.from_directory(), ROWS, module.MAX_SEQ_LEN)

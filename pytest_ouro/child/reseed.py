@@ -70,12 +70,13 @@ def salted_seed(seed: object, salt: int) -> object:
 
 
 def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
-    """Return a function that calls ``function`` with the salt mixed into its seed (its first
-    argument, or ``seed`` or ``a`` by keyword). If the harness or the library itself calls it, the
-    seed is passed on unchanged.
+    """Return a function that calls ``function`` of ``library`` with the salt mixed into its seed
+    (its first argument, or ``seed`` or ``a`` by keyword). A call by the module ``harness`` or by
+    the library itself is passed on unchanged.
 
-    Unless it makes a new generator, each call from outside of the library notes in
-    `seeded_by_harness` whether the harness made it.
+    Each call from outside of the library also notes in `seeded_by_harness` whether the harness made
+    it; not if ``function`` makes a new generator (``default_rng``), which leaves the global one
+    alone.
     """
     package = library.split(".")[0]  # its own calls pass on a seed that has the salt already
 
@@ -119,9 +120,12 @@ class _ImportHook(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the other finders' spec of a library in `SEEDERS`, changed to replace its
-        functions after loading. None for other modules, on a second call for the same library, and
-        if no finder has the library."""
+        """Return the spec that the other finders have for a library in `SEEDERS`, changed so that
+        the library's functions are replaced once it is loaded.
+
+        None for other modules, from the second call for a library on, and if no finder has the
+        library.
+        """
         if fullname not in self._waiting:
             return None
         self._waiting.discard(fullname)

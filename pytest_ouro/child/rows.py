@@ -88,12 +88,13 @@ def _evaluate(module: types.ModuleType, job: Job, model: Any) -> Any:
 
 
 def _extend(module: types.ModuleType, job: Job, x: Any, y: Any, scored: int) -> Any:
-    """Return the inputs ``x`` and targets ``y``, with further rows behind them if fewer are left
-    beside the ``scored`` rows (their number) than the plan needs as spare ones.
+    """Return a pair: the inputs ``x`` and targets ``y``, with further rows behind them if the plan
+    needs more spare rows than are left beside the ``scored`` rows (their number).
 
-    Further rows are read by one evaluation with a higher EVAL_TOKENS. If the harness has no
-    EVAL_TOKENS, what is read does not begin with the same rows, or a target is not the next input,
-    ``x`` and ``y`` are returned unchanged.
+    Further rows are read by one evaluation with a higher EVAL_TOKENS; if it raises an exception,
+    what was read until then is used. ``x`` and ``y`` are returned unchanged if the harness has no
+    EVAL_TOKENS, if what is read does not begin with the same rows, or if a target is not the next
+    input.
     """
     import torch
 
@@ -116,13 +117,13 @@ def _extend(module: types.ModuleType, job: Job, x: Any, y: Any, scored: int) -> 
 
 
 def split_rows(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return a tuple: the sorted indexes of the rows to score, taken from ``order``, and the
-    indexes of the spare rows, at most as many as the plan needs.
+    """Return a tuple: the sorted indexes of the rows to score, and the indexes of the spare rows,
+    at most as many as the plan needs.
 
-    Spare rows are rows outside of ``order`` that repeat no text of a scored or an earlier row
-    (`_spare`). If there are too few, as many rows as needed at the end of ``order`` are not scored,
-    and can be spare rows instead. If there are still fewer than LEAST spare rows, all of ``order``
-    is scored, with the few spare rows that there are. Rows of one token have no spare rows.
+    All rows of ``order`` are scored if enough others can be spare rows (`_spare`). If not, as few
+    rows as possible at the end of ``order`` are not scored, and may become spare rows. But if this
+    would give fewer than LEAST spare rows, all of ``order`` is scored, with the few spare rows that
+    there are. Rows of one token have no spare rows.
     """
     from .scoring import LEAST, count_spare
 

@@ -48,8 +48,8 @@ FAR = 1e6
 
 @dataclass(frozen=True)
 class Question:
-    """One question to the model: row ``row``, with the tokens of row ``other`` in place of its own
-    from the index ``cut`` on; with ``cut`` 0 the whole row. Rows are indexes into `Rows`."""
+    """One question to the model, about row ``row``: its tokens before the index ``cut``, and from
+    there on those of row ``other``; with ``cut`` 0 the whole row. Rows are indexes into `Rows`."""
 
     row: int
     cut: int = 0
@@ -129,8 +129,8 @@ def _exchange_ends(
     """Return two questions about the pair of rows ``spare``: each row with the end of the other,
     from the same random cut on. No token is shown twice.
 
-    Draw the cut again, up to TRIES times in all, if the new end of a row equals one of ``ends``,
-    the last tokens of the scored rows. After TRIES the last pair is returned all the same.
+    The cut is drawn again while one of the two new ends equals one of ``ends``, the last tokens of
+    the scored rows. After TRIES draws, the last pair is returned in any case.
     """
     one, other = spare
     pair: list[Question] = []
@@ -252,12 +252,13 @@ class Score:
         return ""
 
     def _check_unseen(self) -> str:
-        """Return a finding if the mean loss is higher (by more than SIGMAS standard errors) for
-        targets that no question shows than for those of the scored rows; "" if it is not, or if
-        there are fewer than LEAST such targets.
+        """Return a finding if the mean loss is higher for targets that no question shows than for
+        those of the scored rows, by more than SIGMAS standard errors; "" if not, or if there are
+        fewer than LEAST such targets.
 
-        Unseen targets are the last before the cut of a spliced spare row. No earlier question shows
-        a spare row: a model that stores its answers cannot distinguish it from a scored one.
+        These targets are the last before the cut of a spliced spare row. No earlier question shows
+        a spare row, so that a model which stores its answers cannot distinguish it from a scored
+        one.
         """
         counts = self._counts()
         values = [
@@ -370,13 +371,14 @@ def _sigmas_above(values: torch.Tensor, usual: float, spread: float) -> float:
 
 
 def _reveals_token(apart: list[torch.Tensor]) -> bool:
-    """Return whether the model uses a token for the place before it: whether the loss at that place
-    is lower, even slightly, if the token is shown, by more than SIGMAS standard errors of rounding.
+    """Return whether the model uses a token to predict that token: whether, by more than SIGMAS
+    standard errors of rounding, the loss is lower where the question shows the target. False for
+    fewer than 8 rows.
 
-    ``apart`` has, for each spliced row, its losses up to the cut minus those of the whole row,
-    which shows that token. The spread of rounding is taken from the places before the last, since a
-    model could inflate the spread at the last place to hide the shift. It could inflate those too:
-    WIDEST caps them.
+    ``apart`` has, for each spliced row, its losses before the cut minus those of the whole row.
+    They differ at the last place, whose target only the whole row shows. The spread of rounding is
+    taken from the places before, since a model could inflate it at the last place to hide the
+    shift; WIDEST caps it, since a model could inflate those too.
     """
     last = torch.tensor([float(nats[-1]) for nats in apart], dtype=torch.float64)
     before = torch.cat([nats[-NEAR - 1 : -1] for nats in apart] or [last])

@@ -118,15 +118,15 @@ def refused_split(
     """Return words for the held-out split that a call of ``function`` asks for; "" if it asks for
     none.
 
-    It asks for one if an argument is a text (or an enum's member with one) in `HELD_OUT`, or the
-    path, as a text or a path of pathlib, of a file with such a stem; if an argument of a parameter
-    such as ``split`` or ``mode`` contains val, test or holdout; or by a plain False for ``train``
-    or the like. Defaults are arguments too, and so are the items of a plain list or tuple, but not
-    what these contain.
+    A text asks for one if it is in `HELD_OUT`, or names a file with such a stem; for a parameter
+    such as ``split`` or ``mode`` it is enough that it contains val, test or holdout. Paths and the
+    members of enums count by their texts. A plain False for ``train`` or the like asks for one too.
+    Defaults are arguments too, and so are the items of a plain list or tuple, but not what these
+    contain.
 
-    Raise PermissionError if a text, a path other than one of pathlib or `os.scandir`, or the
-    argument of a parameter such as ``split`` is of a class that is not in ``plain``: its class
-    could compare it as another text than it shows.
+    Raise PermissionError if the class of an argument is not in ``plain``, and the argument is a
+    text, belongs to a parameter such as ``split``, or is a path (except for pathlib's and those of
+    `os.scandir`): its class could compare it as another text than it shows.
     """
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -246,11 +246,11 @@ def is_held_out(name: str) -> bool:
 
 
 def held_out_places(function: ast.FunctionDef) -> frozenset[int | str]:
-    """Return where held-out data is in what a function returns, as its ``return`` statements show:
-    indexes of a tuple or list, keys of a dictionary, keywords of a call. Empty if it is nowhere.
+    """Return where a function's result has held-out data, as its ``return`` statements show:
+    indexes of a tuple or list, keys of a dictionary, keywords of a call. Empty if there is none.
 
-    A result with one place has none. In a list, dictionary or call, places count only beside a
-    place that holds training data.
+    A result with one place alone has none. In a list, dictionary or call, a place counts only if
+    another one holds training data.
     """
     found: set[int | str] = set()
     for node in _own_nodes(function):
@@ -281,8 +281,8 @@ def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
 
 def _label(place: object, node: ast.expr) -> str:
     """Return the split that an expression ``node`` holds: "training", "held out", or "" if that is
-    not clear. ``place``, its key or index, decides if it is a name that shows a split; else the
-    names and texts in the expression do."""
+    not clear. ``place`` is its key or index: a name that shows a split decides; otherwise the names
+    and texts in the expression do."""
     if isinstance(place, str) and (named := _split_of(words(place))):
         return named
     parts: set[str] = set()
@@ -306,12 +306,12 @@ def _split_of(parts: set[str]) -> str:
 
 def find_splits(value: Any, places: frozenset[int | str]) -> dict[Any, bool]:
     """Return a dict from each place (index, key or attribute) of a loader's result that holds a
-    split to whether that is held out. {} for a single loader, or if nothing is held out.
+    split to whether that split is held out. {} for a single loader, or if nothing is held out.
 
     In a mapping, named tuple or object, the names of keys, fields or attributes decide; a place
-    whose name shows no split is left out. In a plain tuple or list, ``places`` (found in the
-    ``return`` statements) are held out and all others training data. If ``places`` is empty, the
-    first of a tuple of several loaders is training data, and the others are held out.
+    whose name shows no split is left out. In another tuple or list, ``places`` (from
+    `held_out_places`) are held out, and all others are training data. If ``places`` is empty, a
+    tuple of several loaders has training data first, and the others are held out.
     """
     if isinstance(value, Mapping):
         found = {key: _split_of(words(str(key))) for key in value}

@@ -48,10 +48,10 @@ class Observer:
     """An audit hook, for ``sys.addaudithook``, that reports over ``channel`` the first time that
     the candidate's code may run, and nothing after it.
 
-    Reported are: a file in ``folders`` that is executed, imported or loaded; a text from a file in
-    the first folder that is executed; unpickling, except of messages between the evaluation's own
-    processes; and a program that is started on the files without the sandbox, unless it only reads.
-    ``confine`` are the words that start a program in the sandbox.
+    Four things are reported. A file in ``folders`` is executed, imported or loaded. A text from a
+    file in the first of ``folders`` is executed. Data is unpickled, except for messages between the
+    evaluation's own processes. A program is started on files in ``folders`` outside of the sandbox,
+    unless it only reads. ``confine`` are the words that start a program in the sandbox.
     """
 
     def __init__(self, channel: Channel, folders: list[str], confine: list[str]) -> None:
@@ -94,18 +94,20 @@ class Observer:
         return ""
 
     def _executed(self, name: str) -> str:
-        """Return words for the report if code with the file name ``name`` is of the candidate: a
-        file in the folders, or a text from one (`_compiled`); else ""."""
+        """Return words for the report if code with the file name ``name`` is the candidate's: it is
+        a file in the folders, or a name that `_compiled` remembered. "" for other code."""
         if self._inside(name):
             return f"ran {_name(name)} of the candidate"
         return "ran text of the candidate" if name in self._tainted else ""
 
     def _compiled(self, source: object, name: object) -> None:
-        """Remember ``name``, the file name given to a source that is compiled, if the source
-        contains, or is a piece of, a text of the candidate's files.
+        """Remember ``name``, the file name that is given to a compiled source, if the source is
+        text of the candidate: it contains the whole text of one of the candidate's files, or is a
+        piece of one.
 
-        Sources from files and very short ones are ignored. The name of a syntax tree (``source`` is
-        None) is remembered if any other name was before it.
+        A source is ignored if ``name`` is an absolute path, or if it is shorter than _SHORT. If
+        ``source`` is None, a syntax tree is compiled, which may come from such a text: then
+        ``name`` is remembered if another name was before.
         """
         if isinstance(source, bytes):
             source = source.decode(errors="replace")
@@ -119,8 +121,11 @@ class Observer:
 
     def _read(self) -> list[str]:
         """Return the contents of the files below the first folder (the candidate's) as texts,
-        without blanks at their ends. They are read once. Left out are files of less than _SHORT
-        characters, and, in order of path, each that would exceed _MOST bytes in all."""
+        without blanks at both ends. They are read at the first call only.
+
+        The files are read in order of path; one that would bring the sum over _MOST bytes is left
+        out. Texts of less than _SHORT characters are left out too.
+        """
         if self._texts is None:
             self._texts, left = [], _MOST
             for path in sorted(Path(self._folders[0]).rglob("*")):
@@ -131,9 +136,13 @@ class Observer:
         return self._texts
 
     def _started(self, program: Any, words: Any, folder: Any) -> str:
-        """Return words for the report if a ``program`` is started on the candidate's files without
-        the sandbox: its ``folder`` (None: the present one) or one of its ``words`` names them. ""
-        if not, if the words of the sandbox start it, or if it only reads files (_READERS)."""
+        """Return words for the report if ``program`` is started on the candidate's files outside of
+        the sandbox; "" if not.
+
+        It is started on them if its ``folder`` (None: the present one) or one of its ``words``
+        names the candidate's folders or a file in them. It is not reported if its words are those
+        that start the sandbox, or if it only reads files (_READERS).
+        """
         given = [words] if isinstance(words, str | bytes) else [*(words or ())]
         texts = [os.fsdecode(text) for text in given]
         if self._is_confined(texts):

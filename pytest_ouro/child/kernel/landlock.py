@@ -47,10 +47,13 @@ def version() -> int:
 
 
 class Ruleset:
-    """A set of rights on files that stay allowed. Once `restrict` is called, all others that
-    Landlock's version ``abi`` covers are refused; so is TCP, unless ``network``, from version 4 on,
-    and from version 6 on also abstract unix sockets and signals to processes outside. Raise OSError
-    if the kernel refuses to make it."""
+    """A set of rights on files that stay allowed. `restrict` refuses all other rights on files that
+    the version ``abi`` of Landlock covers.
+
+    From version 4 on it refuses TCP too, unless ``network``; from version 6 on also abstract unix
+    sockets of, and signals to, processes outside of the sandbox. Raise OSError if the kernel
+    refuses to make the set.
+    """
 
     def __init__(self, abi: int, *, network: bool = False) -> None:
         # Version 2 adds links and renames between folders, 3 truncate, 4 TCP, 5 ioctl, 6 abstract

@@ -48,11 +48,12 @@ _kept_open: list[int] = []
 def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7, network: bool = False) -> None:
     """Enter the sandbox permanently. Call this while the process has one thread.
 
-    ``spec`` has lists of paths: ``read`` and ``write`` (files, or folders and all below them),
-    ``list`` (folders whose entries may be listed), ``devices``, and ``hidden`` (unreadable, unless
-    it is in ``write`` or a deeper path is granted); ``packages`` hides installed packages by name.
-    The interpreter, its packages and the system's libraries are readable. ``newest`` is the highest
-    version of Landlock to use. ``network`` allows the internet.
+    ``spec`` has lists of paths. ``read`` and ``write`` are files, or folders with all below them;
+    ``list`` are folders whose entries may be listed; ``devices`` are device nodes. ``hidden`` are
+    files and folders that cannot be read, except for what ``write``, or a deeper path in ``read``,
+    allows. ``packages`` are names of installed packages, which are hidden. The interpreter, its
+    other packages and the system's libraries can be read. ``newest`` is the highest version of
+    Landlock to use. ``network`` allows the internet.
 
     Raise OSError if there is a second thread, or with what the system or the kernel refuses; then
     the process must not run anything else.
@@ -138,7 +139,8 @@ def _real(paths: Iterable[str | Path]) -> list[Path]:
 def _allow_thread_names(ruleset: landlock.Ruleset) -> None:
     """Allow this process to write the names of its threads (/proc/PID/task/*/comm), as CUDA must.
 
-    A forked process is not allowed to name its own; it cannot initialise CUDA again anyway.
+    A process that is forked from this one cannot write the names of its own threads. It need not,
+    since it cannot initialise CUDA again.
     """
     fd = open_place(f"/proc/{os.getpid()}/task")
     ruleset.allow_opened(fd, landlock.REWRITE)

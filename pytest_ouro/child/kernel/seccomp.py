@@ -233,8 +233,9 @@ def _unix_streams() -> _Code:
 
 
 def _truncates(index: int) -> _Code:
-    """Return instructions that refuse to open a file for reading with O_TRUNC; ``index`` is the
-    argument with the flags. Landlock covers O_TRUNC with writing."""
+    """Return instructions for a call that opens a file: refuse O_TRUNC if the file is opened for
+    reading alone, and allow everything else. ``index`` is the argument with the flags. With a file
+    that is opened for writing, Landlock decides."""
     writing = [_argument(index), _step(_ANY_BIT, 0b11, 0, 1), *_pass()]
     return [*writing, _step(_ANY_BIT, os.O_TRUNC, 0, 1), *_refuse(), *_pass()]
 
