@@ -44,12 +44,12 @@ class Answers:
     waited: float = 0.0
 
     def pass_to(self, turn: Turn, clock: float, cpu: float) -> None:
-        """Add the seconds of the present turn to the unanswered batch, as far as they count, and
-        begin ``turn``.
+        """End the present turn and begin ``turn``. The seconds of the present turn that count as
+        the run's (`_counted`) are added to the unanswered batch.
 
-        Once a batch was answered, those of the judge's turn that do not count are added to
-        ``waited``. ``clock`` is the present time on the bound's clock, ``cpu`` the run's CPU
-        seconds.
+        If the present turn is the judge's, and a batch was answered already, its other seconds are
+        added to ``waited``. ``clock`` is the present time on the bound's clock, ``cpu`` the run's
+        CPU seconds until now.
         """
         counted = self._counted(clock, cpu)
         self.begun += counted
@@ -64,8 +64,9 @@ class Answers:
         self.begun = 0.0
 
     def _counted(self, clock: float, cpu: float) -> float:
-        """Return the seconds of the present turn that count as the run's: all in the run's turn, at
-        most the run's CPU seconds in the judge's turn, 0 in nobody's."""
+        """Return the seconds of the present turn that count as the run's. In the run's turn, all
+        count. In the judge's turn, as many as the run used CPU seconds meanwhile, but no more than
+        have passed. In nobody's turn, none. ``clock`` and ``cpu`` are as in `pass_to`."""
         if self.turn == "nobody":
             return 0.0
         passed = clock - self.clock
@@ -77,10 +78,10 @@ class Answers:
         return sum(self.batches)
 
     def charged(self, excused: float) -> float:
-        """Return the seconds of the answered batches beyond what inference explains; at least 0.
+        """Return the seconds of the answered batches that inference does not explain, at least 0.
 
-        Inference explains the usual pace times the number of batches, and at most ``excused``
-        seconds.
+        Inference explains the usual pace (`_pace`) times the number of batches, but no more than
+        ``excused`` seconds in all.
         """
         return max(0.0, self.seconds - min(len(self.batches) * self._pace(), excused))
 
@@ -107,13 +108,13 @@ class Answers:
 def excused(
     *, window: float, served: int, budget: float, tokens: int, scoring: float, waited: float
 ) -> float:
-    """Return the most seconds of the answers that inference explains.
+    """Return the most seconds that inference may explain of a run's answers to the judge.
 
-    It is the time of a forward pass over the ``tokens`` asked for, at ``FORWARD`` times the
-    training time per token (``window`` / ``served``), plus the judge's time for the same logits:
-    its CPU seconds (``scoring``), or the seconds that the run ``waited`` for it, if that is more.
-    What exceeds ``scoring`` is limited to the share ``EXCUSED`` of the budget, since a script can
-    falsify it.
+    They are the sum of two times. The first is that of a forward pass over the ``tokens`` asked
+    for, at ``FORWARD`` times the training time per token (``window`` / ``served``). The second is
+    the judge's own time for these tokens: its CPU seconds (``scoring``), or the seconds that the
+    run ``waited`` for the judge, if these are more. The sum is at most the share ``EXCUSED`` of the
+    ``budget`` plus ``scoring``, since a script can falsify all but ``scoring``.
     """
     forward = FORWARD * tokens * window / max(served, 1)
     return min(forward + max(waited, scoring), EXCUSED * budget + scoring)

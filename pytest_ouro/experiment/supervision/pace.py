@@ -14,14 +14,15 @@ _MOST = 1e12
 
 def summarise(reported: object, served: int) -> dict[str, float]:
     """Return the pace of a run, with times in seconds, from what `Pace.facts` of the child's hooks
-    ``reported``; {} for a report without batches, or of anything else than numbers from 0 to
-    ``_MOST``.
+    ``reported``; {} if the report lacks a number, has no batches, or has a number below 0 or of
+    ``_MOST`` or more.
 
-    ``batches`` is how many were served, ``before`` how many of these before the clock started, and
-    ``tokens`` how many a batch has: ``served``, the tokens of all, divided by the number of
-    batches. ``usually`` is the time of one batch, ``longest`` that of the longest. ``slow`` counts
-    the first batches up to the last slow one (``SLOW``) of the first 64, 0 without one;
-    ``slow-seconds`` is the time of those among them that the clock counts.
+    ``batches`` is the number of batches served, ``before`` how many of these were served before the
+    clock started. ``tokens`` is the number of tokens in a batch: ``served``, the tokens of all
+    batches, divided by ``batches``. ``usually`` is the time of a usual batch, ``longest`` that of
+    the longest. ``slow`` is the place, from 1, of the last slow batch (``SLOW``) among the first
+    64; 0 if none is slow. ``slow-seconds`` is the time of the batches up to that place, without
+    those before the clock started.
     """
     if not isinstance(reported, dict):
         return {}

@@ -91,12 +91,12 @@ class _Vanished:
     _due_to_all: _Used = _Used()
 
     def scan(self, members: list[_Process]) -> bool:
-        """Compare ``members``, the processes of the run as listed now, with the previous call's;
-        return whether usage of vanished ones is lacking. Always False except on Linux.
+        """Compare ``members``, the processes of the run as listed now, with those of the previous
+        call; return whether usage of vanished processes is lacking. False except on Linux.
 
-        It is lacking if a living parent, or all members together, have waited for less usage than
-        that of the children that vanished before the previous call. Those that have vanished since
-        count from the next call on.
+        The usage of a process that vanished must appear in what its parent has waited for. It is
+        lacking if that is too little for a living parent, or for all members together. A process
+        that vanished since the previous call counts from the next call on.
         """
         if not system.is_linux():
             return False
@@ -152,8 +152,8 @@ class Family:
     Make it before the leader is reaped. On Linux, a child of this process in another session
     belongs to the run unless it is older than the leader, or its id is in ``strangers``: the
     children that this process had before, as `children` returns them. With ``is_fork`` the leader
-    is a fork of the starter, whose memory is not the run's. ``adopts`` says that this process was
-    a subreaper before the leader started (`system.adopt_orphans`).
+    is a fork of the starter, and its memory is not counted. ``adopts`` says that this process was a
+    subreaper before the leader started (`system.adopt_orphans`).
     """
 
     leader: int
@@ -228,8 +228,9 @@ class Family:
             time.sleep(0.01)
 
     def _may_remain(self) -> bool:
-        """Return whether a process of the run may be left when the leader is reaped: if so, this
-        process has adopted it or an ancestor of it, unless it adopts none."""
+        """Return whether a process of the run may be left when the leader is reaped: this process
+        has a child that is not a stranger. True also if it adopts no orphans, or has other
+        threads."""
         if not self.adopts or len([*Path("/proc/self/task").iterdir()]) > 1:
             return True  # another thread may reap children while they are listed
         return not children() <= self.strangers

@@ -132,12 +132,13 @@ class RunState:
         self.cpu = max(self.cpu, living + ended)
 
     def measure_reaped(self) -> None:
-        """Raise the peak memory to that of the run's largest process; call it when all are reaped.
+        """Raise the peak memory to that of the largest process of the run; call this when all its
+        processes are reaped.
 
-        The system reports the largest process that this one ever reaped, of other runs too, and
-        counts a fork of this one before it becomes the command. So what it reports is the run's if
-        it exceeds ``obscured_mb``. Otherwise it is the most that the run can have had, and is taken
-        only if no scan has read a peak.
+        The system reports the largest process that this one ever reaped, also of other runs, and
+        counts a fork of this one before it becomes the command. A report above ``obscured_mb`` is
+        certainly about this run. A smaller one is only an upper limit of the run's memory, and is
+        used only if no scan has read a peak.
         """
         largest = processes.largest_mb(resource.RUSAGE_CHILDREN)
         if largest > self.obscured_mb or not self.peak_mb:
@@ -155,11 +156,11 @@ class RunState:
         return None if self.window_from is None else self.clock() - self.window_from
 
     def charged(self) -> float:
-        """Return the seconds of the answers to the judge that inference does not explain; 0 before
-        the judge asks.
+        """Return the seconds of the run's answers to the judge that count as training, because
+        inference does not explain them; 0 before the judge asks.
 
         Inference explains the usual pace of all batches of answers. Once the judge has a score, it
-        explains at most the seconds that `excused` returns, for which the score is needed.
+        explains no more than the result of `excused`, which is computed from the score.
         """
         if self.answers is None:
             return 0.0
@@ -228,8 +229,9 @@ class RunState:
 
         ``ready`` lets the script start, ``unable`` says why the judge rejects the harness,
         ``asked`` ends the window, ``question``, ``room`` and ``answered`` pass the turn,
-        ``finding`` reports a fault, and ``judged`` brings the score. A malformed message, or one of
-        the last five before ``asked``, raises an exception of any kind.
+        ``finding`` reports a fault, and ``judged`` brings the score. A malformed message raises an
+        exception of any kind; so does each of ``question``, ``room``, ``answered``, ``finding`` and
+        ``judged`` before ``asked``.
         """
         event = message.get("event")
         if event == "ready":
@@ -266,10 +268,11 @@ class RunState:
             self.value = self.judgment.value
 
     def _pass_to(self, turn: Turn) -> Answers:
-        """End the present turn of the answers, begin ``turn``, and return the answers. Raise
-        AssertionError if the judge has not asked yet.
+        """End the present turn of the answers to the judge, begin ``turn``, and return the answers.
+        Raise AssertionError if the judge has not asked yet.
 
-        On the wall clock, the time of the scan in between falls into the judge's turn.
+        A scan is made in between. On the wall clock, the seconds of that scan count as the judge's
+        turn, not as the run's.
         """
         assert self.answers is not None
         received = time.monotonic()
@@ -291,9 +294,13 @@ class RunState:
         return 0.0 if self.released is None else self.clock() - self.released
 
     def start(self) -> None:
-        """Begin the window, unless it has begun already: now, or at the latest time that is allowed
-        if that has passed. This is ``startup_seconds`` after the script's release, and on the wall
-        clock also the deadline of the warm-up."""
+        """Begin the window now, unless it has begun already.
+
+        If this is too late, the window begins at the latest time that was allowed:
+        ``startup_seconds`` after the script's release or, on the wall clock, the deadline of the
+        warm-up if that is earlier. ``clock_after`` is set to the seconds from the release to the
+        window, and for a script ``clock_start`` to what began the window.
+        """
         if self.window_from is not None:
             return
         now = self.clock()

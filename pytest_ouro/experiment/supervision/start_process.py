@@ -75,8 +75,9 @@ Process: TypeAlias = "subprocess.Popen[bytes] | Adopted"
 
 
 class Starter:
-    """A small process that forks the processes of commands for this one, and ends with it at the
-    latest, see `child.kernel.starter`. Raise OSError if it cannot be started."""
+    """A small process that forks the processes of commands for this one, see
+    `child.kernel.starter`. It ends when this process ends, if it was not closed before. Raise
+    OSError if it cannot be started."""
 
     def __init__(self) -> None:
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -155,12 +156,13 @@ def find_starter(job: Job) -> Starter | None:
 
 
 def start_command(starter: Starter, job: Job, channel: int) -> Adopted | None:
-    """Let the starter start the command of a job, and return the process that waits for it, which
-    is the leader of its session; None if the command cannot be started so, and a launcher must
-    report why. Raise OSError if the job's cache folders cannot be made, or the starter fails.
+    """Let the starter start the command of a job. Return the process that waits for the command,
+    which is the leader of its session; the command runs then. Return None if the command cannot be
+    started in this way: a launcher, which tries it again, reports why.
 
-    Once this function returns, the command runs. ``channel`` is the descriptor of the waiting
-    process's end of a socket, by which it notices when this process ends.
+    ``channel`` is the descriptor of one end of a socket, which the waiting process gets: it notices
+    by it when this process ends. Raise OSError if the job's cache folders cannot be made, or if the
+    starter fails.
     """
     env = environment(job)
     read, write = os.pipe()

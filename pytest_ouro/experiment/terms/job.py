@@ -21,8 +21,8 @@ CHILD = Path(__file__).parents[2] / "child"
 @dataclass(frozen=True)
 class Position:
     """The progress of a run, in seconds: ``window`` is how long it has trained on the bound's clock
-    (None until the window begins), ``budget`` how long it may, and ``wall`` the time since the run
-    began.
+    (None until the window begins), ``budget`` how long it may train, and ``wall`` the time since
+    the run began.
 
     ``text`` is the progress that the script printed, as `console_text.position` returns it.
     """
@@ -77,12 +77,11 @@ class Job:
 
 def environment(job: Job) -> dict[str, str]:
     """Return the environment variables of a job, and make its private folders below ``scratch``.
-    Raise OSError if these cannot be made.
 
     The variables are those of `child_environment`, then TMPDIR and those that name the cache
-    folders, then the job's settings; of two with one name the later one counts. With ``hide_cuda``,
-    CUDA_VISIBLE_DEVICES is "", whatever the settings say, and torch makes the cache folders if it
-    needs any.
+    folders of torch and CUDA, then the job's settings; of two with one name the later one counts.
+    With ``hide_cuda``, CUDA_VISIBLE_DEVICES is "" whatever the settings say, and only the folder of
+    TMPDIR is made. Raise OSError if a folder cannot be made.
     """
     env = child_environment()
     for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):

@@ -122,11 +122,12 @@ class Measurement:
 
     @property
     def agrees(self) -> bool:
-        """Whether the printed metric equals the measured one, to half a unit of the last printed
+        """Whether the printed metric equals the measured one, up to half a unit of the last printed
         digit.
 
-        If few digits are printed, as in ``35``, the two may differ by no more than half a per cent
-        of the printed value, or of 1 if the value is smaller. False if one of the two is missing or
+        If that is much, as for ``35``, the two may differ by no more than half a per cent of the
+        printed value, or by 0.005 if the printed value is below 1. A difference of 1e-9 of the
+        measured value, by rounding, is allowed in addition. False if one of the two is missing or
         not finite.
         """
         claimed = self.reading.number
@@ -166,13 +167,13 @@ def outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 
 
 def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
-    """Return the outcome and the reason ("" for "ok") as `outcome` does, whether the value is
-    plausible or not.
+    """Return the outcome and the reason ("" for "ok") as `outcome` does, without regard to the
+    range in which the metric is plausible.
 
     What `_find_failure` finds comes first, then a finding, which is a breach. A command has the
-    outcome of its evaluation, or without one of reading its metric. A script must finish its first
-    evaluation and print the metric, or the outcome is a crash; a second call of the evaluation, or
-    a printed metric other than the measured one, is a breach.
+    outcome of its evaluation; a command without one has the outcome of reading its metric. A script
+    crashes if it does not finish its first evaluation, or does not print the metric. It is a breach
+    if a script calls the evaluation again, or prints another metric than the measured one.
     """
     if failed := _find_failure(seen, metric):
         return failed

@@ -107,9 +107,13 @@ def is_data(path: str) -> bool:
 
 
 def named_files(words: tuple[str, ...]) -> list[str]:
-    """Return the words of a command that may be paths of files: all except options, without ``./``
-    at the start, and also those within a text for ``sh -c``; and for a module behind ``-m`` the
-    files that it may be (``a/b.py``, ``a/b/__main__.py``). Each is returned once."""
+    """Return the words of a command that may be paths of files, each once, in their order and
+    without ``./`` at the start.
+
+    A word is split at spaces, quotes, brackets and ``;``, ``&`` and ``|``, as in a text for ``sh
+    -c``. Options, which begin with ``-``, are left out. For a module behind ``-m``, the files that
+    it may be follow at the end (``a/b.py``, ``a/b/__main__.py``).
+    """
     parts = [part for word in words for part in re.split(r"[\s;&|()'\"]+", word)]
     found = [part.removeprefix("./") for part in parts if part and not part.startswith("-")]
     modules = [after for before, after in pairwise(parts) if before == "-m"]

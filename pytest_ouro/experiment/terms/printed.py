@@ -136,9 +136,9 @@ def choose(found: list[Found], printed: Printed) -> Reading:
     """Return the reading of the place in ``found`` (at least one) that counts by ``printed.which``.
 
     "first" takes the first place, "only" and "last" take the last one, with a fault or not. "min"
-    and "max" take the place with that number, with NaN if there is one; without any number, the
-    last place. The reading has a fault if the chosen place has one, or if ``printed.which`` is
-    "only" and there are different numbers.
+    takes the place with the smallest number, "max" that with the largest, and both a place with NaN
+    if there is one; if every place has a fault, they take the last one. The reading has a fault if
+    the chosen place has one, or if ``printed.which`` is "only" and there are different numbers.
     """
     numbers = [one for one in found if not one.fault]
     chosen = found[0] if printed.which == "first" else found[-1]
@@ -159,11 +159,12 @@ def choose(found: list[Found], printed: Printed) -> Reading:
 
 
 def parse(text: str, unit: str) -> tuple[str, str]:
-    """Return a tuple: the number that a text begins with, as text in lower case, without commas and
-    unit; and why there is none. One of the two is "". ``unit`` is the bound's, "" for none.
+    """Return a tuple of two texts, of which one is "": the number with which ``text`` begins, in
+    lower case, without commas and unit; and why there is no such number, as the end of a sentence.
 
-    Only ``unit`` (in any case), or what ends a value, such as a comma or a bracket, may follow the
-    number; another unit is a fault. ``nan`` and ``inf`` are numbers.
+    The number may be followed by ``unit``, in upper or lower case. After that, the text must end,
+    or have what ends a value, such as a comma, a bracket or another ``name:``. Another unit is a
+    fault. ``unit`` is the bound's, "" for none. ``nan`` and ``inf`` are numbers.
     """
     text = text.replace("\u2212", "-")  # the typographic minus
     match = _NUMBER.match(text)

@@ -42,10 +42,12 @@ def read(output: str, printed: Printed) -> Reading:
 
 
 def _find_in_json(output: str, path: str, unit: str) -> tuple[list[Found], str]:
-    """Return a tuple of two. The first is a list with a `Found` for the value at ``path`` in each
-    JSON document of the output that has one, in order; a value that is not a number has a fault.
-    The second says what the output lacks, as the end of a sentence that begins with "printed"; it
-    counts only if the list is empty. ``unit`` is the bound's."""
+    """Return a tuple: what was found at ``path``, and what to say if that is an empty list.
+
+    The first has a `Found` for each JSON document of the output that has a value there, in order; a
+    value that is not a number has a fault. The second says what the output lacks, as the end of a
+    sentence that begins with "printed". ``unit`` is the bound's, "" for none.
+    """
     documents = list(_documents(output))
     found = [_found(path, value, unit) for one in documents for value in _values(one, path)]
     if found or not documents:
@@ -100,9 +102,11 @@ def _found(path: str, value: Any, unit: str) -> Found:
 
 
 def _find_by_pattern(output: str, pattern: str, unit: str) -> tuple[list[Found], str]:
-    """Return a tuple of two. The first is a list with a `Found` for each text that the first group
-    of the pattern matches (of more than 1000 matches the first and last 500). The second says what
-    the output lacks, and counts only if the list is empty. ``unit`` is the bound's.
+    """Return a tuple: what the pattern found, and what to say if that is an empty list.
+
+    The first has a `Found` for each text that the first group of the pattern matches, in order; of
+    more than 1000 matches the first and last 500. The second says what the output lacks, as the end
+    of a sentence that begins with "printed". ``unit`` is the bound's, "" for none.
 
     A search that fails, or takes more than ``_SECONDS`` CPU seconds or ``_WAIT`` seconds of wall
     time, is given up: the list is then empty, and the second says that the search failed.

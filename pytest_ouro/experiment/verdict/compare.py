@@ -36,12 +36,12 @@ def compare(
     follows from; its ``row`` is still "". Nothing is written.
 
     ``runs`` are the finished runs of the journal, oldest first. ``history`` has the ids of the
-    run's commit and its ancestors, newest first. The reference is the last keep in ``history`` that
-    can be compared; without one the run becomes the baseline. The last run of a series is compared
-    by the series' mean, with the last keep among the other commits. ``experiment`` states the level
-    that a keep needs, ``rule`` the noise and how large a gain must be. A run that breaks one of the
-    ``guards`` is not kept. ``describe_again`` returns a run with the sizes and digests of its code
-    in the present form.
+    run's commit and its ancestors, newest first. The run is compared with the reference, the last
+    keep in ``history`` among the runs that are `comparable`; without a reference it becomes the
+    baseline. The last run of a series is compared by the mean of the series, and its own commit is
+    not taken as the reference. ``experiment`` states the level that a keep needs, ``rule`` the
+    noise and how large a gain must be. A run that breaks one of the ``guards`` is not kept.
+    ``describe_again`` returns a run with the sizes and digests of its code in the present form.
     """
     metric = measured.metric
     past = [run for run in runs if comparable(run, measured)]
@@ -118,8 +118,8 @@ def _incumbent(
     """Return the commit to which the branch is settled after ``finished``: that of the last keep in
     ``history``; None if nothing is kept.
 
-    If ``finished`` is a keep itself, this is the last keep without it. If it is a discard of a kept
-    commit, which was measured again, that commit is not a keep any more.
+    If ``finished`` is a keep, it does not count itself. Otherwise it counts: a commit that was
+    kept, and is discarded when it is measured again, is not a keep any more.
     """
     standing = kept_in(history, runs if finished.status == "keep" else [*runs, finished])
     return standing[0].commit if standing else None
@@ -128,12 +128,13 @@ def _incumbent(
 def _lost(
     past: Sequence[FinishedRun], kept: Sequence[FinishedRun], trust: str
 ) -> list[FinishedRun]:
-    """Return the runs whose code lost to the last keep: earlier keeps, and each discarded commit's
-    last run, if it was compared with the last keep. [] if nothing is kept.
+    """Return the runs whose code lost to the last keep: the earlier keeps, and of each commit whose
+    last verdict is a discard that run, if it was compared with the last keep. [] if nothing is
+    kept.
 
-    ``past`` are the comparable runs, oldest first, ``kept`` the keeps, newest first. Runs that
-    broke a guard under another trust than ``trust`` are left out, since its limit may have been
-    another.
+    ``past`` are the comparable runs, oldest first, ``kept`` the keeps, newest first. A run that
+    broke a guard counts only if it ran under the trust ``trust``: under another one the limit may
+    have been another.
     """
     if not kept:
         return []
@@ -151,8 +152,9 @@ def _lost(
 def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
     """Return the noise, the standard deviation of a single run; None if it is not known.
 
-    It is the rule's own number. For "auto", it is what `noise_of` computes from the runs that have
-    a value, grouped by their code: from those with a salt if that gives a number, else from all.
+    If ``rule.noise`` is a number, return it. If it is "auto", return what `noise_of` computes from
+    those of ``runs`` that have a value, grouped by the meaning of their code: from the runs with a
+    salt or, if that gives None, from all of them.
     """
     if rule.noise != "auto":
         return rule.noise

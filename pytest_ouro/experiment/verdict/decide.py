@@ -56,19 +56,23 @@ def decide(
 ) -> Reason:
     """Return the reason of the verdict on ``run`` against ``best``, the last keep on its branch.
 
-    ``run`` is None if there is no value, ``best`` if nothing is kept: then the run is the baseline.
-    A failed ``outcome`` is the reason itself; an "ok" run without a value, or with one that is not
-    finite, is a crash. A ``rehearsal``, an ``early`` run (repeats follow, of which the last one
-    decides) and one ``below_level`` are discarded without a comparison. So is the code of ``best``
-    or of one of ``earlier``, the runs that lost to it, also with other seeds. With ``read``, the
-    evaluation may read the files, so that comments and layout may change the metric: then other
-    files of the same code are kept for an improvement.
+    ``run`` is None if there is no value. ``best`` is None if nothing is kept: then the run becomes
+    the baseline. A failed ``outcome`` is the reason itself; an "ok" run without a value is a crash,
+    and one with a value that is not finite has the reason "nan". A ``rehearsal``, an ``early`` run
+    (repeats follow, of which the last one decides) and one ``below_level`` are discarded without a
+    comparison.
+
+    Known code is discarded too: that of ``best`` or of one of ``earlier``, the runs that lost to
+    it, even with other seeds. There is one exception. With ``read``, the evaluation may read the
+    files, so that comments and layout may change the metric: then the same code in files of other
+    content is kept if it is an improvement.
 
     An improvement must exceed the ``margin``, which follows from ``rule`` and ``noise``, the
-    standard deviation of one run (None: not known yet). Of a tie, within the ``band``, code is kept
-    that is smaller in one kind by more than ``LITERAL`` and larger in none, unless its value is
-    worse by more than the band than ``peak``, the best value that was ever kept on the branch
-    (None: that of ``best``). Any other gain within the margin is kept unless ``rule.hard``.
+    standard deviation of one run (None: not known yet). A run that ties with ``best`` (`is_tie`) is
+    kept if its code is smaller in one kind by more than ``LITERAL`` and larger in none. ``peak`` is
+    the best value that was ever kept on the branch (None: that of ``best``); a run that is worse
+    than it by more than the ``band`` is not a tie. Any other gain within the margin is kept unless
+    ``rule.hard``.
     """
     if outcome != "ok" or run is None:
         return Reason.CRASH if outcome == "ok" else RECORDED[outcome]

@@ -24,9 +24,10 @@ def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
     """Return the conditions in which two runs differ, each as text like ``budget (20 → 300)``, with
     the value of ``past`` first; [] if they agree.
 
-    Compared are device, budget, clock, data, harness, metric, and the blessing with
-    ``--new-baseline`` since which runs are compared. If ``run`` was measured with success, its
-    level and its number of scored rows are compared too; without a measurement they are not known.
+    Compared are the kind and the model of the device, budget, clock, data, harness, metric, and the
+    last blessing with ``--new-baseline``, which runs from before it do not share. If ``run`` was
+    measured with success, its level and its number of scored rows are compared too; before its
+    measurement they are not known.
     """
     then, now = _known_before(past), _known_before(run)
     if isinstance(run, MeasuredRun) and run.outcome == "ok":
@@ -39,8 +40,8 @@ def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
 
 
 def _known_before(run: StartedRun) -> list[tuple[str, object]]:
-    """Return the name and value of each condition that is known when a run starts; two are named
-    "device"."""
+    """Return the name and value of each condition that is known when a run starts. Two have the
+    name "device": its kind ("cpu" or "cuda") and its model."""
     return [
         ("device", run.device),
         ("device", run.device_name),
@@ -54,7 +55,8 @@ def _known_before(run: StartedRun) -> list[tuple[str, object]]:
 
 
 def _measured(run: MeasuredRun) -> list[tuple[str, object]]:
-    """Return the name and value of each condition that is known only when a run was measured."""
+    """Return the name and value of each condition that is known only after a run: its level, and
+    its number of scored rows."""
     return [("level", run.level), ("rows", run.rows)]
 
 
@@ -169,10 +171,11 @@ def describe_same_code(run: FinishedRun, *, same_seeds: bool) -> str:
 def tally(runs: Sequence[FinishedRun]) -> str:
     """Return a text on the tries since the last baseline, which counts as the first of them: their
     number, the number of commits that were kept, and the gain of the best keep over the baseline;
-    if the noise is known, also the gain that noise alone would give.
+    if the noise is known and not 0, also the gain that noise alone would give.
 
-    "" for fewer than two tries. ``runs`` are comparable, oldest first. Not tries are crashes,
-    rehearsals, early repeats, runs below the bound's level, and runs of known code.
+    "" for fewer than two tries, or without a baseline. ``runs`` are comparable, oldest first. Not
+    tries are crashes, rehearsals, early repeats, runs below the bound's level, and runs of known
+    code.
     """
     starts = [i for i, run in enumerate(runs) if run.reason is Reason.BASELINE]
     since = runs[starts[-1] :] if starts else []

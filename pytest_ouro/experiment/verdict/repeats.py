@@ -86,12 +86,12 @@ def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
 
 
 def _why_dependent(runs: Sequence[MeasuredRun]) -> str:
-    """Return why measured repeats are not independent; "" if they may be.
+    """Return why measured repeats are not independent, as a text; "" if they may be.
 
-    They are not if two of them report the same state of a random generator, or if all values of a
-    script are equal. A script without randomness is not distinguished from one that hides its
-    seeds: in both, equal values measure no noise. The command of a bound receives its salt and need
-    not use it, so that equal values of an evaluate-command are plain measurements.
+    They are not if two of them report the same state of a random generator. Repeats of a script are
+    not either if all their values are equal: the script has no randomness, or hides its seeds, and
+    in both cases the values say nothing about noise. Equal values of an evaluate-command do not
+    count, since the bound's command need not use the salt that it gets.
     """
     digests = Counter(digest for run in runs for digest in run.generators.items())
     libraries = [name.partition(" at ")[0] for (name, _), count in digests.items() if count > 1]
