@@ -99,9 +99,9 @@ class Result:
         return self.value
 
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
-        """Return the lines that are printed before the last line, of these those that apply: the
-        notes (not if ``quiet``), the broken guards, an earlier run of the same code, the repeats
-        and the settlement."""
+        """Return the lines that are printed before the last line: the notes (not if ``quiet``), the
+        broken guards, an earlier run of the same code, the repeats with their warning, and the
+        settlement. () if there is nothing to say about any of these."""
         lines = [] if quiet else [*self.notes]
         if self.record:
             lines += [f"ouro: {guard['text']}" for guard in self.record.broken_guards]
@@ -361,12 +361,11 @@ def _add_history(case: Case, result: Result) -> Result:
 
 
 def _settle(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
-    """Settle the branch, or with ``apply`` False only say what is to be done; return lines about
-    it.
+    """Settle the branch, or with ``apply`` False only say how; return the lines about it.
 
-    There is no line after a keep, or if the run's commit is the incumbent. After a rehearsal, or a
-    run that was interrupted or not started, the branch stays, and only with ``apply`` a line says
-    why. If nothing is kept yet, the branch stays, and a line says so.
+    Return () after a keep, or if the run's commit is the incumbent. After a rehearsal, or a run
+    that was interrupted or not started, the branch stays, and a line says why if ``apply`` is true.
+    If nothing is kept yet, the branch stays, and a line says so.
     """
     if why := result.reason.unsettled:
         return (f"ouro: not settled: {why}",) if apply else ()

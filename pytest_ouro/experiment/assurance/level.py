@@ -44,8 +44,8 @@ class Assured:
     def unjudged(self, why: str) -> Assured:
         """Return the job without judge and sandbox, so that its level is *supervised*.
 
-        ``why`` says why the judge rejected the harness; with "no judge: " before it, it becomes the
-        reason of the level.
+        ``why`` says why the judge rejected the harness. The ``why`` of the result has "no judge: "
+        before it.
         """
         message = self.job.message.copy()
         message.pop("sandbox", None)
@@ -54,12 +54,13 @@ class Assured:
 
 def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
     """Return the job with a judge and a sandbox, as far as the experiment and this machine allow,
-    and why its level is not higher. At *claimed* and *supervised* the job is unchanged.
+    and why its level is not higher. The job is unchanged if only *claimed* or *supervised* can be
+    reached.
 
-    A command gets no judge process: its evaluation is a program of its own. ``tree`` is the
-    checkout in which the job runs; for a command in a sandbox, validation files are deleted from
-    it. Raise ExperimentError if the driver does not know the card for a sandbox, OSError if a
-    validation file cannot be deleted; other errors as of `reachable`.
+    A command gets no judge process, since its evaluation is a program of its own. ``tree`` is the
+    checkout in which the job runs; if the job is a command in a sandbox, the validation files in
+    ``tree`` are deleted. Raise ExperimentError if the job gets a sandbox and the driver does not
+    know the card, OSError if a validation file cannot be deleted; other errors as of `reachable`.
     """
 
     def tried() -> Availability:
@@ -118,11 +119,11 @@ def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
     """Return a tuple: the level of a command that prints the metric itself, and why it is not
     higher (never "").
 
-    It is *supervised* if the command names, by its path relative to the experiment's folder, a
-    program that may not be edited and that the checked commit has with its trusted bytes: then that
-    program measures, in the candidate's own processes. Otherwise it is *claimed*: what is printed
-    is a claim. A file of settings or data (`is_data`) measures nothing. Raise OuroError if git's
-    objects cannot be read.
+    The level is *supervised* if a fixed program measures, though in the candidate's own processes.
+    Otherwise it is *claimed*: what is printed is a claim. A fixed program is a file that the
+    command names by its path relative to the experiment's folder, that may not be edited, and that
+    has its trusted bytes in the checked commit. A file of settings or data (`is_data`) does not
+    count. Raise OuroError if git's objects cannot be read.
     """
     git, head = case.repository.git, case.repository.head
     editable = [case.bound.path(glob) for glob in experiment.editable]
@@ -154,12 +155,13 @@ def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availabil
 
 def no_judge(case: Case, experiment: Experiment) -> str:
     """Return why the level *judged* cannot be reached, as far as bound and source show; "" if it
-    can.
+    can be.
 
-    The bound's ``highest`` must allow it. A script needs a harness that defines each name in
-    ``INTERFACE``, at its top level, as a function or class. A command needs an evaluate-command, in
-    which `_no_evaluation` finds no obstacle. Raise ExperimentError if the harness is not trusted,
-    SyntaxError if it is not Python, GitError or LimitError if it cannot be read.
+    Three things are demanded. The bound's ``highest`` allows *judged*. For a script, the harness
+    defines each name in ``INTERFACE``, at its top level, as a function or class. For a command, the
+    bound has an evaluate-command, and `_no_evaluation` returns "". Raise ExperimentError if the
+    harness is not trusted, SyntaxError if it is not Python, GitError or LimitError if it cannot be
+    read.
     """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):
         return f'the bound says highest = "{experiment.highest}"'
@@ -176,11 +178,11 @@ def no_judge(case: Case, experiment: Experiment) -> str:
 
 
 def _no_evaluation(case: Case, experiment: Experiment) -> str:
-    """Return why the evaluation of a command, or a guard's command, cannot be kept apart from the
-    candidate's code; "" if all can.
+    """Return why the evaluation of a command, or the command of a guard, cannot be kept apart from
+    the candidate's code; "" if all of them can be.
 
-    It cannot if validation files cannot be hidden from the bound's command, or if the
-    evaluate-command or a guard's command does not start a Python script.
+    They cannot if validation files cannot be hidden from the bound's command (`unhidden`), or if
+    the evaluate-command or a guard's command does not start a Python script or module.
     """
     if why := sandbox_spec.unhidden(case, experiment):
         return f"the command could read what its evaluation reads: {why}"

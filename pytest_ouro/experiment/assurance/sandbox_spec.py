@@ -137,14 +137,15 @@ def unhidden(case: Case, experiment: Experiment) -> str:
 
 
 def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
-    """Return the job with the description of its sandbox in its message; torch compiles with one
-    thread in it. Unless it uses the processor alone, the job is also limited to the first visible
-    card of NVIDIA, if there is a driver.
+    """Return the job with the description of its sandbox in its message, and with settings by which
+    torch compiles with one thread. If the job may use cards, CUDA_VISIBLE_DEVICES is set to the
+    first visible one, provided that NVIDIA's driver answers.
 
-    The repository, validation files and their hard links are hidden. The bound's other data may be
-    read, the job's scratch folder written. ``tree``, the checkout, may be read by a script, and
-    written by a command: so its validation files are deleted there. Raise ExperimentError if the
-    driver does not know the card, OSError if a validation file cannot be deleted.
+    The repository, the validation files and the hard links to them are hidden. The run may read
+    ``tree``, which is its checkout, and the bound's other data, and write to the job's scratch
+    folder. A command may also write to ``tree``, where nothing can stay hidden, so that the
+    validation files in it are deleted. Raise ExperimentError if the driver does not know the card,
+    OSError if a validation file cannot be deleted.
     """
     from pytest_ouro.experiment.devices import nvml  # only a sandbox needs it
 
@@ -191,12 +192,13 @@ def _hidden(case: Case, experiment: Experiment, job: Job) -> list[Path]:
 
 
 def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
-    """Yield the paths that a sandbox lets the run read beside its tree: the files of the bound's
-    ``data`` and ``validation`` patterns and of the data patterns of its rules; and for each pattern
-    the deepest folder on its path before a wildcard, since a program may read files beside them.
+    """Yield the paths that a sandbox lets the run read in addition to its checkout.
 
-    Left out are folders that are, or contain, the experiment's folder, the repository or the user's
-    home; and installed packages.
+    These are the files that match the bound's ``data`` and ``validation`` patterns and the data
+    patterns of its rules, validation files too: the caller hides them. Each pattern also adds the
+    deepest folder above its first wildcard (`_folder`), since a program may read other files there.
+    A folder is left out if it is, or contains, the experiment's folder, the repository or the
+    user's home. Patterns of installed packages are ignored.
     """
     root = case.evidence.root
     patterns = [*experiment.data, *experiment.validation]
@@ -210,8 +212,8 @@ def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
 
 
 def _folder(pattern: Path) -> Path:
-    """Return the deepest folder whose path has no wildcard and that contains every match of a
-    glob."""
+    """Return the deepest folder that contains every match of a glob: the part of its path above the
+    first part with a wildcard; for a path without wildcards its parent."""
     while glob.has_magic(str(pattern.parent)):
         pattern = pattern.parent
     return pattern.parent

@@ -87,8 +87,8 @@ def selected() -> list[Card]:
 
 
 def lock_names(profile: Profile) -> list[str]:
-    """Return the names of the locks for a run, sorted: "cpu", or ``cuda-<index>`` for each visible
-    card.
+    """Return the names of the locks for a run, sorted: "cpu" alone, or ``cuda-<index>`` for each
+    visible card; [] on "cuda" if CUDA_VISIBLE_DEVICES is empty.
 
     A known card has one name, whether CUDA_VISIBLE_DEVICES has its index or its UUID. If the driver
     knows none of the visible cards, the words of that variable take the place of the index.

@@ -97,10 +97,10 @@ def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
 
 def holder_of(names: Iterable[str]) -> str:
     """Return who holds the first of these devices that is not free, and for how long, as ``process
-    4711 since …, for 12 min``; "" if all are free, "another process" if the holder is not known,
-    "another user" if a lock may not be opened.
+    4711 since …, for 12 min``; "" if all are free.
 
-    Each lock is tried for a moment and released at once.
+    "another process" if the holder is not known, "another user" if this user may not open the lock.
+    Each lock is taken for a moment to test it, and released at once.
     """
     folder = cache_folder() / "locks"
     for name in names:

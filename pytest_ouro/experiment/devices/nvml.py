@@ -49,8 +49,8 @@ class Access:
 
     ``visible`` is the value for CUDA_VISIBLE_DEVICES: the UUID of the card or of its MIG instance;
     "" if NVIDIA's driver does not answer, or for a run on the processor alone. ``nodes`` are the
-    device nodes that the run needs: paths, but names below ``/dev`` in what ``_find_card`` and
-    ``_find_instance`` return.
+    paths of the device nodes that the run needs. In the results of ``_find_card`` and
+    ``_find_instance`` they are names below ``/dev`` instead, such as ``nvidia0``.
     """
 
     visible: str
@@ -106,12 +106,12 @@ def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
 
 def access(environ: Mapping[str, str] = os.environ) -> Access:
     """Return what a sandboxed run needs to use the first card or MIG instance that
-    CUDA_VISIBLE_DEVICES names in ``environ``, or card 0 if ``environ`` lacks the variable. Only
-    device nodes that exist are named.
+    CUDA_VISIBLE_DEVICES names in ``environ``, or card 0 if ``environ`` lacks the variable. Device
+    nodes that do not exist are left out.
 
-    Raise ExperimentError if NVIDIA's driver does not know the card, or not the number of its device
-    node. If that driver does not answer, ``visible`` is "", and the nodes are those of AMD's
-    driver.
+    If NVIDIA's driver does not answer, ``visible`` is "", and ``nodes`` are those of AMD's driver.
+    Raise ExperimentError if NVIDIA's driver answers but does not know the card, or cannot state the
+    number of its device node.
     """
     name = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
     try:
@@ -129,11 +129,11 @@ def _present(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _find_card(nvml: ctypes.CDLL, name: str) -> Access:
-    """Return the `Access` to the card with this index or UUID (or its beginning); of nodes only
-    that of the card itself, by its name below ``/dev``.
+    """Return the `Access` to the card whose index is ``name``, or whose UUID begins with it.
+    ``nodes`` has the card's own node alone, as a name below ``/dev``.
 
     On WSL, where one node leads to all cards, ``nodes`` is (). Raise ExperimentError if the driver
-    knows no such card, or not the number of its node.
+    knows no such card, or cannot state the number of its node.
     """
     for card in _cards(nvml):
         if card.matches(name):
@@ -145,11 +145,11 @@ def _find_card(nvml: ctypes.CDLL, name: str) -> Access:
 
 
 def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
-    """Return the `Access` to the MIG instance with the UUID ``name``: the nodes of its card and of
-    the instance, by their names below ``/dev``.
+    """Return the `Access` to the MIG instance with the UUID ``name``. ``nodes`` has the nodes of
+    its card and of the instance, as names below ``/dev``.
 
-    A node of the instance that the system does not list is left out. Raise ExperimentError if the
-    driver knows no such instance, or not the number of its card's node or of the instance.
+    A node of the instance for which the system lists no number is left out. Raise ExperimentError
+    if the driver knows no such instance, or cannot state the numbers of the card and the instance.
     """
     part, card = ctypes.c_void_p(), ctypes.c_void_p()
     if nvml.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(part)) != 0:

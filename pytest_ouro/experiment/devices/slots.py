@@ -83,12 +83,13 @@ def parts(slots: int) -> list[tuple[int, ...]]:
 
 
 def holder(profile: Profile, slots: int) -> str:
-    """Return who holds what a run would wait for, and since when, in the words of `holder_of`; ""
-    if it would not wait.
+    """Return who holds the place that a run would wait for, and for how long, in the words of
+    `holder_of`; "" if the run would not wait.
 
-    With several slots on the profile "cpu", it would wait if all of them are held (then the first
-    one's holder is returned), or if the whole processor is; runs in the same working tree are not
-    looked at. Raise ExperimentError as in `parts`.
+    A run on "cuda" waits for its cards, and a run on "cpu" without slots for the whole processor
+    and for every core. With several slots on "cpu", a run waits if the whole processor is held, or
+    if no slot is free; then the holder of the first slot is returned. Runs in the same working tree
+    are not looked at. Raise ExperimentError as in `parts`, for several slots on "cpu" alone.
     """
     if profile == "cuda" or slots == 1:
         return holder_of([*device.lock_names(profile), *_used_cores(profile)])

@@ -34,9 +34,10 @@ _KEY = rf"branch\.{_NAME}\.({'|'.join(_VALUES)})"
 def only_branches_differ(before: bytes, after: bytes, *, folder: Path) -> bool:
     """Return whether two contents of ``.git/config`` are the same except for settings of branches.
 
-    Those settings in ``_VALUES`` may be removed, or added with a value that starts no program; all
-    others must be the same, in the same order. False if git cannot parse one of the contents. Git
-    is called in ``folder``, which may be any folder.
+    Only the settings of branches that ``_VALUES`` lists may differ: ``after`` may lack some of
+    them, and may have others whose value starts no program (`_may_be_new`). All other settings must
+    be the same, in the same order. False if git cannot parse one of the contents. Git is called in
+    ``folder``, which may be any folder.
     """
     try:
         old, new = _settings(before, folder), _settings(after, folder)
@@ -59,11 +60,11 @@ def _settings(text: bytes, folder: Path) -> list[tuple[str, str]]:
 
 
 def _may_be_new(key: str, value: str, remotes: set[str]) -> bool:
-    """Return whether a setting may be added: one of a branch that ``_VALUES`` allows, with an
-    allowed value.
+    """Return whether a setting may be added: it is a setting of a branch that ``_VALUES`` lists,
+    and its value starts no program.
 
-    ``key`` is as git lists it, ``remotes`` are the names of the known remotes; ``.`` is allowed in
-    place of one.
+    ``key`` is as git lists it. A setting that names a remote may have one of ``remotes``, the names
+    of the known ones, or ``.``; each other setting a value that matches its pattern in ``_VALUES``.
     """
     found = re.fullmatch(_KEY, key)
     if not found:

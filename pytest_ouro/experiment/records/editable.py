@@ -43,12 +43,13 @@ def describe_files(case: Case, files: Mapping[str, str]) -> Code:
 
 
 def describe_again(case: Case, run: Run) -> Run:
-    """Return a recorded run with the sizes and digests of its code as they are computed now.
+    """Return a recorded run with the sizes and digests of its code as they are computed now, so
+    that it can be compared with present runs.
 
-    Recorded ones can be in another form, as of another version of Python, and then cannot be
-    compared with present ones. The run is returned unchanged if its form is the present one. If its
-    files cannot be read from git, or the record names none, its digests and form become "", which
-    equal no other, its size 0 and its sizes by kind {}.
+    The run is returned unchanged if its digests have the present form already; they have another
+    one if, for example, another version of Python computed them. If git cannot read the files of
+    the run, or the record names none, its digests and form become "" (equal to no other), its size
+    0 and its sizes by kind {}.
     """
     if run.code_form == version(run.code):
         return run

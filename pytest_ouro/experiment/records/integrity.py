@@ -80,11 +80,11 @@ class Snapshot:
         """Restore what the run changed of permissions, journal, refs of tried commits and start
         files; return lines about what it changed, [] if nothing.
 
-        A data file that was written is reported and not restored. Call it when no process of the
+        A data file that was written is reported and not restored. Call this when no process of the
         run is left, while the devices are still locked. At the level *sandboxed* the start files
-        are left alone and not compared: the script cannot reach them, so that a person has changed
-        them. Raise RecordError or GitError if the journal or a ref cannot be restored, OSError if a
-        data file cannot be looked at.
+        are neither compared nor restored: the script cannot reach them, so that a change of them is
+        a person's. Raise RecordError or GitError if the journal or a ref cannot be restored,
+        OSError if a data file cannot be looked at.
         """
         closed = self._restore_modes()  # first: without them nothing else could be read
         changed = [] if level == "sandboxed" else self.start_files.restore()
@@ -111,13 +111,15 @@ class Snapshot:
         return [f"permissions of {closed[0]}{others} were taken away during the run (put back)"]
 
     def _restore_journal(self) -> list[str]:
-        """Restore the journal's lines from before, followed by the sound lines that other runs
-        added; return a list of one line about what the run changed, or [] if it changed nothing.
+        """Restore the journal: its lines from before the run, followed by the sound lines that
+        other runs added. Return a list of one line about what the run changed, [] if it changed
+        nothing.
 
-        Nothing is written if the old lines are there, file and ref agree, no record contradicts
-        another, and either nothing was added or other runs added lines too: lines that this run
-        forged are then reported, and stay. Otherwise what was found is kept in a file, which the
-        returned line names.
+        The journal stays as it is if it has all old lines, its file and ref agree, no record
+        contradicts another, and it has new lines of other runs or no new lines at all. Lines that
+        this run forged among those of other runs then stay too, and are reported. In all other
+        cases the journal is written again, and what was found is kept in a file; the returned line
+        names that file.
         """
         journal, start = self.case.evidence.journal, len(self.lines)
         with journal.locked():
@@ -158,10 +160,11 @@ class Snapshot:
         return sound[len(self.lines) :]
 
     def _is_alone(self, others: list[bytes]) -> bool:
-        """Return whether no other run than that of this snapshot is without an end in the journal,
-        so that no other script could have added lines.
+        """Return whether every other run in the journal than that of this snapshot has ended, so
+        that no other script could have added lines.
 
-        ``others`` are the lines that other runs added.
+        ``others`` are the lines that other runs added. They and the lines of the snapshot are
+        looked at.
         """
         begun = [record_format.read(line) for line in (*self.lines, *others)]
         ended = {run.run for run in finished(begun)}
@@ -169,10 +172,11 @@ class Snapshot:
 
     def _claims_our_place(self, line: bytes) -> bool:
         """Return whether a line of the journal records a run in this run's working tree and on one
-        of its devices, where no other run can be.
+        of its devices, where no other run can be meanwhile.
 
-        True for a line that is not a record. A record that a run was lost counts only if it is of
-        this run. A record that names no devices is taken to hold those of this run.
+        True for a line that is not a record, since a supervisor writes only records. A record that
+        names no devices counts as one on this run's devices. A record that a run was lost, which a
+        later run may have written, counts only if it is about this run.
         """
         try:
             record = record_format.read(line)
@@ -240,8 +244,8 @@ def _modes(case: Case) -> dict[Path, int]:
 
 
 def _contradict(lines: list[bytes]) -> bool:
-    """Return whether there is a contradiction in the lines, or one of them is not a record. One
-    line can contradict itself: its status or row does not follow from its values."""
+    """Return whether a line contradicts another or itself, or is not a record. A line contradicts
+    itself if its status or row does not follow from its values."""
     try:
         return first_conflict(lines) is not None
     except ValueError:
@@ -256,8 +260,8 @@ def _tried(case: Case) -> dict[str, str]:
 
 
 def _forged(count: int) -> str:
-    """Return a text that says that ``count`` lines were added which only this run could have
-    added."""
+    """Return a text for people: ``count`` lines were added to the journal for this working tree and
+    device, which only this run can have written."""
     lines = "a line" if count == 1 else f"{count} lines"
     return (
         f"the journal got {lines} while the run went on, for this working tree and device, which "

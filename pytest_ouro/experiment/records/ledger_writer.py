@@ -105,8 +105,8 @@ def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) ->
 def _last_line(there: bytes, end: bytes) -> bytes:
     """Return the bytes after the last line end in ``there``; all of them if there is none.
 
-    ``end`` is the line end in the file's encoding, in which every character has as many bytes as
-    it.
+    ``end`` is the line end in the file's encoding. Every character of that encoding has as many
+    bytes as ``end``, so that a match at another offset is not a line end.
     """
     at = there.rfind(end)
     while at >= 0 and at % len(end):

@@ -24,13 +24,14 @@ class Pruned(NamedTuple):
 
 
 def prune(git: Git, journal: Journal, days: float) -> Pruned:
-    """Remove the copied logs of runs, of all working trees, that ended more than ``days`` days ago,
-    and the refs to the commits of those among them that were not kept; return what was removed,
-    numbers of 0 if nothing was. Records, rows of the ledger and the commits of a branch stay.
+    """Remove what is kept of runs, of all working trees, that ended more than ``days`` days ago:
+    their copied logs, and the refs to the commits of those that were not kept. Return what was
+    removed; its numbers are 0 if nothing was.
 
-    The newest ref stays, because a new journal is numbered after it. Raise RecordError if the
-    journal is not what was recorded, GitError if a ref cannot be deleted, OSError if a log cannot
-    be: what was removed before stays removed.
+    Records, rows of the ledger and the commits of a branch stay. So does the newest of all refs of
+    tried commits, since a new journal continues its number. Raise RecordError if the journal is not
+    what was recorded, OSError if a log cannot be deleted, GitError if a ref cannot be; logs and
+    refs that were removed until then are not restored.
     """
     journal.demand_whole()
     now = datetime.datetime.now(datetime.timezone.utc)

@@ -155,10 +155,10 @@ def finish(case: Case, run: FinishedRun) -> FinishedRun:
     """Write the ``finished`` line to the journal, then the row to the ledger; return the record as
     it was written, with the present time and the text of its row.
 
-    The disk space that was reserved is freed. A process that is killed between the two leaves the
-    file that reserved it, by which :func:`recover` later finds and writes the missing row. Raise
-    RecordError if the line or the row cannot be written, OuroError if the lock file of the ledger
-    is not a regular file.
+    The file that reserved disk space is emptied first, and deleted last. If this process is killed
+    between line and row, that file is still there, by which :func:`recover` later finds and writes
+    the missing row. Raise RecordError if the line or the row cannot be written, OuroError if the
+    lock file of the ledger is not a regular file.
     """
     place = case.evidence.journal.place(run.run)
     with contextlib.suppress(OSError):
@@ -268,9 +268,10 @@ def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
     """Write the missing rows of finished runs whose supervisor was killed before it wrote them;
     return whether a row was written.
 
-    Considered are the runs of this working tree whose supervisor has ended and whose file of
-    reserved disk space is still there; the file is deleted. ``say`` is called with a line about
-    each row. Raise RecordError if the ledger cannot be read, and what `_append` raises.
+    Looked at are the runs of this working tree whose supervisor has ended and whose file of
+    reserved disk space is still there; that file is deleted afterwards. ``say`` is called with a
+    line about each row that was written. Raise RecordError if the ledger cannot be read, and what
+    `_append` raises.
     """
     journal = case.evidence.journal
     runs = [run for run in journal.runs() if run.worktree == case.evidence.worktree]
@@ -313,11 +314,11 @@ def archive(case: Case, log: str, run: str) -> None:
 
 def restore_rows(case: Case) -> int:
     """Append to the ledger the rows that it lacks of this working tree's runs under the present
-    trust, oldest run first.
+    trust, oldest run first; return their number.
 
-    Return how many were written, 0 if none was lacking. Raise RecordError if the journal or the
-    ledger cannot be read, or a row cannot be written, when the rows before it stay; OuroError if
-    the lock file of the ledger is not a regular file.
+    Raise RecordError if the journal or the ledger cannot be read, or if a row cannot be written:
+    the rows that were written before it stay. Raise OuroError if the lock file of the ledger is not
+    a regular file.
     """
     runs = case.evidence.runs
     lost = ledger.pair(case.evidence.ledger.rows, [*map(entry_of, runs)])[1]

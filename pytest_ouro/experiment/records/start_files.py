@@ -280,12 +280,12 @@ def _settings(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) -> dict[Path, _Entry]:
-    """Return what is at these paths and, three levels deep, in folders among them, by path. Paths
-    with nothing are left out.
+    """Return what is at these paths, by path; from each folder among them also what it contains,
+    three levels deep. Paths with nothing are left out.
 
-    Without ``known``, what links lead to is included. ``known`` is what was there before: with it,
-    no link is followed, and a file that is not in it is an ``other`` whose bytes are not read,
-    since the run may have made it.
+    Without ``known``, what links lead to is included. ``known`` is what was there before the run.
+    With it, no link is followed, and a file that is not in it becomes an ``other`` whose bytes are
+    not read, since the run may have made that file.
     """
     found: dict[Path, _Entry] = {}
     todo = [(path, 3) for path in places]

@@ -35,14 +35,16 @@ def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
     """Evaluate the result of a command, and return ``seen``, the command's measurement, with that
     of the evaluation added. ``run`` is the job of the command.
 
-    If the command failed or was ended, ``seen`` is returned unchanged. Otherwise ``value`` becomes
-    the metric that the evaluation printed (None if it failed), and ``guarded`` the numbers of
-    guards. The evaluation, and after it the commands of guards, have the rest of ``timeout``; a
-    guard's command that a person interrupts becomes the evaluation. If one of them ran code of the
-    candidate in its own process, the level is *supervised*.
+    Without an evaluate-command, ``value`` becomes what the command printed (None if it failed or
+    was ended), and the level that of `of_command_alone`. With one, ``seen`` is returned unchanged
+    if the command failed or was ended. Otherwise ``value`` becomes the metric that the evaluation
+    printed (None if it failed or was ended), and ``guarded`` the numbers of guards, {} after such a
+    failure.
 
-    Without an evaluate-command, ``value`` is what the command printed (None if it failed), and the
-    level that of `of_command_alone`. Errors as of `checkout` and `supervise`.
+    The evaluation, and after it the commands of guards, may use what is left of ``timeout``. If a
+    person interrupts a guard's command, that command's measurement is added as the evaluation. If
+    the evaluation or a guard's command ran code of the candidate in its own process, the level
+    becomes *supervised*. Errors as of `checkout` and `supervise`.
     """
     if not setup.experiment.evaluate_command:
         level, _ = of_command_alone(setup.case, setup.experiment)
@@ -101,11 +103,11 @@ def _run(
 
 def _number(guard: Guard, printed: Measurement) -> float | None:
     """Return the number that a guard limits, from ``printed``, the measurement of the program that
-    prints it: the number under the guard's ``metric``, or, if it has none, the exit status of its
-    command.
+    states it. This is the number printed under the guard's ``metric``; for a guard without a
+    metric, the exit status of its command.
 
-    None if that number was not printed, if the program was ended, if it failed and a printed number
-    is limited, or if the guard limits a number of the run's record.
+    None if that number was not printed, if the program was ended, if a program that should print it
+    failed, or if the guard limits a number of the run's record.
     """
     if printed.stopped or guard.recorded:
         return None

@@ -120,14 +120,14 @@ def evaluation_job(
     setup: Setup, run: Job, tree: Path, *, seconds: float, guard: Guard | None = None
 ) -> Job:
     """Return the job that evaluates the result of ``run``, the job of a command, in ``tree``, the
-    trusted checkout; or with ``guard`` the job that runs that guard's command there. The job is
-    ended after ``seconds``.
+    trusted checkout; with ``guard``, the job that runs that guard's command there. The job is ended
+    after ``seconds``. Its scratch folder is made here.
 
-    The variable OURO_CANDIDATE names the folder in which the command ran. If the command was in a
-    sandbox, it names instead a folder in the new job's scratch folder, which the caller makes, for
-    copies of the command's files; and the evaluation is observed. The scratch folder is made here;
-    a file is written there with the settings by which the evaluation can run a program of the
-    candidate (OURO_CONFINE).
+    The variable OURO_CANDIDATE names the folder in which the command ran. But if the command was in
+    a sandbox, OURO_CANDIDATE names the folder ``candidate`` in the new scratch folder, into which
+    the caller must copy the command's files, and the evaluation is observed. The variable
+    OURO_CONFINE has the words by which the evaluation can run a program of the candidate; their
+    settings (`_confined`) are written to a file in the scratch folder.
     """
     folder = tree / setup.case.bound.root
     scratch = Path(tempfile.mkdtemp(prefix="evaluation-", dir=setup.scratch))
@@ -163,9 +163,12 @@ def evaluation_job(
 
 def _confined(run: Job, scratch: Path) -> Confinement:
     """Return the settings, for JSON, by which ``evaluation.confine`` runs a program of the
-    candidate in the folder of ``run``, the job of the command, with its environment (except TMPDIR)
-    and in its sandbox, if it has one; there the program can write only to a new folder in
-    ``scratch``. The folders of `environment` are made."""
+    candidate. ``run`` is the job of the candidate's command.
+
+    The program gets the folder of ``run``, its environment except for TMPDIR, and its sandbox if it
+    has one. In the sandbox the program can write only to a new folder in ``scratch``. The private
+    folders of ``run`` are made (`environment`).
+    """
     return {
         "sandbox": run.message.get("sandbox"),
         "network": run.message.get("network", False),
@@ -184,12 +187,12 @@ def _command(words: tuple[str, ...], folder: Path) -> Message:
 
 def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     """If data of the bound is missing, run the bound's ``prepare`` script, from its trusted bytes,
-    to make it; return whether it was run.
+    to make it; return whether the script was run.
 
-    ``say`` is called with a line before it, and with the lines that it prints. Raise
-    ExperimentError if data is missing and the bound names no ``prepare`` script; or if that is not
-    trusted, cannot be started or fails, or data is missing after it; GitError or LimitError if it
-    cannot be read; KeyboardInterrupt if a person interrupts it.
+    ``say`` is called with a line before the run, and with each line that the script prints. Raise
+    ExperimentError if data is missing and the bound names no ``prepare`` script; if the script is
+    not trusted, cannot be started or fails; or if data is still missing after it. Raise GitError or
+    LimitError if the script cannot be read, KeyboardInterrupt if a person interrupts it.
     """
     case, experiment = setup.case, setup.experiment
     root = case.evidence.root

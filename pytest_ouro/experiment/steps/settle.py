@@ -75,13 +75,13 @@ def _changed_by(git: Git, commit: str) -> list[str]:
 
 
 def return_branch(git: Git, target: str) -> None:
-    """Move the branch from ``git.head`` to the commit ``target``, and with it, of the index and the
-    files, those entries in which the two commits differ; no filter or hook runs.
+    """Move the branch from ``git.head`` to the commit ``target``. In the index and in the working
+    tree, only the files in which the two commits differ are changed; no filter or hook runs.
 
     Raise ExperimentError, before anything is changed, if a change that is not committed would be
-    lost; OSError if a file cannot be written, GitError if the branch has moved: then some files may
-    be at ``target`` already. Another OuroError means that a file or an object of git cannot be
-    read.
+    lost. Raise OSError if a file cannot be written, GitError if the branch has moved meanwhile;
+    some files may then be as in ``target`` already. Raise another OuroError if a file, or an object
+    of git, cannot be read.
     """
     head, tree = git.tree(git.head), git.tree(target)
     paths = [path for path in sorted(head.keys() | tree.keys()) if head.get(path) != tree.get(path)]
