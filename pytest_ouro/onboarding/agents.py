@@ -22,10 +22,10 @@ CALL = "pytest-ouro guard"
 
 
 def _or_say(words: str) -> str:
-    """Return the command of a hook. What keeps the guard from an answer (it is missing, fails or is
-    killed) is a refusal with these words, though some agents take a hook that fails for permission.
-    `sh` reads it, since a person's shell may be another one; without named variables, which Gemini
-    would replace."""
+    """Return the shell command of a hook: it calls the guard, and if the guard gives no answer (it
+    is missing, fails or is killed), it refuses with ``words``. Without that, some agents would take
+    a hook that fails for permission. The command is written for `sh`, whatever the user's shell is,
+    and has no named variables, which Gemini CLI would replace."""
     said = f"pytest-ouro: the guard did not run, so {words}, tell the person who runs this session"
     return f"sh -c '{CALL} || {{ [ $? = 2 ] || echo {said} >&2; exit 2; }}'"
 
@@ -52,13 +52,13 @@ _SCRIPT = re.compile(r"\s*(?:/bin/)?(?:ba)?sh -c '([^']*)'\s*")
 
 @dataclass(frozen=True)
 class Agent:
-    """One agent: the path of its settings file, and those of the files that show that a project
-    uses it, relative to the top folder.
+    """An agent: the path of its settings file (``settings``), and of the files that show that a
+    project uses it (``signs``), all relative to the top folder.
 
-    ``hooks`` maps an event to the entry that calls the guard; ``base`` are keys, with their values,
-    that the file must have too. ``next`` is what a person must do after the file is written.
-    ``reads`` is the file with words for the agent; it imports AGENTS.md if it is another one, which
-    of Claude Code's versions only the later read themselves.
+    ``hooks`` maps an event to the entry that calls the guard. ``base`` are further keys, with their
+    values, that the settings must have. ``next`` is what a person must do after the settings are
+    written. ``reads`` is the file of instructions that the agent reads: AGENTS.md, or a file that
+    must import AGENTS.md.
     """
 
     settings: str
@@ -70,13 +70,14 @@ class Agent:
 
 
 def _nested(matcher: str = "*", command: str = COMMAND, **more: object) -> dict[str, object]:
-    """Return the entry of a hook that calls the guard for every tool of ``matcher``, in the form of
-    agents that put hooks under one. ``more`` are further keys of the hook."""
+    """Return the entry of a hook for the tools that ``matcher`` matches, which runs ``command``, in
+    the form of agents that list hooks below a matcher. ``more`` are further keys of the hook."""
     return {"matcher": matcher, "hooks": [{"type": "command", "command": command, **more}]}
 
 
 def _all_but(*tools: str) -> str:
-    """Return a matcher of all tools but these, which only read, or write only what they name."""
+    """Return a regular expression that matches the name of each tool except ``tools``. Those need
+    no guard: they only read, or write only files that they name."""
     return f"^(?!({'|'.join(tools)})$)"
 
 
@@ -161,14 +162,14 @@ def _is_ours(data: bytes) -> bool:
 
 
 def merge(agent: Agent, before: str) -> str:
-    """Return the text ``before`` of the agent's settings, with the guard's hook in each event of
-    ``agent.hooks``, and with the keys of ``agent.base`` that are missing; unchanged if every event
-    has it. A hook of an earlier version is replaced in its place, and one whose command a person
-    wrote is left as it is: then none after a call is added, since ours may not start there. An
-    empty text becomes new settings.
+    """Return the settings ``before`` (the text of the agent's file, "" for a new one) with the
+    guard's hook in each event of ``agent.hooks``, and with the keys of ``agent.base`` that are
+    missing. The text is unchanged if every event has the hook.
 
-    OuroError, with the line if it is known, if the text is not a JSON object, has a key twice, or
-    has hooks in another structure.
+    A hook of an earlier version is replaced in its place. A hook that calls the guard by a command
+    that a person wrote is kept, and its event gets no other; then no hook for after a call is
+    added, since our command may not start there. OuroError, with the line if it is known, if the
+    text is not a JSON object, has a key twice, or has hooks in another structure.
     """
     settings = read_settings(before, agent.settings) if before.strip() else {}
     hooks = settings.get("hooks", {})
@@ -188,9 +189,9 @@ def merge(agent: Agent, before: str) -> str:
 
 
 def _with_entry(entries: list[Any], entry: dict[str, object]) -> list[Any]:
-    """Return the entries of an event without hooks whose command is one of `OURS`, and with
-    ``entry`` in the place of the first that had no other hook, or else at the end. Unchanged if a
-    hook with another command calls the guard."""
+    """Return the entries of one event with ``entry`` in place of the first entry that has only our
+    hooks, or else at the end; all hooks whose command is one of `OURS` are removed. The entries are
+    returned unchanged if one of their hooks calls the guard by another command."""
     if _has_own([entries]):
         return entries
     new: list[Any] = []
@@ -206,15 +207,16 @@ def _with_entry(entries: list[Any], entry: dict[str, object]) -> list[Any]:
 
 
 def _has_own(events: Iterable[Any]) -> bool:
-    """Return whether a hook in these lists of entries calls the guard by a command that is not one
-    of `OURS`. A value that is not a list is ignored."""
+    """Return whether a hook of any event calls the guard by a command that a person wrote, which is
+    not one of `OURS`. ``events`` are the lists of entries, one for each event; a value that is not
+    a list is ignored."""
     found = [each for entries in events if isinstance(entries, list) for each in _commands(entries)]
     return any(_calls_guard(command) for command in found if command not in OURS)
 
 
 def _without_ours(entry: Any) -> Any:
-    """Return an entry of an event without the hooks whose command is one of `OURS`; None if nothing
-    else is in it. Unchanged if it has none."""
+    """Return an entry of an event without the hooks whose command is one of `OURS`: unchanged if it
+    has none, None if it has no other hook."""
     if not isinstance(entry, dict) or not _commands([entry]):
         return entry
     if entry.get("command") in OURS:
@@ -227,10 +229,10 @@ def _without_ours(entry: Any) -> Any:
 
 
 def calls_guard_alone(command: object) -> bool:
-    """Return whether a shell command is that of our hooks, or one simple command that starts
-    ``pytest-ouro guard`` with no words behind it, and before it only words of `_STARTS`, as ``uv
-    run`` or ``python -m``. False behind any other program, as ``conda run`` or ``timeout 60``, and
-    for a value that is not text."""
+    """Return whether a hook's command does nothing but call the guard, so that it can be removed:
+    it is one of `OURS`, or one simple command that starts ``pytest-ouro guard`` without arguments,
+    perhaps by a starter of `_STARTS` such as ``uv run`` or ``python -m``. False for any other
+    starter, such as ``timeout 60``, and for a value that is not text."""
     return command in OURS or (
         isinstance(command, str) and not _MORE.search(command) and _words_for_guard(command) == []
     )
@@ -245,8 +247,8 @@ def _calls_guard(command: str) -> bool:
 
 
 def _words_for_guard(command: str) -> list[str] | None:
-    """Return the words behind ``pytest-ouro guard`` of a simple command that starts it; None if it
-    does not, as ``echo pytest-ouro guard``."""
+    """Return the arguments of ``pytest-ouro guard`` in a simple command that starts it; None if the
+    command starts something else, such as ``echo pytest-ouro guard``."""
     try:
         words = list(dropwhile(_STARTS.fullmatch, shlex.split(command)))
     except ValueError:  # a quote is open
@@ -256,15 +258,15 @@ def _words_for_guard(command: str) -> list[str] | None:
 
 
 def settings_text(settings: dict[str, object], before: str) -> str:
-    """Return settings as the JSON text of a file, indented as the text ``before`` is, by two spaces
-    if that is not."""
+    """Return settings as JSON text with a line end, indented as the text ``before`` is; by two
+    spaces if no line of ``before`` is indented."""
     return json.dumps(settings, indent=_indent(before), ensure_ascii=False) + "\n"
 
 
 def add_import(before: str) -> str:
-    """Return ``before``, the text of a file for agents, with the line ``@AGENTS.md``, which imports
-    that file, added at its end; unchanged if it has that line, also as ``@./AGENTS.md``. `IMPORTER`
-    if it was empty."""
+    """Return ``before``, the text of an agent's file of instructions, with a last line
+    ``@AGENTS.md``, which imports that file. Unchanged if a line imports it already, also as
+    ``@./AGENTS.md``; `IMPORTER` if ``before`` is ""."""
     if not before:
         return IMPORTER
     if any(line.strip() in (IMPORT, "@./AGENTS.md") for line in before.splitlines()):

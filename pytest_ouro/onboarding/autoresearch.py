@@ -52,12 +52,13 @@ def statements(
     python: bool = True,
     manifests: Sequence[str] = (),
 ) -> list[Statement]:
-    """Return the rules of the preset that apply, with the names of this experiment. ``fixed`` are
-    the files that measure; the harness if there are none.
+    """Return those rules of the preset that apply to the experiment, with its names filled in.
+    ``fixed`` are the files that measure; if it is empty, the harness counts as the only one.
 
-    Of a script, ``serves`` says that the harness has the loader, and ``timed`` that a run takes
-    exactly its budget. Of a command, ``python`` says that the project declares its dependencies in
-    files of Python. ``manifests`` are the files that declare those of other languages.
+    The other parameters leave out rules. ``serves``: the harness of a script has the function that
+    yields batches. ``timed``: a script's run takes exactly its budget. ``python``: a command's
+    project declares its dependencies in files of Python. ``manifests``: files that declare
+    dependencies of other languages.
     """
     data_check, data_params = data_pipeline(experiment)
     files = list(fixed or filter(None, [experiment.harness]))

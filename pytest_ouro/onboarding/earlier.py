@@ -39,8 +39,9 @@ _ADVICE = re.compile(
 
 @dataclass(frozen=True)
 class _Block:
-    """A heading, a list item, a paragraph or fenced code, with its lines; ``level`` is 0 unless it
-    is a heading, ``gap`` whether an empty line stands before it."""
+    """A part of a Markdown text: a heading, a list item, a paragraph or fenced code. ``lines`` are
+    its lines, ``level`` is the level of a heading and 0 for all else, and ``gap`` says whether an
+    empty line stands before it."""
 
     lines: list[str]
     level: int = 0
@@ -59,10 +60,10 @@ class _Block:
 
 
 def mark(text: str, experiment: Experiment, place: str) -> str:
-    """Return the text with a note in each section that says something against the loop: that the
-    loop in ``place`` counts. It stands below the heading, or at the top of a section without one.
-    What stands between the markers of the rendered rules, and a section that has the note, stay as
-    they are."""
+    """Return the text with a note in each section that contradicts the loop (says to run the script
+    by hand, to write rows or to move the branch); the note says that the loop in ``place`` counts.
+    It stands below the section's heading, or at its start if it has none. A section that has the
+    note already, or that lies between the markers of the rendered rules, is unchanged."""
     newline = "\r\n" if "\r\n" in text else "\n"
     against = _against(experiment)
     new: list[str] = []
@@ -82,13 +83,12 @@ def mark(text: str, experiment: Experiment, place: str) -> str:
 
 
 def keep(text: str, experiment: Experiment) -> str:
-    """Return what a program of people has beside the loop and the rules, with its headings one
-    level lower; "" if nothing is left.
+    """Return the parts of a program that people wrote which stay valid beside the rendered loop and
+    rules, with headings one level lower; "" if nothing is left.
 
-    Left out are headings of level 1, sections of rules, and each paragraph, list item or code that
-    says something against the loop, or leads to one by a colon. Of a section about runs and their
-    results that has one of these, only advice is kept: never to stop, memory, the branch,
-    simplicity.
+    Left out are headings of level 1, sections of rules, and each paragraph, list item or code block
+    that contradicts the loop, or that ends with a colon before such a block. Of a section about
+    runs whose text contradicts the loop, only advice is kept, as in `_Block.advises`.
     """
     against = _against(experiment)
     parts: list[list[_Block]] = [[]]
@@ -132,7 +132,8 @@ def _text(parts: list[list[_Block]]) -> Iterator[str]:
 
 
 def _against(experiment: Experiment) -> re.Pattern[str]:
-    """Return the pattern of what a text says against the loop of this experiment."""
+    """Return a regular expression for words that contradict the loop of this experiment: to start
+    its program, to read its log, to move the branch, or to write rows into its ledger."""
     program = re.escape(experiment.program)
     launch = _LAUNCH + program if experiment.script else program
     ledger = re.escape(experiment.ledger.rpartition("/")[2])

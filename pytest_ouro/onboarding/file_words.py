@@ -42,13 +42,15 @@ SPAN = re.compile(r"`([^`\n]+)`")
 
 
 def files(lines: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """Return a tuple: the paths that may be edited, and those that are fixed, by the words of a
-    sentence or a part of it, else by the label before its colon, the heading above a bullet, or
-    that above a line that ends with a colon. ``lines`` are pairs of a line and the heading above.
+    """Return a tuple: the paths that instructions let an agent edit, and the paths that they call
+    fixed. ``lines`` are pairs of a line and the heading above it.
 
-    A sentence without a path is about the paths of the one before. What a sentence merely asks to
-    edit counts if nothing else says what may be edited. A folder is left out of those that may be
-    edited if files of it are among them. A path may be in a list twice, or in both."""
+    The words of a sentence, or of a part of it, decide; else the label before a colon, or for a
+    bullet, or a line that ends with a colon, the heading above. A sentence without a path is about
+    the paths of the one before. What a sentence merely asks to edit counts only if nothing else may
+    be edited. A folder is left out of the first list if files in it are listed. A path may occur
+    twice, or in both lists.
+    """
     editable: list[str] = []
     asked: list[str] = []
     fixed: list[str] = []
@@ -93,13 +95,14 @@ def files(lines: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
 
 
 def _cells(line: str) -> list[str]:
-    """Return the cells of a row of a Markdown table."""
+    """Return the cells of a row of a Markdown table, without white space around them."""
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
 def _row(columns: list[str], cells: list[str]) -> tuple[bool | None, list[str]]:
-    """Return a tuple of a row of a table: whether it says that a file may be edited, by a cell
-    below a heading about that or by its first cell, None if it says nothing; and its paths."""
+    """Return a tuple for a row of a Markdown table: whether its file may be edited, and the first
+    path in the row, in a list. A yes or no in a column about editing decides, else the words of the
+    first cell; (None, []) if neither says it. ``columns`` are the cells of the table's head."""
     said = [cell for name, cell in zip(columns, cells, strict=False) if says(_MAY, name)]
     paths = [path for cell in cells for path in paths_in(cell)][:1]
     if said and re.match(r"(?i)\W*(?:yes|no)\b|[✓✅✔❌✗✘]", said[0]):
@@ -110,8 +113,9 @@ def _row(columns: list[str], cells: list[str]) -> tuple[bool | None, list[str]]:
 
 
 def _named(words: str) -> list[str]:
-    """Return the paths before the dash of a bullet, and quoted words, which may be files without an
-    ending; if there is none, the first path behind it."""
+    """Return the paths that a bullet is about: the quoted words before its dash, which need no file
+    ending, else the plain paths there; without any, the first path after the dash. [] if there is
+    none."""
     before, _, after = words.partition(" — ")
     found = [span for span in SPAN.findall(before) if re.fullmatch(r"[\w*.<>/-]+", span)]
     return [_pattern(path) for path in found] or paths_in(before) or paths_in(after)[:1]
@@ -124,7 +128,8 @@ def holds(path: str, editable: list[str]) -> bool:
 
 
 def _narrowed(paths: list[str]) -> list[str]:
-    """Return paths without the folders of which files are among them."""
+    """Return the paths, without each folder (a path that ends with ``/``) of which another path
+    lies inside."""
     folders = {path for path in paths if path.endswith("/")}
     return [
         path
@@ -139,9 +144,9 @@ def says(pattern: str, text: str) -> bool:
 
 
 def paths_in(words: str) -> list[str]:
-    """Return the paths in some words: words in backquotes with a dot or a slash, else plain files
-    before the first `` — ``. Absolute ones, and those that begin with ``~`` or ``..``, are left
-    out."""
+    """Return the paths in some words: the backquoted words with a dot or a slash; if there are
+    none, the plain file names before the first `` — ``. Paths that are absolute or begin with ``~``
+    or ``..`` are left out."""
     quoted = [
         span for span in SPAN.findall(words) if re.fullmatch(r"[\w*.<>/-]*[./][\w*.<>/-]*", span)
     ]
@@ -150,5 +155,6 @@ def paths_in(words: str) -> list[str]:
 
 
 def _pattern(path: str) -> str:
-    """Return a path as a glob: ``data/<name>/fit.py`` is any of that form."""
+    """Return a path as a glob: ``<name>`` in it becomes ``*``, and ``./`` at its start is
+    removed."""
     return re.sub(r"<[^<>]*>", "*", path.removeprefix("./"))

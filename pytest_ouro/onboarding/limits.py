@@ -23,8 +23,9 @@ _MOST = 4
 
 
 def guards(text: str, metric: str) -> Iterator[str]:
-    """Yield a sentence for each number other than the metric that the instructions limit, with the
-    table that lets a run be held to it; for the first few."""
+    """Yield a sentence for each number beside the metric that the instructions limit: it states the
+    limit, and the [[guard]] table for bound.toml that holds runs to it. At most `_MOST` numbers;
+    nothing if there are none."""
     heading, found = "", dict[str, tuple[str, str]]()
     for line in text.splitlines():
         heading = line if line.startswith("#") else heading

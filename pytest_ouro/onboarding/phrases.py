@@ -42,7 +42,8 @@ MORE = (
 
 
 def sentences(text: str) -> list[str]:
-    """Return the sentences of a text; each line ends one."""
+    """Return the sentences of a text: it is split after ``.``, ``!`` or ``?`` before white space,
+    and at line ends. Some may be empty."""
     return re.split(r"(?<=[.!?])\s|\n", text)
 
 

@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 
 
 def without_hooks(agent: Agent, before: str) -> str:
-    """Return the text of an agent's settings without the hooks that only call the guard, and "" if
-    nothing else was in them but what is in ``agent.base``; unchanged if there is no such hook.
-
-    OuroError if the text is not a JSON object, or has a key twice.
-    """
+    """Return the text of an agent's settings, ``before``, without the hooks that only call the
+    guard. Unchanged if there is no such hook; "" (delete the file) if only keys of ``agent.base``
+    would be left. OuroError if the text is not a JSON object, or has a key twice."""
     settings = read_settings(before, agent.settings) if before.strip() else {}
     hooks = settings.get("hooks")
     if not isinstance(hooks, dict):
@@ -38,8 +36,8 @@ def without_hooks(agent: Agent, before: str) -> str:
 
 
 def _others(entries: Any) -> Any:
-    """Return the entries of an event without calls of the guard, and without entries that had
-    nothing else. A value that is not a list is returned unchanged."""
+    """Return the entries of an event without the hooks that only call the guard, and without
+    entries that had no other hook. A value that is not a list is returned unchanged."""
     if not isinstance(entries, list):
         return entries
     kept = []
@@ -72,8 +70,9 @@ def without_section(before: str) -> str:
 
 
 def without_import(before: str, *, is_gone: bool) -> str:
-    """Return "" for the text of a file that init wrote to import AGENTS.md. Of another return the
-    text without the lines ``@AGENTS.md`` if that file ``is_gone``, "" if there was nothing else."""
+    """Return the text ``before`` of an agent's file of instructions without what init added: "" if
+    it is all that init writes to import AGENTS.md. Of any other text, the lines ``@AGENTS.md`` are
+    removed only if AGENTS.md ``is_gone``; "" if only white space is left."""
     if before == IMPORTER or not is_gone:
         return "" if before == IMPORTER else before
     lines = before.splitlines(keepends=True)

@@ -163,10 +163,10 @@ def replace(text: str, section: list[str], file: str) -> str:
 
 
 def _place(lines: list[str], text: str, file: str) -> tuple[int, int]:
-    """Return a tuple of line numbers, counted from 0: of the first line that the section replaces,
-    and of the line after the last one. ``lines`` are those of ``text``; both numbers are their
-    count if the section is added at the end. OuroError as in `replace`; ``file`` is the name for
-    messages."""
+    """Return which lines of a text the section replaces, as a tuple of two line numbers from 0: the
+    first line, and the line after the last. They are the lines of the two markers and between, else
+    the heading BOUND and what is under it, without empty lines at its end; if there is neither,
+    both are the number of lines. OuroError as in `replace`; ``file`` is the name for messages."""
     begins = [n for n, line in enumerate(lines) if line.strip() == BEGIN]
     ends = [n for n, line in enumerate(lines) if line.strip() == END]
     if begins or ends:

@@ -38,10 +38,14 @@ def tracked_in(folder: Path) -> tuple[str, ...]:
 
 
 def sources_of(words: Sequence[str], folder: Path, tracked: Sequence[str]) -> list[str]:
-    """Return the tracked files of which a command runs the code, each once: those that it names,
-    also behind ``cd`` and in the recipe of a Makefile, a justfile or package.json, which is one of
-    them; modules, also below ``src``; packages of Go, whose tests count for ``go test``; programs
-    and benchmarks of Cargo. ``tracked`` are paths from ``folder``."""
+    """Return the tracked files whose code a command runs, each once; [] if there are none.
+    ``words`` are those of the command, ``tracked`` paths from ``folder``.
+
+    They are the files that the command names, also after ``cd`` or below ``src``; the modules that
+    it names; the sources of Go packages (only tests for ``go test``) and of Cargo's programs and
+    benchmarks that it builds; and, if it calls a recipe of a Makefile, a justfile or package.json,
+    that file and the files in the recipe.
+    """
     text = " ".join(words)
     found = _named(words, tracked)
     for file, recipe in _recipes(text, folder, tracked):
@@ -50,7 +54,8 @@ def sources_of(words: Sequence[str], folder: Path, tracked: Sequence[str]) -> li
 
 
 def _named(words: Sequence[str], tracked: Sequence[str]) -> list[str]:
-    """Return the tracked files that words name, as paths or as modules."""
+    """Return the tracked files that the words name, as paths or as Python modules, in the top
+    folder, a folder entered by ``cd``, or ``src``; a file may occur twice."""
     text = " ".join(words)
     modules = [f"{part.replace('.', '/')}.py" for part in text.split() if _MODULE.fullmatch(part)]
     named = [*named_files(tuple(words)), *modules]
@@ -60,7 +65,8 @@ def _named(words: Sequence[str], tracked: Sequence[str]) -> list[str]:
 
 
 def _built(text: str, tracked: Sequence[str]) -> list[str]:
-    """Return the tracked files of the packages that Go or Cargo build and run in a text."""
+    """Return the tracked source files of the Go packages and Cargo targets that commands in a text
+    build and run; [] if there are none."""
     found: list[str] = []
     for verb, rest in _GO.findall(text):
         for place in re.findall(r"(?<!\S)\.(?:/[\w./-]*)?(?!\S)", rest) or ["."]:
@@ -88,13 +94,16 @@ def _built(text: str, tracked: Sequence[str]) -> list[str]:
 
 
 def in_scripts(files: Iterable[str], folder: Path, tracked: Sequence[str]) -> list[str]:
-    """Return the tracked files of which the shell scripts among the files run the code."""
+    """Return the tracked files whose code the shell scripts (``.sh``) among ``files`` run, as
+    `sources_of` finds them in a script's text."""
     texts = [_text(folder / path) for path in files if path.endswith(".sh")]
     return [path for text in texts for path in sources_of((text,), folder, tracked)]
 
 
 def _recipes(text: str, folder: Path, tracked: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the file and the words of each recipe that a text calls by its name."""
+    """Yield a tuple for each recipe that the commands in a text call, by make, just or a script of
+    package.json: the file that defines it, and the text of the recipe ("" if it is not found in a
+    Makefile or justfile)."""
     for _, target in _MAKE.findall(text):
         for file in (name for name in _MAKEFILES if name in tracked):
             yield file, _rule(_text(folder / file), target)
@@ -112,21 +121,21 @@ def _recipes(text: str, folder: Path, tracked: Sequence[str]) -> Iterator[tuple[
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file, "" if there is none."""
+    """Return the text of a file; "" if it does not exist."""
     return (read_file(path) or b"").decode(errors="replace")
 
 
 def _rule(text: str, target: str) -> str:
-    """Return the prerequisites and the lines of a target, or of the first one for ""; "" without
-    such a target."""
+    """Return the prerequisites and the recipe of a target in the text of a Makefile or justfile;
+    those of the first target if ``target`` is "". Return "" if there is no such target."""
     name = re.escape(target) if target else r"[\w-]+"
     rule = re.search(rf"(?m)^@?{name}\b[^:=\n]*:(?!=)(.*(?:\n(?:[ \t].*|(?=\n)))*)", text)
     return rule[1] if rule else ""
 
 
 def defaults_in(folder: Path, files: Iterable[str]) -> list[str]:
-    """Return the code that a shell script among the files takes where a variable names no other:
-    ``${CANDIDATE:-solve.py}``."""
+    """Return the program files that shell scripts among ``files`` use by default, written as the
+    default of a variable: ``solve.py`` for ``${CANDIDATE:-solve.py}``. A path may occur twice."""
     scripts = [path for path in files if path.endswith(".sh")]
     texts = [(read_file(folder / path) or b"").decode(errors="replace") for path in scripts]
     return [

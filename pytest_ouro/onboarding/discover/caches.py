@@ -26,10 +26,10 @@ _TORCH_FOLDER = "~/.cache/torch/hub"
 
 
 def find_caches(files: list[PythonFile], remarks: Remarks) -> tuple[tuple[str, ...], bool]:
-    """Return a tuple: the globs of the files in this user's caches that the code loads from a hub,
-    and whether each call that loads finds some there, since a sandboxed run has no network. A call
-    whose name only a run tells stands for a whole cache. One that finds nothing is noted in
-    ``remarks``. ((), True) if nothing is loaded."""
+    """Return a tuple: the globs of the files in this user's caches that the code loads from a model
+    hub, and whether each call that loads has files there. A sandboxed run has no network, so it
+    must be given those files. A call whose model only a run would show stands for the whole cache;
+    a call without files in the cache is noted in ``remarks``. ((), True) if nothing is loaded."""
     globs: list[str] = []
     complete = True
     for file in files:
@@ -47,9 +47,9 @@ def find_caches(files: list[PythonFile], remarks: Remarks) -> tuple[tuple[str, .
 
 
 def _loads(file: PythonFile) -> Iterator[tuple[int, str, str, str]]:
-    """Yield for each call that loads from the hub of torch or Hugging Face (there, no local path)
-    its line, what it loads ("a model" or "a repository" if only a run tells), the folder of the
-    cache, and the pattern of the folders' names in it."""
+    """Yield a tuple for each call that loads from the hub of torch or Hugging Face: its line, the
+    name of what it loads ("a model" or "a repository" if only a run would show it), the folder of
+    the cache, and a glob for what it loads in that folder. A call with a local path is left out."""
     for call in file.source.of(ast.Call):
         function = dotted(call.func)
         called = function.rpartition(".")[2]
@@ -68,8 +68,8 @@ def _keyword(call: ast.Call, name: str) -> ast.expr | None:
 
 
 def _text(file: PythonFile, node: ast.expr | None) -> str:
-    """Return the text of an expression: a literal one, or that of a constant by its name; "" for
-    any other, which only a run tells."""
+    """Return the value of an expression that is a literal text, or the name of a constant that is a
+    text; "" for any other expression and for None."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     known = file.constants.get(node.id) if isinstance(node, ast.Name) else None

@@ -91,14 +91,12 @@ class Command:
 def find_command(
     folder: Path, python: Sequence[str], options: InitOptions, prose: Prose, tracked: Sequence[str]
 ) -> Command | None:
-    """Return the command of the option, else autoresearch.sh, else the first one of the
-    instructions that has no placeholder and names a tracked file or no script (a program of Python
-    or a compiled one that prints none of their metrics stands behind one that prints one), else a
-    tracked program at the top of ``folder``: with a name of `_MEASURES`, or one of `_TRAINS` whose
-    text prints a value whose name says which values are better. None without one.
+    """Return the command that runs the experiment; None if there is none: that of the option, else
+    the first of `_possible` that has each argument which its program demands. A command whose
+    Python or compiled programs print none of the metrics of the instructions comes last. ``python``
+    are the words that start Python, ``tracked`` the paths of git's files.
 
-    ``python`` are the words that start Python, ``tracked`` the paths of git's files. OuroError if a
-    command cannot be split into words, or if each lacks an argument that its program demands.
+    OuroError if a command cannot be split into words, or if each lacks an argument.
     """
     if options.command:
         return _command(options.command, python, folder, tracked)
@@ -128,7 +126,8 @@ def _lacks_named(command: Command, folder: Path, prose: Prose, tracked: Sequence
 
 
 def _possible(folder: Path, prose: Prose, tracked: Sequence[str]) -> Iterator[str]:
-    """Yield the commands that may run the experiment, best first, as one text each."""
+    """Yield the commands that may run the experiment, best first: autoresearch.sh, those that the
+    instructions state, tracked programs in ``folder`` with a usual name, and Go's benchmarks."""
     if "autoresearch.sh" in tracked:
         yield "autoresearch.sh"
     own = [built(filled(words), prose, tracked) for words in prose.commands]
@@ -159,7 +158,8 @@ def _possible(folder: Path, prose: Prose, tracked: Sequence[str]) -> Iterator[st
 
 
 def _measures(words: str, folder: Path, prose: Prose, tracked: Sequence[str]) -> bool:
-    """Return whether the files of a command print a value that may be the metric."""
+    """Return whether the programs of a command print values, one of which `choose` takes as the
+    metric, and a name among them says which values are better."""
     labels = [
         label.name
         for path in sources_of((words,), folder, tracked)
@@ -243,7 +243,8 @@ def facts(
 
 
 def _shown(command: Command, file: str) -> tuple[str, ...]:
-    """Return the words of a command which also print a file that it writes; its own for ""."""
+    """Return the words of a command that runs ``command`` and then prints ``file``, which it
+    writes; the words of ``command`` itself if ``file`` is ""."""
     if not file:
         return command.words
     text = command.words[2] if command.words[:2] == ("sh", "-c") else shlex.join(command.words)

@@ -24,9 +24,10 @@ Keys = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Dumped:
-    """A value in a printed dictionary: the ``keys`` that lead to it, at least one, the text that is
-    printed before it on its line, "" for none, and whether it is printed ``as_json``. ``file`` is
-    the path of the file that it is written into instead, "" for none."""
+    """A value of a dictionary that a program prints or writes. ``keys`` lead to the value, from the
+    outermost. ``before`` is the text printed before the dictionary on the same line, "" for none.
+    ``as_json`` is whether the dictionary is printed as JSON. ``file`` is the path of the file that
+    it is written into; "" if it is printed."""
 
     keys: Keys
     before: str = ""
@@ -48,8 +49,9 @@ def values(file: PythonFile, folder: Path) -> list[Dumped]:
 
 
 def _printed(file: PythonFile) -> Iterator[tuple[ast.expr, Dumped]]:
-    """Yield each expression that is printed as JSON, or that may be a dictionary that is printed as
-    it is, with a value of it without keys."""
+    """Yield a tuple for each expression that a program prints or writes as JSON, or prints as it
+    is: the expression, which may be a dictionary, and a `Dumped` without keys that says how it is
+    printed."""
     held = {
         target.id: node.value.args[0]
         for node in file.source.of(ast.Assign)
@@ -81,8 +83,9 @@ def _printed(file: PythonFile) -> Iterator[tuple[ast.expr, Dumped]]:
 
 
 def _opened(file: PythonFile, node: ast.expr) -> str:
-    """Return the relative path of the file that an expression has open: a call of ``open``, or the
-    name that ``with`` gives to one; "" if the text does not tell."""
+    """Return the relative path of the file that an expression stands for: a call of ``open``, or a
+    variable that a ``with`` statement binds to such a call. "" if the path is not relative or only
+    a run would show it."""
     if isinstance(node, ast.Name):
         items = [item for block in file.source.of(ast.With) for item in block.items]
         named = [i for i in items if isinstance(i.optional_vars, ast.Name)]
@@ -97,7 +100,8 @@ def _opened(file: PythonFile, node: ast.expr) -> str:
 
 
 def _saved(file: PythonFile, call: ast.Call) -> Iterator[tuple[ast.expr, Dumped]]:
-    """Yield the expression that ``Path(…).write_text(json.dumps(…))`` writes as JSON."""
+    """Yield the expression that a call ``Path(…).write_text(json.dumps(…))`` writes as JSON, with a
+    `Dumped` that has the file's path; nothing for any other call."""
     match call:
         case ast.Call(
             func=ast.Attribute(value=place, attr="write_text"), args=[ast.Call() as inner, *_]
@@ -107,7 +111,7 @@ def _saved(file: PythonFile, call: ast.Call) -> Iterator[tuple[ast.expr, Dumped]
 
 
 def _relative(path: str) -> str:
-    """Return a path if it is relative and stays in the folder, else ""."""
+    """Return the path if it is relative and stays inside the folder, else ""."""
     return "" if path.startswith(("/", "~", "..")) else path.removeprefix("./")
 
 
@@ -129,7 +133,8 @@ def _scope(file: PythonFile, node: ast.expr) -> ast.AST:
 
 @dataclass
 class _Reader:
-    """Follows an expression of a file to the keys of the dictionary that it stands for."""
+    """Finds the keys of the dictionary that an expression of a file stands for, through variables,
+    function calls and modules in ``folder``."""
 
     file: PythonFile
     folder: Path
@@ -149,7 +154,8 @@ class _Reader:
             self.depth -= 1
 
     def _follow(self, node: ast.expr, scope: ast.AST) -> Iterator[Keys]:
-        """Yield the keys that lead to each value, perhaps twice."""
+        """Yield the keys that lead to each value of the dictionary that an expression stands for,
+        as `keys_of` returns them; the same keys may come twice."""
         match node:
             case ast.Dict(keys=keys, values=given):
                 for key, value in zip(keys, given, strict=True):
@@ -198,7 +204,8 @@ class _Reader:
                     yield from self.keys_of(value, scope)
 
     def _changes(self, scope: ast.AST) -> dict[str, list[ast.AST]]:
-        """Return, for each name, the assignments and calls of a scope that may change it."""
+        """Return a dict from each name to the assignments to it, and to its items and attributes,
+        and the calls of it or its methods, anywhere in a scope."""
         if scope not in self.changes:
             found = self.changes[scope] = {}
             for node in ast.walk(scope):
@@ -266,8 +273,9 @@ class _Reader:
 
 
 def listed(file: PythonFile, folder: Path) -> list[tuple[str, bool]]:
-    """Return the keys of the dictionaries whose entries a loop prints, a line each, each with
-    whether ``:`` or ``=`` stands between a key and its value."""
+    """Return a tuple for each entry of the dictionaries that a loop over ``.items()`` prints line
+    by line: the key, and whether ``:`` or ``=`` is printed between the key and its value. Each pair
+    is returned once."""
     found: dict[tuple[str, bool], None] = {}
     for loop in file.source.of(ast.For):
         match loop:
@@ -283,7 +291,9 @@ def listed(file: PythonFile, folder: Path) -> list[tuple[str, bool]]:
 
 
 def _after(call: ast.Call, name: str) -> Iterator[bool]:
-    """Yield whether ``:`` or ``=`` stands behind a variable that a call prints first."""
+    """Yield True if a call prints the variable ``name`` first and then a text that begins with
+    ``:`` or ``=``; False if something else follows the variable. Nothing if the call does not begin
+    with it."""
     parts = parts_of(call)
     first = parts[0].value if parts and isinstance(parts[0], ast.FormattedValue) else parts[:1]
     first = first[0] if isinstance(first, list) and first else first

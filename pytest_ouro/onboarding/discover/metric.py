@@ -62,9 +62,10 @@ _BENCHMARK = re.compile(r"(?m)^func (Benchmark\w*)\(")
 
 @dataclass(frozen=True)
 class Label:
-    """A value that a program prints under a name: where it stands, as ``metric-from`` says, its
-    unit ("" for none), whether the name leads its line, and for a value in JSON its ``keys``, and
-    the ``file`` that the program writes it into, "" if it is printed."""
+    """A value that a program prints under a ``name``. ``source`` is where to find it, in the form
+    of the key ``metric-from``; ``unit`` is its unit, "" for none; ``leads`` is whether the name
+    begins its line. For a value of a dictionary, ``keys`` lead to it, and ``file`` is the file that
+    it is written into, "" if it is printed."""
 
     name: str
     source: str = "line"
@@ -80,8 +81,9 @@ class Label:
 
 
 def printed_by(folder: Path, path: str) -> list[Label]:
-    """Return the values that a program prints, as far as its text shows them: those of lines, and
-    then those of JSON; [] if it cannot be read as Python."""
+    """Return the values that the program at ``path`` in ``folder`` prints, as far as its text shows
+    them: in Python those of ``label: value`` lines first, then those of dictionaries. Return [] if
+    it prints no such value, or if a Python file cannot be read or parsed."""
     if not path.endswith(".py"):
         text = (read_file(folder / path) or b"").decode(errors="replace")
         if path.endswith("_test.go"):
@@ -127,8 +129,9 @@ def _written(text: str) -> Iterator[Label]:
 
 
 def _in_dictionary(value: dictionaries.Dumped) -> Label:
-    """Return the label of a value in a printed dictionary: its keys, joined. Behind other text on
-    its line, and in one that is not JSON, it is found by its last key."""
+    """Return the label of a value in a printed dictionary, named by its keys, joined by ``_``. If
+    other text precedes the dictionary on its line, or it is not printed as JSON, the value is found
+    by its last key."""
     source = f"json:{'.'.join(value.keys)}" if value.as_json else "line"
     if value.before:
         key = re.escape(value.keys[-1])
@@ -137,8 +140,8 @@ def _in_dictionary(value: dictionaries.Dumped) -> Label:
 
 
 def _benchmarked(text: str) -> Iterator[Label]:
-    """Yield what the benchmarks of a Go file report: values of their own units, and the time of an
-    operation of each benchmark, under its name."""
+    """Yield a label for each value that the benchmarks in the text of a Go test file report: first
+    those with units of their own, then the nanoseconds of one operation of each benchmark."""
     for unit in dict.fromkeys(_REPORTED.findall(text)):
         yield Label(unit, rf"regex:\s{_NUMBER}\s+{re.escape(unit)}(?!\S)")
     for name in _BENCHMARK.findall(text):
@@ -146,9 +149,10 @@ def _benchmarked(text: str) -> Iterator[Label]:
 
 
 def meant(name: str, labels: Iterable[Label]) -> Label | None:
-    """Return the label that people mean by a name, under that name: the one that has it, lines
-    first; else the only one in JSON that ends with a word of it and whose keys have all of its
-    words. None if there is none."""
+    """Return the label that the instructions mean by ``name``, renamed to ``name``. It is the label
+    with that name, a printed one before one in a file, and a line before JSON; else the only nested
+    value whose last key has only words of ``name``, and whose keys together have all of them. None
+    if there is none."""
     known = list(labels)
     same = [label for label in known if label.name == name]
     words = set(re.split(r"[_\W]+", name.lower()))
@@ -171,10 +175,10 @@ def _place(shown: printed.Shown) -> str:
 
 
 def choose(names: Iterable[str], prose: Prose, *, sure: bool = False) -> list[str]:
-    """Return the one of the names that is the metric, in a list: the first that the instructions
-    name as a metric; else the only one that they aim at, or the only one whose name says which of
-    its values are better. Without such a one, return all of the names, each once, or []
-    if ``sure``."""
+    """Return the name of the metric among ``names``, in a list of one. It is the first that the
+    instructions name as a metric; else the only one that their goal names, or whose name alone says
+    which values are better. If none of these decides, return all names, each once; [] if
+    ``sure``."""
     known = list(dict.fromkeys(names))
     named = [name for name in prose.metrics if name in known and not _NOISE.fullmatch(name)]
     if named or (len(known) == 1 and not sure):
@@ -194,8 +198,8 @@ def choose(names: Iterable[str], prose: Prose, *, sure: bool = False) -> list[st
 
 
 def unseen(name: str, words: str, prose: Prose) -> str:
-    """Return a sentence on a metric that the instructions name, where a command, ``words``, prints
-    other values and its text does not show this one."""
+    """Return the sentence for a person that the instructions name the metric ``name``, but the
+    programs of the command ``words`` do not seem to print it."""
     return (
         f"{prose.file} names the metric {name}, and the text of {words} does not show that it is "
         "printed: if it has another name there, --metric or --metric-from says it"
@@ -208,6 +212,6 @@ def is_held_out(name: str) -> bool:
 
 
 def _is_aim(name: str, prose: Prose) -> bool:
-    """Return whether the instructions aim at a metric, as people may write its name in a sentence:
-    ``pass_at_1`` is ``pass@1`` too."""
+    """Return whether a goal in the instructions names a metric, with its name as it is or as people
+    write it: ``pass@1`` or ``pass at 1`` for ``pass_at_1``."""
     return any(map(prose.aims_at, (name, name.replace("_", " "), name.replace("_at_", "@"))))

@@ -22,10 +22,10 @@ _PRINTS = re.compile(r"\w*print\w*|write|info|warning|echo|secho|log\d?|success"
 
 @dataclass(frozen=True)
 class Shown:
-    """What a line prints after its label: the variable ``name``, or the value at its ``key``, or
-    what ``function`` returns; those that do not apply are "". ``unit`` is what follows it as one,
-    ``words`` is the label as it is printed if it is more than one word, else "", and ``leads`` says
-    whether the label begins what is printed."""
+    """What a line prints after its label. It is the variable ``name``, the item ``key`` of the
+    variable ``name``, or the result of ``function``; what does not apply is "". ``unit`` is the
+    unit printed after the value, "" for none. ``words`` is the label as printed if it has several
+    words, else "". ``leads`` is whether nothing is printed before the label."""
 
     name: str = ""
     key: str = ""
@@ -52,8 +52,8 @@ def summary(file: PythonFile) -> dict[str, Shown]:
 
 
 def bare(file: PythonFile) -> list[str]:
-    """Return the names that are printed before a value with a blank between, as in
-    ``print("accuracy", x)``, each once."""
+    """Return the names, each once, that a program prints as text before a value without ``:`` or
+    ``=``, as in ``print("accuracy", x)``."""
     calls = [parts_of(call) for call in file.source.of(ast.Call) if prints(call)]
     found = [
         name[1]
@@ -65,20 +65,23 @@ def bare(file: PythonFile) -> list[str]:
 
 
 def _ends(after: list[ast.expr]) -> bool:
-    """Return whether nothing else is printed right behind a value."""
+    """Return whether a printed value ends there: ``after``, the parts printed after it, is empty or
+    does not begin with a text that continues the value, such as ``%``."""
     first = after[0] if after else ast.Constant("")
     text = first.value if isinstance(first, ast.Constant) else ""
     return isinstance(text, str) and (not text or text[0].isspace())
 
 
 def _bare(node: ast.expr) -> re.Match[str] | None:
-    """Return the match of a text that is a name alone; None for another expression."""
+    """Return the match of an expression that is a literal text of one name, perhaps with white
+    space around it (group 1 is the name); None for any other expression."""
     is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
     return re.fullmatch(r"\s*([A-Za-z_]\w*)\s*", node.value) if is_text else None  # type: ignore
 
 
 def prints(call: ast.Call) -> bool:
-    """Return whether a call may print its first argument."""
+    """Return whether a call may print its arguments, by the name of the function: ``print``,
+    ``write``, a method of a logger, and the like."""
     return bool(_PRINTS.fullmatch(dotted(call.func).rpartition(".")[2]))
 
 
@@ -109,14 +112,16 @@ def parts_of(call: ast.Call) -> list[ast.expr]:
 
 
 def _separator(call: ast.Call) -> str:
-    """Return the text that a call of print puts between its arguments, "" if it states none."""
+    """Return the text of the keyword ``sep`` of a call of ``print``; "" if the call has none."""
     given = [word.value for word in call.keywords if word.arg == "sep"]
     texts = [node.value for node in given if isinstance(node, ast.Constant)]
     return next((text for text in texts if isinstance(text, str)), "")
 
 
 def _filled(text: str, place: re.Pattern[str], given: Sequence[ast.expr]) -> list[ast.expr]:
-    """Return the parts of a text with values in its places, as many as there are."""
+    """Return the parts that a format string prints: its pieces of text, with the expressions
+    ``given`` between them in place of the matches of ``place``. A missing expression becomes the
+    name ``_``."""
     texts = place.split(text.replace("%%", "\0"))
     values = [*given, *([ast.Name("_")] * len(texts))]
     parts: list[ast.expr] = []
@@ -144,7 +149,8 @@ def _labels(call: ast.Call) -> Iterator[tuple[str, Shown]]:
 
 
 def _is_setting(value: ast.expr) -> bool:
-    """Return whether an expression is an option or a setting of a program, as in ``args.seed``."""
+    """Return whether an expression is an attribute of a usual object of options, as in
+    ``args.seed``, and so no result of the program."""
     place = dotted(value).partition(".")[0] if isinstance(value, ast.Attribute) else ""
     return place in ("args", "opts", "options", "cfg", "config", "hparams", "FLAGS")
 

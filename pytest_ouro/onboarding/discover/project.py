@@ -179,7 +179,8 @@ def _command(
 
 
 def _below(folder: Path, tracked: Sequence[str]) -> list[str]:
-    """Return the folders below ``folder`` that have code and instructions about an experiment."""
+    """Return the folders below ``folder`` that have both code and a file of instructions about an
+    experiment; [] if there are none."""
     code = {posixpath.dirname(path) for path in code_in(tracked)}
     named = [path for path in tracked if "/" in path and posixpath.basename(path) in FILES]
     found = []
@@ -191,8 +192,9 @@ def _below(folder: Path, tracked: Sequence[str]) -> list[str]:
 
 
 def _measures_other(script: PythonFile, harness: PythonFile) -> bool:
-    """Return whether a script that imports a module measures it, by their names, rather than being
-    measured by it."""
+    """Return whether a script measures the module that it imports, and not the module the script:
+    the script's file name begins with a word such as ``bench``, the module's does not, and the
+    module defines nothing that a harness does."""
     measuring = re.compile(r"(?:bench|score|eval|backtest|measure|judge)", re.IGNORECASE)
     is_harness = any(name.startswith("eval") for name in harness.functions) or any(
         map(harness.source.defines, ("make_dataloader", "TIME_BUDGET"))

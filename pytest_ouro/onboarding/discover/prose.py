@@ -95,15 +95,15 @@ _MOST, _LONGEST = 24, 300
 
 @dataclass(frozen=True)
 class Prose:
-    """What instructions state, in the order in which they state it; what they leave out is empty.
+    """What a file of instructions states; a part that it does not state is empty. ``file`` is its
+    name, "" without instructions; ``whole`` is its text, ``text`` the text outside of fences.
 
-    ``commands`` run an experiment, and so may those of ``builds`` before them and ``examples``,
-    other commands in sentences, and those of a README beside the instructions. ``budget`` and
-    ``limit`` are seconds of training and of a whole run, ``editable`` and ``fixed`` name files,
-    ``not_run`` those that an agent must not run, ``forbidden`` are the words of what it may not do,
-    each with its line; ``more`` says that a bullet is about new files. ``whole`` is the text,
-    ``text`` that without what is fenced; ``file`` is "" without instructions. ``metric_from`` and
-    ``plausible`` are as in bound.toml.
+    ``commands`` run an experiment, ``builds`` build a program, and ``examples`` are other commands
+    in sentences, and those of a README; ``not_run`` are files that an agent must not run.
+    ``metrics`` are names, ``unit`` is the metric's unit. ``editable`` and ``fixed`` are paths of
+    files; ``more`` says that a bullet is about new files. ``budget`` is the seconds of training,
+    ``limit`` those of a whole run. ``forbidden`` are pairs of a line number and the words of what
+    an agent must not do. ``metric_from`` and ``plausible`` are as in bound.toml.
     """
 
     file: str = ""
@@ -159,14 +159,16 @@ class Prose:
 
 
 def _aim(sentence: str) -> str:
-    """Return a sentence without what it demands beside its aim."""
+    """Return the part of a sentence before words such as ``while`` or ``without``, which begin a
+    condition and are not a part of its goal."""
     return re.split(r"\s(?:while|subject to|without|as long as|provided)\b", sentence)[0]
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A line of a text with its number, the heading above it, whether it is in a fence, and the
-    line before that fence. Lines of a fence that end with a backslash are one."""
+    """A line of a Markdown text: its number, from 1, its text, the heading above it, and whether it
+    is in a fence. ``lead`` is the last line of text outside of a fence, with a comment in the fence
+    about measuring. Lines in a fence that end with a backslash are joined with the next."""
 
     number: int
     text: str
@@ -205,8 +207,9 @@ def read(text: str, file: str) -> Prose:
 
 
 def _as_sentences(fence: re.Match[str]) -> str:
-    """Return a fence that states a loop by ``Scope:`` or ``Metric:`` and ``Verify:`` as as many
-    lines of sentences; another one unchanged."""
+    """Return the text that replaces a matched fence: if the fence states a loop by the field
+    ``Verify:`` and ``Scope:`` or ``Metric:``, each field as a sentence of instructions; else the
+    fence unchanged."""
     fields = {name for name, _ in _FIELD.findall(fence[1])}
     if "Verify" not in fields or len(fields) < 2:
         return fence[0]
@@ -214,8 +217,8 @@ def _as_sentences(fence: re.Match[str]) -> str:
 
 
 def _sentence(field: re.Match[str]) -> str:
-    """Return what a field of a loop states in the words of instructions: its files, its command
-    without what reads the output, its metric if that is a name."""
+    """Return one matched field of a loop as a sentence: ``Scope:`` as the files to edit,
+    ``Verify:`` as the command to run, without a pipe after it, and ``Metric:`` as the metric."""
     name, words = field[1], field[2].replace("`", "")
     if name == "Scope":
         return "Files in scope: " + ", ".join(f"`{p}`" for p in re.findall(r"[\w./*-]+", words))
@@ -269,7 +272,7 @@ def _unwrapped(lines: list[_Line]) -> Iterator[tuple[str, str]]:
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> tuple[str, ...]:
-    """Return what the patterns find in a text, those of the first pattern first, each once; () if
+    """Return what the patterns find in a text, each match once, ordered by pattern; () if they find
     nothing."""
     return tuple(dict.fromkeys(name for pattern in patterns for name in pattern.findall(text)))
 
@@ -284,13 +287,15 @@ def _seconds(text: str, about: str) -> float | None:
 
 
 def _columns(text: str) -> Iterator[str]:
-    """Yield the names of the columns that follow the commit in the heads of tables of results."""
+    """Yield the names of the columns after the column ``commit`` in each head of a table of results
+    that a text shows."""
     for columns in _HEAD.findall(text):
         yield from re.findall(r"\w+", columns.replace("\\t", " "))
 
 
 def _formulas(lines: list[_Line]) -> Iterator[str]:
-    """Yield the names that a fence gives to formulas, where the words above say that they score."""
+    """Yield the name before ``=`` in each formula in a fence, if the heading or the line above the
+    fence is about scoring."""
     for line in lines:
         found = _FORMULA.match(line.text) if line.fenced else None
         if found and _SCORED.search(f"{line.heading} {line.lead}"):
@@ -304,8 +309,9 @@ def _not_run(line: _Line) -> list[str]:
 
 
 def _spans(line: _Line) -> Iterator[tuple[str, str]]:
-    """Yield each text of a line that may be a command, with the words beside it: those of the
-    heading and the line, or of the line before the fence."""
+    """Yield a tuple for each text of a line that may be a command: the text, and the words around
+    it. In a fence that is the whole line, with the heading and the line above the fence; elsewhere
+    each backquoted text, with the heading and the rest of the line."""
     if line.fenced:
         yield line.text, f"{line.heading} {line.lead}"
         return
@@ -314,15 +320,16 @@ def _spans(line: _Line) -> Iterator[tuple[str, str]]:
 
 
 def _setting(text: str) -> float | None:
-    """Return the seconds to which a text sets the time of a run by a variable, as in
-    ``MAX_WALLCLOCK_SECONDS=600``; None if it sets none."""
+    """Return the seconds that a text assigns to a variable of the time limit, as in
+    ``MAX_WALLCLOCK_SECONDS=600``; None if there is no such variable, or for 0."""
     found = re.search(r"\b\w*(?:WALL_?CLOCK|BUDGET|TIME_LIMIT)\w*SECONDS=(\d+)", text)
     return float(found[1]) if found and int(found[1]) else None
 
 
 def _commands(lines: list[_Line]) -> Iterator[str]:
-    """Yield the commands that run an experiment, each once: first those whose output goes to a log,
-    then those that a sentence or a heading calls so. Bare names of files are the last."""
+    """Yield the commands that run an experiment, each once. First come those whose output is
+    redirected to a file, then those whose heading or line has a word such as "run"; of these, a
+    single file name comes last."""
     redirected, called = [], []
     for line in lines:
         if _not_run(line):
@@ -342,15 +349,15 @@ def _commands(lines: list[_Line]) -> Iterator[str]:
 
 
 def _examples(lines: list[_Line]) -> Iterator[str]:
-    """Yield the commands in sentences, each once, that no words beside them say to run or not to
-    run."""
+    """Yield the backquoted commands of several words outside of fences, each once, whether or not
+    the text says to run them; lines that forbid to run something are left out."""
     plain = [line for line in lines if not line.fenced and not _not_run(line)]
     spans = [span.strip() for line in plain for span in SPAN.findall(line.text)]
     yield from dict.fromkeys(span for span in spans if " " in span and _is_command(span))
 
 
 def _builds(lines: list[_Line]) -> Iterator[str]:
-    """Yield the commands that make a program, ``-o NAME``, each once."""
+    """Yield the commands that build a program, those with an option ``-o NAME``, each once."""
     spans = [span.strip() for line in lines for span, _ in _spans(line)]
     yield from dict.fromkeys(span for span in spans if re.search(r"\s-o\s+[\w./-]+", span))
 

@@ -48,7 +48,8 @@ _HOME = re.compile(r"(?<![\w./$~-])/(?:Users|home)/[\w.-]+/[\w./-]+")
 
 
 def filled(words: str) -> str:
-    """Return a command without its comment, and without the options whose value is left open."""
+    """Return a command without the comment at its end, and without the options whose value is a
+    placeholder, as in ``--seed <N>``."""
     words = re.sub(r"\s#\s.*$", "", words)
     return re.sub(r"\s+--?[\w-]+[= ](?:<[\w .-]+>|\{\w+\})", "", words)
 
@@ -67,11 +68,11 @@ def built(words: str, prose: Prose, tracked: Sequence[str]) -> str:
 def not_said(
     words: Sequence[str], files: Sequence[str], prose: Prose, tracked: Sequence[str]
 ) -> str:
-    """Return in words why the instructions contradict that an experiment runs the command
-    ``words``, which runs ``files``; "" if they do not, or if there are no instructions.
+    """Return a sentence if the instructions contradict that the command ``words``, with its program
+    files ``files``, runs the experiment; "" if they do not.
 
-    They contradict if their first command runs a program that git does not track, or if they name
-    none of ``files``.
+    They contradict it if the first command that they state runs a program that git does not track,
+    or if they name none of ``files``.
     """
     called = shlex.join(words)
     first = PROGRAM.findall("".join(prose.commands[:1]))
@@ -85,14 +86,15 @@ def not_said(
 
 
 def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
-    """Return whether the instructions name commands of tracked files, and none of this script."""
+    """Return whether the instructions state commands with tracked files, and none of the commands
+    names the file ``script``."""
     named = [path for words in prose.commands for path in named_files(tuple(words.split()))]
     return script not in named and any(path in tracked for path in named)
 
 
 def may_be_silent(files: Sequence[str]) -> bool:
-    """Return whether a command runs only programs whose text shows what they print: of Python, or
-    compiled ones of the repository, which may keep what they measure elsewhere."""
+    """Return whether all program files of a command, at least one, are in Python or a compiled
+    language. Their text shows what they print, so a command that shows no metric may print none."""
     return bool(files) and all(path.endswith((*_COMPILED, ".py")) for path in files)
 
 
@@ -106,8 +108,8 @@ def lacks_data(words: str, tracked: Sequence[str]) -> bool:
 
 
 def stops_at(seconds: float, folder: Path, files: Sequence[str]) -> bool:
-    """Return whether code in one of the files gives this time to a variable, a key or an option
-    whose name is about time."""
+    """Return whether the text of one of the files gives this number of seconds to a variable, a key
+    or an option with a name about time; it may be written as minutes times 60."""
     stated = re.compile(
         r"""(?i)(?:budget|seconds|secs|time|wall)\w*["']?\s*[:=,][^\n\d]{0,30}?"""
         rf"(?:{seconds:g}(?:\.0*)?(?![\d.])|{seconds / 60:g} ?\* ?60\b|60 ?\* ?{seconds / 60:g}\b)"
@@ -117,15 +119,17 @@ def stops_at(seconds: float, folder: Path, files: Sequence[str]) -> bool:
 
 
 def starts_agent(folder: Path, path: str) -> bool:
-    """Return whether the text of a program starts an agent: it is the loop, and no experiment."""
+    """Return whether a line of a program starts an AI agent; such a program is the loop, not the
+    experiment. Lines that begin with ``#`` are ignored."""
     text = (read_file(folder / path) or b"").decode(errors="replace")
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
     return any(map(_AGENT.search, lines))
 
 
 def missing_arguments(folder: Path, words: Sequence[str], tracked: Sequence[str]) -> list[str]:
-    """Return the options that the Python program of a command demands and that its words do not
-    have, as far as its text shows them; [] if there are none, or if it cannot be read."""
+    """Return the options that argparse demands in the first tracked Python file of a command and
+    that ``words`` lack, as far as the file's text shows them. [] if there are none, or if there is
+    no such file that can be read."""
     files = [path for path in named_files(tuple(words)) if path in tracked]
     program = next((path for path in files if path.endswith(".py")), "")
     try:
@@ -141,7 +145,8 @@ def missing_arguments(folder: Path, words: Sequence[str], tracked: Sequence[str]
 
 
 def _demanded(file: PythonFile) -> Iterator[list[str]]:
-    """Yield the names of each option that argparse demands of a program without sub-commands."""
+    """Yield a list of the names of each option with ``required=True`` that a program adds to
+    argparse; nothing for a program with sub-commands."""
     calls = [
         (call.func.attr, call)
         for call in file.source.of(ast.Call)
@@ -159,10 +164,10 @@ def _demanded(file: PythonFile) -> Iterator[list[str]]:
 
 
 def faults(words: Sequence[str], folder: Path, tracked: Sequence[str]) -> Iterator[str]:
-    """Yield one sentence, with what to do, for each thing that a command needs and a run would not
-    find: its program, if this machine lacks it; each file that it names, if git does not track it,
-    since a run starts from what is committed; each place outside of the repository that its shell
-    scripts name, and each variable that they demand and that a run does not set."""
+    """Yield a sentence, with what to do, for each thing that a command needs and a run would lack:
+    a program that this machine does not have; a file that the command names and git does not track,
+    since a run starts from what is committed; a place outside of the repository that its shell
+    scripts name; and a variable that they demand and a run does not set."""
     for program in _programs(words):
         if why := why_missing(program):
             yield f"{program} cannot be started here, and a run needs it: {why}"
@@ -194,8 +199,8 @@ def _demanded_variables(folder: Path, path: str) -> Iterator[str]:
 
 
 def _programs(words: Sequence[str]) -> list[str]:
-    """Return the programs that a command starts: its first word, and of a text for a shell also the
-    first plain word of each part."""
+    """Return the names of the programs that a command starts: its first word, and for ``sh -c
+    TEXT`` also the first word of each command in the text, without the shell's own commands."""
     if tuple(words[:2]) != ("sh", "-c") or len(words) < 3:
         return [words[0]]
     parts = [part.split() for part in re.split(r"&&|\|\||[;|]", words[2])]
@@ -205,8 +210,8 @@ def _programs(words: Sequence[str]) -> list[str]:
 
 
 def _absent(path: str, folder: Path, words: str) -> Iterator[str]:
-    """Yield a sentence on a file that a command names and git does not track, unless a part of the
-    command makes it or the sentence of its folder says so."""
+    """Yield a sentence on ``path``, a file that the command ``words`` names and git does not track:
+    to commit it if it exists, else to create it. Nothing if the command itself makes the file."""
     if re.search(rf"(?:\s-o\s+(?:\./)?|\brm -f ){re.escape(path)}(?!\S)", words):
         return
     if (folder / path).is_file():

@@ -158,9 +158,10 @@ def _runs_a_harness(path: Path) -> bool:
 
 
 def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFile:
-    """Return the harness: the file that the option names, else the only module that the script
-    imports and that looks like one. Of several, those with an evaluation that the script uses go
-    first, then those with any evaluation. OuroError if there is none, or still several."""
+    """Return the harness: the file that the option names, else the only module that looks like one
+    among those that the script imports. If there are several, only those with an evaluation that
+    the script uses count, or, without such, those with an evaluation. OuroError if there is none,
+    or several are left."""
     if options.harness:
         return PythonFile.read(folder / options.harness, options.harness)
     found = _harnesses(folder, script)
@@ -205,10 +206,10 @@ def _evaluating(file: PythonFile) -> list[str]:
 
 
 def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> str:
-    """Return the name of the harness's evaluation function: by its name, else the function whose
-    result the script prints; of several by name, those that the script uses, or the only one whose
-    result it prints. OuroError if the option names another function than the harness defines, or if
-    there is no such function, or several."""
+    """Return the name of the harness's evaluation function: that of the option; else the only
+    function named like an evaluation, or, without such, whose result the script prints. Of several,
+    those that the script uses count, and then the only one whose result it prints. OuroError if the
+    harness lacks the option's function, or if there is no such function, or several."""
     if options.evaluate:
         if options.evaluate not in harness.functions:
             raise messages.no_such_function(harness.name, options.evaluate)
@@ -226,9 +227,10 @@ def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> 
 
 
 def _loader(script: PythonFile, harness: PythonFile, options: InitOptions) -> str:
-    """Return the name of the harness's function that yields training batches: ``make_dataloader``
-    if it has that function, or none that looks like a loader. Of several that do, those that the
-    script uses count; OuroError if these are several."""
+    """Return the name of the harness's function that yields training batches. It is
+    ``make_dataloader`` if the harness defines that, or nothing that looks like a loader; else the
+    function that does. Of several, those that the script uses count; OuroError if these are
+    several."""
     found = [name for name in harness.functions if _LOADERS.search(name)] or [
         name for name in harness.functions if _SEVERAL.search(name) and name in script.names
     ]
@@ -238,7 +240,7 @@ def _loader(script: PythonFile, harness: PythonFile, options: InitOptions) -> st
 
 
 def _used(names: list[str], script: PythonFile) -> list[str]:
-    """Return those of the names that the script uses; all of them if it uses none."""
+    """Return those of the names that the script uses; if it uses none, all of them."""
     return [name for name in names if name in script.names] or names
 
 
@@ -358,8 +360,8 @@ def _answers(script: PythonFile) -> bool:
 
 
 def _device(script: PythonFile) -> Device:
-    """Return "cuda" for a script that gives this text to a call, compares nothing with it and never
-    names ``is_available``; else "auto"."""
+    """Return "cuda" if the script passes the text "cuda" to a call, compares nothing with that text
+    and never names ``is_available``, so that it needs a card; else "auto"."""
     return "cuda" if script.demands("cuda") and "is_available" not in script.names else "auto"
 
 
@@ -372,10 +374,10 @@ def one(
     *,
     hint: str = "",
 ) -> str:
-    """Return the only candidate in ``found``. OuroError (AmbiguousError for several), with the
-    command to give instead, if none or more than one was found. ``what`` is searched in ``where``,
-    and ``option`` gives it; in the command for none, ``hint`` stands for the value, or if it is ""
-    the option's name in capitals."""
+    """Return the only candidate in ``found``, without repetitions. If there is none or there are
+    several, raise OuroError (AmbiguousError for several) that gives the command of ``init`` to use.
+    ``what`` is searched for, ``where`` is the place, and ``option`` states it; ``hint`` is the
+    value in that command if there is no candidate ("": the option's name in capitals)."""
     found = list(dict.fromkeys(found))
     if not found:
         name = hint or option.removeprefix("--").upper()

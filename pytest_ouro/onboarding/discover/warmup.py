@@ -60,11 +60,13 @@ def warmup_tokens(
 
 
 def _untimed(script: PythonFile) -> Iterator[tuple[int | None, int]]:
-    """Yield how many first steps do not count as training time, and the line that says so: 11 for
-    ``if step > 10: total_time += dt``, or for its ``else`` and a conditional expression; 10 for
-    ``if step == 10: start = time.time()``, or for ``if step < 10: continue`` in a script that adds
-    up a time; 11 for ``if step == 10: total_time = 0``. The number is None if only a run would
-    tell."""
+    """Yield a tuple for each condition that leaves the first steps out of the training time: the
+    number of these steps, None if only a run would show it, and the line of the condition.
+
+    The number is 11 for ``if step > 10: total_time += dt``, or the same as an ``else`` or a
+    conditional expression; 10 for ``if step == 10: start = time.time()``, or ``if step < 10:
+    continue`` in a script that adds up a time; 11 for ``if step == 10: total_time = 0``.
+    """
     for node in script.source.of(ast.If):
         for body, holds in ((node.body, True), (node.orelse, False)):
             if any(map(_adds_time, body)):
@@ -86,8 +88,9 @@ def _untimed(script: PythonFile) -> Iterator[tuple[int | None, int]]:
 def _first_steps(
     test: ast.expr, script: PythonFile, *, until: bool
 ) -> Iterator[tuple[int | None, int]]:
-    """Yield for how many first steps a condition is not ``until``, if that is what it tells, and
-    its line. The number is None if only a run would tell."""
+    """Yield a tuple for each comparison in a condition that holds for the first steps alone, or
+    with ``until`` for all but the first: the number of these first steps, None if only a run would
+    show it, and the line of the condition."""
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         yield from _first_steps(test.operand, script, until=not until)
     elif _STEP.search(dotted(test).rpartition(".")[2]) and until:
@@ -102,8 +105,9 @@ def _first_steps(
 
 
 def _comparisons(test: ast.expr) -> Iterator[tuple[ast.cmpop, ast.expr]]:
-    """Yield the operator and the number of each comparison of a step in a condition, also of one
-    that ``and`` joins, as ``IS_MASTER and step > 10``; ``10 < step`` is turned round."""
+    """Yield the operator and the other side of each comparison of a step counter in a condition,
+    also of one joined by ``and``. The counter counts as the left side: ``10 < step`` gives ``>``
+    and 10."""
     turned: Mapping[type[ast.cmpop], ast.cmpop] = {
         ast.Lt: ast.Gt(),
         ast.LtE: ast.GtE(),
@@ -146,8 +150,8 @@ def _resets(statement: ast.stmt) -> bool:
 
 
 def _perhaps_untimed(script: PythonFile) -> int | None:
-    """Return the line of the first condition under which alone a time is added up; None if there is
-    none."""
+    """Return the line of the first condition that decides whether or what time is added up, in
+    whatever form; None if there is none."""
     conditions: list[ast.If | ast.IfExp] = [*script.source.of(ast.If)]
     for node in [*conditions, *script.source.of(ast.IfExp)]:
         parts = [*node.body, *node.orelse] if isinstance(node, ast.If) else []

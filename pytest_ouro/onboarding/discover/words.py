@@ -88,9 +88,9 @@ def editable_in(rules: Iterable[str]) -> tuple[str, ...]:
 
 
 def opened(manifests: Sequence[str], prose: Prose) -> tuple[str, ...]:
-    """Return those of the files that declare dependencies which a sentence of the instructions
-    tells to change, and the lock files that follow them; () if there are none. A sentence that
-    forbids something does not count."""
+    """Return the files among ``manifests`` (they declare dependencies) that an agent may change:
+    those that a sentence of the instructions tells to change and forbids nothing, and their lock
+    files. () if there are none."""
     stating = [
         sentence
         for sentence in phrases.sentences(prose.text)
@@ -136,12 +136,13 @@ def find_ledger(
     options: InitOptions,
     remarks: Remarks,
 ) -> str:
-    """Return the name of the table of results: that of the option, as it is given; else the only
-    one that the rules name, which ends with ``.tsv`` or can be read as a ledger; else, if they name
-    none, the first that a sentence of the instructions has results written into; else the only file
-    in the folder with a usual name that can be read, and that git does not track; else results.tsv.
+    """Return the name of the table of results: the option's, as it is given; else the only table
+    that the rules name and that ends with ``.tsv`` or can be read as a ledger. If the rules name no
+    such table, it is the first that a sentence of the instructions has results written into, else
+    the only untracked file in the folder with a usual name that can be read. Otherwise it is
+    results.tsv.
 
-    If git tracks a table that no option gave, `OWN_LEDGER` is returned instead, which is noted in
+    If git tracks the table, and no option gave it, return `OWN_LEDGER` instead and note that in
     ``remarks``. GitError if no option gives a name and there is no repository.
     """
     if options.ledger:
@@ -181,8 +182,8 @@ def _own_if_unfit(
     options: InitOptions,
     remarks: Remarks,
 ) -> str:
-    """Return ``name``, the name of a table; but `OWN_LEDGER` if git tracks that table, which is
-    added to ``remarks``: a reset of the branch would take back its rows."""
+    """Return ``name``, the name of a table, if git does not track it. If it does, a reset of the
+    branch would remove rows: return `OWN_LEDGER`, and note that in ``remarks``."""
     if name not in tracked:
         return name
     remarks.note(
