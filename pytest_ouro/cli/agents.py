@@ -152,9 +152,9 @@ def _next(
     names: list[str], new: dict[str, str], changed: Container[str], ignored: str
 ) -> Iterator[str]:
     """Yield the lines that say what a person does after the files are written; the last is to
-    commit and bless them. ``names`` are the agents ([]: name them), ``new`` has the texts of their
-    settings by path, ``changed`` the paths that are written, and ``ignored`` is the text of
-    .gitignore."""
+    commit and bless them. ``names`` are the agents whose files are written; if it is empty, a line
+    says to name them. ``new`` maps the paths of their settings to the texts, ``changed`` has the
+    paths that are written, and ``ignored`` is the text of .gitignore."""
     if not names:
         yield f"name the agents, and they call the guard too: --agents={','.join(agents.AGENTS)}"
     if not shutil.which("pytest-ouro"):

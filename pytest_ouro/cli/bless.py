@@ -92,8 +92,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _lacks(path: Path, blessed: lock.Lock) -> list[Lack]:
-    """Return what does not hold yet of the bound at ``path``, as `lacks` does, as if ``blessed``,
-    its lock, were committed; [] if all holds."""
+    """Return what the first gate would find wrong with the bound at ``path`` if the lock
+    ``blessed`` were committed, as `lacks` does; [] if every rule holds and all is committed."""
     git = Git.discover(path.parent)
     bound_path = git.relative(path)
     bound = bounds.read(read_file(path, limit=limits.BOUND) or b"", bound_path)

@@ -41,11 +41,15 @@ _PEOPLE_GITLAB = "ouro: GitLab is not asked for approvals: a maintainer merges a
 
 @dataclass(kw_only=True)
 class _Judged:
-    """What came of a question: the repository, the id of the base branch's commit (``tip``), the
-    commit that it is judged from (``start``), the answers for each bound, how many experiments it
-    touches, who approved the change or parts of it ([]: nobody was asked), why it is not approved
-    ("": nobody was asked, or somebody did), and the commit whose rules are shown as the old ones
-    (``before``; "": what an answer trusts)."""
+    """What was found out about a ``question``: the repository (``git``), the id of the base
+    branch's commit (``tip``), the commit to judge from (``start``), the ``answers`` for each bound,
+    and the number of experiments that the change touches (``touched``).
+
+    ``approvers`` are the people who approved the change, [] if nobody did or nobody was asked.
+    ``refusal`` says why no part of it is approved; "" if nobody was asked, or a part is approved.
+    ``before`` is the commit whose rules the summary shows as the old ones; "" for the one that an
+    answer trusts.
+    """
 
     question: Question
     git: Git
@@ -132,8 +136,10 @@ def _run_audit(args: argparse.Namespace, env: Mapping[str, str]) -> int:
 
 
 def _find_start(env: Mapping[str, str], git: Git, asked: Question, tip: str) -> Start:
-    """Return the commit to judge from, and who vouches for it. Print why the server does not say
-    it, if the workflow does. Errors as of `find_start`."""
+    """Return the commit to judge from, and who vouches for it: for a push to the base branch as
+    `find_start` does; else the commit that the workflow names, or without one, ``tip``. If
+    `find_start` failed to search for passed runs and the workflow names the commit, print why.
+    Errors of `find_start`."""
     if asked.on_base:
         start = find_start(env, git, asked)
         if start.refusal:
@@ -143,10 +149,10 @@ def _find_start(env: Mapping[str, str], git: Git, asked: Question, tip: str) -> 
 
 
 def _judge(judged: _Judged, env: Mapping[str, str]) -> _Judged:
-    """Fill in the answers of ``judged``, and who approved the change if a rule is broken or no
-    rules exist yet and the job names an environment; return ``judged``. OuroError if it cannot be
-    judged, has no change, or is approved with rules that are not blessed; NoRulesError if no rules
-    exist and nobody approved them."""
+    """Judge the commit of ``judged``, fill in the answers, and return ``judged``. If a rule is
+    broken, or no rules exist yet, and the job names an environment, also fill in who approved the
+    change. OuroError if it cannot be judged, has no change, or is approved with rules that are not
+    blessed; NoRulesError if no rules exist and nobody approved them."""
     asked, start, environment = judged.question, judged.start, env.get("INPUT_ENVIRONMENT", "")
     absent = None
     try:
@@ -176,8 +182,10 @@ def _judge(judged: _Judged, env: Mapping[str, str]) -> _Judged:
 
 
 def _ask_people(judged: _Judged, env: Mapping[str, str], environment: str) -> None:
-    """Fill in who approved this run, or the parts of a merge group or of a push to the base branch;
-    then the answers are those about its other parts. OuroError if nobody did."""
+    """Fill in who approved the change in ``environment``. For a merge group or a push to the base
+    branch, its parts are approved one by one: the answers are replaced by those about the other
+    parts, and the change counts as approved only if these break no rule. OuroError if nobody
+    approved anything."""
     asked = judged.question
     if not (asked.on_base or asked.queue):
         judged.approvers = find_approvers(env, environment)
@@ -193,16 +201,16 @@ def _ask_people(judged: _Judged, env: Mapping[str, str], environment: str) -> No
 
 
 def _demand_blessed(judged: _Judged) -> None:
-    """Raise OuroError if the rules of an approved change are faulty, or its bound.lock does not
-    bless them: after a merge the base branch would have rules that no gate accepts."""
+    """Raise OuroError if the rules of an approved change are faulty, or if its bound.lock does not
+    bless them: after a merge, the base branch would have rules that every gate refuses."""
     for path in list_bounds(judged.git, judged.question.head, judged.question.bound):
         open_commit(judged.git, judged.question.head, bound=path, named=False)
 
 
 def _report(judged: _Judged, out: Path, env: Mapping[str, str], *, github: bool) -> None:
-    """Write ouro.xml and, if there are answers, ouro.sarif into the folder ``out``, and print what
-    was judged: on GitHub with annotations, the step's summary and its outputs, else as plain
-    text."""
+    """Write ouro.xml (JUnit) and, if there are answers, ouro.sarif into the folder ``out``, and
+    print what was judged. On GitHub, also print annotations, and write the step's summary and its
+    outputs."""
     answers, asked = judged.answers, judged.question
     (out / "ouro.xml").write_text(junit.render(answers), encoding="utf-8")
     if answers:
@@ -234,8 +242,8 @@ def _report(judged: _Judged, out: Path, env: Mapping[str, str], *, github: bool)
 
 
 def _render_touched(judged: _Judged, touched: int) -> str:
-    """Return Markdown: what was asked, how many experiments it reaches (``touched``), and how it
-    changes their rules."""
+    """Return Markdown for the step's summary: what was judged, the number of experiments that it
+    touches (``touched``), and a table of the changed rules of each bound."""
     asked = judged.question
     base = summary.escape_cell(asked.base)
     lines = [
@@ -251,8 +259,9 @@ def _render_touched(judged: _Judged, touched: int) -> str:
 
 
 def _report_error(error: OuroError, out: Path, env: Mapping[str, str], *, github: bool) -> None:
-    """Tell the job why nothing could be judged: on GitHub by an annotation and the output
-    ``verdict``, else by ouro.xml in ``out``. There is no SARIF: it would close open alerts."""
+    """Report to the job why nothing could be judged: on GitHub by an annotation and the output
+    ``verdict=unjudged``, elsewhere by ouro.xml in ``out``. No SARIF is written, since an empty one
+    would close the open alerts."""
     if github:
         say_document(notes.render_error(error))
         _put_out(env, verdict="unjudged")
@@ -261,8 +270,8 @@ def _report_error(error: OuroError, out: Path, env: Mapping[str, str], *, github
 
 
 def _put_out(env: Mapping[str, str], **values: object) -> None:
-    """Append ``values`` to the outputs of a step on GitHub; do nothing if GITHUB_OUTPUT is not
-    set."""
+    """Append each keyword argument as ``key=value`` to the file of the step's outputs on GitHub; do
+    nothing if GITHUB_OUTPUT is not set."""
     if name := env.get("GITHUB_OUTPUT"):
         with Path(name).open("a", encoding="utf-8") as file:
             file.writelines(f"{key}={value}\n" for key, value in values.items())

@@ -83,7 +83,8 @@ def _audit(env: Mapping[str, str], git: Git, tip: str, question: Question) -> Au
 
 
 def _write(env: Mapping[str, str], place: Path, text: str) -> None:
-    """Write the report, append it to the step's summary, and put its path out."""
+    """Write the report ``text`` to the file ``place``, and append it to the step's summary on
+    GitHub; there, also set the step's output ``markdown`` to the path of the file."""
     place.write_text(text, encoding="utf-8")
     summary.write(text)
     if name := env.get("GITHUB_OUTPUT"):

@@ -73,11 +73,13 @@ def _examine(given: Path | None, trust: str | None, run_commands: bool) -> Exami
 
 
 def _selftest(found: Examination, *, quiet: bool) -> Selftest:
-    """Run the canaries and return their results; print each unless ``quiet``. They are those of a
-    command if the bound names one, else those of a script, which run under the bound's interpreter.
-    Without a bound, or if that interpreter cannot be used, scripts run under the one of this
-    process, as commands always do. OuroError after Ctrl-C, or if the latter cannot be used
-    either."""
+    """Run the canaries and return their results; print each result unless ``quiet``. The canaries
+    are those of a command if the bound names one, else those of a script.
+
+    Scripts run under the bound's interpreter, or, without a bound or if that interpreter cannot be
+    used, under the one of this process, as commands always do. OuroError after Ctrl-C, or if this
+    process's interpreter is needed and cannot be used.
+    """
     from pytest_ouro.doctor.selftest import describe, names, selftest
 
     def tell(text: str) -> None:

@@ -35,9 +35,10 @@ _NAMED = 12
 
 @dataclass(frozen=True)
 class Lack:
-    """What does not hold yet: ``rule``, its section and id, as ``iron-law::only-train-py`` ("" for
-    none), ``what`` it is in words, and ``help``, the one command that heals it ("" if there is
-    none). ``commit`` are files that only wait for a commit."""
+    """One thing that does not hold yet. ``rule`` is the section and id of the broken rule, as in
+    ``iron-law::only-train-py``; "" if the lack is not a broken rule. ``what`` describes the lack,
+    and ``help`` is the command that fixes it; "" if there is no such command. ``commit`` are the
+    files that only have to be committed."""
 
     rule: str
     what: str
@@ -46,11 +47,14 @@ class Lack:
 
 
 def lacks(git: Git, bound: Bound, bound_path: str, make_lock: Callable[[], Lock]) -> list[Lack]:
-    """Return what the first gate would find, if bound.toml (at ``bound_path``, from the top) and
-    the bound.lock that ``make_lock`` returns were committed now; before that, what must be
-    committed, or ignored by git, before a run. [] if all holds. In a repository without a commit,
-    that is the only lack. An OuroError is not raised: it is one lack, or left out beside lacks that
-    may cause it."""
+    """Return what the first gate would find if bound.toml (at ``bound_path``, relative to the
+    repository's top) and the bound.lock that ``make_lock`` returns were committed now; before that,
+    what must be committed, or ignored by git, before a run. [] if all holds.
+
+    In a repository without a commit, that is the only lack. If the rules cannot be judged, the
+    error is not raised: it is the only lack, but left out if files must be committed, since that
+    may be the cause.
+    """
     if not git.commit("HEAD"):
         call = "git add -A && git commit -m 'The experiment'"
         return [Lack("", "the repository has no commit yet", call)]
@@ -70,8 +74,8 @@ def lacks(git: Git, bound: Bound, bound_path: str, make_lock: Callable[[], Lock]
 
 
 class _AfterCommit(Repository):
-    """The repository with the files ``own`` (paths from the top) as they will be once they are
-    committed: `changes` leaves them out."""
+    """A repository as it will be once the files ``own`` (paths relative to its top) are committed:
+    `changes` leaves them out."""
 
     def __init__(self, git: Git, trust: str, own: set[str]) -> None:
         """Make the repository of the working tree of ``git``, compared with the commit
@@ -86,8 +90,8 @@ class _AfterCommit(Repository):
 
 
 def _uncommitted(bound: Bound, repository: Repository) -> Iterator[Change]:
-    """Yield the changes since the trusted commit of ``repository``, which is HEAD, without
-    untracked files that a run may leave."""
+    """Yield the changes of the working tree since HEAD, the trusted commit of ``repository``.
+    Untracked files that a run may leave, such as the ledger, are left out."""
     layout = bound.layout
     allowed = [*map(layout.path, layout.allowed), layout.ledger, "**/__pycache__/*.pyc"]
     for change in repository.changes():
@@ -96,9 +100,9 @@ def _uncommitted(bound: Bound, repository: Repository) -> Iterator[Change]:
 
 
 def _commit(bound: Bound, changes: list[Change], repository: Repository) -> Iterator[Lack]:
-    """Yield what must be committed (changes of what git tracks, and untracked files of code or that
-    may be edited), and what git should ignore (other untracked files), each with one command;
-    nothing if there are no ``changes``."""
+    """Yield at most two lacks. One lists the ``changes`` to commit: those of tracked files, and
+    untracked files that are code or editable. The other lists the remaining untracked files, for
+    git to ignore. Each has one command that fixes it."""
     layout = bound.layout
     commit: list[str] = []
     ignore: list[str] = []
@@ -119,8 +123,8 @@ def _commit(bound: Bound, changes: list[Change], repository: Repository) -> Iter
 
 
 def _folder(path: str, tracked: set[str]) -> str:
-    """Return the highest folder of a path that holds no file of ``tracked``, with ``/`` at its end;
-    the path itself if each of its folders holds one, or it is in none."""
+    """Return the topmost folder of a path that holds no file of ``tracked``, with ``/`` at its end,
+    so that git can ignore it as a whole; the path itself if there is no such folder."""
     parts = path.split("/")
     for depth in range(1, len(parts)):
         folder = f"{posixpath.join(*parts[:depth])}/"
@@ -130,8 +134,8 @@ def _folder(path: str, tracked: set[str]) -> str:
 
 
 def _words(git: Git, names: list[str]) -> str:
-    """Return the files as words of a shell's command; the word of the top folder if they are more
-    than `_NAMED`."""
+    """Return the file names as arguments for a shell command, with blanks between; the top folder
+    alone if there are more than `_NAMED`."""
     return " ".join(map(git.word, names if len(names) <= _NAMED else ["."]))
 
 
@@ -142,8 +146,8 @@ def _few(names: list[str]) -> str:
 
 
 def _broken(result: RuleResult, seen: set[str]) -> Iterator[Lack]:
-    """Yield each finding of a broken rule as a lack, without those that have paths which are all in
-    ``seen``, named already; nothing for a rule that is not broken."""
+    """Yield a lack for each finding of a broken rule; nothing for any other rule. A finding about
+    changed files that are all in ``seen`` is left out, since they are reported already."""
     for finding in result.findings if result.broken else ():
         if not (finding.paths and seen.issuperset(finding.paths)):
             yield Lack(result.rule, finding.headline, finding.help or "")

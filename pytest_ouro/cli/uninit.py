@@ -126,9 +126,9 @@ class _Removal:
 
 
 def _records(git: Git) -> Iterator[str]:
-    """Yield a line for each place of records, and for whatever else lies outside of the working
-    tree, with the command that removes it. The last line is for the table of results and the log of
-    a run, which no command removes."""
+    """Yield a line for each thing that remains outside of the working tree: the journal and logs,
+    the refs, the setting of trust and the cache, each with the command that removes it. The last
+    line names the table of results and the log of a run, which are the user's."""
     journal = git.common_dir / "ouro"
     if journal.is_dir():
         size = sum(path.lstat().st_size for path in journal.rglob("*")) / 1e6

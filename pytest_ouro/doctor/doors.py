@@ -113,10 +113,11 @@ def _examine_agents(top: Path, bound: Path | None) -> Iterator[Item]:
 
 
 def _examine_agent(top: Path, name: str, fault: Callable[[], str]) -> Item:
-    """Return the item about an agent: ``ok`` if its settings call the guard before it acts, as far
-    as is known; ``off`` if they do not, if settings of the project, the user or the machine turn
-    hooks off, if the program does not trust them, or if ``fault`` returns one of the hook's
-    command; ``weak`` if a session that is started in the current folder would not find them."""
+    """Return the item about the agent ``name``: ``ok`` if its settings call the guard before it
+    acts, as far as is known; ``weak`` if a session that is started in the current folder would not
+    read those settings. It is ``off`` if the settings do not call the guard, if other settings turn
+    hooks off, if the agent's program does not trust the hooks, or if ``fault``, which tries the
+    hook's command, returns what is wrong."""
     topic = f"agents {name}"
     if not _calls_guard(top / agents.AGENTS[name].settings, name):
         words = "it edits without asking the guard"

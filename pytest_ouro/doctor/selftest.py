@@ -36,9 +36,9 @@ PLAIN = (HONEST, "forged", "network", "records", "supervisor")
 
 @dataclass(frozen=True)
 class Selftest:
-    """The trials in their order, and the highest ``level`` at which all canaries that it promises
-    to stop were stopped, and the honest one held ("claimed" if there is no such level); ``why``
-    says why it is not higher."""
+    """The result of the selftest: the ``trials`` in their order, and the highest ``level`` at which
+    the honest canary held and each cheat that the level promises to stop was stopped; "claimed" if
+    there is no such level. ``why`` says why the level is not higher."""
 
     trials: tuple[Trial, ...]
     level: Level

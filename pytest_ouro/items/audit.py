@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 def isolate(config: pytest.Config) -> None:
-    """Let no conftest.py be loaded and nothing be written into the audited repository. OuroError if
-    an experiment is asked for too, or pytest's configuration file is one of that repository, which
-    pytest has read already."""
+    """Keep pytest from loading a conftest.py, and from writing into the audited repository.
+    OuroError if ``--ouro-experiment`` is given too, or if the ini file that pytest has read already
+    belongs to that repository."""
     namespace = config.known_args_namespace
     if namespace.ouro_experiment:
         raise messages.audit_alone()
@@ -58,7 +58,8 @@ class AuditHooks:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
-        """Audit, and make the items. Raise UsageError if nothing can be audited."""
+        """Make the audit, and replace ``items`` by an item for each of its statements. UsageError
+        if nothing can be audited."""
         try:
             self.audit = audit(Options(subject=self.config.option.ouro_audit))
         except Exception as error:
@@ -68,7 +69,7 @@ class AuditHooks:
         ).collect()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write the warnings, below a heading, if there are any."""
+        """Write the warnings of the audit below a heading; nothing if there are none."""
         found = self.audit.warnings if self.audit else ()
         if found:
             terminalreporter.section("warnings of the audit")
@@ -77,8 +78,8 @@ class AuditHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Write the conclusion as the last line. If no statement reaches anything, the session
-        fails: no data is never clean."""
+        """Write the audit's conclusion as the last line. If no statement could be judged, make a
+        session that would pass fail: an audit without data must not look clean."""
         yield
         if self.audit is None:
             return
@@ -98,12 +99,12 @@ class AuditCollector(pytest.Collector):
         self.audit = audit
 
     def collect(self) -> list[pytest.Item]:
-        """Return an item for each statement, and for each check that found something without
-        one."""
+        """Return an item for each statement of the audit, and for each check that has findings but
+        no statement."""
         return [*self._collect()]
 
     def _collect(self) -> Iterator[pytest.Item]:
-        """Yield the items."""
+        """Yield the items that `collect` returns."""
         states = {one.name: one for one in self.audit.statements}
         for name in dict.fromkeys([*states, *(one.check for one in self.audit.findings)]):
             found = [one for one in self.audit.errors if one.check == name]
@@ -113,8 +114,8 @@ class AuditCollector(pytest.Collector):
 
 
 class AuditItem(pytest.Item):
-    """One statement of an audit. It fails if an error was found, is skipped if it reaches nothing,
-    and passes otherwise."""
+    """One statement of an audit, as a test. It fails if its check found an error, is skipped if the
+    statement could not be judged, and passes otherwise."""
 
     def __init__(
         self, *, statement: Statement | None, found: list[AuditFinding], **kwargs: Any

@@ -115,9 +115,10 @@ class RuleItem(OuroItem):
             raise pytest.skip.Exception(escape(result.reason), _use_item_location=True)
 
     def _text(self, result: RuleResult, reported: dict[str, str]) -> str:
-        """Return the text of a broken rule: one line for a rule about runs if others reported its
-        findings before. ``reported`` has those rules by headline of the finding, and is added
-        to."""
+        """Return the text of a broken rule. For a rule about runs whose findings other rules
+        reported before, it is one line that names one of those rules. ``reported`` maps the
+        headline of each finding of such a rule to the rule that reported it; new headlines are
+        added."""
         if self.order == 2:
             headlines = {finding.headline for finding in result.findings}
             if headlines and headlines <= reported.keys():

@@ -250,7 +250,8 @@ def api_unreachable(api: str, words: str) -> GitError:
 
 
 def not_auditable(path: str) -> GitError:
-    """What is to be audited is not in a git repository, or names no commit of it."""
+    """``audit`` is given ``path``, which names no commit, range of commits or pull request here,
+    and no folder in a repository."""
     return GitError(
         f"{path}: neither a commit nor a git repository",
         help="name a revision, a range A..B, or a folder: pytest-ouro audit PATH; fetch a pull "

@@ -100,5 +100,5 @@ def _lines(facts: Facts) -> Iterator[str]:
 
 
 def _words(entry: RunEntry) -> str:
-    """Return the description of a run, given by its entry in the facts, in quotation marks."""
+    """Return the description of a run in quotation marks."""
     return f'"{entry["description"]}"'

@@ -29,8 +29,8 @@ _REPEAT = (
 
 
 class RunEntry(TypedDict):
-    """What the entries of all runs have. ``value`` is None if it was not measured; ``shown`` is the
-    value as text."""
+    """The facts that a brief states of any run. ``value`` is None if the run was not measured;
+    ``shown`` is the value as text."""
 
     commit: str
     description: str
@@ -40,8 +40,9 @@ class RunEntry(TypedDict):
 
 
 class KeepEntry(RunEntry):
-    """A keep: also its level, memory and number of runs; ``is_head``, whether it is HEAD; and
-    ``is_code``, whether it is the best and the editable files of HEAD are its own."""
+    """The facts that a brief states of a keep, with its level, its memory in MB and its number of
+    runs. ``is_head``: its commit is HEAD. ``is_code``: it is the best keep, and the editable files
+    of HEAD are the same as in its commit."""
 
     level: str | None
     peak_mb: float | None
@@ -51,9 +52,10 @@ class KeepEntry(RunEntry):
 
 
 class TryEntry(RunEntry):
-    """A finished run: also its verdict, why, its gain, the commit of its reference (``on``),
-    whether it is a rehearsal, its working tree, and the conditions in which it differs from the
-    last keep."""
+    """The facts that a brief states of any finished run: also its verdict (``status`` and
+    ``reason``), ``why`` in words, its ``gain``, the commit that it was compared with (``on``),
+    whether it is a rehearsal, its working tree ("": the main one), and the conditions in which it
+    differs from the last keep."""
 
     on: str | None
     status: str
@@ -74,7 +76,7 @@ class FaultEntry(TypedDict):
 
 
 class GateEntry(TypedDict):
-    """Whether a run can start, and what is wrong if not."""
+    """Whether a run can start (``open``), and the reasons if it cannot (``faults``)."""
 
     open: bool
     faults: list[FaultEntry]
@@ -113,7 +115,7 @@ class Facts(TypedDict):
 
 
 def collect(standing: Standing) -> Facts:
-    """Return the facts of a brief."""
+    """Return the facts of a brief about an experiment that stands as ``standing`` says."""
     case, best = standing.case, standing.best
     experiment, metric = case.experiment, case.experiment.described_metric
     path = posixpath.join(case.bound.folder, NAME) if case.bound.folder else ""
@@ -170,7 +172,8 @@ def _rank(run: FinishedRun, direction: str) -> float:
 
 
 def _run(run: FinishedRun) -> RunEntry:
-    """Return what the entries of all runs have."""
+    """Return the facts that the entries of all runs have, with the description cut to 72
+    characters."""
     value = run.mean_or_value
     return {
         "commit": run.commit,
@@ -182,7 +185,7 @@ def _run(run: FinishedRun) -> RunEntry:
 
 
 def _keep(standing: Standing, run: FinishedRun) -> KeepEntry:
-    """Return the entry of a keep."""
+    """Return the entry of ``run``, a keep, for a brief."""
     is_best = run is standing.best
     return {
         **_run(run),
@@ -195,7 +198,7 @@ def _keep(standing: Standing, run: FinishedRun) -> KeepEntry:
 
 
 def _try(standing: Standing, run: FinishedRun) -> TryEntry:
-    """Return the entry of a finished run."""
+    """Return the entry of ``run``, a finished run, for a brief; long texts in it are cut."""
     return {
         **_run(run),
         "on": run.best_commit,
@@ -210,7 +213,7 @@ def _try(standing: Standing, run: FinishedRun) -> TryEntry:
 
 
 def _cut(step: Step) -> Step:
-    """Return a next step with its texts cut."""
+    """Return a next step with long texts and commands cut, so that a brief stays short."""
     commands = [clean(command, width=400) for command in step["commands"]]
     return {
         "step": step["step"],

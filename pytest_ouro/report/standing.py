@@ -33,9 +33,10 @@ _AGAIN = (Reason.INTERRUPTED, Reason.LOST, Reason.NOT_STARTED)
 
 
 class Limited(TypedDict):
-    """A guard of the bound: its ``id`` and ``rule``, the name of the ``number`` that it limits,
-    whether that must be ``at`` "least" or "most" the ``limit``, and the number that the best keep
-    ``best_has``. The last two are None if they are not known."""
+    """A guard of the bound, as a brief shows it: its ``id`` and its sentence (``rule``), the name
+    of the ``number`` that it limits, and whether that must be ``at`` "least" or "most" the
+    ``limit``. ``best_has`` is the number of the best keep. ``limit`` and ``best_has`` are None if
+    they are not known."""
 
     id: str
     number: str
@@ -46,8 +47,9 @@ class Limited(TypedDict):
 
 
 class Step(TypedDict):
-    """The next step: ``step`` names it, ``why`` says why, ``help`` is "" unless it is "fix", and
-    ``commands`` are those to give."""
+    """The next step for an agent: ``step`` is its kind, ``why`` the reason in words, and
+    ``commands`` the commands to give, in order ([] for "wait" and "fix"). ``help`` is how to fix a
+    fault; "" unless ``step`` is "fix"."""
 
     step: Literal["wait", "fix", "settle", "commit", "run", "edit"]
     why: str
@@ -65,8 +67,8 @@ class Count(TypedDict):
 
 
 class Fault(NamedTuple):
-    """Why no run can start: the section and id of a broken ``rule`` ("" for another error), what is
-    wrong in words, and the help."""
+    """A reason why no run can start: ``rule`` is the section and id of a broken rule, "" for any
+    other error; ``headline`` says what is wrong, and ``help`` how to fix it."""
 
     rule: str
     headline: str
@@ -149,9 +151,10 @@ class Standing:
         return [] if like is None else [run for run in measured if comparable(run, like)]
 
     def why(self, run: FinishedRun) -> str:
-        """Return in words why a run came to its verdict: its message, or else the earlier commit
-        with its code, why its level is not higher, how it compares with its reference, or what its
-        reason means; "" for the first baseline."""
+        """Return in words why a run came to its verdict. It is the run's message, if there is one;
+        else, by the reason, the earlier commit with the same code, why the level was not reached,
+        how the value compares with the reference, or the meaning of the reason. "" for the first
+        baseline."""
         metric, on = run.metric, (run.best_commit or "")[:7]
         if run.message:
             return run.message
@@ -242,15 +245,16 @@ class Standing:
         return _step("edit", why, try_it)
 
     def _add(self) -> list[str]:
-        """Return the command that adds the content of new files whose names alone are in the index,
-        of at most 20, since git stashes nothing before; [] if there are none."""
+        """Return a list of the command that adds the files whose names alone are in the index
+        (``git add -N``), at most 20 of them, since git stashes nothing before that; [] if there are
+        none."""
         paths = " ".join(map(self.case.repository.git.word, self.case.repository.intended[:20]))
         return [f"git add -- {paths}"] if paths else []
 
     def _commit(self) -> list[str]:
-        """Return the commands that commit the changes of the edited files, of at most 20; first one
-        that adds new files, if there are any. If no file is edited, return the command that commits
-        all tracked files."""
+        """Return the commands that commit the edited files, at most 20 of them; a command before it
+        adds those that git does not track yet. If no file is edited, return the command with which
+        to commit a change that is still to be made."""
         word = self.case.repository.git.word
         paths = " ".join(map(word, self.edited[:20]))
         if not paths:
@@ -267,15 +271,15 @@ def _step(
     *,
     help: str = "",
 ) -> Step:
-    """Return a next step."""
+    """Return the next step of the kind ``step``, with its reason, commands and help."""
     return {"step": step, "why": why, "help": help, "commands": commands}
 
 
 def _faults(case: Case, *, edited: bool) -> list[Fault]:
-    """Return why no run can start: the first finding of each broken rule, or an error; [] if none
-    was found. The device, the programs and the disk are not looked at; missing commits and
-    submodules only if no rule is broken and no change of an editable file waits for its commit
-    (``edited``)."""
+    """Return the faults that keep a run from starting: the first finding of each broken rule, or
+    the error that kept the rules from being judged; [] if there are none. If no rule is broken and
+    no change of an editable file waits for its commit (``edited``), missing commits and submodules
+    are faults too. The device, the programs and the disk are not examined."""
     try:
         case.evidence.journal.demand_whole()
         found = [

@@ -38,7 +38,7 @@ def _groups_fault(pattern: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Title:
-    """The table [policy]: whose rule it is."""
+    """The table [policy]: the leaderboard whose rule the policy states."""
 
     name: str = option("the name of the leaderboard and its track", pattern=FILLED)
     rules: str = option("where the rule is published", default="")
@@ -238,8 +238,8 @@ class Artefact:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A table [[claim]]: a number that a JSON file of the record states, and that the logs must
-    bear out."""
+    """A table [[claim]]: a number that a JSON file of the record states, to be compared with the
+    logs."""
 
     file: str = option("its path in the folder", pattern=FILLED)
     key: str = option("its key, as in `a.b`", pattern=FILLED)

@@ -35,10 +35,13 @@ def as_json(facts: dict[str, object]) -> str:
 
 @dataclass(frozen=True)
 class Report:
-    """What is said after bound.toml, the file ``target``, was written, or would be: its ``text``,
-    the project that was ``found``, its ``statements`` with their ``source`` in words, and what the
-    first gate ``lacks``. ``rules`` are the BOUND section that they were read from, None for
-    others; ``instructions`` is the text of those for the agent."""
+    """What `init` prints after it wrote bound.toml (``target``), or would have written it:
+    ``is_written``. ``text`` is the file's text, ``found`` the project, ``statements`` its rules,
+    and ``source`` says in words where they come from. ``lacks`` is what the first gate would find.
+
+    ``rules`` is the BOUND section that the rules were read from, None if they were not.
+    ``instructions`` is the text of the agent's instructions. ``options`` are those of the call.
+    """
 
     target: Path
     text: str
@@ -72,7 +75,7 @@ class Report:
             yield f"  {words}"
 
     def facts(self) -> dict[str, object]:
-        """Return the report as an object for JSON: the parts that `lines` has, and the text of
+        """Return the report as an object for JSON, with the same parts as `lines` and the text of
         bound.toml."""
         return {
             "file": self.target.name,
@@ -115,9 +118,9 @@ class Report:
         yield "data", ", ".join(experiment.data) or "none known: --data GLOB names it"
 
     def _notes(self) -> Iterator[str]:
-        """Yield what a person should know: statements with a reason, bullets under no heading,
-        remarks, what the harness lacks, and a program that cannot be started. Nothing if there is
-        none of them."""
+        """Yield each note for a person: statements with a reason, bullets under no heading, remarks
+        on the project, notes on its harness, what a run of its command would lack, and limits of
+        numbers that the instructions state. Nothing if there are no notes."""
         for statement in self.statements:
             if statement.reason:
                 check = statement.check
@@ -161,8 +164,8 @@ class Report:
             )
 
     def _next(self) -> Iterator[str]:
-        """Yield the next commands, for the folder of this call, some with who or what they are for;
-        if nothing was written, only the call that writes it."""
+        """Yield the next commands, for the current folder, some with a comment after ``#``; if
+        nothing was written, only the call of `init` that writes it."""
         experiment = self.found.experiment
         folder = os.path.relpath(self.target.parent)
         place = posixpath.normpath(posixpath.join(folder, self.target.name))

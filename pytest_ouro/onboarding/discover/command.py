@@ -96,7 +96,7 @@ def find_command(
     Python or compiled programs print none of the metrics of the instructions comes last. ``python``
     are the words that start Python, ``tracked`` the paths of git's files.
 
-    OuroError if a command cannot be split into words, or if each lacks an argument.
+    OuroError if a command cannot be split into words, or if every command lacks an argument.
     """
     if options.command:
         return _command(options.command, python, folder, tracked)
@@ -117,8 +117,8 @@ def find_command(
 
 
 def _lacks_named(command: Command, folder: Path, prose: Prose, tracked: Sequence[str]) -> bool:
-    """Return whether the instructions name metrics, and the files of a command, the modules that
-    they import and the files that their scripts name print none of them."""
+    """Return whether a command's programs, with the modules and the files of scripts that they use,
+    print none of the metrics that the instructions name; False if these name none."""
     modules = [module for path in command.files for module in _modules(folder, path)]
     files = (*command.files, *modules, *in_scripts(command.files, folder, tracked))
     printed = [label for path in files for label in printed_by(folder, path)]
@@ -169,10 +169,10 @@ def _measures(words: str, folder: Path, prose: Prose, tracked: Sequence[str]) ->
 
 
 def _command(text: str, python: Sequence[str], folder: Path, tracked: Sequence[str]) -> Command:
-    """Return the command that a text states; one that needs a shell is given to ``sh`` as it is. Of
-    another, a first word ``python``, also with a version, is replaced by the words ``python``; a
-    tracked script ``.sh`` is given to ``bash``, and ``uv run`` gets ``--frozen`` if git tracks
-    uv.lock. OuroError if the text cannot be split into words, or is empty."""
+    """Return the command that ``text`` states. A text that needs a shell is given to ``sh``.
+    Otherwise a first word ``python`` becomes the words ``python``, which also start a tracked
+    ``.py`` script; ``bash`` starts a tracked ``.sh`` script; ``uv run`` gets ``--frozen`` if git
+    tracks uv.lock. OuroError if the text is empty or cannot be split into words."""
     try:
         parts = shlex.split(text)
     except ValueError as error:
@@ -255,10 +255,10 @@ def _shown(command: Command, file: str) -> tuple[str, ...]:
 def measuring(
     experiment: Experiment, tracked: Sequence[str], folder: Path, prose: Prose
 ) -> list[str]:
-    """Return the files that take part in measuring, for a rule that freezes them: those of which
-    the commands run the code, those that their shell scripts name and that print something, the
-    modules that Python programs among them import, and the tracked ones that the instructions call
-    fixed, a folder as a glob. Editable files may be among them. [] if there are none."""
+    """Return the files that measure, for a rule that freezes them: the tracked files whose code the
+    experiment's commands run; those in their shell scripts that print values; the modules that the
+    Python ones import; and the tracked files that the instructions call fixed, a folder as a glob.
+    Editable files may be among them. [] if there are none."""
     files = sources_of((*experiment.command, *experiment.evaluate_command), folder, tracked)
     files += [p for p in in_scripts(files, folder, tracked) if printed_by(folder, p)]
     files += [module for path in files for module in _modules(folder, path)]
@@ -274,11 +274,11 @@ def _metric(
     remarks: Remarks,
     tracked: Sequence[str],
 ) -> Label:
-    """Return the metric: of the option's name, else what `choose` finds among what the command's
-    files print, or if that is nothing the modules that they import, the files that their shell
-    scripts name, or the fixed ones of the instructions; else the first that these name, which is
-    noted in ``remarks`` if others are printed. OuroError if nothing names one, or if several are
-    printed."""
+    """Return the metric with the option's name; else the one that `choose` takes among the values
+    that the command's files print, or, if they print none, the modules that they import, the files
+    in their shell scripts, or the fixed files. If no metric that the instructions name is printed,
+    it is the first of those, which is noted in ``remarks`` if others are printed. OuroError if no
+    metric is found, or several are possible."""
     printed = [label for path in command.files for label in printed_by(folder, path)]
     modules = [module for path in command.files for module in _modules(folder, path)]
     scripted = in_scripts(command.files, folder, tracked)
@@ -380,9 +380,9 @@ def _budget(
     options: InitOptions,
     remarks: Remarks,
 ) -> float:
-    """Return the seconds that the command may take: of the option, the rules or the instructions;
-    twice those that its own code stops at, since a run takes longer, or ASSUMED_BUDGET if they
-    state none, which both are added to ``remarks``."""
+    """Return the seconds that the command may take, by the option, the rules or the instructions;
+    twice as many if its own code stops at that time, since a run takes longer; ASSUMED_BUDGET if
+    none are stated. The last two are added to ``remarks``."""
     if options.budget is not None:
         return options.budget
     found = budget_in([], rules) or prose.limit or prose.budget

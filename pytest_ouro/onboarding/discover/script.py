@@ -249,8 +249,9 @@ def _metric(
 ) -> str:
     """Return the name of the metric: the label under which the script prints the result of the
     function ``evaluate``; else a key of the dictionary that the function returns; else a printed
-    label that ends with the function's name after its first ``_``; else the variable of the result.
-    Of several `choose` takes one. OuroError if nothing is found, or several."""
+    label that ends with the function's name after its first ``_``; else the variable of the result;
+    else any printed label. Of several, `choose` takes one. OuroError if none is found, or several
+    are left."""
     results = script.results_of(evaluate)
     keys = harness.returned_keys(evaluate)
     keyed = {_keyed(node) for node in script.source.of(ast.Subscript)}  # dictionaries

@@ -29,10 +29,10 @@ _REPEATS = ("grad_accum_steps", "gradient_accumulation_steps", "grad_accum", "ac
 def warmup_tokens(
     script: PythonFile, harness: PythonFile, asked: int | None, remarks: Remarks
 ) -> int:
-    """Return the tokens of the first steps that the script does not time, and of one more batch,
-    which is fetched ahead; 0 if it times all steps, or if their number or their tokens cannot be
-    read, which is noted in ``remarks``. Unless it is None, return ``asked``, what an option
-    gives."""
+    """Return the number of tokens of the steps that a script does not time: ``asked``, what the
+    option gives, unless it is None; else the tokens of the untimed first steps and of one more
+    batch, which is fetched ahead. 0 if all steps are timed, or if the number of steps or of tokens
+    cannot be read, which is noted in ``remarks``."""
     if asked is not None:
         return asked
     steps = list(_untimed(script))
