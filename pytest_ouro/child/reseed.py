@@ -99,8 +99,8 @@ def _wrap(function: Any, library: str, salt: int, harness: str) -> Any:
 
 
 class _ImportHook(importlib.abc.MetaPathFinder):
-    """A finder for ``sys.meta_path`` that replaces the functions of `SEEDERS` in a library once
-    that has been loaded."""
+    """A finder for ``sys.meta_path`` that replaces, in each library of `SEEDERS`, the functions
+    that set seeds, as soon as the library is loaded."""
 
     def __init__(self, salt: int, harness: str) -> None:
         self._salt, self._harness = salt, harness

@@ -164,7 +164,8 @@ def _flat(arguments: Mapping[str, Any], function: Any) -> Iterator[tuple[str, An
 
 
 def _with_items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the pair itself, and of a plain list or tuple a pair of the name and each item."""
+    """Yield the pair (``name``, ``value``) and, if ``value`` is a plain list or tuple, a pair of
+    ``name`` and each of its items."""
     yield name, value
     if type(value) in (list, tuple):
         yield from ((name, item) for item in value)

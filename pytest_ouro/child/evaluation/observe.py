@@ -162,7 +162,8 @@ class Observer:
         return f"started {started} on the candidate's files without OURO_CONFINE"
 
     def _is_confined(self, words: list[str]) -> bool:
-        """Return whether the words that start the sandbox are among ``words``, in one piece."""
+        """Return whether the words that start the sandbox (``confine``) are among ``words``, one
+        behind the other; False if there are none."""
         size = len(self._confine)
         places = range(len(words) - size + 1)
         return bool(size) and any(words[n : n + size] == self._confine for n in places)

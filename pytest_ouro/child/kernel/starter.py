@@ -60,7 +60,13 @@ def serve(fd: int) -> None:
 
 
 def _become(request: Request, channel: int, output: int, failed: int) -> NoReturn:
-    """Wait for a child that becomes the command of the request; return never."""
+    """Fork a child that becomes the command of ``request``, wait for it and exit like it; return
+    never.
+
+    ``channel`` is the descriptor of a socket whose other end closes when the supervisor ends,
+    ``output`` that of a pipe for the command's output. An error number is written to the descriptor
+    ``failed`` if the command cannot be started.
+    """
     os.setsid()
     for stream in (1, 2):
         os.dup2(output, stream)

@@ -41,7 +41,8 @@ def fork_supervised(channel: int, *, alone: bool = False) -> None:
 
 
 def restore_signals() -> None:
-    """Give the signals that Python ignores their default action, which a program inherits."""
+    """Give SIGPIPE and SIGXFSZ, which Python ignores, their default action: a program that this
+    process executes would ignore them too."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
 
@@ -55,7 +56,7 @@ def _die_with(parent: int) -> None:
 
 
 def _close_all_but(kept: set[int]) -> None:
-    """Close every descriptor of this process that is not in ``kept`` (on Linux)."""
+    """Close every descriptor of this process that is not in ``kept``. Needs Linux."""
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - text
         if int(name) not in kept:
             with contextlib.suppress(OSError):  # that of the list itself

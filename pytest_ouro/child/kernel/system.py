@@ -60,7 +60,7 @@ def _demand(name: str, result: int) -> int:
 
 def adopt_orphans() -> bool:
     """Make this process a subreaper: descendants that lose their parent become its children. Return
-    whether it is one: False elsewhere, or where the kernel refuses."""
+    whether it is one: False on other systems than Linux, or if the kernel refuses."""
     if is_linux():
         with contextlib.suppress(OSError):
             return prctl("subreaper", _SET_CHILD_SUBREAPER, 1) == 0
@@ -69,20 +69,21 @@ def adopt_orphans() -> bool:
 
 def end_with_parent(number: int) -> None:
     """Make the kernel send the signal ``number`` to this process when its parent ends. Do nothing
-    elsewhere, or where the kernel refuses."""
+    on other systems than Linux, or if the kernel refuses."""
     if is_linux():
         with contextlib.suppress(OSError):
             prctl("pdeathsig", _PDEATHSIG, number)
 
 
 def is_dumpable() -> bool:
-    """Return whether other processes of the user may read and trace this one. True elsewhere."""
+    """Return whether other processes of the user may read and trace this one; True on other systems
+    than Linux."""
     return not is_linux() or prctl("dumpable", _GET_DUMPABLE) == 1
 
 
 def set_dumpable(allowed: bool) -> None:
-    """Allow other processes of the user to read and trace this one, or refuse it. Do nothing
-    elsewhere, or where the kernel refuses."""
+    """Allow other processes of the user to read and trace this one, or with ``allowed`` False
+    forbid it. Do nothing on other systems than Linux, or if the kernel refuses."""
     if is_linux():
         with contextlib.suppress(OSError):
             prctl("dumpable", _SET_DUMPABLE, int(allowed))
@@ -126,8 +127,8 @@ def open_memory(name: str) -> int | None:
 
 
 def seal_size(fd: int) -> None:
-    """Fix the size of a file in memory (`open_memory`) for ever. Do nothing elsewhere, or to any
-    other file."""
+    """Fix the size of a file in memory (`open_memory`) for ever. Do nothing on other systems than
+    Linux, or to any other file."""
     import fcntl
 
     linux: Any = fcntl

@@ -170,7 +170,7 @@ class Family:
     _since: float = 0.0
 
     def __post_init__(self) -> None:
-        """On Linux, read when the leader started, to distinguish older processes."""
+        """On Linux, read the start time of the leader, by which older processes are recognised."""
         if system.is_linux():
             try:
                 self._since = float(_stat(str(self.leader))[19])

@@ -50,8 +50,9 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
 
     Nothing is raised if Ctrl-C or TERM ends the run, if it exceeds its time, or if the judge
     rejects its harness: then ``stopped`` of the measurement says which. ``progress`` is called a
-    few times a second. Raise ExperimentError if the job cannot be started or its log not opened,
-    OSError if its judge cannot be started or a command's cache folders not made.
+    few times a second. Raise ExperimentError if the job cannot be started or its log cannot be
+    opened; OSError if its judge cannot be started, or the cache folders of a command cannot be
+    made.
     """
     began = time.monotonic()
     with (
@@ -136,9 +137,9 @@ def _start_judge(job: Job) -> AbstractContextManager[Judge]:
 
 
 def _level(job: Job) -> Level:
-    """Return the level that a job achieves by its judge and sandbox: *sandboxed* with a sandbox,
-    but *judged* if that allows the internet; else *judged* with a judge, and *supervised*
-    without."""
+    """Return the level that a job achieves by its judge and sandbox: *sandboxed* with a sandbox
+    that forbids the internet, *judged* with one that allows it. Without a sandbox, *judged* with a
+    judge and *supervised* without."""
     if "sandbox" in job.message:
         return "judged" if job.message.get("network") else "sandboxed"
     return "supervised" if job.judge is None else "judged"

@@ -33,9 +33,10 @@ def check_guards(
 ) -> tuple[GuardResult, ...]:
     """Return the result of each guard for ``run``; ``kept`` are the branch's keeps, newest first.
 
-    A guard with ``of`` limits the number relative to that of its reference: the oldest keep for
-    "baseline", else the newest. It holds if nothing is kept yet: this run may become the reference.
-    A guard is broken too if the run's number or that of the reference is not known.
+    A guard is broken if its number of the run is not known. A guard with ``of`` limits that number
+    relative to the number of a reference: the oldest keep for "baseline", else the newest. It is
+    broken if the reference's number is not known, and holds if nothing is kept yet, since this run
+    may become the reference.
     """
     return tuple(_check(guard, run, kept) for guard in guards)
 

@@ -71,8 +71,9 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
     """Return a tuple: the last comparable run of the same code (None if there is none), and whether
     its seeds are the same too (False without a run).
 
-    Code is the same if its meaning or its files are, or its meaning without the seeds. A run with
-    the same seeds is preferred to later ones with other seeds. ``runs`` are oldest first.
+    A run has the same code and seeds if the meaning of its code, or its files, are equal; it has
+    the same code with other seeds if only the meaning without seeds is equal. A run of the first
+    sort is preferred to a later one of the second. ``runs`` are oldest first.
     """
     past = [one for one in reversed(runs) if comparable(one, run)]
     for one in past:
@@ -127,7 +128,7 @@ def memory(run: FinishedRun) -> str:
 
 def _new_baseline(run: FinishedRun) -> str:
     """Return a line that says that the run is a new baseline, and in what earlier runs differ from
-    it; "" if it is not one, or if there were no earlier runs."""
+    it. "" if it is not one, or if no run succeeded before it."""
     if run.reason is not Reason.BASELINE or not run.apart:
         return ""
     return f"a new baseline: no earlier run can be compared, they differ in {run.apart}"
