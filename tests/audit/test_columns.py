@@ -75,6 +75,25 @@ def test_the_name_of_a_metric(names: str, metric: str):
 
 
 @pytest.mark.parametrize(
+    ("column", "order", "metric"),
+    [
+        ("runtime_s", (0, 1, 2, 3), "runtime_s"),
+        ("peak_memory_mb", (0, 1, 2, 3), "peak_memory_mb"),
+        ("runtime_s", (1, 0, 3, 2), ""),  # what is kept does not follow it
+    ],
+)
+def test_a_time_is_the_metric_if_the_statuses_follow_it(
+    column: str, order: tuple[int, ...], metric: str
+):
+    rows = [
+        f"{commit}\t{NIGHT[n][1]}\t{status}\t{text}"
+        for n, (commit, _, status, text) in zip(order, NIGHT, strict=True)
+    ]
+
+    assert infer_metric(table(f"commit\t{column}\tstatus\tnote", rows), "", "", ()).value == metric
+
+
+@pytest.mark.parametrize(
     ("cells", "counts"),
     [
         ("0 1 2 3", True),

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.audit.result import Inference
-from pytest_ouro.evidence.claims.columns import agreement, counts_rows, find, read_columns
+from pytest_ouro.evidence.claims.columns import AGREES, agreement, counts_rows, find, read_columns
 from pytest_ouro.evidence.claims.statuses import classify
 from pytest_ouro.evidence.records.ledger_names import find_columns, normalise, number_of
 from pytest_ouro.evidence.records.metric_names import named_direction
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_ouro.evidence.claims.rows import ClaimedRow
+    from pytest_ouro.evidence.claims.statuses import StatusClass
     from pytest_ouro.evidence.records.ledger import Ledger
 
 Direction = Literal["lower", "higher"]
@@ -26,7 +27,7 @@ _STATED = re.compile(r"(?im)^#.*direction\W+(lower|higher|min|max)")
 _ASIDE = re.compile(
     r"(?:wall|train|total|elapsed|peak|gpu|cuda|memory|vram|mem|time|seconds?|secs?|duration|steps?|epochs?"
     r"|params?|parameters|batch|size|delta|gain|iterations?|iter|experiments?|exp|rounds?|runs?|trials?"
-    r"|index|idx|sessions?|versions?|lines?|ids?|nums?|counts?|costs?|tokens?|lr|seeds?|date|timestamp"
+    r"|index|idx|std|stddev|stderr|sem|sigma|noise|sessions?|versions?|lines?|ids?|nums?|counts?|costs?|tokens?|lr|seeds?|date|timestamp"
     r"|stamp|mfu|before|best|budget|n|no|old|previous|prev)+\d*"
 )
 #: Names that stand for a metric of any name.
@@ -66,6 +67,8 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
     if telling or others:
         chosen = _most_agreeing(ledger, cells, telling or others)
         return Inference("metric", chosen, f"a column of numbers of {_column(ledger)}")
+    if followed := _followed(ledger, cells):
+        return Inference("metric", followed, f"the statuses of {_column(ledger)} follow it")
     if discovered and find_columns(names, discovered).metric is not None:
         return Inference("metric", discovered, "the code prints it")
     return Inference("metric", "", f"{_column(ledger)} has no column of numbers that is a metric")
@@ -101,13 +104,31 @@ def _is_aside(name: str) -> bool:
     return any(map(_ASIDE.fullmatch, words))
 
 
+def _statuses(ledger: Ledger, cells: Mapping[str, Sequence[str]]) -> list[StatusClass]:
+    """Return the classes of the statuses of the rows; [] without a column for them."""
+    status = find_columns(list(cells), "").status
+    column = find(ledger).status if status is None else list(cells)[status]
+    return [classify(text, normalise(column), "") for text in cells.get(column, ())]
+
+
 def _most_agreeing(ledger: Ledger, cells: Mapping[str, Sequence[str]], names: Sequence[str]) -> str:
     """Return that of the columns whose values the statuses of the rows agree with best; the first
     of equal ones."""
-    status = find_columns(list(cells), "").status
-    column = find(ledger).status if status is None else list(cells)[status]
-    statuses = [classify(text, normalise(column), "") for text in cells.get(column, ())]
+    statuses = _statuses(ledger, cells)
     return max(names, key=lambda name: agreement(cells[name], statuses, named_direction(name)))
+
+
+def _followed(ledger: Ledger, cells: Mapping[str, Sequence[str]]) -> str:
+    """Return the column of a time, a size or the like that decides what is kept: its name says
+    which values are better, and the statuses agree with them; "" if there is none."""
+    statuses = _statuses(ledger, cells)
+    shares = {
+        name: agreement(texts, statuses, named_direction(name))
+        for name, texts in cells.items()
+        if named_direction(name)
+    }
+    best = max(shares, key=lambda name: shares[name], default="")
+    return best if best and shares[best] >= AGREES else ""
 
 
 def infer_direction(

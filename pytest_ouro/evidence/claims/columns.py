@@ -29,7 +29,7 @@ _ROWS = 200
 #: The longest cell that can be a status.
 _WORD = 24
 #: The least share of statuses that the values of a metric have to agree with.
-_AGREES = 0.75
+AGREES = 0.75
 
 
 class Found(NamedTuple):
@@ -174,7 +174,7 @@ def _find_metric(cells: Mapping[str, Sequence[str]], statuses: Sequence[StatusCl
     "" if none agrees."""
     shares = {name: agreement(texts, statuses) for name, texts in cells.items()}
     best = max(shares, key=lambda name: shares[name], default="")
-    return best if best and shares[best] >= _AGREES else ""
+    return best if best and shares[best] >= AGREES else ""
 
 
 def agreement(texts: Sequence[str], statuses: Sequence[StatusClass], direction: str = "") -> float:
