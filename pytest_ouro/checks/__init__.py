@@ -55,9 +55,9 @@ class Protection:
     """What `pytest-ouro guard` protects for a rule. Globs are relative to the repository's top.
 
     ``frozen`` files may not be changed, moved or removed; ``untracked`` files may not be added to
-    git. If ``within`` is a folder ("" is the whole repository), only the files in it that match
-    ``free`` may change; if ``within`` is None, ``free`` is not used. With ``installs``, the
-    installation of packages is refused.
+    git. ``within`` is a folder ("" is the whole repository) in which only files that match ``free``
+    may change; files outside of that folder are free. If ``within`` is None, there is no such
+    folder, and ``free`` is not used. With ``installs``, the installation of packages is refused.
     """
 
     frozen: Sequence[str] = ()
@@ -92,8 +92,9 @@ class Check(ABC):
         return ""
 
     def protects(self, layout: Layout) -> Protection:
-        """Return what the guard protects for this rule; by default nothing. It may depend on
-        nothing but bound.toml, of which ``layout`` has the paths, since the guard caches it."""
+        """Return what the guard protects for this rule; by default nothing. The return value may
+        depend only on the rule's parameters and on ``layout``, the paths that bound.toml names,
+        since the guard caches it."""
         return Protection()
 
     def data_globs(self, layout: Layout) -> Iterable[str]:
@@ -113,7 +114,7 @@ class Check(ABC):
 
     def trusted_data(self, evidence: Evidence) -> Iterable[Path]:
         """Return the existing files that match `data_globs`, sorted: `bless` records their digests
-        for this check. RuntimeError as in `data.files`."""
+        for this check. RuntimeError if a glob begins with ``~`` and the home folder is unknown."""
         from pytest_ouro.evidence import data
 
         return data.matched(self.data_globs(evidence.layout), evidence.root)
@@ -157,8 +158,9 @@ def _load_registered(entry: EntryPoint | None, name: str) -> type[Check]:
 
 
 def judge_claims(claims: Claims) -> Iterator[Claimed]:
-    """Yield what the claims of a past loop show, each finding with the name of the check that owns
-    it. OuroError if an object of the repository cannot be read."""
+    """Yield the findings about the claims of a past loop: what its ledger, written by hand, and its
+    commits show without a record. Each finding comes with the name of the check that owns it.
+    OuroError if an object of the repository cannot be read."""
     from pytest_ouro.checks import _claims  # only an audit needs it
 
     return _claims.judge(claims)

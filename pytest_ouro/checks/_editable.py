@@ -49,10 +49,13 @@ class ChangedScript:
 
 
 def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
-    """Yield each editable Python script of the index whose bytes in the commit, the index or the
-    working tree, as far as these are checked, differ from those of the trusted commit, or that
-    trust lacks. Links and submodules, and files whose only change is that they were deleted, are
-    left out. LimitError if a script is too large."""
+    """Yield each editable Python script of the index that has other bytes than in the trusted
+    commit in a checked place (commit, index or working tree). A script that the trusted commit
+    lacks counts as changed.
+
+    Links, submodules, and scripts whose only change is that they were deleted are left out.
+    LimitError if a script is too large.
+    """
     paths = scripts(evidence, evidence.repository.index)
     for path, contents in evidence.repository.contents(paths, limit=limits.SCRIPT).items():
         script = ChangedScript(path, evidence.trust.before(path), contents)
@@ -163,9 +166,9 @@ def missing(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _report_gone(evidence: Evidence, path: str, place: str) -> Finding:
-    """Return the finding that a wanted file is gone from ``place``, with the command that restores
-    it: from the parent of the last commit that deleted it, if HEAD lacks it and a commit since
-    trust deleted it, else from HEAD."""
+    """Return the finding that a wanted file is gone from ``place``. Its help is the command that
+    restores the file from HEAD. If HEAD lacks the file because a commit since trust deleted it, the
+    command takes the file from the parent of the last such commit."""
     repository = evidence.repository
     deleted = [c for c in repository.committed if c.path == path and c.kind == "deleted"]
     commit = deleted[-1].commit if deleted and path not in repository.head_tree else None

@@ -20,9 +20,10 @@ def undo_command(evidence: Evidence, path: str, *, known: bool = True) -> str:
     """Return the shell command that undoes the changes of a file since trust, followed by a note
     that a person may bless them.
 
-    The command takes the changes out of the commits since trust. If no commit changed the file, it
-    restores the trusted file or, if trust lacks it (``known`` is False), removes the file. If no
-    commit has the blessed bytes, a person must bless the file, and the return value says that.
+    The command takes the changes out of the commits since trust. If no commit changed the file, the
+    command restores the trusted file or, if trust lacks the file (``known`` is False), removes it.
+    If the trusted bytes are in no commit, return words in place of a command: a person may bless
+    the present file.
     """
     trust = evidence.trust
     if command := drop_command(evidence, [path]):
@@ -120,13 +121,13 @@ def places(
     fault: Callable[[bytes | None], object],
 ) -> tuple[list[str], Commit | None]:
     """Find where a fault of the file at ``path`` comes from. Return a tuple: texts that name the
-    places that introduced the fault, which are commits, ``the index`` and ``the working tree``; and
-    the first of these commits, None if no commit since trust introduced the fault.
+    places that introduced the fault (commits, ``the index``, ``the working tree``); and the first
+    of these commits, None if no commit since trust introduced the fault.
 
     ``versions`` maps each place to the bytes of the file there, None if the file is absent;
     ``fault`` returns something true for bytes that have the fault. For a fault in the checked
     commit, the commits that introduced the fault are named, or the checked commit if there are
-    none. A place with the same bytes as the faulty place before it is left out.
+    none. A place is left out if it has the same bytes as the last faulty place.
     """
     words: list[str] = []
     first: Commit | None = None
@@ -172,10 +173,10 @@ def _dirty(repository: Repository, paths: set[str]) -> set[str]:
 
 
 def _is_trusted(evidence: Evidence, paths: Iterable[str], before: Mapping[str, object]) -> bool:
-    """Return whether all files ``paths`` are the same in the tree ``before`` as in the trusted
-    commit; then a checkout from the trusted commit, which the guard allows, does the same.
-    ``before`` maps at least these paths to their entries. False if the trusted commit lacks a
-    file."""
+    """Return whether each file of ``paths`` has the same entry in the trusted commit as in the tree
+    ``before``. Then a checkout from the trusted commit, which the guard allows, gives the same
+    files. ``before`` maps at least these paths to their entries. False if the trusted commit lacks
+    one of the files; True for no paths."""
     trust = evidence.trust
     tree = trust.git.tree(trust.commit) if trust.commit else {}
     return all(path in tree and tree[path] == before[path] for path in paths)

@@ -32,10 +32,14 @@ class BudgetExact(Check):
     judges_claims = True
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield the findings of `BudgetLimit`; if the run called its evaluation and its outcome is
-        not in `CUT_SHORT`, also one if it trained too short, and one if it printed a training time
-        that differs from the measured one by more than the tolerance. A run that was not timed
-        trained 0 seconds. Nothing without a run."""
+        """Yield the findings of `BudgetLimit`, one if a ``run.log`` that is judged as a claim says
+        that the last run trained too short, and at most two about the run: that it trained too
+        short, and that it printed a training time that differs from the measured one by more than
+        the tolerance.
+
+        Those two are yielded only if the run called its evaluation and its outcome is not in
+        `CUT_SHORT`. A run that was not timed counts as 0 seconds of training.
+        """
         yield from BudgetLimit().findings(evidence)
         if evidence.claimed:
             from pytest_ouro.checks._claims.budget import judge_log

@@ -41,8 +41,9 @@ class BudgetLimit(Check):
     judges_claims = True
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding if the run trained too long; nothing without a run, if it was not
-        timed, or if its outcome is in `CUT_SHORT`."""
+        """Yield one finding if a ``run.log`` that is judged as a claim says that the last run
+        trained too long, and one if the run did by the supervisor's clock. The second is left out
+        without a run, if the run was not timed, or if its outcome is in `CUT_SHORT`."""
         if evidence.claimed:
             from pytest_ouro.checks._claims.budget import judge_log
 

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Check):
-    """A command that is run in the experiment's folder exits with 0 before its timeout. It may run
-    code of the working tree, so it is only run there, not for a commit or the index alone; and only
-    if this user allowed commands by an option, named the trusted commit by an option or variable,
-    or blessed these rules on this machine: TrustError if not. OuroError if the program cannot be
-    started."""
+    """A command that is run in the experiment's folder exits with 0 before its timeout.
+
+    The command may run code of the working tree. So it is run only if a working tree is checked,
+    not for a commit or the index alone, and only if this user allowed it: by an option, by naming
+    the trusted commit in an option or variable, or by a blessing of these rules on this machine.
+    Otherwise TrustError is raised. OuroError if the program cannot be started.
+    """
 
     starts_programs = True
 
@@ -47,8 +49,8 @@ class Command(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Run the command, and yield one finding if it exits with another status than 0 or does not
-        end in time. TrustError unless `Evidence.may_run_commands`, OuroError if it cannot be
-        started."""
+        end in time. TrustError unless `Evidence.may_run_commands` is true; OuroError if the command
+        cannot be started."""
         words, output = " ".join(self.command), b""
         if not evidence.may_run_commands:
             raise trust_messages.commands_not_allowed(words, "gate")

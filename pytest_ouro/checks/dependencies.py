@@ -45,10 +45,11 @@ _BUILDS = r"(-(gpu|cpu|cu\d+|cuda\d*x?|rocm\d*|headless|binary|nightly))+\Z"
 
 @dataclass(frozen=True, kw_only=True)
 class Dependencies(Check):
-    """No dependency was added, removed or changed: manifests and locks state the same packages as
-    in trust, a script adds no import of a package that neither these, the standard library, the
-    experiment's folder nor ``modules`` provide, and it loads no kernel by name that is not in
-    ``kernels``. A package that the project's ``.venv`` has and no lock names only warns."""
+    """No dependency was added, removed or changed since trust. Manifests and locks state the same
+    packages. A script imports a further package only from the standard library, a trusted manifest
+    or lock, the experiment's folder, or ``modules``, and loads a further kernel by name only from
+    ``kernels``. A package that is installed in the project's ``.venv`` and that no trusted lock
+    names only warns."""
 
     modules: tuple[str, ...] = option(
         "may be imported although no trusted file provides them",
@@ -90,10 +91,10 @@ class Dependencies(Check):
         return Protection(frozen=dependency_globs(layout.root), installs=True)
 
     def _imported(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield the findings about changed scripts: one for each editable script that has become a
-        link, for each change of the dependencies that a script declares in its comments, and for
-        each package or kernel that a script loads, that its trusted version does not load, and of
-        which `_foreign` says what is wrong. OuroError if a changed script cannot be parsed."""
+        """Yield the findings about editable scripts: one for each script that has become a link,
+        one for each change of the dependencies that a script declares in its comments, and one for
+        each package or kernel that a changed script newly loads and may not load, as `_foreign`
+        says. OuroError if a changed script cannot be parsed."""
         yield from linked_scripts(evidence)
         changed = list(changed_scripts(evidence))
         own = _own_modules(evidence) | set(self.modules) if changed else set()
@@ -114,10 +115,10 @@ class Dependencies(Check):
                     yield _import_finding(evidence, script, top, first[top], words)
 
     def _foreign(self, evidence: Evidence, top: str, own: set[str]) -> str:
-        """Return in words what is wrong with importing the package ``top``, or with loading a
-        kernel, ``kernels:NAME``. Return "" if the package is in the standard library or provided by
-        a trusted dependency file, if its name or its distribution's is in ``own``, or if the rule's
-        ``kernels`` has the kernel."""
+        """Return in words why a script may not load ``top``, the name of a package or, as
+        ``kernels:NAME``, of a kernel; "" if it may. A kernel must be in the rule's ``kernels``. A
+        package must be in the standard library or provided by a trusted dependency file, or its
+        name or that of its distribution must be in ``own``."""
         if top.startswith("kernels:"):
             name = top.partition(":")[2]
             return "" if name in self.kernels else f"loads the kernel {name} from the hub"
@@ -211,15 +212,16 @@ def _is_provided(evidence: Evidence, names: set[str]) -> bool:
 
 @lru_cache(maxsize=64)  # asked for with every import of every commit
 def _distributions(path: str, data: bytes) -> frozenset[str]:
-    """Return the names of the distributions that a dependency file provides, also without endings
-    such as ``-gpu`` that tell builds apart."""
+    """Return the names of the distributions that a dependency file provides. For a name with an
+    ending that tells builds apart, such as ``-gpu``, the name without the ending is returned
+    too."""
     names = provided(path, data)
     return names | {re.sub(_BUILDS, "", name) for name in names}
 
 
 def _own_modules(evidence: Evidence) -> set[str]:
-    """Return the names of the experiment's own modules: the harness, and the editable or trusted
-    modules at the top of the experiment's folder."""
+    """Return the names of the experiment's own modules: the harness, and each editable or trusted
+    file or folder at the top of the experiment's folder, without ``.py``."""
     layout = evidence.layout
     folder = f"{layout.root}/" if layout.root else ""
     editable = matching(evidence.repository.index, layout.editable_globs)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Frozen(Check):
     """The files are equal to the trusted ones, byte for byte except for line endings: in the
     commit, in the index and in the working tree, where none is a link. No file that matches the
-    globs was added, and trust has a file for each glob."""
+    globs was added, and trust has a file for each glob. With ``history``, no commit since trust
+    changed them."""
 
     paths: tuple[Glob, ...] = option(
         "globs relative to the experiment's root", items=1, pattern=FILLED

@@ -94,10 +94,10 @@ class FrozenData(Check):
                 yield Finding(f"{name} is gone", help=help, facts={"path": name})
 
     def _copies(self, evidence: Evidence, present: dict[Path, str]) -> Iterator[Finding]:
-        """Yield a finding for each file of ``present`` that no glob of ``paths`` (of the
-        experiment's ``data`` if ``paths`` is empty) names, but that has the same digest as a file
-        that one names: a training file that copies it. ``present`` maps each file on this machine
-        to its sha256."""
+        """Yield a finding for each training file that is a copy: a file that no glob of ``paths``
+        names and that has the same digest as a file that one names. If ``paths`` is empty, the
+        globs are those of the experiment's ``data``. ``present`` maps each file of the rule on this
+        machine to its sha256."""
         fixed = set(data.matched(self.paths or evidence.layout.data, evidence.root))
         others = {digest: path for path, digest in present.items() if path in fixed}
         for path, digest in present.items():

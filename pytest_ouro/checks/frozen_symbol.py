@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 class FrozenSymbol(Check):
     """A function, class or constant has the same meaning as in trust, with all helpers and
     constants that it uses, and no file in the working tree is imported in place of the harness or a
-    package. Comments, layout and docstrings may change. It fails if trust lacks the file, or the
-    file lacks the symbol."""
+    package. Comments, layout and docstrings may change. The rule is also broken if trust lacks the
+    file, or if the trusted file lacks the symbol."""
 
     path: RepoPath = option("the file, relative to the experiment's root", pattern=FILLED)
     symbol: str = option("the function or constant", pattern=NAME)
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding alone if trust lacks the file, or the file the symbol; else one for
-        each way in which the symbol changed, and one for each file of `Evidence.shadows`. OuroError
-        if the trusted file cannot be parsed."""
+        """Yield one finding and no other if trust lacks the file or the trusted file lacks the
+        symbol. Otherwise yield one for each way in which the symbol changed, and one for each file
+        of `Evidence.shadows`. OuroError if the trusted file cannot be parsed."""
         path = evidence.layout.path(self.path)
         blessed = evidence.trust.read(path)
         if blessed is None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class LogSchema(Check):
     """Every row of the ledger has a commit hash and the metric with its decimals and, if there are
     such columns, the memory as a number and the status keep, discard or crash. Rows from before the
-    first recorded run are claims: only such as cannot be read are violations, unless the rule is
-    ``strict``."""
+    first recorded run are claims. Unless the rule is ``strict``, such a row is a violation only if
+    it cannot be read."""
 
     strict: bool = option("judge the rows from before our first record as well", default=False)
 
@@ -37,8 +37,9 @@ class LogSchema(Check):
         return "" if self.strict or evidence.claimed else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding about all rows that are not as they must be, with the first fault;
-        nothing if there is none. Rows from before the first recorded run count only if
+        """Yield the findings about rows that are judged as claims; then one finding about all other
+        rows that are not as they must be, which shows the first fault; nothing if there is none.
+        Rows from before the first recorded run count as other rows only if the rule is
         ``strict``."""
         if evidence.claimed:
             from pytest_ouro.checks._claims import log_schema as claims
@@ -66,12 +67,13 @@ class LogSchema(Check):
 
 
 def _fault(row: Row, metric: Metric) -> str:
-    """Return in words the first thing that is wrong with a row of the ledger that has as many cells
-    as columns; "" if the row is valid.
+    """Return in words the first thing that is wrong with a row of the ledger; "" if the row is
+    valid. The row must have as many cells as the table has columns.
 
-    A valid row has a commit of 7 to 64 hexadecimal digits and a metric with its decimals, which is
-    an impossible 0 only for a crash. If the table has columns for them, it has a known status, and
-    a memory with a decimal point. A table without a column for the commit or the metric is a fault.
+    A table without a column for the commit or the metric is a fault. A valid row has a commit of 7
+    to 64 hexadecimal digits and a metric with its decimals. If there is a column for the status, it
+    has a known status, and a metric of 0, if that is impossible, only for a crash. If there is a
+    column for the memory, it has a number with a decimal point there.
     """
     columns = row.table.columns
     if not row.table.is_complete:
@@ -98,8 +100,8 @@ def _fault(row: Row, metric: Metric) -> str:
 
 
 def _text(cell: Cell, decimals: int, crashed: bool) -> str:
-    """Return a cell of the ledger as text: a number with ``decimals`` decimals, null as ``null``
-    or, in a row about a crash (``crashed``), as the number 0. Any other cell is returned as `str`
+    """Return a cell of the ledger as text: a number with ``decimals`` decimals; null as ``null``,
+    or as the number 0 if ``crashed`` (the row is or may be about a crash); any other cell as `str`
     of it."""
     if (isinstance(cell, float | int) and not isinstance(cell, bool)) or (cell is None and crashed):
         return f"{cell or 0.0:.{decimals}f}"

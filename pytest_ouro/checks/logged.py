@@ -32,9 +32,9 @@ class Logged(Check):
         return evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding about the first fault of the journal, one for each ref that was moved,
-        and one each about all runs without a record, all runs without a row, and all rows without a
-        run; nothing if all is right."""
+        """Yield the findings about rows that are judged as claims, one about the first fault of the
+        journal, one for each ref that was moved, and one each about all runs without a record, all
+        runs without a row, and all rows without a run; nothing if all is right."""
         if evidence.claimed:
             from pytest_ouro.checks._claims import logged as claims
             from pytest_ouro.checks._claims.present import judge_present

@@ -29,9 +29,9 @@ class Metric(Check):
     judges_claims = True
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding if the value that was measured of the present run, if there is one, is
-        not plausible, and one for each recorded keep whose record states that it was worse than the
-        best of its time by more than the tie band."""
+        """Yield the findings about rows that are judged as claims; one if the present run, if there
+        is one, has a measured value that is not plausible; and one for each recorded keep whose
+        record states that it was worse than the best of its time by more than the tie band."""
         if evidence.claimed:
             from pytest_ouro.checks._claims import metric as claims
             from pytest_ouro.checks._claims.present import judge_present

@@ -55,10 +55,13 @@ _TOO_LONG = "with paths that are too long for the system"
 @dataclass(frozen=True, kw_only=True)
 class Scope(Check):
     """In the watched folder (``within``) only the editable files were changed since trust: by a
-    commit, in the index, in the working tree, or by an untracked file. Files of ``allowed`` in
-    ``[experiment]``, and the ledger, may be untracked, files of its ``publish`` may be in report
-    commits, and the texts of ``documents`` may change. The script, and trusted editable files that
-    are named without a wildcard, must be there. A changed editable file may not be a link."""
+    commit, in the index, in the working tree, or by an untracked file. Four exceptions: files of
+    ``allowed`` in ``[experiment]`` and the ledger may be untracked, files of ``publish`` in
+    ``[experiment]`` may be in report commits, and texts of the rule's ``documents`` may change.
+
+    The script, and trusted editable files that are named without a wildcard, must be there. A
+    changed editable file may not be a link.
+    """
 
     within: BoundFolder = option(
         "the folder that is watched, from the folder of bound.toml; by default the repository",
@@ -72,8 +75,8 @@ class Scope(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding if the watched folder has no file, one for each wanted file that is gone
-        (`missing`), one about all files that changed and may not, and one for each editable file
-        that became a link."""
+        (`missing`), one about all files that changed and may not, and one for each changed editable
+        file that is a link or a submodule."""
         layout = evidence.layout
         within = self._watched(layout)
         editable = layout.editable_globs
@@ -125,7 +128,7 @@ class Scope(Check):
 
     def protects(self, layout: Layout) -> Protection:
         """Return that in the watched folder only editable files, those of ``allowed`` in
-        ``[experiment]``, and Python's bytecode may change."""
+        ``[experiment]``, the rule's ``documents``, and Python's bytecode may change."""
         own = map(layout.path, (*layout.allowed, *self.documents))
         free = [*layout.editable_globs, *own, *BYTECODE]
         return Protection(within=self._watched(layout), free=free)
@@ -155,9 +158,9 @@ def _tree(evidence: Evidence, change: Change) -> Mapping[str, Entry]:
 
 
 def _data(evidence: Evidence, change: Change, *, limit: int = limits.FILE) -> bytes | None:
-    """Return the bytes that a changed file has in the place of the change; None if it is gone, not
-    a file, or has more than ``limit`` bytes, and if it cannot be read from the disk. Raise GitError
-    if it is missing in git, or damaged."""
+    """Return the bytes that a changed file has in the place of the change; None if the file is
+    gone, is not a file, has more than ``limit`` bytes, or cannot be read from the disk. Raise
+    GitError if its bytes are missing in git, or damaged."""
     git, path = evidence.repository.git, change.path
     if change.place in _ON_DISK:
         with contextlib.suppress(OuroError):
@@ -220,8 +223,7 @@ def _rank(evidence: Evidence, change: Change) -> int:
 
 def _closed(evidence: Evidence, path: str) -> str:
     """Return words that say why git could not look into an untracked folder, whose path ends with
-    ``/``; "" for another path, which is a file, and for a folder that is a repository of its
-    own."""
+    ``/``. "" for a file, whose path does not, and for a folder that is a repository of its own."""
     folder = f"{evidence.repository.git.top}/{path}"
     if not path.endswith("/") or os.path.lexists(f"{folder}.git"):
         return ""
@@ -230,8 +232,9 @@ def _closed(evidence: Evidence, path: str) -> str:
 
 
 def _narrower(evidence: Evidence, path: str) -> str:
-    """Return a note, to be put behind a help, that a person may let the rule watch bound.toml's
-    folder alone, or, for a text in that folder, let it change; "" if neither would help."""
+    """Return a note, to be put behind a help, on how a person may allow the change of the file at
+    ``path``. Outside of bound.toml's folder, the rule may watch that folder alone; a text in that
+    folder may be named in ``documents``. "" for any other file in that folder."""
     if inside(path, evidence.layout.folder):
         name = posixpath.relpath(path, evidence.layout.root or ".")
         if not re.fullmatch(_DOCUMENT[0], name) or not name.isprintable() or '"' in name:
@@ -249,11 +252,14 @@ def _holds_files(evidence: Evidence, folder: str) -> bool:
 
 
 def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]:
-    """Return, as untracked changes, what could be imported from the experiment's folder and git
-    hides in this clone alone: the files of modules that the settings of the clone or a .gitignore
-    outside of git ignore, the .gitignore files of such modules' folders, and the folder's own if
-    git ignores it. ``seen`` are changes that are known already, ``within`` is the folder watched.
-    [] unless the working tree is checked."""
+    """Return, as untracked changes, the files that could be imported from the experiment's folder
+    and that git hides in this clone alone; [] unless the working tree is checked.
+
+    They are the files of modules that the clone's own settings, or a .gitignore that is not in git,
+    ignore; the .gitignore files in the folders of such modules; and the .gitignore of the
+    experiment's folder if git ignores it. ``seen`` are changes that are known already. Only files
+    in ``within``, the watched folder, are returned.
+    """
     repository = evidence.repository
     if repository.subject != "working tree":
         return []
@@ -281,9 +287,10 @@ def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
 
 
 def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str]) -> str:
-    """Return the shell command, or words, that undo the changes of one kind. The first kind that
-    there is counts: changes in commits, of files that the trusted commit has, of the index, of the
-    working tree, then untracked folders and files. The next finding names what is left.
+    """Return the shell command, or words, that undo the changes of one kind: of the first kind that
+    there is. The kinds are, in this order, changes in commits; changes of files that the trusted
+    commit has; new files in the index; other changes in the index; changes in the working tree;
+    untracked folders; untracked files. The next finding names what is left.
 
     ``strays`` maps each path to its changes; ``paths`` are the same paths in the order to name
     them, at most 20 in a command.

@@ -34,8 +34,9 @@ class Settled(Check):
         return "" if evidence.claimed else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield one finding if the branch has discarded commits that may not stay, and one if it
-        lacks kept ones; nothing without a branch or without runs on it."""
+        """Yield the findings about rows that are judged as claims, one if the branch has discarded
+        commits that may not stay, and one if it lacks kept ones. The last two are left out if no
+        branch is checked out, or no run was recorded on it."""
         if evidence.claimed:
             from pytest_ouro.checks._claims import settled as claims
             from pytest_ouro.checks._claims.present import judge_present
@@ -82,8 +83,8 @@ class Settled(Check):
 
 def _is_kept_code(run: FinishedRun, code: dict[str, Mapping[str, str]]) -> bool:
     """Return whether the editable files of a discarded run are those of the run that it was
-    compared with: its commit, such as a blessing, is not an experiment. ``code`` maps each commit
-    with a run to git's ids of its editable files by path."""
+    compared with. Then its commit, such as a blessing, is not an experiment, and may stay. ``code``
+    maps each commit with a run to a dict from the path of each editable file to its git id."""
     return bool(run.code) and code.get(run.best_commit or "") == run.code
 
 

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 class Simplicity(Check):
     """The size of the editable code decides a tie: a run that ties with the best is kept if its
     code is smaller in one kind (Python, data, text), by more than the size of one literal, and
-    larger in none. Any other run without a gain is not kept. Where runs
-    are logged by hand, a row that ties with more code and gives no reason is not kept either."""
+    larger in none. Any other run without a gain is not kept. Where runs are logged by hand, a row
+    that ties with more code and gives no reason is not kept either."""
 
     stage = "run"
     judges_claims = True
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each recorded run that was discarded although it tied with less code,
-        or kept without a gain and without less code; nothing for runs whose verdict did not follow
-        from a comparison."""
+        """Yield the findings about rows that are judged as claims, one for each recorded run that
+        was discarded although it tied with less code, and one for each that was kept without a gain
+        and without less code. Runs whose verdict did not follow from a comparison are left out."""
         if evidence.claimed:
             from pytest_ouro.checks._claims import simplicity as claims
             from pytest_ouro.checks._claims.present import judge_present

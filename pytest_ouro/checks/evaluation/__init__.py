@@ -93,8 +93,8 @@ def _new(evidence: Evidence, script: ChangedScript, data: bytes) -> Iterator[Con
 
 def _constructs(evidence: Evidence, text: str, trusted: str) -> tuple[Construct, ...]:
     """Return the suspect constructs of ``text``; () if it is not Python, as a trusted text may be.
-    ``trusted`` is the text of the trusted version of the script, "" if there is none: what that
-    takes from the harness may not be bound otherwise."""
+    ``trusted`` is the text of the trusted version of the script, "" if there is none: it is suspect
+    to bind a name that the trusted version takes from the harness to another value."""
     from pytest_ouro.checks.evaluation import tampering
     from pytest_ouro.checks.evaluation.bindings import names_taken
 
@@ -149,8 +149,8 @@ def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) ->
 
 
 def _help(construct: Construct) -> str:
-    """Return the help for a construct: what to do about a hard one; for one that only warns, words
-    that say so."""
+    """Return the help for a construct: what to do about a hard one, or that one that only warns may
+    stay if it leaves the measurement alone."""
     if construct.hard:
         return _HELP.get(construct.what.partition(" ")[0], _OTHERWISE)
     if construct.what in ("calls open", "calls torch.save"):

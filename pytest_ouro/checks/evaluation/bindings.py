@@ -24,8 +24,11 @@ ASSIGNING = get_args(Assigning)
 def names_taken(text: str, harness: str, functions: tuple[str, ...]) -> frozenset[str]:
     """Return the names of what the script ``text`` takes from the harness: the constants in upper
     case that it imports or reads as attributes, and those of ``functions`` that it imports.
-    ``harness`` is a dotted module, of which only the last part counts. The text is searched, not
-    parsed: a new name after ``as`` is returned too if it is in upper case or in ``functions``."""
+    ``harness`` is a dotted module, of which only the last part counts.
+
+    The text is searched, not parsed. So the name after ``as`` in such an import is returned too if
+    it is in upper case or in ``functions``.
+    """
     words = _words_taken(text, harness.rpartition(".")[2])
     return frozenset(word for word in words if word.isupper() or word in functions)
 
@@ -80,12 +83,13 @@ def targets_of(node: Assigning) -> Iterator[ast.expr]:
 
 
 def written_into(leaf: ast.Attribute | ast.Subscript, value: Callable[[ast.expr], ast.expr]) -> str:
-    """Return the dotted name of what an assignment to ``leaf`` writes, up to its first index:
-    ``a.b`` for ``a.b`` and for ``a.b[0]``, ``f()`` for a part of the result of a call, and "" for
-    another expression.
+    """Return the dotted name of what an assignment to ``leaf`` writes into, up to the first index:
+    ``a.b`` for ``a.b``, ``a.b[0]`` and ``a.b[0].c``. Return ``f()`` for an attribute or item of the
+    result of a call ``f()``, and "" for another expression.
 
-    ``value`` returns the expression that a name is assigned: after ``g = globals()``, the answer
-    for ``g["x"]`` is ``globals()``.
+    ``value`` returns the expression that a name is assigned. A name that is assigned a call of one
+    of `NAMESPACES` stands for that call: after ``g = globals()``, return ``globals()`` for
+    ``g["x"]``.
     """
     node: ast.expr = leaf if isinstance(leaf, ast.Attribute) else leaf.value
     while not (name := dotted(node)) and isinstance(node, ast.Attribute | ast.Subscript):

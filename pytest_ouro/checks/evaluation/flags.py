@@ -95,9 +95,10 @@ class Flags:
         return None if value is UNKNOWN else value is SOME or bool(value)
 
     def _compares(self, test: ast.Compare, state: State) -> bool | None:
-        """Return whether a comparison holds in a state. None if it has several operators or one
-        that is not an order, ``==``, ``is`` or their opposites, if a value is not known, or if both
-        are `SOME`. No constant equals `SOME`."""
+        """Return whether a comparison holds in a state; None if that is not known. It is not known
+        if there are several operators, or one such as ``in``, that is neither an order, ``==``,
+        ``is`` nor their opposites; if a value is not known or both are `SOME`; or if the values
+        have no order. No constant equals `SOME`."""
         left, right = (self._value(one, state) for one in (test.left, test.comparators[0]))
         if len(test.ops) > 1 or UNKNOWN in (left, right) or left is right is SOME:
             return None
@@ -133,9 +134,11 @@ class Flags:
         return dict(state.facts).get(key_of(node), UNKNOWN)
 
     def _called(self, node: ast.Call, state: State) -> Any:
-        """Return the value of a call in a state: `SOME` for one that evaluates, if an evaluation
-        has succeeded, also where a function such as ``float`` or a method without arguments, such
-        as ``item``, passes the result on; else `UNKNOWN`. ``bool`` of a constant is a bool."""
+        """Return the value of a call in a state. A call of ``float``, ``round``, ``int`` or
+        ``bool`` passes on `SOME` and `UNKNOWN`; of a constant, ``bool`` gives a bool and the others
+        `SOME`. A method without arguments, such as ``item``, has the value of its object if that
+        contains an evaluation. Any other call that contains an evaluation, but not in its
+        arguments, is `SOME` if an evaluation has succeeded. All other calls are `UNKNOWN`."""
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in _PASSING and len(node.args) == 1:
             value = self._value(node.args[0], state)
@@ -183,7 +186,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
 def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr | None]]:
     """Yield the key of each flag that one target of an assignment of ``value`` changes, and the
     expression of its new value; None if that is not one expression. An item changes its container
-    too."""
+    too. If ``value`` is a call, each part of a tuple has the call as its new value."""
     if not isinstance(target, ast.Tuple | ast.List):
         yield key_of(target), value
         if isinstance(target, ast.Subscript):
@@ -197,7 +200,8 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr | 
 
 
 def _signed(sign: ast.unaryop, value: Any) -> Any:
-    """Return a constant with a sign, a number; `UNKNOWN` for other constants and for ``~``."""
+    """Return the number ``value`` with the sign before it applied; `UNKNOWN` for ``~``, and for a
+    constant that is not a number."""
     if isinstance(sign, ast.Invert) or not isinstance(value, int | float):
         return UNKNOWN
     return -value if isinstance(sign, ast.USub) else +value

@@ -64,10 +64,13 @@ def program(call: ast.Call, value: Value) -> str:
 
 def only_asks(call: ast.Call, value: Value) -> bool:
     """Return whether a call, such as ``subprocess.run(…)``, starts a program that only prints facts
-    about the machine or the commit: one of `_QUESTIONS`, or git with a command of `_GIT`, literal
-    and named alone or in a folder of the system. Its literal arguments must be allowed (computed
-    ones are), and no keyword such as ``env`` may change what is started. ``value`` is as in
-    `program`."""
+    about the machine or the commit. ``value`` is as in `program`.
+
+    The program must be git with a command of `_GIT`, or one of `_QUESTIONS`. Its name must be a
+    literal, alone or with a folder of the system. Each literal argument must be allowed for the
+    program; arguments that are computed are not looked at. No keyword, such as ``env``, may change
+    what is started.
+    """
     words = _words(call, value)
     if not words or not words[0] or any(k.arg in _REFUSED_KEYWORDS for k in call.keywords):
         return False
@@ -84,10 +87,10 @@ def only_asks(call: ast.Call, value: Value) -> bool:
 
 
 def _words(call: ast.Call, value: Value) -> list[str]:
-    """Return the words of the command that a call starts, by its first argument or ``args``: a
-    list, or a text or ``"…".split()``, which is split at blanks. "" stands for a word of a list
-    that is not literal. [] if the command is unknown, or is a text with characters of shell
-    syntax."""
+    """Return the words of the command that a call starts, by its first argument or ``args``; [] if
+    the command is unknown. A list or tuple gives its items, "" for each that is not a literal
+    string. A text, and ``"…".split()``, is split at blanks; a text with characters of shell syntax
+    gives []."""
     named = [keyword.value for keyword in call.keywords if keyword.arg == "args"]
     given = next((value(one) for one in (*call.args[:1], *named)), None)
     if isinstance(given, ast.List | ast.Tuple):
@@ -101,7 +104,7 @@ def _words(call: ast.Call, value: Value) -> list[str]:
 
 def keeps_print(value: ast.expr, functions: dict[str, ast.FunctionDef], meant: Meaning) -> bool:
     """Return whether ``value``, which replaces ``print``, prints nothing or exactly its positional
-    arguments, by whatever keywords; False if that is not certain. ``functions`` are those of the
+    arguments, whatever the keywords; False if that is not certain. ``functions`` are those of the
     script by name, and ``meant`` returns the real name of an expression."""
     if _is_partial(value, "builtins.print", ("flush",), meant):
         return True

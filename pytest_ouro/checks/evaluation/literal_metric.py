@@ -43,9 +43,9 @@ def _is_number(node: ast.expr) -> bool:
 
 
 def _find(text: str, metric: str) -> re.Match[str] | None:
-    """Return the first match of the metric's name, perhaps as the end of a longer name, with ``:``
-    or ``=`` after it, perhaps behind blanks, whatever the case of its letters; None if there is
-    none."""
+    """Return the first match of the metric's name and a ``:`` or ``=`` after it; None if there is
+    none. Blanks may be between them, letters may be of either case, and the name may be the end of
+    a longer name."""
     return re.search(rf"{re.escape(metric)}\s*[:=]", text, re.IGNORECASE)
 
 

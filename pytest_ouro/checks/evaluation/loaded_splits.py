@@ -37,11 +37,15 @@ class Splits:
                     self._strings.setdefault(local, set()).update(self._held_out(values))
 
     def loaded(self, call: ast.Call, is_loader: Callable[[ast.expr], bool]) -> Iterator[str]:
-        """Yield the splits that a call asks the loader for: literals, all that a variable is
-        assigned, and held-out splits that a loop, a parameter, ``*`` or ``**`` may pass, or that
-        are handed on with the loader, as in ``partial(load, "val")``. Of a composed text, yield the
-        source. ``is_loader`` tells whether an expression is the harness's loader. Nothing for other
-        calls."""
+        """Yield the splits that a call may ask the harness's loader for. ``is_loader`` tells
+        whether an expression is the loader.
+
+        For a call of the loader, the splits are literals, all texts that a variable is assigned,
+        and held-out splits that a loop, a parameter, ``*`` or ``**`` may pass; a composed text
+        yields its source. For a call that gets the loader as an argument, as in
+        ``partial(load, "val")``, they are the held-out splits among its arguments. Nothing for
+        other calls.
+        """
         if is_loader(call.func):
             named = (one.value for one in call.keywords if one.arg in ("split", None))
             for value in (*call.args, *named):
@@ -51,9 +55,10 @@ class Splits:
                 yield from self._held_out(value)
 
     def _texts(self, value: ast.expr) -> Iterator[str]:
-        """Yield the texts that an expression may have as its value: literals, what its variables
-        are assigned, and the source of a composed text. Of ``*…`` or a dictionary yield the
-        held-out splits alone; nothing for other expressions."""
+        """Yield the texts that an expression may have as its value: a literal, the texts that a
+        variable is assigned, those of each branch of a choice, and the source of a composed text.
+        For ``*…`` and a dictionary, yield the held-out splits alone; nothing for other
+        expressions."""
         if isinstance(value, ast.Starred | ast.Dict):
             yield from self._held_out(value)
         elif isinstance(value, ast.Constant) and isinstance(value.value, str):
@@ -88,8 +93,9 @@ class Splits:
                 yield node.target, node.iter
 
     def _parameters(self) -> Iterator[tuple[ast.AST, ast.AST]]:
-        """Yield a tuple for each value that a function of the script gets, by default or by a call
-        with its plain name: the parameter, and the expression of the value."""
+        """Yield a tuple for each value that a parameter of a function of the script gets: the
+        parameter, and the expression of the value. Counted are defaults, except of parameters that
+        are given by keyword only, and the arguments of calls by the function's plain name."""
         functions = {one.name: one for one in self._source.nodes if isinstance(one, _FUNCTIONS)}
         for function in functions.values():
             plain = [*function.args.posonlyargs, *function.args.args]

@@ -68,9 +68,9 @@ def modules_imported(
     source: Source, names: Names, node: ast.Import | ast.ImportFrom
 ) -> Iterator[Construct]:
     """Yield a construct for each module that the import ``node`` imports and that scripts have no
-    reason (`_REFUSED`: it is hard) or few reasons (`_NOTED`: it warns) to import, and for each of
-    `_LOADERS` that it takes from a module. A module of which the script uses only what is harmless
-    is left out (`_uses_little`)."""
+    reason (`_REFUSED`, hard) or few reasons (`_NOTED`, a warning) to import. A module of which the
+    script uses only what is harmless (`_uses_little`) yields none. Yield another for each of
+    `_LOADERS` that ``node`` imports from a module."""
     for name in imported(node):
         if not _uses_little(source, names, node, name):
             yield from _module(node.lineno, name)
@@ -87,11 +87,14 @@ def loader(line: int, name: str) -> Iterator[Construct]:
 
 
 def outside_called(names: Names, node: ast.Call) -> Iterator[Construct]:
-    """Yield the constructs of a call that starts a program (unless that only asks about the machine
-    or the commit), loads code or weights from elsewhere, calls ``numpy.load`` with
-    ``allow_pickle``, imports a module by name, or changes where imports are searched (of
-    ``sys.path`` by ``insert``, ``extend`` or ``site.addsitedir``; ``append`` is allowed). Nothing
-    for other calls."""
+    """Yield the constructs of a call that brings in code or starts a program; nothing for other
+    calls.
+
+    Such a call starts a program, unless that only asks about the machine or the commit; loads code
+    or weights from elsewhere; calls ``numpy.load`` with ``allow_pickle``; imports a module by name;
+    or changes where imports are searched. ``sys.path`` is changed by ``insert``, ``extend`` and
+    ``site.addsitedir``; ``append`` is allowed.
+    """
     meant = names.meant(node.func)
     owner, _, last = meant.rpartition(".")
     if names.imports(node):
@@ -126,10 +129,9 @@ def is_hidden(node: ast.expr) -> bool:
 
 
 def _imports_by_call(names: Names, node: ast.Call) -> Iterator[Construct]:
-    """Yield the constructs of a call that imports a module, such as ``__import__("x")``; it must be
-    one for which `Names.imports` is true. There is one for the module if scripts have no or few
-    reasons to import it, and one for a name that is spelled in parts (hard) or computed (a
-    warning)."""
+    """Yield the constructs of a call that imports a module, such as ``__import__("x")``: one for
+    the module if scripts have no or few reasons to import it, and one for a name that is spelled in
+    parts (hard) or computed (a warning). `Names.imports` must be true for the call."""
     name = node.args[0]
     for module in names.imported(node):
         yield from _module(node.lineno, module)
@@ -142,9 +144,10 @@ def _imports_by_call(names: Names, node: ast.Call) -> Iterator[Construct]:
 def _uses_little(
     source: Source, names: Names, node: ast.Import | ast.ImportFrom, name: str
 ) -> bool:
-    """Return whether the script uses of the module ``name``, which ``node`` imports, only what is
-    in `HARMLESS`, or, of ``subprocess``, also calls, which are checked themselves. False if it uses
-    nothing of the module, hands it on as a whole, or if `HARMLESS` does not have it."""
+    """Return whether the script uses only harmless parts of the module ``name``, which ``node``
+    imports: those in `HARMLESS` and, of ``subprocess``, functions that are only called, since their
+    calls are checked themselves. False if the script uses nothing of the module or hands it on as a
+    whole, or if `HARMLESS` does not have the module."""
     module = name.split(".")[0]
     allowed = HARMLESS.get(module)
     if allowed is None:

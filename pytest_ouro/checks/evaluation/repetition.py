@@ -112,9 +112,9 @@ class _Script:
         return self._source.tree
 
     def _callers(self, function: ast.AST) -> list[ast.Call]:
-        """Return the calls of a function of the script: those by its name, and of a method those on
-        its class, on ``self``, or on a variable with an object of the class; of one that makes an
-        object also those of the class."""
+        """Return the calls of a function of the script. They are calls by its name. A method is
+        called on its class, on ``self`` or ``cls``, or on a variable with an object of the class;
+        ``__init__`` and ``__post_init__`` are also called by a call of the class."""
         names = self._names_of(function)
         outer = self._parents[function]
         if isinstance(outer, ast.ClassDef):
@@ -123,9 +123,9 @@ class _Script:
         return [call for call in self._calls_by(names) if self._called(call) in names]
 
     def _names_of(self, function: ast.AST) -> set[str]:
-        """Return the dotted names of a function: that of its definition, those that are assigned a
-        lambda, and those that are assigned one of these names beside the definition; none for any
-        other lambda."""
+        """Return the dotted names by which a function can be called: the name of its definition or,
+        for a lambda, the names that it is assigned; and each name that is assigned one of these in
+        the same scope. The empty set for a lambda that is not assigned."""
         outer = self._parents[function]
         names = set(map(dotted, outer.targets)) if isinstance(outer, ast.Assign) else set()
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -138,14 +138,16 @@ class _Script:
         return names
 
     def _calls_by(self, names: Set[str]) -> Iterator[ast.Call]:
-        """Yield the calls of what has the last part of one of the dotted names."""
+        """Yield each call whose function's name, without what is before its last dot, is the last
+        part of one of ``names``."""
         last = {name.rpartition(".")[2] for name in names}
         return (call for call in self._source.of(ast.Call) if _last_name(call.func) in last)
 
     @cached_property
     def _objects(self) -> dict[str, str]:
-        """The dotted name of what is called last for a variable, by the variable's dotted name: of
-        its class, if that is called."""
+        """A dict from the dotted name of each variable that is assigned a call to the dotted name
+        of what is called: the class, if the variable gets a new object. The last assignment in the
+        script counts."""
         return {
             dotted(node.targets[0]): dotted(node.value.func)
             for node in self._source.of(ast.Assign)

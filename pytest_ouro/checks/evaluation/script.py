@@ -54,9 +54,9 @@ class Script:
 
     @cached_property
     def _ours(self) -> dict[str, str]:
-        """A dict from each name of the script that may have only the harness's value to its name
-        there: what is imported from the harness, constants that this or the trusted text takes from
-        it, and the harness itself."""
+        """A dict from each name of the script that may have only the harness's value to its name in
+        the harness. These are the names that the script imports from the harness, the constants
+        that it takes from the harness, those in ``taken``, and the names of the harness itself."""
         taken = self.taken | names_taken(self.text, self.harness, ())
         modules = {
             alias.asname: self.harness
@@ -91,8 +91,8 @@ class Script:
         return meant if ours or meant.split(".")[0] in PROTECTED else ""
 
     def _is_its_own(self, name: str, value: ast.expr | None) -> bool:
-        """Return whether ``value`` is the harness, or what the harness has by the name of ``name``,
-        a key of `_ours`; False for None."""
+        """Return whether ``value`` is the harness, or the attribute of the harness for which
+        ``name``, a key of `_ours`, stands. False if ``value`` is None."""
         meant = self._names.meant(value) if value is not None else ""
         return meant in (f"{self.harness}.{self._ours[name]}", self.harness)
 

@@ -170,9 +170,9 @@ class Tampering(Script):
                 yield self._rebinds(node.lineno, local)
 
     def _written_into(self, leaf: ast.Attribute | ast.Subscript) -> Iterator[Construct]:
-        """Yield a construct if ``leaf``, the target of an assignment, lies in the harness, a
-        `PROTECTED` module (except for `_SETTINGS`) or ``sys.modules``, or is a name of `_ours` in
-        ``globals()``, ``vars()``, ``locals()`` or ``__main__``; else nothing."""
+        """Yield a construct if ``leaf``, the target of an assignment, is in the harness, in a
+        `PROTECTED` module (except for `_SETTINGS`) or in ``sys.modules``; or if it sets a name of
+        `_ours` in ``globals()``, ``vars()``, ``locals()`` or ``__main__``. Otherwise nothing."""
         name = written_into(leaf, self._names.value)
         base, meant = name.partition(".")[0], self._guarded(owner_of(leaf.value))
         if name in ("globals()", "vars()", "locals()") and isinstance(leaf, ast.Subscript):
@@ -248,8 +248,10 @@ class Tampering(Script):
             yield from self._changed(node, owner)
 
     def _changed(self, node: ast.Call, owner: ast.expr) -> Iterator[Construct]:
-        """Yield a construct if the method's call ``node`` changes a container of the harness:
-        ``owner``, or the first argument of ``list.append(prepare.TABLE, 1)``; else nothing."""
+        """Yield a construct if ``node``, a call of a method that changes its object, changes a
+        container of the harness; otherwise nothing. The container is ``owner``, the object of the
+        method, or the first argument if ``owner`` is a type, as in
+        ``list.append(prepare.TABLE, 1)``."""
         is_type = dotted(owner) in ("dict", "list", "set")
         changed = owner_of(node.args[0] if is_type and node.args else owner)
         meant = self._names.meant(changed)

@@ -94,8 +94,9 @@ class Ways:
         return ended | {(_NEXT, one) for one in going}
 
     def _statement(self, node: ast.stmt, state: State) -> _Ways:
-        """Return the ways through a statement from a state; each such pair is walked once. After
-        `_MOST` pairs, flags are not followed any more."""
+        """Return the ways through a statement from a state. Each pair of a statement and a state is
+        walked once, and its ways are kept. After `_MOST` pairs, the flags of states are dropped, so
+        that few further pairs remain."""
         if len(self._seen) > _MOST:
             state = state._replace(facts=frozenset())
         if (node, state) not in self._seen:
@@ -168,8 +169,8 @@ class Ways:
         yield from ((one, state) for one in (True, False) if truth in (one, None))
 
     def _loop(self, node: ast.While | ast.For | ast.AsyncFor, state: State) -> _Ways:
-        """Return the ways through a loop from a state. Its body is walked from each new state,
-        until there is none."""
+        """Return the ways through a loop from a state. Its body is walked from the state of each
+        round, until a round begins with no new state."""
         ways: _Ways = set()
         heads, waiting = set[State](), [state]
         if not isinstance(node, ast.While):
@@ -273,16 +274,17 @@ class Ways:
         return ways
 
     def _evaluate(self, node: ast.AST, state: State) -> _Ways:
-        """Return the ways through a node that evaluates, which succeeds or fails; note it if it
-        repeats a success."""
+        """Return the ways through a node that evaluates: the evaluation succeeds, fails or, if it
+        is not sure, does not happen. Add the node to ``repeated`` if an evaluation has succeeded
+        before."""
         evaluation = self._evaluations[node]
         self._report(node, evaluation, state)
         ways = {(_NEXT, state._replace(done=evaluation.by)), (_RAISES, state)}
         return ways if evaluation.surely else ways | {(_NEXT, state)}
 
     def _report(self, node: ast.AST, evaluation: Evaluation, state: State) -> None:
-        """Add ``node`` to ``repeated`` if it evaluates, in ``state``, after a success. One that
-        perhaps evaluates is not added if the success was its own."""
+        """Add ``node`` to ``repeated`` if an evaluation has succeeded in ``state``. A node that
+        evaluates only perhaps is not added if that success was its own."""
         own = state.done is evaluation.by
         if state.done is not None and (evaluation.surely or not own):
             self.repeated[node] = own or self.repeated.get(node, False)
@@ -304,8 +306,8 @@ class Ways:
         return ways | {(_RAISES, state)}
 
     def _may_fail(self, node: ast.AST, *, succeeded: bool) -> bool:
-        """Return whether a node can raise an exception, or, if it contains no evaluation, a node
-        below it. ``succeeded`` is whether an evaluation has succeeded before.
+        """Return whether a node can raise an exception by itself or, if it contains no evaluation,
+        in a node below it. ``succeeded`` is whether an evaluation has succeeded before.
 
         A ``raise``, an ``assert``, and an operator or an index with a comparison always count.
         Before a success every call counts; after it a call counts only if it names a plain function
