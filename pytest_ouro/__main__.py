@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 
 def main() -> NoReturn:
-    """Run the command in ``sys.argv`` and end the process with its exit status: 0 lawful or done, 1
-    a rule is broken or a demand not met (``doctor``, ``init --go``), 2 an error (also if the output
-    cannot be written), 130 after Ctrl-C. ``guard`` has 2 for a call that it refuses too. Never
-    return."""
+    """Run the command in ``sys.argv`` and end the process with its exit status; never return.
+
+    The status is 0 if all is lawful or done, 1 if a rule is broken or a demand is not met
+    (``doctor``, ``init --go``), 2 for an error, also if the output cannot be written, and 130 after
+    Ctrl-C. ``guard`` has 2 also for a call that it refuses.
+    """
     _open_streams()
     try:
         os.getcwd()  # noqa: PTH109
@@ -45,8 +47,11 @@ def main() -> NoReturn:
 
 def _status() -> int:
     """Run the command and return its exit status; 130 after Ctrl-C. Return 2 for an error that no
-    command handled, and say so on standard error. An OSError is taken for lost standard output: 2
-    too, in silence if the reader of a pipe has closed it."""
+    command handled, and say so on standard error.
+
+    An OSError is taken to mean that standard output is lost: return 2, and say so on standard error
+    unless the reader of a pipe has closed it.
+    """
     try:
         if sys.argv[1:] == ["guard"]:  # it runs before every edit, so load nothing else
             from pytest_ouro import guard

@@ -83,10 +83,15 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """With ``--ouro-experiment``, refuse configuration of pytest from outside of the repository
-    before a conftest.py there is imported: print the reason, and raise UsageError, which ends
-    pytest. Without the option, or without a repository, refuse nothing. With ``--ouro-audit``,
-    refuse that of the audited repository, and let no conftest.py be imported."""
+    """Keep foreign configuration out of pytest before it imports a conftest.py; UsageError, which
+    ends pytest, if pytest has read some already.
+
+    With ``--ouro-audit``, the configuration of the audited repository is foreign, and no
+    conftest.py is imported later. UsageError if ``--ouro-experiment`` is given too. With
+    ``--ouro-experiment`` alone, configuration from outside of the repository is foreign unless a
+    person named it; the reason is printed. Without these options, or with ``--ouro-experiment`` and
+    no repository, nothing is refused.
+    """
     if getattr(early_config.known_args_namespace, "ouro_audit", None) is not None:
         _isolate_audit(early_config)
         return
@@ -121,9 +126,10 @@ def _isolate_audit(config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers of sections. If an experiment is asked for, or an argument names a
-    bound, also register `items.hooks.Hooks`, which loads everything else. Raise UsageError for
-    an invalid option, and if an experiment cannot be run in this session."""
+    """Register the markers of sections, and the hooks that load everything else: with
+    ``--ouro-audit`` `items.audit.AuditHooks`; otherwise, if an experiment is asked for or an
+    argument names a bound, `items.hooks.Hooks`. Raise UsageError for an invalid option, and if an
+    experiment cannot be run in this session."""
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
     if config.getoption("ouro_audit") is not None:

@@ -30,10 +30,11 @@ class Guard:
     """An entry of ``[[guard]]``: a limit that a number other than the experiment's metric must
     meet, or the run is not kept.
 
-    With ``metric``, the number is what ``command`` or, without a command, the evaluation prints
-    under that name, or a value of the run's record; then ``at_most`` or ``at_least`` must be
-    stated. With ``command`` alone, the number is the exit status of the command, which must be 0
-    unless a limit is stated.
+    With ``metric`` and ``command``, the number is what the command prints under the name
+    ``metric``. With ``metric`` alone, it is a number of the run's record (`RECORDED`), or else what
+    the evaluation prints under that name. In both cases ``at_most`` or ``at_least`` must be stated.
+    With ``command`` alone, the number is the exit status of the command, which must be 0 unless a
+    limit is stated.
     """
 
     id: str = option("names the guard in the last line and in the record", pattern=ID)
@@ -94,10 +95,10 @@ class Guard:
         """Return the limit that the number must meet. Without ``of`` it is ``at_most`` or
         ``at_least``, or 0 if neither is stated (for an exit status), whatever ``reference`` is.
 
-        With ``of``, ``reference`` is the number r of the reference run, and what is stated is a
-        factor: the limit is r + (factor - 1) × abs(r), plus ``tolerance`` for ``at_most``, minus
-        it for ``at_least``. If ``reference`` is None then, the factor is returned, which is not
-        a limit.
+        With ``of``, ``reference`` is the number of the reference run, and ``at_most`` or
+        ``at_least`` is a factor: the limit is ``reference + (factor - 1) × abs(reference)``, plus
+        ``tolerance`` for ``at_most``, minus ``tolerance`` for ``at_least``. With ``of`` and without
+        a ``reference`` (None), the factor is returned, which is not a limit.
         """
         sign = -1 if self.at_most is None else 1
         factor = self.at_least if self.at_most is None else self.at_most
@@ -164,12 +165,12 @@ Guard.relations = (
 def read_guards(
     table: Mapping[str, Any], experiment: Experiment | None, problems: Problems
 ) -> tuple[Guard, ...]:
-    """Return the valid guards of ``table``, the parsed bound.toml, in order; () if there are
-    none.
+    """Return the valid guards of ``table``, the parsed bound.toml, in order; () if there are none.
+    Add each fault to ``problems``.
 
-    Each fault is added to ``problems``, also a repeated id, whose last guard is returned, and a
-    guard of printed numbers or exit statuses if ``experiment`` has no ``evaluate-command``. If
-    ``experiment`` is None, because it is faulty, the latter is not checked.
+    A repeated id is a fault; the last guard with it is returned. So is a guard of a number that is
+    not in the run's record, if ``experiment`` has no ``evaluate-command``; this is not checked if
+    ``experiment`` is None, because it is faulty itself.
     """
     entries = table.get(GUARD, [])
     if not isinstance(entries, list):

@@ -58,9 +58,9 @@ def schema() -> Schema:
 
 
 def table(cls: type, also: Mapping[str, Schema] = MappingProxyType({})) -> Schema:
-    """Return the schema of the TOML table that a dataclass describes: its keys and those of
-    ``also``, and no others, those without a default required, with the relations that JSON Schema
-    can express."""
+    """Return the schema of the TOML table that a dataclass describes. It allows the keys of the
+    dataclass and those of ``also``, and no others, requires the keys without a default, and states
+    the relations between keys that JSON Schema can express."""
     found = _closed({**_properties(cls), **also})
     if required := _required(cls):
         found["required"] = required
@@ -77,13 +77,13 @@ def _properties(cls: type) -> dict[str, Schema]:
 
 
 def _required(cls: type) -> list[str]:
-    """Return the keys that the TOML table of a dataclass must have."""
+    """Return the keys that the TOML table of a dataclass must have: those without a default."""
     return [key for key, field in keys_of(cls).items() if field.required]
 
 
 def _kind(kind: tuple[str, ...]) -> Schema:
-    """Return the schema that requires the keys of one kind of experiment, ``kind`` (those of a
-    script or those of a command), except for optional ones, and forbids the keys of the other
+    """Return the schema for one kind of experiment: it requires the keys in ``kind`` (those of a
+    script or those of a command) except for optional ones, and forbids the keys of the other
     kind."""
     others = [key for other in KINDS if other != kind for key in other]
     required = [key for key in kind if key not in OPTIONAL]
@@ -130,8 +130,9 @@ def _property(hint: Any, field: Field) -> Schema:
 
 
 def _type(hint: Any, limits: Limits) -> Schema:
-    """Return the schema of one type that is not a union, with its limits: a Literal, a tuple (as a
-    list, whose items have the limits too), a text, a bool or a number."""
+    """Return the schema of the type ``hint``, which is not a union, with its limits. The type is a
+    Literal, a text, a bool, a number, or a tuple, which is a list in TOML and whose items have the
+    limits too."""
     if typing.get_origin(hint) is Literal:
         return {"enum": list(typing.get_args(hint))}
     if typing.get_origin(hint) is tuple:

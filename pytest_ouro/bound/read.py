@@ -43,8 +43,8 @@ class _CheckFault(Exception):
 class Rule:
     """One rule, an entry of a table such as ``[[never-do]]``. ``section`` is the table's name,
     ``sentence`` the rule in words, ``line`` its line in bound.toml (0: unknown), ``check`` the name
-    of its check, ``checker`` that check with its parameters. ``reason`` says why it only warns, or
-    why only a person can judge it; it may be "" for other rules."""
+    of its check, ``checker`` that check with its parameters. ``reason`` says why the rule only
+    warns, or why only a person can judge it; it may be "" for any other rule."""
 
     section: str
     id: str
@@ -123,8 +123,9 @@ class Bound:
 
     @property
     def _window(self) -> tuple[float, float]:
-        """The fewest and the most seconds that a run may train: budget and tolerance of all
-        devices. A command, all of which is timed, may take any shorter time."""
+        """The fewest and the most seconds that a run may train, over all devices: the least of
+        budget minus tolerance (0 for a command, which may take any shorter time), and the greatest
+        of budget plus tolerance."""
         spans = [(e.budget, e.seconds("tolerance")) for e in self.experiments.values()]
         least = 0.0 if self.experiment.command else min(a - b for a, b in spans)
         return least, max(a + b for a, b in spans)
@@ -158,9 +159,10 @@ def parse(
     checks: Mapping[str, type[Check]] | None = None,
     remedy: str = "",
 ) -> Bound:
-    """Parse the text of a bound.toml. Raise BoundError, which lists all faults with their lines
-    if known; if the text is not TOML or is of a later version, only that. Paths are checked only
-    if [experiment] has no other fault, the ledger only if there is no fault at all.
+    """Parse the text of a bound.toml. Raise BoundError if it has faults, with a list of all of them
+    and their lines if known. If the text is not TOML or is of a later version, the list has only
+    that fault. Paths are checked only if [experiment] has no other fault, the ledger only if
+    nothing else has one.
 
     ``folder`` is bound.toml's repository-relative folder, ``name`` the file's name in messages.
     ``checks`` are classes, by name, that rules may name besides pytest-ouro's own checks;
@@ -204,8 +206,8 @@ def parse(
 
 def _demand_known(table: dict[str, object], name: str, remedy: str) -> None:
     """Raise BoundError, with the help ``remedy``, if the parsed bound ``table`` states a later
-    version of the format than pytest-ouro knows, so that its keys may be unknown; otherwise
-    return."""
+    version of the format than pytest-ouro knows, since its keys may then be unknown. ``name`` is
+    bound.toml's path in the message."""
     title = table.get("bound")
     version = title.get("version") if isinstance(title, dict) else None
     if isinstance(version, int) and version > VERSION:
@@ -227,10 +229,10 @@ def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
 def _read_profiles(
     cls: type[T], base: object, name: str, replaceable: Iterable[str], problems: Problems
 ) -> dict[str, T]:
-    """Return, for "cpu" and "cuda", the table ``name`` as an instance of ``cls``: the values of
-    ``base``, of which the device's own table may replace the keys ``replaceable``. A replaced
-    budget also drops the shared ``tolerance`` and ``timeout``. Faults are added to ``problems``,
-    and a device with one is left out."""
+    """Return a dict from "cpu" and "cuda" to the table ``name`` of that device, as an instance of
+    ``cls``. It has the values of ``base``, of which the device's own table may replace the keys
+    ``replaceable``. A device that replaces the budget does not get the ``tolerance`` and
+    ``timeout`` of ``base``. Add faults to ``problems`` and leave out a device with one."""
     whole = read_table(cls, base, (name,), problems, also=DEVICES)
     if not isinstance(base, dict):
         return {}
@@ -272,8 +274,8 @@ def _read_rules(
     table: dict[str, object], problems: Problems, checks: Mapping[str, type[Check]]
 ) -> dict[Where, Rule]:
     """Return the valid rules by place, ``(table name, index from 0)``. Add all faults to
-    ``problems``, also a repeated id in a table (both rules are returned), and that there is no
-    rule, or none that can be judged."""
+    ``problems``. Faults are also a repeated id in a table (both rules are returned), no rule at
+    all, and only rules that a person must judge."""
     rules: dict[Where, Rule] = {}
     stated = 0
     for section in SECTIONS:

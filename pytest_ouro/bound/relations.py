@@ -95,15 +95,15 @@ def _pattern_fault(e: Any) -> str:
 
 def _publish_fault(e: Any) -> str:
     """Return a message if a glob of ``publish`` matches the script, the harness, or an entry of
-    ``editable`` read as a path; otherwise ""."""
+    ``editable`` (a glob there is compared as if it was a path); otherwise ""."""
     own = (path for path in (e.script, e.harness, *e.editable) if matches(path, e.publish))
     path = next(own, "")
     return f"'publish' names {path}, which is not a result: leave it out" if path else ""
 
 
 def _tolerance_fault(e: Any) -> str:
-    """Return a message if ``tolerance`` is 0 with a script, or is not less than the budget or 10
-    seconds (`SHORT`), whichever is more; otherwise ""."""
+    """Return a message if ``tolerance`` is 0 with a script, or if it is stated and not less than
+    the larger of the budget and 10 seconds (`SHORT`); otherwise ""."""
     most = max(e.budget, SHORT)
     if e.tolerance == 0 and not e.command:
         return (
@@ -129,8 +129,8 @@ def _timeout_fault(e: Any) -> str:
 
 
 def _warmup_fault(e: Any) -> str:
-    """Return a message if only one of ``warmup-tokens`` and ``warmup-seconds`` is above 0, or any
-    of them with ``command``; otherwise ""."""
+    """Return a message if only one of ``warmup-tokens`` and ``warmup-seconds`` is above 0, or if
+    one or both are with ``command``; otherwise ""."""
     if e.command and (e.warmup_tokens or e.warmup_seconds):
         return (
             "'warmup-tokens' and 'warmup-seconds' have no effect with 'command', all of which is "
@@ -171,8 +171,8 @@ _STARTERS = {
 
 
 def _python_fault(e: Any) -> str:
-    """Return a message if ``python``, for a script, has a program that starts several processes,
-    such as ``torchrun``, by name or path; otherwise ""."""
+    """Return a message if the experiment has a script and ``python`` has a program that starts
+    several processes, such as ``torchrun``, by name or path; otherwise ""."""
     found = next((word for word in e.python if posixpath.basename(word) in _STARTERS), "")
     if not found or e.command:
         return ""

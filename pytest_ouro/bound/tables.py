@@ -301,8 +301,8 @@ PER_DEVICE = (
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictRule:
-    """The table ``[verdict]``: how much the metric of two runs must differ to decide the
-    verdict."""
+    """The table ``[verdict]``: by how much the metrics of two runs must differ for an improvement
+    to be more than noise, and whether a smaller one is kept."""
 
     noise: float | Literal["auto"] = option(
         'the standard deviation of one run\'s metric; `"auto"`: from repeats of one code',

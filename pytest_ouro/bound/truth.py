@@ -33,9 +33,9 @@ def list_bounds(git: Git, commit: str, bound: str, *also: str) -> list[str]:
 
 
 def select_bounds(git: Git, bound: str, trusted: str, checked: str) -> list[str]:
-    """Return the paths of each bound.toml that the glob ``bound`` matches in the commit
+    """Return the sorted paths of each bound.toml that the glob ``bound`` matches in the commit
     ``trusted``. Raise TrustError if there is none, if ``trusted`` is "", or if the commit
-    ``checked`` has another one."""
+    ``checked`` has a further one. Raise GitError or LimitError if a commit cannot be read."""
     paths = list_bounds(git, trusted, bound) if trusted else []
     new = set(list_bounds(git, checked, bound)).difference(paths)
     if new or not paths:
@@ -53,9 +53,9 @@ def list_truth(bound: Bound) -> list[str]:
 
 
 def reaches(bound: Bound, repository: Repository) -> bool:
-    """Return whether any change since the trusted commit is in a file of the experiment (truth,
-    editable files, ledger) or in a folder that a rule watches, except for the files there that the
-    rule lets change. Raise GitError or LimitError if the commits cannot be read."""
+    """Return whether any change since the trusted commit concerns the experiment: it is in a file
+    of the truth, an editable file or the ledger, or in a folder that a rule watches and not in a
+    file that this rule lets change. Raise GitError or LimitError if the commits cannot be read."""
     layout = bound.layout
     protected = [rule.checker.protects(layout) for rule in bound.rules]
     files = [*list_truth(bound), *layout.editable_globs, layout.ledger]
@@ -70,13 +70,13 @@ def reaches(bound: Bound, repository: Repository) -> bool:
 
 
 def point_of_departure(trust: Trust, bound: Bound, repository: Repository) -> Trust:
-    """Return the trust to compare the checked commit with: at the merge base with the trusted
-    commit, so that later changes there do not count against it; ``trust`` unchanged if there is
-    no merge base, if the merge base is the trusted commit itself, or if the truth changed since
-    and the checked commit has the change.
+    """Return the trust to compare the checked commit with. This is ``trust`` at the merge base of
+    the checked and the trusted commit, so that later changes in the trusted one do not count
+    against the checked one.
 
-    Raise TrustError if the truth changed after the merge base and the checked commit lacks the
-    change.
+    Return ``trust`` unchanged if there is no merge base, if the trusted commit is the merge base,
+    or if the truth changed between the two and the checked commit has the same change. Raise
+    TrustError if the truth changed and the checked commit lacks the change.
     """
     git, base = trust.git, repository.base
     if not base or base == trust.commit:

@@ -50,8 +50,8 @@ class Field:
         self.name = name
 
     def __get__(self, instance: object, owner: type) -> Any:
-        """Return the default, as an attribute of the class, which `dataclasses` reads. Raise
-        AttributeError if there is none."""
+        """Return the default: `dataclasses` reads it as an attribute of the class. Raise
+        AttributeError if there is no default value."""
         if self.default is MISSING:
             raise AttributeError(self.name)
         return self.default
@@ -90,8 +90,8 @@ def fields(cls: type) -> tuple[Field, ...]:
 
 
 def _convert(cls: type, original: Any) -> Field:
-    """Convert a field of `dataclasses` to a `Field`. If the class or a base has a `Field` as the
-    attribute of that name, return that one."""
+    """Convert a field of `dataclasses` to a `Field`. If the attribute of its name, in the class or
+    its nearest base that has one, is a `Field`, return that."""
     name, metadata = original.name, original.metadata
     stated = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
     if isinstance(stated, Field):
@@ -103,9 +103,9 @@ def _convert(cls: type, original: Any) -> Field:
 
 
 def _default(field: Any, missing: object) -> dict[str, Any]:
-    """Return the default and default factory of a field as keyword arguments, without those that it
-    lacks. The field is from this module or from `dataclasses`; ``missing`` is the value that marks
-    a missing default there."""
+    """Return the default and the default factory of a field as keyword arguments, without one that
+    the field lacks. ``missing`` is the value that marks a missing default in the module of the
+    field, this one or `dataclasses`."""
     given = {"default": field.default, "default_factory": field.default_factory}
     return {key: value for key, value in given.items() if value is not missing}
 
@@ -132,9 +132,12 @@ def _add_methods(cls: type[T], *, frozen: bool, kw_only: bool) -> type[T]:
 
 
 def _own(cls: type, name: str) -> Field:
-    """Return the field ``name``, which the class body declares by an annotation: its `Field`, or a
-    new `Field` with the plain value as its default, or required if there is no value. In the class,
-    a `Field` is then replaced by its default, or deleted."""
+    """Return the field ``name``, which the class body declares by an annotation. It is the `Field`
+    that the body assigns, or else a new `Field` with the assigned value as its default, required if
+    there is no value.
+
+    As the class's attribute, a `Field` is replaced by its default, or deleted if it has none.
+    """
     stated = vars(cls).get(name, MISSING)
     if not isinstance(stated, Field):
         return Field(name=name, default=stated)

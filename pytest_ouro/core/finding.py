@@ -56,8 +56,8 @@ class Finding:
 class RuleResult:
     """The result of one rule. ``rule`` is its table and id (``never-do::only-train-py``),
     ``sentence`` the rule in words, ``line`` its line in bound.toml, ``check`` the name of its
-    check. ``reason`` says why it was skipped, or why bound.toml makes it only warn; otherwise
-    "". ``claimed`` is whether it was judged from rows written by hand."""
+    check. ``reason`` says why the rule was skipped, or why bound.toml makes it only warn; otherwise
+    it is "". ``claimed`` is whether the rule was judged from rows written by hand."""
 
     rule: str
     sentence: str

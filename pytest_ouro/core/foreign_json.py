@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 def table(value: object, *names: str) -> Mapping[str, object]:
-    """Return the object ``value``, or the one below it that ``names`` lead to; {} if one of them is
-    absent or not an object."""
+    """Return ``value``, or what the keys ``names`` lead to in it, one below the other, if that is a
+    JSON object; {} if it is absent or of another type."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
 
 
 def tables(value: object, *names: str) -> list[Mapping[str, object]]:
-    """Return the objects in the list ``value``, or in the list below it that ``names`` lead to,
-    without what is not an object; [] if there is no list."""
+    """Return the JSON objects in a list: ``value``, or what the keys ``names`` lead to in it, one
+    below the other. Items that are not objects are left out; [] if there is no list."""
     found = table(value, *names[:-1]).get(names[-1]) if names else value
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -45,9 +45,9 @@ def hold_lock(path: Path, *, timeout: float = math.inf) -> Iterator[None]:
 
 
 def _try_lock(path: Path) -> int | None:
-    """Open and lock the file at ``path``, and return its descriptor; None if it is locked already,
-    or was removed meanwhile: the next one locks another file there. Raise OSError if that fails for
-    another reason."""
+    """Open and lock the file at ``path``, and return its descriptor. Return None if another holder
+    has the lock, or if the file was removed before it was locked: a lock on a removed file excludes
+    nobody. Raise OSError if the file cannot be opened or locked for another reason."""
     with contextlib.ExitStack() as stack:
         fd = open_plain(path.parent, path.name, os.O_RDWR | os.O_CREAT)
         stack.callback(os.close, fd)

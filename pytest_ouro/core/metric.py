@@ -82,7 +82,8 @@ class Metric:
 
     def writes(self, text: str) -> bool:
         """Return whether :meth:`text` could have written this text: a number with exactly
-        `decimals`, or a small value with more. If `decimals` is None, any plain number could be."""
+        `decimals`, or a number with more that would be shown as 0 otherwise. If `decimals` is None,
+        any plain number could be."""
         import re  # only rows of the ledger are read
 
         if self.decimals is not None and re.fullmatch(_fixed(self.decimals), text, re.ASCII):
@@ -92,12 +93,13 @@ class Metric:
         )
 
     def gain(self, value: float, best: float) -> float:
-        """Return how much better ``value`` is than ``best``, in the metric's unit; negative if
-        it is worse.
+        """Return how much better ``value`` is than ``best``, in the metric's unit; negative if it
+        is worse.
 
-        It is rounded to the twelfth significant digit of the larger of the two, so that equal
-        values up to there give 0. An infinite gain is returned as ±1.6e308, as is that of a number
-        over NaN, which is worse than every number.
+        The gain is rounded to the twelfth significant digit of the larger of the two, so that
+        values that are equal up to there give 0. An infinite gain is returned as ±1.6e308. NaN is
+        worse than every number: the gain of a number over NaN is 1.6e308, that of NaN over a number
+        -1.6e308.
         """
         if value == best or math.isnan(value) or math.isnan(best):
             return _LARGEST * (math.isnan(best) - math.isnan(value))

@@ -23,10 +23,10 @@ def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
     """Open the regular file ``name`` below ``root`` with the ``flags`` of os.open; return its
     descriptor. A new file gets ``mode`` minus the umask.
 
-    With O_CREAT, missing folders on the way are made; and if ``mode`` is 0o600, group and others
-    lose their permissions of an existing file of this user. Raise OSError if the file or a
-    folder on the way is a link (ELOOP), is not a file or folder as it must be (EINVAL, ENXIO,
-    EISDIR, ENOTDIR), or cannot be opened.
+    With O_CREAT, missing folders on the way are made. With O_CREAT and the ``mode`` 0o600, the
+    permissions of group and others are removed from a file that this user owns. Raise OSError if
+    the file or a folder on the way is a link (ELOOP), is not a file or folder as it must be
+    (EINVAL, ENXIO, EISDIR, ENOTDIR), or cannot be opened.
     """
     with _folder(root, name, make=bool(flags & os.O_CREAT)) as (folder, last):
         with _links_as_eloop(folder, last):
@@ -118,8 +118,8 @@ def _folder(
 
 @contextlib.contextmanager
 def _links_as_eloop(folder: int, name: str) -> Iterator[None]:
-    """Convert an OSError of the block to ELOOP if ``name`` in ``folder`` (a descriptor) is a link;
-    raise any other error unchanged."""
+    """In the block, convert an OSError to one with ELOOP if ``name`` in ``folder`` (a descriptor)
+    is a link; raise any other error unchanged."""
     try:
         yield
     except OSError:

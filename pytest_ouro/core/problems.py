@@ -60,8 +60,8 @@ class Problems:
         return line_numbers(self.text)
 
     def add(self, where: Where, text: str) -> None:
-        """Add a fault with the line of the place ``where``, or of the nearest enclosing table that
-        has one, or ``self.line``."""
+        """Add the fault ``text`` of the place ``where``. Its line is that of the place, or of the
+        nearest enclosing table that has one, or ``self.line``."""
         around = (where[:end] for end in range(len(where), -1, -1))
         line = next((self.lines[place] for place in around if place in self.lines), self.line)
         self.found.append((line, text))

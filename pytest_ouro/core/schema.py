@@ -46,8 +46,8 @@ class Limits:
     items: int = 0
 
     def allow(self, value: float | str) -> bool:
-        """Return whether a number meets ``min``, ``max``, ``above`` and ``below``, or a text
-        matches ``pattern``; a limit that is None is met."""
+        """Return whether a number meets ``min``, ``max``, ``above`` and ``below``, or a text as a
+        whole matches ``pattern``. A limit that is None is met."""
         if isinstance(value, str):
             if self.pattern is FILLED:  # most texts; to compile the pattern costs more
                 return bool(value.strip())
@@ -127,9 +127,9 @@ def _keys_of(cls: type) -> Mapping[str, Field]:
 
 @cache
 def _hint(cls: type, name: str) -> Any:
-    """Return the type of the field ``name``, from the annotations of the class or its nearest base
-    that has one. Raise AttributeError if there is none. Only fields in use are evaluated, to save
-    time."""
+    """Return the type of the field ``name``, from the annotations of the class or of its nearest
+    base that has one. An annotation is evaluated only here, when its field is in use, to save time.
+    Raise AttributeError if there is none."""
     for base in cls.__mro__:
         if name in getattr(base, "__annotations__", ()):
             hint = base.__annotations__[name]
@@ -219,9 +219,10 @@ def _check_relations(
 
 
 def convert(hint: Any, value: object, limits: Limits = NO_LIMITS) -> Any:
-    """Return ``value`` converted to the type ``hint`` or, of a union, to its first type that fits:
-    a list to a tuple, a number to int or float. Raise ValueError if none fits or ``limits`` are not
-    met; its text is what was expected and found, as in ``a number above 0, not 'x'``."""
+    """Return ``value`` converted to the type ``hint`` or, if that is a union, to its first type
+    that fits: a list to a tuple, a number to int or float. Raise ValueError if no type fits or
+    ``limits`` are not met. The text of the error is what was expected and found, as in
+    ``a number above 0, not 'x'``."""
     for member in members(hint):
         if (converted := _as_type(member, value, limits)) is not MISSING:
             return converted

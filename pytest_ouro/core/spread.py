@@ -18,7 +18,8 @@ def mean(values: Sequence[float]) -> float:
 
 
 def deviation(values: Sequence[float]) -> float:
-    """Return the standard deviation of one value, estimated from at least two (with n - 1)."""
+    """Return the standard deviation of one run's value, estimated from at least two ``values``
+    (with n - 1). ZeroDivisionError for a single value."""
     middle = mean(values)
     apart = [value - middle for value in values]
     rounded = mean(apart)  # what the mean lacks of the exact one

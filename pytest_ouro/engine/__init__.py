@@ -206,9 +206,9 @@ def check_rule(rule: Rule, evidence: Evidence) -> RuleResult:
     """Apply one rule to the evidence and return its result. Raise OuroError if its check cannot be
     carried out; an exception that is a fault of a check of pytest-ouro itself is raised as it is.
 
-    The rule is skipped if a person must judge it or there is nothing to check, and holds without
-    findings. It is warned if its severity is ``warn`` or if every finding only warns; otherwise it
-    is broken.
+    The rule is skipped if a person must judge it or there is nothing to check. It holds if its
+    check finds nothing. It is warned if its severity is ``warn`` or every finding only warns;
+    otherwise it is broken.
     """
     about = (rule.key, rule.sentence, rule.line, rule.check)
     if rule.checker.stage == "human":
@@ -248,13 +248,14 @@ def _findings(rule: Rule, evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _no_run_for(rule: Rule, evidence: Evidence) -> str:
-    """Return why a rule about runs or records has nothing to judge here; "" if it has, or if the
-    rule is about the repository.
+    """Return why a rule about a run or about the records has nothing to judge here; "" if it has
+    something to judge, or if it is a rule about the repository.
 
-    No such rule applies to a commit alone. A rule about a run applies when the run is measured, and
-    afterwards to the working tree while the code that ran is still there; never to the index, the
-    next commit, which may be the one that fixes the run. A rule about records applies too if the
-    records are at fault or gone.
+    For a commit alone, neither kind of rule has anything to judge, and for the index no rule about
+    a run, since the next commit may be the one that fixes the run. Elsewhere, a rule that judges
+    rows written by hand has something to judge if there are such rows. Any other rule about a run
+    needs a run that has just been measured, or one whose code is still in the working tree; any
+    other rule about the records needs a recorded run, or records that are at fault or gone.
     """
     stage, subject = rule.checker.stage, evidence.repository.subject
     if stage == "repository":

@@ -37,10 +37,14 @@ def judge_commit(
     trust: str | None = None,
     trust_by: str = "--trust",
 ) -> list[Answer]:
-    """Check the commit ``revision`` and each one between trust and it. Return a list of one answer,
-    or of one for each bound.toml that the glob ``bound`` names in the trusted commit. Parameters as
-    of `open_commit`. Errors as of that and `check_history`; TrustError if the glob names none
-    there, or one that only the checked commit has."""
+    """Check the commit ``revision`` and each commit between trust and it. Return a list of one
+    answer or, if ``bound`` is a glob, of one answer for each bound.toml that it matches in the
+    trusted commit. The parameters are those of `open_commit`.
+
+    Raise the errors of `open_commit` and `check_history`; TrustError if the glob matches nothing in
+    the trusted commit, or if ``revision`` has a bound.toml of the glob that the trusted commit
+    lacks.
+    """
     paths = [bound]
     if several := is_glob(bound):
         trusted = trusts.named(git, asked=trust, asked_by=trust_by)[0]
@@ -53,9 +57,9 @@ def judge_commit(
 
 
 def check_history(case: Case) -> list[RuleResult]:
-    """Apply every rule to the checked commit, and each that is not skipped to every commit between
-    trust and it. Return one result for each rule, in the order of the bound. Raise OuroError as
-    from `check_rule`, LimitError if there are too many commits.
+    """Apply every rule to the checked commit, and each rule that is not skipped there to every
+    commit between trust and it. Return one result for each rule, in the order of the bound. Raise
+    OuroError as from `check_rule`, LimitError if there are too many commits.
 
     What a commit breaks is reported even if a later one reverts it, but not again if the checked
     commit still has it. Findings that only warn are not reported of earlier commits, unless the

@@ -29,12 +29,14 @@ class Unreadable(Exception):
 
 
 def main() -> int:
-    """Read the tool call on standard input, answer it, and return the exit status.
+    """Read the tool call on standard input, answer it, and return the exit status: 0, with no
+    output, if no rule forbids the call and, after a call, the gate finds nothing; otherwise 2.
 
-    It is 0 if no rule forbids the call, with no output; 2 with a refusal, in the agent's form on
-    standard output and in words on standard error, since a start file of the shell that prints a
-    line makes the first unreadable; and 2, with words on standard error alone, if the guard cannot
-    decide, or not within `SECONDS`: then the process ends. It is never 1, and no traceback is
+    A refusal is written in words on standard error and in the agent's form on standard output. Both
+    are needed, since a start file of the shell that prints a line makes standard output unreadable.
+    What the gate finds after a call is written on standard error and, for Gemini alone, on standard
+    output too. If the guard cannot decide, or takes more than `SECONDS`, it writes to standard
+    error alone; after `SECONDS` the process ends. The status is never 1, and no traceback is
     printed: agents treat a failing hook as approval.
     """
     handler: object = None
@@ -48,8 +50,8 @@ def main() -> int:
 
 
 def _set_alarm(seconds: int, handler: object) -> object:
-    """Call ``handler`` (None: leave it as it is) after so many seconds; 0: never. Return the one
-    that was there before."""
+    """Set an alarm: call ``handler`` after so many seconds; 0 cancels it. Return the handler that
+    was set before. If ``handler`` is None, leave the present one in place and return None."""
     try:
         import _signal as signal  # type: ignore[import-not-found]  # `signal` imports `enum`
     except ImportError:  # not CPython
@@ -87,10 +89,12 @@ def escape(line: str) -> str:
 
 
 def _answer() -> int:
-    """Read the call, write the refusal if a rule forbids it, or what the gate finds after it, and
-    return the exit status: 0 if there is nothing to write, else 2. Unreadable or RecursionError if
-    the call cannot be understood; OuroError or OSError if standard input, the rules or git cannot
-    be read, or the text cannot be written."""
+    """Read the call, and write what the agent is to read: a refusal before the call, what the gate
+    finds after it. Return the exit status: 0 if there is nothing to write, else 2.
+
+    Unreadable or RecursionError if the call cannot be understood; OuroError or OSError if standard
+    input, the rules or git cannot be read, or the text cannot be written.
+    """
     from pytest_ouro.guard import hosts
 
     call = hosts.read(loads(_input()))
@@ -163,8 +167,8 @@ class _Json:
 
 
 def loads(text: str) -> Any:
-    """Return the value of a JSON text, which may begin with a byte order mark. Unreadable if it is
-    not valid JSON, apart from NaN and Infinity, or nested too deeply."""
+    """Return the value of a JSON text, which may begin with a byte order mark. NaN and Infinity are
+    accepted. Unreadable if the text is not valid JSON otherwise, or is nested too deeply."""
     text = text.strip("\ufeff \t\r\n")  # some programs write a byte order mark first
     try:
         try:

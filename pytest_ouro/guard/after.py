@@ -25,9 +25,10 @@ SUBJECT = "what this call did could not be judged"
 
 
 def finding(call: Call) -> str:
-    """Return what the gate finds wrong after a call; "" if nothing changed since it was asked last,
-    or if all that changed is lawful. OuroError or OSError if that cannot be judged. The current
-    folder becomes that of the session, for which the commands in the text are."""
+    """Return what the gate finds wrong after a call; "" if nothing changed since the gate was asked
+    last, or if all that changed is lawful. OuroError or OSError if that cannot be judged. If the
+    gate is asked, the folder of the session becomes the current folder, since the commands in the
+    text are written for it."""
     door.subject = SUBJECT
     found = []
     for bound in protected.bounds(call):

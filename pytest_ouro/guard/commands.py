@@ -68,9 +68,13 @@ def effects(text: str, folder: str, depth: int = 0) -> Iterator[Write | Action]:
 
 
 def _program(words: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return a tuple: the words of the command that really runs, behind `sudo`, `env`, `python -m`
-    and the like, with its name without a folder (a module's name with ``-`` for ``_``); and a dict
-    of the variables that are set for it. The words are [] if nothing is behind."""
+    """Return a tuple for the command ``words``: the words of the program that really runs, without
+    what stands before it (`sudo`, `env`, `python -m` and the like, with their options); and a dict
+    of the variables that are set for it. The words are [] if no program is left.
+
+    The first word is the program's name without a folder. In the name of a module that `python -m`
+    runs, ``-`` is written for ``_``.
+    """
     words, assigned, module = list(words), {}, False
     while words:
         name = os.path.basename(words[0])
@@ -121,10 +125,14 @@ def _expanded(effect: Write | Action, command: Command, folder: str) -> Iterator
 def _effects(
     words: list[str], assigned: dict[str, str], command: Command, folder: str, depth: int
 ) -> Iterator[Write | Action]:
-    """Yield the effects of one command, whose words are ``words``: of the text that ``eval``, a
-    shell's ``-c`` or its here-documents run, of PowerShell, of a patch, of git, or of another
-    program; nothing for a program that is not known, or a script that is a file. Paths in such a
-    text are joined to ``folder``, others are as stated. ``depth`` and errors as in `effects`."""
+    """Yield the effects of one command with the words ``words``. A shell has the effects of the
+    text of ``-c``, or else of its here-documents, and ``eval`` those of its arguments;
+    `apply_patch`, PowerShell, git and the programs of `programs` are read by their own functions.
+    Nothing for any other program, or for a script that is a file.
+
+    Paths in a text that is run are joined to ``folder``, others are as stated. ``depth`` and errors
+    are as in `effects`.
+    """
     name, *args = words
     scripts: list[str] = []
     if name in _SHELLS:

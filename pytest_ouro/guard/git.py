@@ -64,8 +64,8 @@ def _setting(key: str, what: str) -> Iterator[Action]:
 
 
 def _config(args: Sequence[str], folder: str) -> Iterator[Action]:
-    """Yield the action of a ``git config`` that changes a setting of `_setting`; nothing if it only
-    reads."""
+    """Yield the action of a ``git config`` that changes one of the settings of `_setting`; nothing
+    for other settings, or if the command only reads."""
     words, options = split(args, ("-f", "--file", "--type", "--default"))
     verb = words.pop(0) if words and words[0] in ("get", "list", "set", "unset") else ""
     reads = {"--get", "--get-all", "--get-regexp", "--list", "-l"}
@@ -76,8 +76,8 @@ def _config(args: Sequence[str], folder: str) -> Iterator[Action]:
 
 
 def _commit(args: Sequence[str], folder: str) -> Iterator[Write | Action]:
-    """Yield an `Action` for ``git commit -n`` or ``--no-verify``, which leaves out the hooks, and a
-    `Write` of each path that the command names, by the way "add"."""
+    """Yield an `Action` for ``git commit -n`` or ``--no-verify``, which leaves out the hooks, and
+    for each path that the command names a `Write` with the ``how`` ``add``."""
     paths, options = split(args, _WITH_VALUE, attached=("-u", "-S"))
     for option in options.keys() & {"-n", "--no-verify"}:
         yield Action("no-verify", f"git commit {option}")

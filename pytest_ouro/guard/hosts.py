@@ -73,12 +73,14 @@ class Call:
 
 
 def read(payload: Any) -> Call:
-    """Return the call that an agent describes in a JSON value. It has no effects if the event does
-    not come before a tool is called, or if the tool neither runs commands nor changes files.
+    """Return the call that an agent describes in a JSON value. It has no effects if the tool
+    neither runs commands nor changes files, or if the event comes neither before a tool is called
+    nor after a call that may have written more than it names.
 
     Unreadable if the value is not an object with ``hook_event_name``, if ``cwd``, the tool's name
     or its input is not in a known form, or if scripts in a command are nested too deeply;
-    RecursionError if substitutions in it are.
+    RecursionError if substitutions in it are. After a call, errors about the tool's name, input or
+    command are not raised: the effects end there.
     """
     if not isinstance(payload, dict):
         raise Unreadable("the tool call is not a JSON object")
@@ -191,9 +193,13 @@ def _own_name(payload: dict[str, object], name: str) -> str:
 
 
 def _served(name: str, given: dict[str, object], folder: str) -> Iterator[Write | Action]:
-    """Yield the effects of a tool of an MCP server: of the command that it is given, and a `Write`
-    of each path, wherever it stands in its input, unless the tool has a name that only reads and
-    gets no content. By a verb that is not known it is a ``write``, as by a shell."""
+    """Yield the effects of a tool of an MCP server: those of the command in its input, and a
+    `Write` of each path at any depth of its input.
+
+    The `Write` is a ``remove`` if the tool's name has delete or remove, an ``edit`` if it has
+    another verb of `_VERBS`, otherwise a ``write``, as by a shell. No path is yielded if the name
+    has no such verb but a word of `_READS`, and the input has no content.
+    """
     words = _words(name)
     command = given.get("command", given.get("cmd"))
     if isinstance(command, str):
@@ -208,7 +214,8 @@ def _served(name: str, given: dict[str, object], folder: str) -> Iterator[Write 
 
 def _served_paths(given: object, is_path: bool = False) -> Iterator[str]:
     """Yield the paths in the input of a tool: each text under a key whose last word is one of
-    `_PATH_WORDS`, at any depth, but no address on the web. ``is_path``: such a key leads here."""
+    `_PATH_WORDS`, at any depth, except addresses on the web. ``is_path`` is whether ``given`` is
+    the value of such a key."""
     if isinstance(given, dict):
         for key, value in given.items():
             words = _words(key)
@@ -235,9 +242,9 @@ def _words(name: str) -> list[str]:
 
 
 def _parse(text: str, words: list[str]) -> Any:
-    """Return the JSON value of a tool's input that is text. Text that is not JSON becomes
-    ``{"command": text}`` if the tool's name (``words``) is that of a shell or of a patch; otherwise
-    it is Unreadable."""
+    """Return the JSON value of a tool's input that is text. If the text is not JSON, return
+    ``{"command": text}`` for a tool whose name (``words``) is that of a shell or of a patch;
+    Unreadable for any other."""
     try:
         return loads(text)
     except Unreadable:
@@ -284,9 +291,12 @@ def _patch(given: dict[str, object], folder: str) -> Iterator[Write]:
 
 def _edited(name: str, words: list[str], given: dict[str, object], folder: str) -> Iterator[Write]:
     """Yield a `Write` for each path under a key of `_PATHS` in ``given``, the input of a tool that
-    edits files: a ``remove`` if the tool's name (``name``; ``words`` are its words) has delete or
-    remove, otherwise an ``edit``. Relative paths start from ``folder``. Nothing without a path, but
-    Unreadable if the tool is one of `_EDITORS`, which always name a file."""
+    edits files: a ``remove`` if the tool's name has delete or remove, otherwise an ``edit``.
+    ``words`` are the words of ``name``. Relative paths start from ``folder``.
+
+    If there is no path, yield nothing; Unreadable if the tool is one of `_EDITORS`, which always
+    name a file.
+    """
     how = "remove" if {"delete", "remove"} & {*words} else "edit"
     named = False
     for key in _PATHS:
@@ -301,8 +311,8 @@ def _edited(name: str, words: list[str], given: dict[str, object], folder: str) 
 
 
 def refusal(call: Call, reason: str) -> str:
-    """Return the text for standard output by which the agent of the call refuses it. ``reason`` is
-    what the agent is to read."""
+    """Return the text, a line of JSON, by which the guard refuses the call on standard output, in
+    the form that its agent reads. ``reason`` is what the agent is to read."""
     said = _text(reason)
     if call.host == "cursor":
         return f'{{"permission": "deny", "user_message": {said}, "agent_message": {said}}}\n'

@@ -64,9 +64,14 @@ def judge(
 
 
 def _watched(case: Case) -> Iterator[str]:
-    """Yield the paths of the files and folders in which a change may break a rule: from the top,
-    the tracked files, the folders of files that git does not ignore, and their folders; absolute,
-    the data that rules read with its folders, and what is installed in a project's ``.venv``."""
+    """Yield the paths of the files and folders that are watched, since a change in one of them may
+    break a rule.
+
+    Paths from the top are those of the tracked files, of each folder with a tracked or untracked
+    file at any depth, and of each folder directly in such a folder. Absolute paths are those of the
+    data that rules read, of the folders of that data, and of the installed packages of a project's
+    ``.venv``.
+    """
     repository, evidence = case.repository, case.evidence
     top = str(repository.git.top)
     yield from repository.index

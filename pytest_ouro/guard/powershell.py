@@ -66,7 +66,7 @@ def effects(text: str, folder: str, start: Start, depth: int = 0) -> Iterator[Wr
     given their words, the folder and ``depth``, the number of texts around the line.
 
     Unreadable if texts are nested more than `_DEPTH` deep, or one is encoded; RecursionError if
-    brackets are.
+    brackets are nested too deeply.
     """
     if depth > _DEPTH:
         raise Unreadable("its scripts are nested too deeply")
@@ -91,8 +91,8 @@ def effects(text: str, folder: str, start: Start, depth: int = 0) -> Iterator[Wr
 
 
 def run(args: list[str], folder: str, start: Start, depth: int) -> Iterator[Write | Action]:
-    """Yield the effects of a program of `_SHELLS` with the arguments ``args``, which are a text to
-    run, or of a script nothing. Errors as in `effects`."""
+    """Yield the effects of a program of `_SHELLS`: those of the text that its arguments ``args``
+    tell it to run, nothing for a script that is a file. Errors as in `effects`."""
     for number, arg in enumerate(args):
         option = arg.lower().replace("/", "-")
         if option.startswith("-e") and "-encodedcommand".startswith(option.replace("-ec", "-e")):
@@ -120,8 +120,8 @@ def _name(word: Word) -> str:
 
 
 def _path(text: str) -> str:
-    """Return a path without the name of its provider, with ``/`` between folders and its home
-    folder in full."""
+    """Return a path without the name of its provider, with ``/`` between folders and ``~`` at its
+    start replaced by the home folder."""
     path = text.rpartition("::")[2].replace("\\", "/")
     return os.path.expanduser(path) if path.startswith("~") else path
 
@@ -147,8 +147,9 @@ def _redirected(command: Command) -> Iterator[Write]:
 
 
 def _called(call: str) -> Iterator[Write]:
-    """Yield the unknown effect if a method changes files, or may; ``call`` is the text before its
-    bracket, such as ``[IO.File]::WriteAllText``, or ``.Delete`` of an object."""
+    """Yield the effect of `_unknown` if a method changes files, or may; otherwise nothing. ``call``
+    is the text before the bracket of the call, such as ``[IO.File]::WriteAllText``, or ``.Delete``
+    for a method of an object."""
     kind, static, method = call.lower().rpartition("::")
     if static:
         is_ours = any(word in kind for word in _TYPES) and not method.startswith(_READS)
@@ -161,7 +162,7 @@ def _called(call: str) -> Iterator[Write]:
 def _effects(
     command: Command, name: str, folder: str, start: Start, depth: int
 ) -> Iterator[Write | Action]:
-    """Yield the effects of one command, called ``name``, beside its redirections."""
+    """Yield the effects of one command, called ``name``, without those of its redirections."""
     args = command.words[1:]
     texts = [value for word in args for value in word.values]
     known = all(word.known for word in args)
@@ -183,8 +184,9 @@ def _effects(
 
 
 def _bind(args: list[Word], positions: tuple[str, ...]) -> dict[str, list[Word]]:
-    """Return the arguments of a cmdlet by the names of their parameters, without what is behind the
-    last of ``positions``, which name those without a name in their order."""
+    """Return a dict from the names of a cmdlet's parameters, in small letters, to their arguments,
+    [] for a parameter without one. Arguments that are given without a name belong to the parameters
+    ``positions``, in their order; further ones are left out."""
     bound: dict[str, list[Word]] = {}
     free, rest = list(positions), iter(args)
     for word in rest:
@@ -205,8 +207,9 @@ def _bind(args: list[Word], positions: tuple[str, ...]) -> dict[str, list[Word]]
 def _changed(
     command: Command, how: str, positions: tuple[str, ...], folder: str
 ) -> Iterator[Write]:
-    """Yield a `Write` for each file that a cmdlet of `_CMDLETS` changes, and the unknown effect if
-    one of them is not known, as where a pipe names it."""
+    """Yield a `Write` for each file that a cmdlet of `_CMDLETS` changes, and the effect of
+    `_unknown` if one of these files is not known, as if a pipe names it. Nothing for a cmdlet that
+    changes none."""
     bound = _bind(command.words[1:], positions)
     if "whatif" in bound or (how == "save" and "outfile" not in bound):
         return

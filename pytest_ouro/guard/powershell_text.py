@@ -17,8 +17,9 @@ _ALTERNATIVES = 64
 
 
 class Word:
-    """One argument: its values (several for ``a, b``), whether all of its parts are ``known``, and
-    whether it was ``plain``, without quotes. In a value, an unknown part is left out."""
+    """One argument: its ``values`` (several for ``a, b``, or if a variable has several), whether
+    all of its parts are ``known``, and whether it was ``plain``, without quotes. A part that is not
+    known is left out of the values."""
 
     __slots__ = ("known", "plain", "values")
 
@@ -33,14 +34,16 @@ class Word:
         return self.values[0] if self.values else ""
 
     def add(self, values: list[str]) -> None:
-        """Put each of ``values`` behind each of its own."""
+        """Append ``values`` to the word: each of its own values with each of ``values``, at most
+        `_ALTERNATIVES`."""
         self.values = [old + new for old in self.values for new in values][:_ALTERNATIVES]
 
 
 class Command:
-    """One simple command: its words, the files that it redirects to, and whether it is ``piped`` (a
-    pipe gives it objects) and ``invoked`` (by ``&``, so its first word may be a variable). ``call``
-    is the text before the bracket if it is the call of a method, which has no words."""
+    """One simple command: its words, the files that it redirects to, whether it is ``piped`` (a
+    pipe gives it objects) and ``invoked`` (by ``&``, so that its first word may be a variable).
+    ``call`` is "" or, for the call of a method, which has no words, the text before its bracket.
+    ``assigned`` is the variable that gets the result, or ""."""
 
     __slots__ = ("assigned", "call", "invoked", "piped", "words", "writes")
 
@@ -144,8 +147,8 @@ class _Reader(Scanner):
         return True
 
     def _argument(self, command: Command, joins: bool) -> None:
-        """Read one word; it is further values of the last one if ``joins``, since a comma is
-        between them."""
+        """Read one word and add it to the command or, if ``joins`` (a comma stands before it), add
+        its values to those of the last word. The number of a redirected stream is dropped."""
         word = self._word()
         if self._here(">") and word.plain and (word.text == "*" or word.text.isdigit()):
             return  # the number of the redirected stream
@@ -156,8 +159,9 @@ class _Reader(Scanner):
             command.words.append(word)
 
     def _end(self, command: Command) -> None:
-        """Record a command, or the value of the variable to which one word is assigned. The result
-        of any other command is not known."""
+        """Record a command that has words or files to write. If the command is assigned to a
+        variable, record the variable's values if the command is a single known word, or else that
+        they are not known."""
         if command.assigned:
             self.variables.pop(command.assigned, None)
             if len(command.words) == 1 and command.words[0].known and not command.piped:
@@ -166,7 +170,8 @@ class _Reader(Scanner):
             self.found.append(command)
 
     def _redirection(self, command: Command) -> None:
-        """Read ``>`` or ``>>`` and the file behind it; of ``>&1`` and ``> $null`` there is none."""
+        """Read ``>`` or ``>>`` and the file behind it, and add that to the command's ``writes``;
+        ``>&1`` and ``> $null`` add nothing."""
         self.at += 1 + self._here(">>")
         self._skip_spaces()
         if self._here("&"):
@@ -177,7 +182,8 @@ class _Reader(Scanner):
             command.writes.append(self._word())
 
     def _word(self) -> Word:
-        """Read one word with its quotes, variables and brackets, at least one character."""
+        """Read one word with its quotes, variables and brackets, at least one character, and return
+        it. Record the parts of its values that may be names of files in ``words``."""
         word, start = Word(), self.at
         while self.at < len(self.text):
             char = self.text[self.at]
@@ -239,8 +245,9 @@ class _Reader(Scanner):
                 word.add([self._run('"$`')])
 
     def _bracket(self, word: Word, *, is_call: bool) -> None:
-        """Read ``(…)``, ``@(…)`` or ``$(…)`` and record its commands; its value is not known. If it
-        is a call, record that too: the word so far is the method."""
+        """Read ``(…)``, ``@(…)`` or ``$(…)`` and record its commands. Its value is ``.`` if it asks
+        for the current folder, as ``(pwd)``; otherwise the word is not known. If it is the call of
+        a method, record that too: the word so far is the method."""
         name = word.text
         self.at += 1 + (self.text[self.at] in "@$")
         inner = self.text[self.at :].partition(")")[0].strip().lower()
@@ -253,8 +260,9 @@ class _Reader(Scanner):
             word.known = False
 
     def _expand(self, word: Word) -> None:
-        """Read ``$name``, ``${name}`` or ``$env:name``, and add its values if they are known. A
-        dollar before another character is one of the text."""
+        """Read ``$name``, ``${name}`` or ``$env:name``, and add the variable's values to the word;
+        if they are not known, the word is not known. A dollar before any other character stands for
+        itself."""
         start = self.at + 1
         self.at = start
         if self._here("{"):

@@ -19,9 +19,10 @@ class Program:
     """How a program changes its plain arguments.
 
     ``how`` is a way of `Write`, ``copy`` or ``move`` (to the last argument), or a kind of `Action`.
-    Options in ``valued`` take a value. The program changes something only with one of the options
-    in ``needs``, if there are any, and with none of those in ``unless``. If ``script`` names
-    options, a call without them has a script as its first plain argument, which is not changed.
+    Options in ``valued`` and ``script`` take a value. The program changes something only with one
+    of the options in ``needs``, if there are any, and with none of those in ``unless``. If
+    ``script`` names options, a call without any of them has a script as its first plain argument,
+    which is not changed.
     """
 
     __slots__ = ("how", "needs", "script", "unless", "valued")

@@ -35,9 +35,9 @@ _OWN = ("bound.toml", "A person states the rules, and what enforces them.")
 
 
 def bounds(call: Call) -> list[str]:
-    """Return the folders whose rules apply to a call. Each has bound.toml or bound.lock, and is the
-    nearest such folder, within its repository, at or above a folder of the session, a file that the
-    call changes or a folder in which it does something else.
+    """Return the folders whose rules apply to a call, each once. For each folder of the session,
+    each file that the call changes and each folder in which it does something else, it is the
+    nearest folder at or above, within the repository, that has bound.toml or bound.lock.
 
     A folder to which only an effect led counts if it has a bound.lock.
     """
@@ -67,7 +67,7 @@ def _bound(start: str) -> str:
 def load(bound: str) -> Protections:
     """Return what the rules in the folder ``bound`` protect: the cached table if the state of its
     sources is still the same, else a new one, which `rules.build` stores. OuroError if the rules
-    cannot be read, OSError if ``.git`` cannot be."""
+    cannot be read, OSError if ``.git`` cannot be read."""
     folder, common = git_folders(bound)
     path = os.path.join(folder, "ouro", "guard.json")
     try:
@@ -154,11 +154,11 @@ def _stat(path: str) -> list[int] | None:
 class Protections:
     """What one bound.toml protects. Globs are from ``top``, the repository's top, or absolute.
 
-    Each of ``frozen``, ``files``, ``own`` and ``untracked`` has a glob or a file, the rule that
-    names it, and that rule's words; each of ``scopes`` a folder, the globs that may change in it, a
-    rule and its words. ``install`` has the rule that forbids installing, and its words; it is empty
-    if no rule does. ``bound`` is the folder of bound.toml, absolute, and ``editable`` the globs of
-    the editable files, relative to the experiment's folder.
+    ``frozen``, ``files``, ``own`` and ``untracked`` are lists of tuples: a glob or a file, the rule
+    that names it, and the words of that rule. ``scopes`` is a list of tuples: a folder, the globs
+    that may change in it, a rule, and its words. ``install`` is a list of the rule that forbids
+    installing and its words, or empty. ``bound`` is the folder of bound.toml, absolute, and
+    ``editable`` the globs of the editable files, relative to the experiment's folder.
     """
 
     def __init__(self, table: Table) -> None:
@@ -180,9 +180,9 @@ class Protections:
         `Action` is always forbidden, but an ``install`` only if a rule says so.
 
         A change of a link counts for the link and for its target, a removal for the link alone. An
-        ``add`` is allowed except of files that must stay untracked, a restore of the trusted
-        version, and one of a folder, which the gate checks. OuroError or OSError if the rules or
-        git, which some effects need, cannot be read.
+        ``add`` is forbidden only for files that must stay untracked. A ``restore`` is always
+        allowed if it brings back the trusted version of a file, or is of a folder, which the gate
+        checks. OuroError or OSError if the rules or git, which some effects need, cannot be read.
         """
         if isinstance(effect, Action):
             by = self.install if effect.kind == "install" else _OWN
@@ -251,9 +251,9 @@ class Protections:
         return None
 
     def _linked(self, path: str) -> tuple[str, str] | None:
-        """Return the rule of a frozen file that has ``path`` as another name, and its words: a hard
-        link, or letters of another case on a file system that ignores case. None if there is no
-        such file."""
+        """Return the rule of a frozen file that has ``path`` as another name, and its words; None
+        if there is no such file. Another name is a hard link, or the same letters in another case
+        on a file system that ignores case."""
         try:
             links = os.stat(path).st_nlink
         except (OSError, ValueError):
@@ -291,14 +291,13 @@ class Protections:
 
     def _is_reported(self, path: str, name: str, effect: Write) -> bool:
         """Return whether the gate would report this effect on a file that a scope rule does not let
-        change. OuroError or OSError if the rules or git cannot be read. ``path`` is absolute,
-        ``name`` the same from the top.
+        change. ``path`` is absolute, ``name`` the same from the top.
 
-        A name whose use is not known (``named``) is not. A restored file is reported unless it
-        comes from the index or HEAD, a removed file if `rules.is_known` knows it, and an edit
-        unless git ignores the file. Any other write (by a shell) is reported if git tracks the
-        file, or if git does not ignore it and its name ends with ``.py``, ``.pyi``, ``.pth`` or
-        ``.so``.
+        A file that is only ``named``, without a known use, is not reported. A restored file is
+        reported unless it comes from the index or HEAD, a removed file if `rules.is_known` knows
+        it, an edited one unless git ignores it. A file that a shell writes is reported if git
+        tracks it, or if git does not ignore it and its name ends with ``.py``, ``.pyi``, ``.pth``
+        or ``.so``. OuroError or OSError if the rules or git cannot be read.
         """
         if effect.how in ("restore", "named"):
             return effect.how == "restore" and effect.source not in ("", "HEAD")
@@ -359,8 +358,8 @@ class Protections:
         name: str = "",
         is_frozen: bool = True,
     ) -> str:
-        """Return the refusal that is shown, as one escaped line: ``what`` is wrong by the rule
-        ``rule``, a table and id, or a file's name, with its sentence ``words``; then what to do
+        """Return the refusal that is shown, as one escaped line: ``what`` is wrong; by which rule,
+        ``rule`` (its table and id, or a file's name) with its sentence ``words``; and what to do
         instead of ``effect``. ``name`` and ``is_frozen`` are as in `advice.key`. OuroError if a
         command depends on rules that cannot be read."""
         from pytest_ouro.guard import advice

@@ -52,9 +52,9 @@ class Table(TypedDict):
 def build(
     bound: str, path: str, common: str, state: Callable[[str, list[str]], list[Any]]
 ) -> Table:
-    """Build the table of what the trusted rules protect, store it in the file ``path``, and return
-    it. It is not stored if the trusted revision is an expression such as ``main~3``, or if the file
-    cannot be written. OuroError if the rules cannot be read.
+    """Return the table of what the trusted rules protect, built from the rules, and store it in the
+    file ``path``. It is not stored if the trusted revision is an expression such as ``main~3``, or
+    if the file cannot be written. OuroError if the rules cannot be read.
 
     ``bound`` is the folder of bound.toml, ``common`` the git folder that all working trees share.
     ``state`` returns the state of everything that the table is built from, given the trusted
@@ -77,8 +77,9 @@ def build(
 
 
 def store(path: str, data: bytes) -> None:
-    """Write a file of the guard's cache, whole, readable by this user alone. Do nothing if it
-    cannot be written: what it would hold is then found again by the next call."""
+    """Write ``data`` to the file ``path`` of the guard's cache, in one step, readable by this user
+    alone. Do nothing if the file cannot be written: the next call then finds out again what it
+    would hold."""
     file = Path(path)
     with contextlib.suppress(OSError):
         make_folder(file.parent.parent, file.parent.name)

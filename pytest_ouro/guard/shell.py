@@ -125,17 +125,17 @@ class _Reader(Scanner):
             self._word(self.command.words)
 
     def _bracket(self, char: str) -> None:
-        """Record a round bracket. Within a substitution, the one that closes it ends the
-        reading."""
+        """Record a round bracket. Within a substitution, the bracket that closes the substitution
+        also ends the reading."""
         self.found.append(char)
         if self.open is not None:
             self.open += 1 if char == "(" else -1
             self.closed = self.open == 0
 
     def _end(self) -> None:
-        """Record the command that ends here, if it has words or files to write; later commands know
-        the variables that stand before its name or after ``export``, ``local`` or ``declare``, or
-        the values that ``for`` loops over."""
+        """Record the command that ends here, if it has words or files to write. Also record
+        variables that later commands know: those that are assigned before its name or after
+        ``export``, ``local`` or ``declare``, and the values that ``for`` loops over."""
         if self.command:
             words = self.command.words
             if words[:1] == ["for"] and words[2:3] == ["in"]:
@@ -280,9 +280,9 @@ class _Reader(Scanner):
         return self.variables.get(name) or [text[start : self.at]]
 
     def _inside(self, opens: str, closes: str) -> str:
-        """Read from the bracket that is next to the one that closes it, and return the text in
-        between; the rest of the text if no bracket closes it. Brackets in single quotes, or after a
-        backslash, do not count."""
+        """Read from the current bracket, ``opens``, to the one that closes it, and return the text
+        in between; the rest of the text if no bracket closes it. Brackets in single quotes, or
+        after a backslash, do not count."""
         start, level = self.at + 1, 0
         while self.at < len(self.text):
             char = self.text[self.at]
@@ -309,6 +309,6 @@ class _Reader(Scanner):
 
 
 def _joined(found: list[str], values: Sequence[str]) -> list[str]:
-    """Return a list of each word of ``found`` with each of ``values`` behind it, cut to the first
-    `_ALTERNATIVES`; [] if one of the two is empty."""
+    """Return a list of each word of ``found`` followed by each of ``values``, cut to the first
+    `_ALTERNATIVES`; [] if ``found`` or ``values`` is empty."""
     return [word + value for word in found for value in values][:_ALTERNATIVES]
