@@ -37,7 +37,8 @@ def is_given(trust: Trust) -> bool:
 def remember(git: Git, lock_path: str, lock: bytes) -> None:
     """Record that this user blessed the bytes ``lock`` of bound.lock, at the repository-relative
     path ``lock_path``, in this repository. The record is an empty file in the user's state folder.
-    Raise OSError if it cannot be made, or if that folder is in the repository or unknown."""
+    Raise OSError if the file cannot be made, or if the state folder is in the repository or
+    unknown."""
     place = _place(git, lock_path, lock)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(open_plain(place.parent, place.name, os.O_WRONLY | os.O_CREAT))
@@ -54,9 +55,9 @@ def is_remembered(git: Git, lock_path: str, lock: bytes) -> bool:
 
 
 def _place(git: Git, lock_path: str, lock: bytes) -> Path:
-    """Return the path of the file whose existence records the blessing of ``lock``, below
-    ``$XDG_STATE_HOME`` or ``~/.local/state``. Raise FileNotFoundError if that folder's path is not
-    absolute, or if it is in the repository, which could bring the file along."""
+    """Return the path of the file whose existence records the blessing of ``lock``. It lies below
+    ``$XDG_STATE_HOME`` or ``~/.local/state``. Raise FileNotFoundError if the path of that folder is
+    not absolute, or if that folder is in the repository, which could bring the file along."""
     home = os.path.expanduser("~/.local/state")  # noqa: PTH111 - it does not raise
     state = Path(os.environ.get("XDG_STATE_HOME") or home)
     common = git.common_dir.resolve()

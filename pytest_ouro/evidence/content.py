@@ -117,7 +117,8 @@ _KINDS = {
 
 def kind_of(path: str, *, follow: bool = False) -> str:
     """Return what is at ``path`` in words, as "a folder", "a link" or "a device"; "" for a regular
-    file or if nothing is there. With ``follow``, a link is followed."""
+    file, or if nothing is there or it cannot be examined. With ``follow``, return what a symbolic
+    link leads to in place of "a link"."""
     try:
         kind = stat.S_IFMT(os.stat(path, follow_symlinks=follow).st_mode)  # noqa: PTH116
     except OSError:
@@ -126,9 +127,10 @@ def kind_of(path: str, *, follow: bool = False) -> str:
 
 
 def refuse_other(path: str, *, restore: str = "") -> None:
-    """Raise OuroError if ``path`` exists and is not a regular file (a link is not); otherwise
-    return. The help of the error is a command that removes it, followed by the command ``restore``,
-    if given."""
+    """Raise OuroError if something other than a regular file is at ``path``, such as a folder, a
+    pipe or a symbolic link (to whatever it leads). Return if a regular file or nothing is there.
+    The help of the error is a command that removes what is there, followed by the command
+    ``restore``, if that is not ""."""
     if kind := kind_of(path):
         raise limit_messages.special_file(path, kind, restore)
 
@@ -140,11 +142,11 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 def open_regular(path: str, *, follow: bool = False) -> tuple[int, int]:
-    """Open a regular file for reading; return its descriptor, which the caller must close, and
-    its size in bytes.
+    """Open a regular file for reading; return its descriptor, which the caller must close, and its
+    size in bytes.
 
-    Raise OSError if it does not exist, is anything else (a pipe does not block), or is a
-    symbolic link and ``follow`` is false.
+    Raise OSError if nothing is at ``path``; if a folder, pipe, socket or device is there (this does
+    not wait for a pipe's writer); or if a symbolic link is there and ``follow`` is false.
     """
     descriptor = os.open(path, _READ if follow else _READ | os.O_NOFOLLOW)
     found = os.fstat(descriptor)
@@ -161,11 +163,12 @@ def read_regular(
     follow: bool = False,
     too_large: Callable[[str, int, int], LimitError] | None = None,
 ) -> bytes:
-    """Return the bytes of a regular file. Raise OSError if it does not exist, is anything else,
-    or is a symbolic link and ``follow`` is false.
+    """Return the bytes of a regular file. Raise OSError if nothing is at ``path``, if something
+    else, such as a folder, is there, if a symbolic link is there and ``follow`` is false, or if the
+    file cannot be read.
 
-    Raise LimitError if it has more than ``limit`` bytes; ``too_large`` makes this error from the
-    path, the size and the limit (by default, `messages.limits.too_large`).
+    Raise LimitError if the file has more than ``limit`` bytes; ``too_large`` makes this error from
+    the path, the size and the limit (by default, `messages.limits.too_large`).
     """
     too_large = too_large or limit_messages.too_large
     descriptor, size = open_regular(path, follow=follow)
@@ -206,7 +209,8 @@ def hash_file(path: str) -> str:
 
 
 def is_id(name: bytes) -> bool:
-    """Return whether bytes are the full id of an object of git, in hex digits."""
+    """Return whether bytes have the form of the full id of a git object: 40 or 64 hex digits, in
+    lower case."""
     return len(name) in (40, 64) and not name.strip(b"0123456789abcdef")
 
 

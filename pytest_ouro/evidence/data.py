@@ -22,23 +22,25 @@ _SMALL = 1 << 20
 
 
 def matched(patterns: Iterable[str], root: Path) -> list[Path]:
-    """Return the files that at least one of the patterns matches (see `files`), sorted, each once;
-    [] without patterns. Raise RuntimeError if the home folder for ``~`` is unknown."""
+    """Return the files that at least one of the globs ``patterns`` matches (see `files`), sorted,
+    each once; [] without patterns. Raise RuntimeError if a glob begins with ``~`` and the home
+    folder is unknown."""
     return sorted({path for pattern in patterns for path in files(pattern, root)})
 
 
 def missing(patterns: tuple[str, ...], root: Path) -> list[str]:
-    """Return those of the patterns that match no file (see `files`). Raise RuntimeError if the home
-    folder for ``~`` is unknown."""
+    """Return those of the globs ``patterns`` that match no file (see `files`), in the same order.
+    Raise RuntimeError if a glob begins with ``~`` and the home folder is unknown."""
     return [pattern for pattern in patterns if not files(pattern, root)]
 
 
 def files(pattern: str, root: Path) -> list[Path]:
-    """Return the regular files, and links to such, that a glob matches, sorted; [] if there are
-    none. The glob is absolute, begins with ``~``, or is relative to ``root``.
+    """Return the regular files, and links to regular files, that a glob matches, sorted; [] if
+    there are none. The glob is absolute, begins with ``~``, or is relative to ``root``.
 
-    Hidden files with the same suffix, which ``glob`` leaves out, are included (see
-    `_hidden_siblings`). Raise RuntimeError if the home folder for ``~`` is unknown.
+    Hidden files that lie beside a matched file and have its suffix are included, although ``glob``
+    leaves them out (see `_hidden_siblings`). Raise RuntimeError if the glob begins with ``~`` and
+    the home folder is unknown.
     """
     whole = str(root / Path(pattern).expanduser())
     found = {path for path in map(Path, glob(whole, recursive=True)) if path.is_file()}
@@ -65,9 +67,9 @@ def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
 
 
 def name(path: Path, root: Path) -> str:
-    """Return the name that bound.lock has for a data file: its path relative to ``root`` if it is
-    below that, otherwise ``~/…`` if it is in the home folder, otherwise its path. Raise
-    RuntimeError, whatever the path, if the home folder is unknown."""
+    """Return the name under which bound.lock lists the data file ``path``: relative to ``root`` if
+    it lies below that folder, otherwise ``~/…`` if it lies in the home folder, otherwise ``path``
+    itself. Raise RuntimeError, whatever ``path`` is, if the home folder is unknown."""
     for base, prefix in ((root, ""), (Path.home(), "~/")):
         if path.is_relative_to(base):
             return prefix + path.relative_to(base).as_posix()
@@ -115,8 +117,9 @@ def _state(path: Path) -> State:
 class Fingerprints:
     """Computes the sha256 of data files, with a cache in the JSON file ``memory``.
 
-    The digest of a file of 1 MiB or more is taken from the cache if its size, mtime, ctime and
-    inode are unchanged. With ``rehash`` every file is read, and the cache is only written.
+    The digest of a file of 1 MiB or more is taken from the cache if the file's size, mtime, ctime
+    and inode are the cached ones. With ``rehash`` every file is read, and the cache is only
+    written.
     """
 
     memory: Path

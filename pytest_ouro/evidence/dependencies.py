@@ -72,10 +72,11 @@ _INCLUDE = r"(?m)^[ \t]*(?:-r|-c|--requirement|--constraint)[ =]*([^\s#]+)"
 class DependencyFile:
     """One manifest or lock file, at a repository-relative path.
 
-    ``known`` is whether trust has it: bound.lock lists it, or the trusted commit contains it.
-    ``trusted`` are its trusted bytes (None: not known, or bound.lock has only a digest and the
-    bytes are not found); ``trusted_digest`` is their ``sha256:…`` ("": not known). ``now`` are
-    its bytes in each checked place: commit, index, working tree (None: absent there).
+    ``known`` is whether the file is trusted: bound.lock lists it, or, without bound.lock, the
+    trusted commit contains it. ``trusted`` are its trusted bytes; None if the file is not known, or
+    if bound.lock has its digest and no file with these bytes is found. ``trusted_digest`` is
+    ``sha256:…`` of the trusted bytes; "" if the file is not known. ``now`` are its bytes by checked
+    place (commit, index, working tree); None for a place without it.
     """
 
     path: str
@@ -86,15 +87,18 @@ class DependencyFile:
 
     @property
     def locks(self) -> bool:
-        """Whether it has the name of a lock file, such as uv.lock, not of a manifest."""
+        """Whether the file has the name of a lock file, such as uv.lock; False for a manifest."""
         return matches(self.path.rpartition("/")[2], LOCKED)
 
 
 def is_dependency_file(path: str, root: str) -> bool:
-    """Return whether ``path`` has the name of a Python manifest or lock file, such as
-    pyproject.toml or uv.lock, and lies directly in the folder ``root`` ("": the top), in a folder
-    above it, or, for ``*.txt`` and ``*.in``, in a folder ``requirements`` of one of these. Both are
-    repository-relative."""
+    """Return whether ``path`` is, by its name and folder, a Python manifest or lock file of the
+    experiment in the folder ``root`` ("": the top), such as pyproject.toml or uv.lock.
+
+    The file must lie directly in ``root`` or in a folder above ``root``; ``*.txt`` and ``*.in`` may
+    also lie in a subfolder ``requirements`` of one of these. Both arguments are
+    repository-relative.
+    """
     folder, _, name = path.rpartition("/")
     if f"/{folder}".endswith("/requirements"):
         folder, name = folder.removesuffix("requirements").rstrip("/"), f"requirements/{name}"
@@ -104,9 +108,9 @@ def is_dependency_file(path: str, root: str) -> bool:
 
 def foreign_files(near: Set[str], trust: Trust, root: str) -> list[str]:
     """Return the sorted repository-relative paths of manifests and lock files of other languages
-    than Python, directly in the folder ``root`` ("": the top) or in one above it, in the trusted
-    commit or in ``near`` (see `present_near`). Raise GitError or LimitError if git's objects cannot
-    be read."""
+    than Python that lie directly in the folder ``root`` ("": the top) or in a folder above it. They
+    are taken from the trusted commit and from ``near``, the result of `present_near`. Raise
+    GitError or LimitError if git's objects cannot be read."""
     above = frozenset(_upwards(root))
     known = _trusted_in(trust.committed, above) | near
     return sorted(path for path in known if _is_foreign(path, above))
@@ -127,10 +131,10 @@ def _trusted_in(paths: frozenset[str], folders: frozenset[str]) -> frozenset[str
 
 
 def present_near(repository: Repository, root: str) -> set[str]:
-    """Return the repository-relative paths of files directly in a folder that may have dependency
-    files of the experiment in the folder ``root``: those of the checked commit and, unless only a
-    commit is checked, those of the index and untracked ones. Raise GitError or LimitError if git's
-    objects cannot be read."""
+    """Return the repository-relative paths of all files, whatever their names, directly in the
+    folders that may have dependency files of the experiment in ``root`` (see `_folders`): the files
+    of the checked commit and, unless only a commit is checked, of the index, and untracked ones.
+    Raise GitError or LimitError if git's objects cannot be read."""
     store, folders = repository.git.store, _folders(root)
     found = {path for folder in folders for path in store.files_in(repository.head, folder)}
     if repository.subject != "commit":
@@ -152,7 +156,8 @@ def _upwards(root: str) -> list[str]:
 
 
 def _folders(root: str) -> frozenset[str]:
-    """Return the folders that directly hold what `is_dependency_file` accepts for ``root``."""
+    """Return the folders that directly hold what `is_dependency_file` accepts for ``root``:
+    ``root``, each folder above it, and the subfolder ``requirements`` of each of these."""
     above = _upwards(root)
     return frozenset([*above, *(join(folder, "requirements") for folder in above)])
 
@@ -160,12 +165,13 @@ def _folders(root: str) -> frozenset[str]:
 def observe(
     near: Set[str], repository: Repository, trust: Trust, root: str
 ) -> tuple[DependencyFile, ...]:
-    """Return the manifests and lock files (see `is_dependency_file`) that are trusted or in
-    ``near`` (see `present_near`), sorted by path, and the existing files that their trusted bytes
-    include by ``-r`` or ``-c``, directly or through others.
+    """Return the dependency files of the experiment in ``root``, sorted by path: the manifests and
+    lock files (see `is_dependency_file`) that are trusted or in ``near``, the result of
+    `present_near`. A file that the trusted bytes of one of these include by ``-r`` or ``-c``,
+    directly or through others, is returned too if it is trusted or in a checked place.
 
-    Raise LimitError if a file has more than `limits.DEPENDENCIES` bytes, OuroError if one cannot
-    be read.
+    Raise LimitError if a file has more than `limits.DEPENDENCIES` bytes, OuroError if one cannot be
+    read.
     """
     places = (trust.paths, repository.head_tree, repository.index, repository.untracked)
     asked = _trusted_in(trust.paths, _folders(root)) | near
@@ -186,8 +192,9 @@ def observe(
 
 def included(path: str, data: bytes) -> list[str]:
     """Return the repository-relative paths that the requirements file ``path``, with the bytes
-    ``data``, includes by ``-r`` or ``-c`` (or their long forms), in its order, whether they exist
-    or not; without those outside the repository. [] for a file that is not ``.txt`` or ``.in``."""
+    ``data``, includes by ``-r`` or ``-c`` (or their long forms), in the order of the file. Paths
+    that do not exist are returned too, those outside the repository are not. Return [] if the name
+    does not end in ``.txt`` or ``.in``."""
     if not path.endswith((".txt", ".in")):
         return []
     found = []
@@ -198,13 +205,14 @@ def included(path: str, data: bytes) -> list[str]:
 
 
 def statements(path: str, data: bytes) -> dict[str, str]:
-    """Parse a dependency file to a dict from names to values, to compare two versions of it:
-    ``torch (dependencies)`` to ``>=2``, or "" if there is no constraint; for a TOML lock file,
-    package names to versions.
+    """Return what a dependency file states as a dict, by which two versions of the file are
+    compared.
 
-    In any other file, or if it is invalid, each line without its comment counts, so that any
-    change shows: as name and constraint in a requirements file, otherwise as ``line TEXT`` with
-    the value "".
+    For pyproject.toml, map a setting such as ``torch (dependencies)`` to its constraint, such as
+    ``>=2`` ("": none; see `_pyproject`). For a TOML lock file, map each package's name to its
+    version. For a requirements file, map each requirement's name to its constraint. For any other
+    file, and for one of the first two that is invalid, map ``line TEXT`` to "" for each line,
+    without comments, so that any change shows.
     """
     text = canonical(data).decode(errors="replace")
     name = path.rpartition("/")[2]
@@ -223,10 +231,13 @@ def statements(path: str, data: bytes) -> dict[str, str]:
 
 
 def in_script(data: bytes | None) -> dict[str, str]:
-    """Return what a script declares in its own comments (PEP 723, as ``uv run`` reads them), in the
-    form of `statements`: ``torch (dependencies)``, ``python``, and ``tool.uv.sources`` and the
-    like; {} if it declares nothing, or ``data`` is None. If these comments are invalid TOML, each
-    of their lines counts as ``line TEXT`` with the value ""."""
+    """Return the dependencies that a script declares in its comments (PEP 723, as ``uv run`` reads
+    them), as a dict like that of `statements`, with keys such as ``torch (dependencies)``,
+    ``python`` and ``tool.uv.sources``.
+
+    Return {} if the script declares nothing, or if ``data`` is None. If the comments are invalid
+    TOML, each of their lines is a key ``line TEXT`` with the value "".
+    """
     text = _block(canonical(data or b"").decode(errors="replace"))
     if not text:
         return {}
@@ -267,8 +278,8 @@ def _joined(stated: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def provided(path: str, data: bytes) -> frozenset[str]:
     """Return the names, normalised by `normal`, of the distributions that a manifest or lock file
-    declares or locks. It may contain other words: every word of setup.py, setup.cfg, environment
-    files, Pipfile and conda-lock.yml, and keys such as ``python`` of other files."""
+    declares or locks. The set may contain other words too: every word of setup.py, setup.cfg,
+    environment files, Pipfile and conda-lock.yml, and keys such as ``python`` of other files."""
     name = path.rpartition("/")[2]
     if matches(name, ("setup.*", "environment*", "Pipfile", "conda-lock.yml")):
         words = re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", data.decode(errors="replace"))

@@ -18,16 +18,21 @@ if TYPE_CHECKING:
 
 
 class Disk:
-    """The files on disk of a working tree, as its repository ``git`` would take them."""
+    """Compares the files on disk of a working tree with entries of the index of its repository
+    ``git``."""
 
     def __init__(self, git: Git) -> None:
         self._git = git
 
     def change(self, path: str, entry: Entry) -> Kind | None:
-        """Return None if the file at this absolute path has the content and the executable bit of
-        ``entry``, or is absent and marked skip-worktree; else "deleted" or "changed". What git
-        converts (line ends, ``$Id$``, encoding, LFS) makes no difference. ``entry`` must
-        not be that of a submodule."""
+        """Return how the file at this absolute path differs from ``entry``, which is not a
+        submodule's: "deleted" if neither a file nor a link is there, "changed" if its content or
+        its executable bit differs, or if one is a link and the other is not. Return None if nothing
+        differs, or if nothing is there and ``entry`` is marked skip-worktree.
+
+        What git converts (line ends, ``$Id$``, encoding, LFS) makes no difference. Raise OuroError
+        if the file cannot be read, GitError if git fails.
+        """
         try:
             found = content.on_disk(path)
         except LimitError:
@@ -47,7 +52,8 @@ class Disk:
         return None if same else "changed"
 
     def _change_of_large(self, path: str, entry: Entry) -> Kind | None:
-        """Return "changed" or None for a file that is too large to be read at once, by its hash."""
+        """Return "changed" if a file that is too large to be read at once has another hash or
+        executable bit than ``entry``; otherwise None."""
         try:
             pointer = content.large_file(
                 self._git.store.read(entry.blob, limit=content.LFS_POINTER)
@@ -60,12 +66,14 @@ class Disk:
         return "changed" if differs else None
 
     def _mode_differs(self, mode: int, entry: Entry) -> bool:
-        """Return whether a file's executable bit changed; False if core.fileMode is false."""
+        """Return whether a file with the ``st_mode`` ``mode`` has another executable bit than
+        ``entry``; False if core.fileMode is false, or if ``entry`` is not that of a regular
+        file."""
         if entry.mode not in ("100644", "100755"):
             return False
         return bool(mode & stat.S_IXUSR) != (entry.mode == "100755") and self._modes_count
 
     @cached_property
     def _modes_count(self) -> bool:
-        """Whether git's setting core.fileMode is not false."""
+        """Whether executable bits are compared: git's setting core.fileMode is not false."""
         return self._git.line("config", "--type=bool", "--get", "core.fileMode") != "false"

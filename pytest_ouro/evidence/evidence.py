@@ -31,17 +31,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layout:
-    """The paths of an experiment as bound.toml states them, and the names that its checks look
-    for.
+    """The paths of an experiment as bound.toml states them, and the names that its checks look for.
 
-    ``folder`` (of bound.toml), ``root`` (of the experiment) and ``ledger`` are
-    repository-relative; other paths and globs are relative to ``root``. ``evaluate`` is the
-    function of the file ``harness`` that computes the metric, ``loader`` the one that yields
-    training batches; without a harness, ``harness`` and ``evaluate`` name nothing. ``script`` is
-    the Python file to run ("" for a command), ``run_by_us`` are the harness and the script that
-    prepares the data, and ``python`` is the command line of the project's interpreter. ``runs``
-    says whether rows of runs that were not recorded are judged; ``window`` are the fewest and the
-    most seconds that a run may train on any device.
+    ``folder`` (of bound.toml), ``root`` (of the experiment) and ``ledger`` are repository-relative;
+    other paths and globs are relative to ``root``. ``editable`` are the globs of what the agent may
+    change, ``allowed`` of what a run may leave in the working tree, ``publish`` of what a report
+    commit may add, ``data`` of what the run needs. ``evaluate`` is the function of the file
+    ``harness`` that computes the metric, ``loader`` the one that yields training batches; without a
+    harness, ``harness`` and ``evaluate`` name nothing. ``script`` is the Python file to run ("" for
+    a command), ``run_by_us`` are the harness and the script that prepares the data, and ``python``
+    is the command line of the project's interpreter. ``runs`` says whether rows of runs that were
+    not recorded are judged; ``window`` are the fewest and the most seconds that a run may train on
+    any device.
     """
 
     folder: str
@@ -75,12 +76,12 @@ class Layout:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The facts about one experiment, each observed when it is first used, and then kept. What
-    few rules need is imported then, too.
+    """The facts about one experiment, each observed when it is first used, and then kept. Modules
+    that only few rules need are imported at that time, too.
 
-    ``measured`` is the run that has just ended; None if there was none. With ``rehash`` every
-    data file is read again, even if its size and times are unchanged. ``run_commands`` is
-    whether the user allowed in this session to run the commands that the bound names.
+    ``measured`` is the run that has just ended; None if there was none. With ``rehash`` every data
+    file is read again, even if its size and times are unchanged. ``run_commands`` is whether the
+    user allowed in this session to run the commands that the bound names.
     """
 
     layout: Layout
@@ -121,8 +122,8 @@ class Evidence:
 
     @cached_property
     def _near_dependencies(self) -> set[str]:
-        """The paths of present files among which the dependency files are, whatever the language
-        (see `dependencies.present_near`)."""
+        """The repository-relative paths of all files, in the checked places, in the folders that
+        may have dependency files (see `dependencies.present_near`)."""
         from pytest_ouro.evidence import dependencies
 
         return dependencies.present_near(self.repository, self.layout.root)
@@ -189,7 +190,7 @@ class Evidence:
     def shadows(self) -> list[tuple[str, str]]:
         """Files that Python would import or run in place of the harness or of a package, or at each
         start: pairs of the repository-relative path and the effect in words. [] if there are none,
-        or unless the working tree is checked. Raise OuroError if an editable script cannot be
+        or if the working tree is not checked. Raise OuroError if an editable script cannot be
         decoded, LimitError if it is too large."""
         if self.repository.subject != "working tree":
             return []
@@ -218,10 +219,10 @@ class Evidence:
 
     @cached_property
     def tried(self) -> dict[int, str]:
-        """The full ids of tried commits (of runs that started) that descend from the trusted
-        commit, as refs/ouro/tried/ keeps them, by the number of the run's ``started`` line in the
-        journal; {} if there are none, or while a blessing is pending. Raise GitError if git
-        fails."""
+        """The full ids of tried commits (of runs that started), as the refs refs/ouro/tried/<n>
+        keep them, by n, the ``seq`` of the run's ``started`` line. Only the trusted commit and its
+        descendants are included. {} if there are none, or while a blessing is pending. Raise
+        GitError if git fails."""
         if self.trust.blessing_pending:
             return {}
         git = self.repository.git
@@ -250,11 +251,14 @@ class Evidence:
 
     @cached_property
     def claimed(self) -> Loop | None:
-        """The loop since the trusted commit as the ledger claims it, for the rules that judge it
-        where runs are logged by hand: where ``runs`` is "claimed"; or where it is "auto", no run is
-        recorded yet, and a row is linked to a commit that was made since trust. Otherwise None, as
-        without a ledger. Raise RecordError if the journal or ledger cannot be read, LimitError if
-        one is too large, GitError if git fails."""
+        """The loop since the trusted commit as the ledger claims it, for rules to judge in place of
+        recorded runs; None if they must not judge claims.
+
+        If ``runs`` of the layout is "claimed", this is `by_hand`. If it is "auto", this is
+        `by_hand` if no run is recorded yet (`only_claims`) and a row is linked to a commit since
+        trust, otherwise None. If it is "measured", this is None. Raise RecordError if the journal
+        or ledger cannot be read, LimitError if one is too large, GitError if git fails.
+        """
         runs = self.layout.runs
         if runs == "measured" or (runs == "auto" and not self.only_claims):
             return None
@@ -264,9 +268,10 @@ class Evidence:
 
     @cached_property
     def by_hand(self) -> Loop | None:
-        """The loop since the trusted commit, with the ledger's rows of which no run was recorded;
-        None without such rows, or if a commit alone is checked. Its ``end`` is "" if no row is
-        linked to a commit since trust. Errors as of `claimed`."""
+        """The loop since the trusted commit, with those rows of the ledger that match no recorded
+        run of this working tree. Its ``end`` is "" if no such row is linked to a commit since
+        trust. None if the ledger has no rows at all, or if only a commit is checked. Errors as of
+        `claimed`."""
         if self.repository.subject == "commit" or not self.has_ledger or not self.ledger.rows:
             return None
         # Imported only where runs may be logged by hand.
@@ -293,8 +298,8 @@ class Evidence:
 
     @property
     def _has_tried(self) -> bool:
-        """Whether git's files show that there may be refs of tried commits, so that git need be
-        asked."""
+        """Whether there may be refs of tried commits, as far as git's files show without calling
+        git; if False, there are none."""
         folder = self.repository.git.common_dir
         if (folder / "refs/ouro/tried").is_dir() or (folder / "reftable").exists():
             return True
@@ -309,9 +314,9 @@ class Evidence:
     @cached_property
     def inherited_rows(self) -> int:
         """The number of ledger rows that existed before the first run of this working tree under
-        the present trust; of all rows, if there is no such run, or if ``runs`` is "claimed"; 0
-        without a ledger. Raise RecordError if the journal or ledger cannot be read, LimitError if
-        one is too large."""
+        the present trust. All rows of the ledger count if there is no such run, or if ``runs`` of
+        the layout is "claimed"; 0 without a ledger. Raise RecordError if the journal or ledger
+        cannot be read, LimitError if one is too large."""
         for record in self.records if self.layout.runs != "claimed" else ():
             if (record.worktree, record.trust) == (self.worktree, self.trust.commit):
                 return record.ledger_rows
@@ -319,9 +324,10 @@ class Evidence:
 
     @cached_property
     def run(self) -> MeasuredRun | None:
-        """The run to judge: the one just measured, otherwise the last of ``runs`` that has the
-        checked commit, if no tracked editable file has uncommitted changes; otherwise None. Raise
-        RecordError if the journal cannot be read, LimitError if it is too large."""
+        """The run to judge. This is ``measured`` if that is not None. Otherwise it is the last of
+        `runs` that has the checked commit, or None if there is no such run or a tracked editable
+        file has uncommitted changes. Raise RecordError if the journal cannot be read, LimitError if
+        it is too large."""
         if self.measured is not None:
             return self.measured
         of_head = [run for run in self.runs if run.commit == self.repository.head]

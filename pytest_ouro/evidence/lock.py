@@ -19,12 +19,13 @@ VERSION = 1
 @dataclass(frozen=True)
 class Lock:
     """The content of bound.lock. ``blessed`` is the time of the blessing as text. ``files`` maps
-    repository-relative paths to ``sha256:…`` of the canonical bytes (LF line ends). ``data``
-    maps names of files outside git (``~/…``, absolute, or relative to the experiment) to
-    ``sha256:…`` of the bytes.
+    repository-relative paths to ``sha256:…`` of the canonical bytes (LF line ends). ``data`` maps
+    names of files outside git (``~/…``, absolute, or relative to the experiment) to ``sha256:…`` of
+    the bytes.
 
-    ``id`` is random, 16 hex digits, so that no two blessings write the same bytes. ``baseline``
-    is the ``id`` of an earlier blessing: runs since then are compared; "" means all runs.
+    ``id`` is random, 16 hex digits, so that no two blessings write the same bytes; "" in an older
+    lock. ``baseline`` is the ``id`` of an earlier blessing: runs since then are compared; "" means
+    all runs.
     """
 
     blessed: str
@@ -57,9 +58,9 @@ class Lock:
 def loads(text: str, *, name: str = NAME) -> Lock:
     """Parse the text of a bound.lock. ``name`` is the path that errors show.
 
-    Raise TrustError if the text is not TOML or a later version wrote it, if ``[files]`` is
-    missing, if a table maps to anything but ``sha256:…`` digests, or if ``id`` or ``baseline``
-    is not 16 hex digits.
+    Raise TrustError if the text is not TOML or a later version wrote it, if ``[files]`` is missing,
+    if a table maps to anything but ``sha256:…`` digests, or if ``id`` or ``baseline`` is present,
+    not empty, and not 16 hex digits in lower case.
     """
     from pytest_ouro.evidence import toml
 
@@ -92,7 +93,7 @@ def _is_digest(value: object) -> bool:
 
 
 def _is_hex(text: str, digits: int) -> bool:
-    """Return whether a text is that many hex digits, in lower case."""
+    """Return whether ``text`` consists of exactly ``digits`` hex digits, in lower case."""
     return len(text) == digits and not text.strip("0123456789abcdef")
 
 

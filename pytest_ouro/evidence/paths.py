@@ -181,7 +181,7 @@ def matches_once(path: str, patterns: Iterable[str]) -> bool:
 
 
 def _is_wild(pattern: str) -> bool:
-    """Return whether a glob has a wildcard, which ``/`` at its end is too."""
+    """Return whether a glob has a wildcard: ``*``, ``?``, or ``/`` at its end."""
     return pattern.endswith("/") or "*" in pattern or "?" in pattern
 
 

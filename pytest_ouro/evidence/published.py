@@ -25,8 +25,8 @@ _MODULES = (".py", ".pyc", ".pyd", ".pth", ".so")
 @dataclass(frozen=True)
 class Published:
     """The globs of published files, relative to the repository's top, and the published files that
-    are beside other work: ``beside_work`` maps each of their paths to the places (commits or the
-    index, in words) that contain it and change unpublished files."""
+    are beside other work. ``beside_work`` maps the path of each such file to the commits (or the
+    index), in words, that both contain it and change an unpublished file."""
 
     globs: tuple[str, ...]
     beside_work: dict[str, list[str]] = field(default_factory=dict)
@@ -37,15 +37,16 @@ class Published:
         return matches(path, self.globs) and not path.endswith(_MODULES)
 
     def lawful(self, path: str) -> bool:
-        """Return whether a path is that of a published file that no commit or index with other work
-        contains."""
+        """Return whether a path is that of a published file (`named`) that is not beside other
+        work: no commit since trust, and not the index, both contains it and changes an unpublished
+        file."""
         return self.named(path) and path not in self.beside_work
 
 
 def published(evidence: Evidence) -> Published:
     """Return the bound's globs of published files, and the published files that are beside other
-    work: in the tree of a commit since the trusted one, or in the index, that changes an
-    unpublished file.
+    work. A file is beside other work if it is in the tree of a commit since the trusted one, or in
+    the index, and that commit or index changes an unpublished file.
 
     Raise GitError in a shallow clone that lacks the trusted commit, LimitError if there are too
     many commits.

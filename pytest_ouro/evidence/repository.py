@@ -54,7 +54,8 @@ class Commit:
 
 @dataclass(frozen=True)
 class Change:
-    """One path that was added, changed or deleted in one place; ``commit`` is set for a commit."""
+    """One path that was added, changed or deleted in one place. ``commit`` is the commit that shows
+    the change if ``place`` is "commit", otherwise None."""
 
     path: str
     place: Place
@@ -70,9 +71,9 @@ class Change:
 
 
 class Repository:
-    """What changed since the trusted commit, in commits, the index and on disk (see ``subject``),
-    by paths from the top. A fact is computed once; GitError, LimitError or OuroError if
-    unreadable."""
+    """What changed since the trusted commit, in the checked places (see `__init__`); paths are
+    relative to the repository's top. Each fact is computed once, when it is first used. Any member
+    may raise GitError, LimitError or OuroError if git, an object or a file cannot be read."""
 
     def __init__(
         self,
@@ -85,7 +86,8 @@ class Repository:
     ) -> None:
         """``trust`` is the full id of the trusted commit ("": none), ``head`` that of the checked
         commit ("": HEAD), ``tip`` the last commit of the history if ``head`` is an earlier one.
-        ``subject`` is the last of the places to check (`Subject`)."""
+        ``subject`` says what is checked: a commit alone, the index too, or the working tree as
+        well."""
         self.git = git
         self.trust = trust
         self.subject = subject
@@ -112,7 +114,8 @@ class Repository:
 
     @property
     def index(self) -> dict[str, Entry]:
-        """The entries of the index by path; of the checked commit, if only a commit is checked."""
+        """The entries of the index by path; if only a commit is checked, the entries of that
+        commit."""
         return self._files[0]
 
     @cached_property
@@ -134,10 +137,10 @@ class Repository:
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
-        """The commits reachable from ``head``, or from a commit that is being merged, but not from
-        the trusted commit, parents first; () if there is no trust, or it is ``head``. Raise
-        GitError if a shallow clone lacks the trusted commit, LimitError for more than
-        `limits.COMMITS`."""
+        """The commits since trust, parents first: those reachable from ``head``, or from a commit
+        that is being merged, and not from the trusted commit. () if there is no trust, or if the
+        trusted commit is ``head``. Raise GitError if a shallow clone lacks the trusted commit,
+        LimitError for more than `limits.COMMITS`."""
         return tuple(commit for commit, _ in self._history)
 
     @cached_property
@@ -166,7 +169,7 @@ class Repository:
 
     def on_branch(self, commit: Commit) -> str:
         """Return the id of the commit by which ``commit`` came to the first-parent line of
-        ``head``: itself or a later merge; its own id if there is none."""
+        ``head``: ``commit`` itself or a later merge; ``commit.id`` if neither is on that line."""
         parents = {one.id: self.git.store.commit(one.id)[1] for one in self.commits}
         line, one = set(), self.head
         while one in parents:
@@ -194,8 +197,8 @@ class Repository:
     @cached_property
     def merging(self) -> tuple[str, ...]:
         """The full ids of the commits that an unfinished merge adds to ``head``; () if there are
-        none, or only a commit is checked. Those that ``head`` already has are left out: a forged
-        MERGE_HEAD that names one would hide staged changes."""
+        none, or if only a commit is checked. A commit that ``head`` already has is left out, since
+        a forged MERGE_HEAD with its id would hide staged changes."""
         if self.subject == "commit":
             return ()
         merged = content.read_own(self.git.folder / "MERGE_HEAD")
@@ -208,8 +211,8 @@ class Repository:
 
     @cached_property
     def staged(self) -> tuple[Change, ...]:
-        """The changes from ``head`` to the index, without files that are equal in a commit being
-        merged; () if only a commit is checked."""
+        """The changes from ``head`` to the index; () if only a commit is checked. During a merge, a
+        file that is the same in the index and in a merged commit is left out."""
         if self.subject == "commit":
             return ()
         changes = _difference(self.head_tree, self.index, "index")
@@ -250,9 +253,10 @@ class Repository:
 
     @cached_property
     def net(self) -> tuple[Change, ...]:
-        """The changes from the merge base with trust to ``head`` that no single commit shows, as
-        when a merge takes one side, in files that differ from trust; () if there is no trust or
-        merge base, or trust is ``head``."""
+        """The changes from the merge base with trust to ``head`` in files that no single commit of
+        `commits` changes, as when a merge takes one side. Only files that differ between the
+        trusted commit and ``head`` are included. () if there is no trust or no merge base, or if
+        the trusted commit is ``head``."""
         if not (self.trust and self.trust != self.head and (base := self.base)):
             return ()
         seen, store = {change.path for change in self.committed}, self.git.store
@@ -266,9 +270,10 @@ class Repository:
 
     @cached_property
     def intended(self) -> list[str]:
-        """The paths of new files of which the index seems to have the name alone, as after ``git
-        add -N``, and no content: git stashes nothing while there is one. Staged empty files count
-        too; [] if only a commit is checked."""
+        """The paths of added files of which the index has no content, as after ``git add -N``,
+        which stages the name alone: ``git stash`` fails while there is one. Staged empty files look
+        the same and are included; a file that is not on disk is left out. [] if only a commit is
+        checked."""
         added = [change.path for change in self.staged if change.kind == "added"]
         return [
             path
@@ -297,10 +302,14 @@ class Repository:
     def contents(
         self, paths: list[str], *, limit: int = limits.FILE
     ) -> dict[str, dict[Place, bytes | None]]:
-        """Return, by path and place, the bytes in each checked place (None: absent or a submodule).
-        Left out are "commit" during a merge, since the index replaces it, and "working tree" for an
-        absent file marked skip-worktree. LimitError for more than ``limit`` bytes; but by default,
-        a larger file on disk is given as a Git LFS pointer (`content.read_or_point`)."""
+        """Return ``{path: {place: bytes}}`` with the bytes of each path in each checked place; None
+        for a place where it is absent or a submodule. Two places are left out: "commit" during a
+        merge, since the index replaces it, and "working tree" for an absent file that is marked
+        skip-worktree.
+
+        Raise LimitError for more than ``limit`` bytes. But with the default limit, a larger file on
+        disk is given as a Git LFS pointer (`content.read_or_point`).
+        """
         trees: dict[Place, dict[str, Entry]] = {}
         if not self.merging:
             trees["commit"] = self.head_tree
@@ -351,8 +360,9 @@ def _changes_of(git: Git, commit_id: str) -> tuple[Commit, tuple[Change, ...]]:
 
 
 def submodule_differs(folder: Path, commit: str) -> bool:
-    """Return whether a submodule's folder has another HEAD than ``commit``, changed tracked files,
-    or is not a readable repository; False if it is absent or empty, that is, not checked out."""
+    """Return whether a submodule's folder has another HEAD than ``commit`` or changed tracked
+    files, is not a readable repository, or has something other than a folder in its place. Return
+    False if it is absent or empty, that is, not checked out."""
     try:
         if folder.is_symlink() or not folder.is_dir():
             return os.path.lexists(folder)

@@ -29,14 +29,16 @@ def loads(text: str) -> dict[str, object]:
 
 
 def table(value: object) -> dict[str, object]:
-    """Return a value of a parsed TOML text that must be a table; TypeError if it is not one."""
+    """Return ``value``, a part of a parsed TOML text, unchanged if it is a table (a dict). Raise
+    TypeError otherwise."""
     if not isinstance(value, dict):
         raise TypeError("not a table")
     return value
 
 
 def array(value: object) -> list[object]:
-    """Return a value of a parsed TOML text that must be an array; TypeError if it is not one."""
+    """Return ``value``, a part of a parsed TOML text, unchanged if it is an array (a list). Raise
+    TypeError otherwise."""
     if not isinstance(value, list):
         raise TypeError("not an array")
     return value

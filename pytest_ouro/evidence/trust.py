@@ -40,14 +40,14 @@ CONFIG = "git config ouro.trust"
 
 @dataclass(frozen=True)
 class Trust:
-    """What rules and frozen files are compared with: a commit that ``source`` names, or
-    bound.lock.
+    """What rules and frozen files are compared with: a named commit, or bound.lock.
 
-    ``lock`` is set if the digests of bound.lock are the reference, otherwise None. ``commit`` is
-    the full id of the named commit, or of the one that introduced this content of bound.lock; ""
-    if bound.lock is not committed yet ("a blessing is pending"). ``read_at`` is the id of the
-    commit from which bound.lock was read ("": from the working tree). ``lock_path`` and
-    ``bound_path`` are the repository-relative paths of bound.lock and bound.toml.
+    ``source`` is the option, environment variable or git setting that names the commit, or
+    "bound.lock". ``lock`` is the content of bound.lock if its digests are the reference, otherwise
+    None. ``commit`` is the full id of the named commit, or of the one that introduced this content
+    of bound.lock; "" if bound.lock is not committed yet ("a blessing is pending"). ``read_at`` is
+    the id of the commit from which bound.lock was read ("": from the working tree). ``lock_path``
+    and ``bound_path`` are the repository-relative paths of bound.lock and bound.toml.
     """
 
     git: Git
@@ -66,12 +66,12 @@ class Trust:
 
     @cached_property
     def vouching_lock(self) -> Lock | None:
-        """The bound.lock in which a person blessed the trusted bound.toml: ``lock``, or the
-        bound.lock in the trusted commit if it has the digest of that commit's bound.toml;
-        otherwise None.
+        """The bound.lock by which a person blessed the trusted bound.toml. This is ``lock`` if that
+        is not None. Otherwise it is the bound.lock in the trusted commit, if it has the digest of
+        that commit's bound.toml, and None if it has not, or if one of the two files is missing.
 
-        Raise TrustError if the one in the trusted commit is damaged, GitError or LimitError if
-        it cannot be read.
+        Raise TrustError if the bound.lock in the trusted commit is damaged, GitError or LimitError
+        if it cannot be read.
         """
         if self.lock is not None:
             return self.lock
@@ -83,8 +83,8 @@ class Trust:
 
     @property
     def renewal(self) -> str:
-        """What a person must do to change the rules and have them trusted: commands and words to
-        end a sentence of a message with, without a full stop."""
+        """What a person must do to change the rules and have them trusted, as the end of a sentence
+        in a message: commands and words, without a full stop."""
         edit = (
             "correct bound.toml, run pytest-ouro bless, commit bound.toml and bound.lock together"
         )
@@ -145,8 +145,9 @@ class Trust:
 
     @cached_property
     def committed(self) -> frozenset[str]:
-        """The paths of all files of the trusted commit, frozen or not; those of HEAD while a
-        blessing is pending. Raise GitError or LimitError if they cannot be read."""
+        """The paths of all files of the trusted commit, frozen or not. While a blessing is pending,
+        the paths of all files of HEAD; empty before the first commit. Raise GitError or LimitError
+        if they cannot be read."""
         head = self.git.commit("HEAD") if self.blessing_pending else ""
         return frozenset(self.git.tree(head) if head else self._tree)
 
@@ -179,8 +180,9 @@ class Trust:
 
     def can_restore(self, path: str) -> bool:
         """Return whether the trusted commit has the trusted bytes of ``path``, so that git can
-        restore them. It has not if the file changed between its blessing and the commit of
-        bound.lock, and while a blessing is pending."""
+        restore them. Return False if it has no such file, or other bytes than the blessed ones (the
+        file changed between its blessing and the commit of bound.lock), and while a blessing is
+        pending."""
         data = self.before(path)
         return data is not None and (self.lock is None or has_digest(data, self.digest(path)))
 
@@ -194,11 +196,11 @@ class Trust:
         return "" if data is None else digest(data)
 
     def read(self, path: str) -> bytes | None:
-        """Return the trusted bytes of ``path``; None if the file is not trusted or its bytes
-        cannot be found. Raise OuroError if a file cannot be read.
+        """Return the trusted bytes of ``path``; None if the file is not trusted or its bytes cannot
+        be found. Raise OuroError if a file cannot be read.
 
-        Without ``lock``, they are the bytes in the trusted commit. With it, they are the bytes
-        with the blessed digest, from the trusted commit or else from where bound.lock was read
+        If ``lock`` is None, these are the bytes in the trusted commit. Otherwise they are the bytes
+        that have the blessed digest, from the trusted commit or else from where bound.lock was read
         (a commit or the working tree).
         """
         data = self.before(path)
@@ -214,11 +216,12 @@ class Trust:
 
 
 def present(git: Git, path: str, commit: str, *, limit: int = limits.FILE) -> bytes | None:
-    """Return the bytes of the file at a repository-relative path in ``commit`` (full id), or on
-    disk if that is "", there as git would store them (`as_committed`). For a symbolic link they
-    are the path of its target; None if there is no file.
+    """Return the bytes of the file at a repository-relative path in ``commit`` (full id). If
+    ``commit`` is "", return those of the file on disk, converted to what git would store
+    (`as_committed`). Return the path of its target for a symbolic link, and None if there is no
+    file.
 
-    Raise LimitError if they are more than ``limit``, OuroError if they cannot be read.
+    Raise LimitError if the file has more than ``limit`` bytes, OuroError if it cannot be read.
     """
     if commit:
         return git.contents(git.tree(commit).get(path), limit=limit, path=path)
@@ -237,12 +240,12 @@ def refuse_other_in_tree(git: Git, path: str) -> None:
 
 
 def named(git: Git, *, asked: str | None = None, asked_by: str = "--trust") -> tuple[str, str]:
-    """Return the full id of the commit that is named as trust, and the name of the source; two
-    empty strings if no source names one.
+    """Return the full id of the commit that is named as trust, and the name of the source that
+    names it; two empty strings if no source names one.
 
-    The first source that is set counts: ``asked`` unless it is None (its name is ``asked_by``),
-    the variable OURO_TRUST, or ``git config ouro.trust`` unless it is empty. Raise TrustError if
-    the name there is empty, ambiguous or not that of a commit.
+    The sources are, in this order: ``asked`` unless it is None (the source's name is ``asked_by``);
+    the variable OURO_TRUST if it is set; ``git config ouro.trust`` unless it is empty. Only the
+    first of these counts. Raise TrustError if it is empty, ambiguous or not the name of a commit.
     """
     sources: dict[str, Callable[[], str | None]] = {
         asked_by: lambda: asked,
@@ -301,8 +304,9 @@ def _parse(data: bytes, lock_path: str) -> Lock:
 
 
 def _blessing(git: Git, lock_path: str, data: bytes, head: str) -> str:
-    """Return the id of the commit that introduced the present content ``data`` of bound.lock in
-    the history of ``head``; "" if ``head`` has another content or no bound.lock.
+    """Return the id of the commit that introduced the present content ``data`` of bound.lock in the
+    history of ``head``. Return "" if bound.lock has another content in ``head`` or is missing
+    there, or if ``head`` is "".
 
     Raise TrustError if a shallow clone ends before that commit, LimitError if it is more than
     `limits.COMMITS` commits back.
@@ -332,9 +336,9 @@ def _edges(git: Git) -> list[str]:
 
 
 def _refuse_altered_bound(trust: Trust, bound_path: str) -> None:
-    """Raise TrustError if bound.toml is missing or has not the blessed digest, in the commit
-    ``trust.read_at`` or, if that is "", on disk. Raise OuroError if it cannot be read, or something
-    else, such as a folder, is in its place."""
+    """Raise TrustError if bound.toml is missing or has not the blessed digest; otherwise return. It
+    is read from the commit ``trust.read_at`` or, if that is "", from disk. Raise OuroError if it
+    cannot be read, or if something else, such as a folder, is in its place."""
     data = present(trust.git, bound_path, trust.read_at, limit=limits.BOUND)
     if data is None and not trust.read_at:
         refuse_other_in_tree(trust.git, bound_path)

@@ -23,12 +23,12 @@ _ALSO_SKIPPED = {
 
 
 def command_for(git: Git, index: Mapping[str, Entry], command: str, paths: Iterable[str]) -> str:
-    """Return a shell command for a ``help:`` line: ``command`` followed by the first 20 of
-    ``paths``, which are repository-relative, each as `Git.word` quotes it.
+    """Return a shell command for a ``help:`` line, to be run in the user's folder: ``command``,
+    then the first 20 of ``paths`` (repository-relative), each as `Git.word` quotes it.
 
-    A bare ``rm`` becomes ``rm -r`` if one of these paths is a folder. ``git checkout``, ``git
-    restore`` and ``git rm`` get the option that includes skip-worktree files, if the ``index``
-    (its entries by path) marks one of these paths so.
+    If ``command`` is ``rm`` and one of these paths is a folder, add ``-r``. If ``command`` begins
+    with ``git checkout``, ``git restore`` or ``git rm``, and ``index`` (its entries by path) marks
+    one of these paths skip-worktree, add the option that includes such files.
     """
     named = list(paths)[:NAMED]
     words = command.split(" ")

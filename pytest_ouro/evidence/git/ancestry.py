@@ -57,10 +57,10 @@ def list_descendants(git: Git, commit: str, *, start: str, refs: dict[str, str])
 
 
 def _find_descendants(git: Git, commit: str, tips: Iterable[str]) -> set[str] | None:
-    """Return a set of commit ids: ``commit``, every one of ``tips`` that descends from it, and
-    the descendants of it that were met between them.
+    """Return a set of commit ids: ``commit`` itself, each one of ``tips`` that descends from it,
+    and those of its descendants that were read on the way. Other commits are not in the set.
 
-    Return None, so that git is asked instead, if a commit cannot be read, or if many more
+    Return None, so that the caller asks git instead, if a commit cannot be read, or if many more
     commits than ``tips`` would have to be read (`_FEW`).
     """
     known = {commit: True}

@@ -77,9 +77,9 @@ def run_git(
     """Run ``git ARGS`` in ``cwd`` and return its standard output.
 
     ``index`` becomes GIT_INDEX_FILE, unless it is ""; ``also`` are more settings, each
-    ``name=value``; ``stdin`` is the standard input. Raise GitError if git is missing, fails,
-    waits for something or prints nothing for ten minutes; and OuroError if a pipe or device in
-    the repository blocks it.
+    ``name=value``; ``stdin`` is the standard input. Raise GitError if git is missing, fails, blocks
+    for ever or prints nothing for ten minutes; and OuroError if a pipe or device in the repository
+    blocks it.
     """
     return _run(args, cwd, index, also, stdin)[0]
 
@@ -241,9 +241,9 @@ class Git:
         )
 
     def again(self) -> Git:
-        """Return this repository with its present HEAD and branch, read from git's files if
-        possible, or by `discover`, whose errors are raised. It shares this one's reader of objects,
-        whose count towards `limits.OBJECTS` starts again from 0."""
+        """Return this repository with its present HEAD and branch. If git's files show them, the
+        result shares this object's reader of objects, whose count towards `limits.OBJECTS` starts
+        again from 0. If not, it comes from `discover`, whose errors are raised."""
         refuse_special_files(self.top)
         found = read_head(self.folder, self.common_dir)
         if found is None or self.shallow != (self.common_dir / "shallow").exists():
@@ -263,7 +263,8 @@ class Git:
             raise messages.outside_working_tree(path, self.top) from None
 
     def word(self, path: str) -> str:
-        """Return a repository-relative path as a quoted shell word for a ``help:`` command.
+        """Return ``path``, which is repository-relative, as a quoted shell word for a ``help:``
+        command.
 
         The word is relative to the folder where the user called pytest-ouro. It is
         repository-relative if that folder is outside the repository, or if the attribute
@@ -288,8 +289,8 @@ class Git:
 
     @cached_property
     def _called_in(self) -> str:
-        """The folder where pytest-ouro was called, relative to the repository's top. In a hook of
-        git, which runs in another folder, it is the one where the user called git."""
+        """The folder where the user called pytest-ouro, relative to the repository's top. In a hook
+        of git, which runs in another folder, this is the folder where the user called git."""
         here = os.path.relpath(Path.cwd(), os.path.realpath(self.top))
         here = posixpath.normpath(posixpath.join(self.prefix, here))
         asked_in = os.environ.get("GIT_PREFIX")  # git tells its hooks

@@ -53,10 +53,10 @@ def uses_reftable(common_dir: Path) -> bool:
 
 def packed_refs(common_dir: Path, start: str) -> dict[str, bytes]:
     """Return, from git's file packed-refs, the object id of each ref whose full name begins with
-    ``start``, by this name; {} if there is no such file.
+    ``start``, by this name; {} if there is no such ref or no such file.
 
-    A ref that also has a file of its own has its present id there, and the one returned here is
-    old. Raise OuroError if packed-refs cannot be read.
+    An id may be out of date: if a ref also has a file of its own, that file has its present id.
+    Raise OuroError if packed-refs cannot be read.
     """
     data = read_own(common_dir / "packed-refs", limit=limits.FILE) or b""
     wanted = os.fsencode(f" {start}")

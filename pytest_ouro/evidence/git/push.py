@@ -29,10 +29,11 @@ class Ref:
 
 def parse_refs(lines: str) -> list[Ref]:
     """Parse the standard input of a pre-push hook, one ``<local ref> <local id> <remote ref>
-    <remote id>`` a line; return a `Ref` for each line, except for those that delete a ref.
+    <remote id>`` a line; return a `Ref` for each line, in order, except for those that delete a
+    ref.
 
-    Empty lines are skipped. Raise GitError for a line without four fields, or whose local id is
-    not an object id.
+    Empty lines are skipped. Raise GitError for a line that has not four fields, or whose local id
+    is not an object id.
     """
     refs = []
     for line in filter(None, lines.split("\n")):
@@ -45,13 +46,13 @@ def parse_refs(lines: str) -> list[Ref]:
 
 
 def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Ref]:
-    """Return a `Ref` for each local branch and tag whose commit the remote is not known to have,
-    only one for each commit; for all if the name of the remote is unknown. Raise GitError if git
-    fails.
+    """Return the refs that a push may contain, where the lines of git's hook are not available:
+    each local branch and tag whose commit the remote is not known to have, but only one for each
+    commit. If the name of the remote is unknown, every commit counts as one that the remote lacks.
 
-    ``remote`` is its name; "" means PRE_COMMIT_REMOTE_NAME in ``env``. This replaces the lines
-    of git's hook, of which pre-commit passes on only the first ref, as PRE_COMMIT_LOCAL_BRANCH
-    and PRE_COMMIT_TO_REF in ``env``; that ref comes first in the list, whatever the remote has.
+    ``remote`` is the name of the remote; "" means PRE_COMMIT_REMOTE_NAME in ``env``. The first ref
+    is the one that pre-commit passes on, as PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF in
+    ``env``, if they are set, whatever the remote has. Raise GitError if git fails.
     """
     refs = []
     if first := env.get("PRE_COMMIT_TO_REF", ""):
@@ -88,6 +89,6 @@ def _share_history(git: Git, one: str, other: str) -> bool:
 
 
 def _is_new(git: Git, commit: str, there: list[str]) -> bool:
-    """Return whether a commit cannot be reached from any ref that ``there`` selects, the options of
-    a ``git rev-list``; True if ``there`` is empty."""
+    """Return whether a commit cannot be reached from any of the refs that ``there`` selects;
+    ``there`` are options of ``git rev-list``. Return True if ``there`` is empty."""
     return not there or bool(git.call("rev-list", "-1", commit, "--not", *there))

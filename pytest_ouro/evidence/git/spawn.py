@@ -33,13 +33,14 @@ def output(
     *,
     late: Callable[[], None] = lambda: None,
 ) -> tuple[int, bytes, bytes]:
-    """Run a program to its end; return its exit status (negative: the signal that killed it),
-    its standard output and its standard error.
+    """Run a program to its end; return its exit status (negative: the signal that killed it), its
+    standard output and its standard error.
 
     ``env`` is its whole environment, and the program is searched in its PATH; ``stdin`` is its
-    standard input. ``late`` is called after 3, 6, 12, … seconds without output; if it raises,
-    the program is killed. Raise GitError if the program blocks for ever (detected on Linux only)
-    or prints nothing for ten minutes, and OSError if it cannot be started.
+    standard input. ``late`` is called after 3, 6, 12, … seconds without output; if it raises, the
+    program is killed and that error is raised. If the program blocks for ever (detected on Linux
+    only) or prints nothing for ten minutes, it is killed and GitError is raised. Raise OSError if
+    the program cannot be started.
     """
     (out, out_end), (err, err_end) = _pipe(), _pipe()
     try:
@@ -248,9 +249,10 @@ class _Patience:
 
 
 def _asleep(pid: int) -> str:
-    """Return the number of voluntary context switches of each thread of a process, joined by
-    spaces; "" if any thread is not sleeping, or the system does not say. If the text is the same
-    after a while, the process was blocked all the time."""
+    """Return a text by which two looks at a process show whether it ran between them: if both texts
+    are equal and not "", it was blocked all the time. The text has the number of voluntary context
+    switches of each thread. Return "" if a thread is not sleeping, or if the system does not
+    say."""
     found = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - text

@@ -31,9 +31,9 @@ _FOLDERS = ("info", "refs", "objects/info", "objects/pack")
 
 
 def refuse_special_files(start: Path) -> None:
-    """Raise OuroError if git, when called in ``start``, could block on a file in its own folder:
-    the git folder around ``start``, or the one that linked working trees share. Return if there is
-    none.
+    """Raise OuroError if git, when called in ``start``, could block on a file in the git folder
+    around ``start``, or in the one that linked working trees share. Return if no such file is
+    found, or if there is no git folder.
 
     Refused are a pipe, a socket or a device directly in such a folder, directly in its ``info``,
     ``objects/info`` or ``objects/pack``, or anywhere in its ``refs``; and a file of more than
@@ -76,7 +76,8 @@ def _git_folders(start: str) -> tuple[str, ...]:
 
 def find_top(start: Path) -> Path | None:
     """Return the top folder of the working tree around ``start``, without calling git: the nearest
-    folder at or above it with a ``.git`` folder or file. Return None if there is none."""
+    folder, ``start`` or above, with a ``.git`` file or a ``.git`` folder that has a HEAD. Return
+    None if there is none."""
     for folder in (start.absolute(), *start.absolute().parents):
         named = folder / ".git"
         if (named / "HEAD").exists() or named.is_file():
@@ -149,8 +150,9 @@ def refuse_special_file(
     *,
     too_large: Callable[[str, int, int], LimitError] | None = None,
 ) -> None:
-    """Raise OuroError if ``path``, links followed, is a pipe, a socket or a device, and
-    LimitError if it has more than ``limit`` bytes; otherwise, or if nothing is there, return.
+    """Raise OuroError if ``path``, links followed, is a pipe, a socket or a device, and LimitError
+    if it has more than ``limit`` bytes. Return if it is anything else, if nothing is there, or if
+    it cannot be examined.
 
     ``too_large`` makes the LimitError from the path, the size and the limit, both in bytes.
     """
