@@ -27,9 +27,9 @@ _PYTHON_FIRST_LINE = rb"#!.*\b(python[0-9.]*|pypy[0-9.]*|uv run)\b"
 
 
 class Code(NamedTuple):
-    """The description of editable files: the size by kind (see `Form`), sha256 digests
-    (hexadecimal) of the meaning with and without seeds, and the version of the form that these
-    depend on (see `version`)."""
+    """The description of editable files. ``sizes`` are by kind (see `Form`). ``meaning`` and
+    ``seedless`` are sha256 digests (hexadecimal) of the meaning, with and without its seeds; they
+    depend on ``version`` (see `version`)."""
 
     sizes: Mapping[str, int]
     meaning: str
@@ -79,10 +79,10 @@ def version(paths: Iterable[str]) -> str:
 
 @lru_cache(maxsize=64)  # each run of a session reads the editable files, of which few change
 def _read(path: str, blob: bytes, script: str, loader: str) -> Form:
-    """Return the form of a file in its language, or as text if it is invalid in it or the language
-    is not parsed. Its path or first line (``#!``) shows the language; ``script``, the path of a
-    run's script, is Python. ``loader`` is as in `seedless`. Raise OuroError for Python that is too
-    large to parse or has an encoding that pytest-ouro refuses."""
+    """Return the form of a file in its language, which its path or its first line (``#!``) shows;
+    ``script``, the path of a run's script, is Python. If the language is not parsed, or the file is
+    invalid in it, return its form as text. ``loader`` is as in `seedless`. Raise OuroError for
+    Python that is too large to parse or has an encoding that pytest-ouro refuses."""
     suffix = PurePosixPath(path).suffix.lower()
     try:
         if path == script or suffix in _PYTHON or re.match(_PYTHON_FIRST_LINE, blob):

@@ -84,15 +84,15 @@ def _write(value: Any, *, seeds: bool) -> str:
 
 
 def _write_item(name: object, value: Any, *, seeds: bool) -> str:
-    """Return an item of a table or list as a text, as `_write` does, or "0" if it is a seed and
-    ``seeds`` is false. ``name`` is its key, or the item before it in a list (as in ``["--seed",
-    1]``)."""
+    """Return an item of a table or list as a text, as `_write` does; "0" if the item is a seed and
+    ``seeds`` is false. ``name`` is the item's key in a table; in a list, the item before (as
+    "--seed" in ``["--seed", 1]``), or None."""
     return "0" if not seeds and _sets_seed(name, value) else _write(value, seeds=seeds)
 
 
 def _sets_seed(name: object, value: object) -> bool:
-    """Return whether ``value`` is a whole number, or a text of one, and ``name``, its key or the
-    item before it, is the name of a seed."""
+    """Return whether ``value`` is a seed: a whole number, or a text of one, whose ``name`` is the
+    name of a seed. ``name`` is the key of ``value``, or the item before it in a list."""
     number = isinstance(value, int | float | str) and not isinstance(value, bool)
     kind = "int:", "float:"  # of a `_Tagged` value
     text = str(value).removeprefix(kind[0]).removeprefix(kind[1])
@@ -128,8 +128,8 @@ def _read_notebook(text: str) -> Any:
 
 
 def _join(source: Any) -> Any:
-    """Return a list of texts joined to one text; anything else unchanged. Tools store the lines of
-    a notebook's cell in both ways."""
+    """Return the lines of a notebook's cell as one text: a list of texts is joined, anything else
+    is returned unchanged, since tools store a cell in both ways."""
     is_lines = isinstance(source, list) and all(isinstance(line, str) for line in source)
     return "".join(source) if is_lines else source
 

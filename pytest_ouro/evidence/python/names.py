@@ -27,14 +27,14 @@ _DEFINITIONS = (
 
 
 class Names:
-    """The bindings and uses of the names in one module. Scopes are ignored: equal identifiers
-    are one name.
+    """The bindings and uses of the names in one module. Scopes are ignored: equal identifiers are
+    one name.
 
-    By name: ``loads`` are its uses, ``assigned`` its plain assignments (``x = …`` or ``x: T =
-    …``, to it alone), ``parameters`` the plain functions with that parameter, ``functions`` the
-    plain function itself, ``aliases`` the full name of an import. A plain function is defined
-    once, at the top of the module, without decorators, ``*`` and ``**``, and its name is used
-    only to call it.
+    These attributes are dicts by name. ``loads`` has the uses of the name; ``assigned`` its plain
+    assignments (``x = …`` or ``x: T = …``, with no other target); ``parameters`` the plain
+    functions that have a parameter of this name; ``functions`` the plain function of this name;
+    ``aliases`` the full name of what is imported under it. A plain function is defined once, at the
+    top of the module, without decorators, ``*`` and ``**``, and its name is used only to call it.
     """
 
     def __init__(self, tree: ast.Module) -> None:
@@ -72,9 +72,9 @@ class Names:
         return self.aliases.get(root, root) + dot + rest
 
     def is_variable(self, name: str) -> bool:
-        """Return whether a name is bound only by plain assignments and parameters of plain
-        functions, or not at all; False also if it occurs directly in a statement of a class
-        body."""
+        """Return whether a name is bound by nothing but plain assignments and parameters of plain
+        functions (see `Names`); True also for a name that is not bound at all. Return False if the
+        name occurs directly in a statement of a class body."""
         return name not in self._bound_otherwise
 
     def calls_of(self, function: ast.FunctionDef) -> list[ast.Call]:
@@ -88,13 +88,12 @@ class Names:
         return self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
 
     def runs_once(self, node: ast.AST, within: tuple[ast.AST, ...] = ()) -> bool:
-        """Return whether a node runs at most once for each call in the text that leads to it. It
-        must not be in a loop (except in what a ``for`` iterates over), comprehension, class or
-        lambda, and each function around it must be plain, not recursive, and called only from
-        nodes that run once.
+        """Return whether a node runs at most once for each call in the text that leads to it. For a
+        plain function (see `Names`), the answer is about its body.
 
-        For a plain function, the answer is about its body. ``within`` are the functions already
-        visited.
+        The node must not be in a loop (except in what a ``for`` iterates over), comprehension,
+        class or lambda. Each function around it must be plain, not recursive, and called only from
+        nodes that run once. ``within`` are the functions already visited.
         """
         current: ast.AST | None = node
         inner: ast.AST = node
@@ -151,8 +150,8 @@ class Names:
                 yield alias.asname or alias.name, f"{from_.module or ''}.{alias.name}"
 
     def _names_of_definitions(self) -> Iterator[str]:
-        """Yield each name that a function, a class, an ``except``, a ``match`` pattern, ``global``
-        or ``nonlocal`` binds, once for each of them."""
+        """Yield each name that a function, class, ``except``, ``match`` pattern, ``global`` or
+        ``nonlocal`` binds; a name that several of these bind is yielded several times."""
         for node in self._nodes:
             if isinstance(node, _DEFINITIONS) and node.name:
                 yield node.name

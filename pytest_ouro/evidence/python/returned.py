@@ -20,12 +20,13 @@ _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
 def number_fault(source: Source, harness: str, evaluate: str, metric: str) -> OuroError | None:
-    """Return the error that the function ``evaluate`` of a harness returns something other than
-    one number: a dictionary without the key ``metric``, a tuple or a list. ``source`` is the
-    harness, ``harness`` its path.
+    """Return an error if the function ``evaluate`` of a harness returns something other than one
+    number: a dictionary without the key ``metric``, a tuple or a list. ``source`` is the harness,
+    ``harness`` its path.
 
-    Return None if any of its ``return`` statements may be right, or if this cannot be known:
-    none has a value, the function is missing or bound twice, or the harness is not valid Python.
+    Return None if one of its ``return`` statements may be right, or if this cannot be known: no
+    ``return`` has a value, the function is missing or bound twice, or the harness is not valid
+    Python.
     """
     try:
         found = source.bindings.get(evaluate, ())
@@ -54,8 +55,8 @@ def _several(value: ast.expr, own: list[ast.AST], metric: str) -> str:
 
 def _keys(value: ast.expr, own: list[ast.AST]) -> list[str] | None:
     """Return the keys of the dictionary that an expression makes: a literal, ``dict(key=…)``, or a
-    variable with one of these, and keys set later; None if it is something else or they are
-    unknown. ``own`` are the function's nodes."""
+    variable with one of these, whose keys set later are included. Return None if the expression is
+    something else or the keys are unknown. ``own`` are the nodes of the function around it."""
     if isinstance(value, ast.Name):
         return _keys_of_variable(value.id, own)
     keys: list[str | None] = []

@@ -102,8 +102,8 @@ class _Reducer(ast.NodeTransformer):
         return bool(at_top and unused and isinstance(statement.value, ast.Constant))
 
     def _is_drawn_once(self, statement: ast.Assign | ast.AnnAssign) -> bool:
-        """Return whether an assignment's value is a call that draws random numbers or a batch, and
-        it runs at most once (`Names.runs_once`)."""
+        """Return whether the value of an assignment is a call that draws random numbers or a batch,
+        and the assignment runs at most once (`Names.runs_once`)."""
         drawn = statement.value is not None and self._seeds.draws(statement.value)
         return drawn and self._names.runs_once(statement)
 
@@ -255,9 +255,10 @@ class _Reducer(ast.NodeTransformer):
         return ast.Constant(0) if is_seed else node
 
     def _zero_if(self, is_seed: bool, value: ast.expr) -> ast.expr:
-        """Return ``value`` unchanged if ``is_seed`` is false or it has side effects; the constant 0
-        if it consists of literals and carriers of seeds; otherwise a tuple of the other names that
-        it uses, sorted."""
+        """Return what replaces ``value``. If ``is_seed`` is false, or if ``value`` has side
+        effects, this is ``value`` unchanged. If ``value`` has only literals and carriers of seeds,
+        it is the constant 0. Otherwise it is a tuple of the other names that ``value`` uses,
+        sorted."""
         if not is_seed or not self._seeds.is_pure(value):
             return value
         if self._seeds.is_constant(value):
@@ -281,15 +282,15 @@ def _is_zero(node: ast.expr) -> bool:
 
 
 class _Inliner(ast.NodeTransformer):
-    """Replaces a variable by its value in the loop over it, and removes its assignment; ``values``
-    has these values, calls of the training loader, by variable."""
+    """Replaces a variable that a loop iterates over by the variable's value, and removes the
+    variable's assignment. ``values`` are the values, calls of the training loader, by variable."""
 
     def __init__(self, values: dict[str, ast.expr]) -> None:
         self._values = values
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
-        """Return None, which removes it, for an assignment to a variable of ``values``; otherwise
-        the assignment."""
+        """Return None, which removes the assignment, if its target is a variable of ``values``;
+        otherwise return the assignment."""
         return None if _target(node) in self._values else node
 
     def visit_For(self, node: ast.For) -> ast.AST:

@@ -35,7 +35,7 @@ class Functions(NamedTuple):
     whole: frozenset[str] = frozenset()
 
     def has(self, name: str) -> bool:
-        """Return whether the full name is that of one of the functions."""
+        """Return whether ``name``, a full dotted name, is that of one of the functions."""
         outer, _, last = name.rpartition(".")
         end = f"{outer.rpartition('.')[2]}.{last}"
         return last in self.last or end in self.ends or name in self.whole
@@ -246,8 +246,9 @@ class Seeds:
             yield from self.names.arguments(function, name)
 
     def _slots(self, carriers: Iterable[str]) -> Iterator[ast.expr]:
-        """Yield the expressions in which a carrier may be used: seeds without side effects, the
-        values of ``carriers``, and the tests of ``if`` statements that only set seeds."""
+        """Yield the expressions in which the use of a carrier counts as a use as a seed: seeds
+        without side effects, the values of ``carriers``, and the tests of ``if`` statements that
+        only set seeds."""
         for call in self.names.calls:
             yield from filter(self.is_pure, self.slots(call))
         for name in carriers:

@@ -18,15 +18,15 @@ _BINARY = (".so", ".pyd", ".dylib")
 
 
 def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
-    """Return ``(name, effect in words)`` for each file or folder directly in ``root`` that
-    Python would import in place of the harness or of a package that a script in ``own`` imports,
-    or that an interpreter runs at its start. Files that git ignores count too; [] if ``root``
-    cannot be listed.
+    """Return ``(name, effect in words)`` for each file or folder directly in ``root`` that Python
+    would import in place of the harness or of a package that a script in ``own`` imports, or that
+    an interpreter runs at its start; [] if there are none or ``root`` cannot be listed. Files that
+    git ignores are included.
 
-    ``harness`` is the harness's file name; ``own`` are names of files and folders that belong in
-    ``root``, with the harness, which are never reported. A compiled file that would run in place
-    of the harness is ``__pycache__/…``. Raise OuroError or LimitError if an own script has an
-    encoding that pytest-ouro refuses or is too large.
+    ``harness`` is the harness's file name. ``own`` are the names of files and folders that belong
+    in ``root``, the harness among them; these are never reported. A compiled file that would run in
+    place of the harness has the name ``__pycache__/…``. Raise OuroError if a script in ``own`` has
+    an encoding that pytest-ouro refuses, LimitError if it is too large.
     """
     wanted: set[str] | None = None
     found = []

@@ -66,7 +66,8 @@ class Source:
 
     @property
     def parents(self) -> dict[ast.AST, ast.AST]:
-        """The node around each of ``nodes``; of an operator, which nodes share, one of them."""
+        """The parent of each of ``nodes`` but the module. The node of an operator, such as ``Add``,
+        may stand in several places; its parent here is that of one of them."""
         return self._parsed[2]
 
     def of(self, *kinds: type[Node]) -> list[Node]:
@@ -126,8 +127,8 @@ class Source:
 
     def defines(self, name: str) -> bool:
         """Return whether the module binds ``name`` at its top level. Lines are searched first
-        (`source_encoding.defines`); only if they do not show it, the text is parsed, and
-        SyntaxError, RecursionError or LimitError raised if it cannot be."""
+        (`source_encoding.defines`); the text is parsed only if they do not show it. Then raise
+        SyntaxError, RecursionError or LimitError if it cannot be parsed."""
         return defines(self.text, name) or name in self.bindings
 
     @cached_property
@@ -146,9 +147,9 @@ class Source:
         return {name: tuple(statements) for name, statements in found.items()}
 
     def reached_from(self, name: str) -> set[str]:
-        """Return the names in `bindings` that ``name`` depends on: ``name`` itself, `TOP_LEVEL`
-        (module-level code that may change anything), and all names that the statements of these
-        use, transitively. Names that the module does not bind are left out."""
+        """Return the names in `bindings` that the meaning of ``name`` depends on: ``name`` itself,
+        `TOP_LEVEL` (module-level code that may change anything), and all names that the statements
+        of these use, transitively. Names that the module does not bind are left out."""
         seen: set[str] = set()
         waiting = [name, TOP_LEVEL]
         while waiting:

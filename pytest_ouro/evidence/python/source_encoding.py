@@ -17,13 +17,13 @@ _SLOW = ("idna", "punycode")
 
 
 def decode(data: bytes, *, strict: bool = False, path: str = "a script") -> str:
-    """Return Python source as text, decoded as the interpreter does: by the encoding that its
-    byte order mark or first two lines declare, otherwise as UTF-8.
+    """Return Python source as text, decoded as the interpreter does: by the encoding that its byte
+    order mark or first two lines declare, otherwise as UTF-8.
 
-    With ``strict``, raise SyntaxError for an invalid or unknown declaration, or for bytes that
-    the encoding does not allow. Otherwise read a text with such a declaration as UTF-8, and
-    replace such bytes. Raise OuroError, which names ``path``, for an encoding that an
-    interpreter may support and pytest-ouro refuses.
+    With ``strict``, raise SyntaxError for an invalid or unknown declaration, or for bytes that the
+    encoding does not allow. Without, read a text with an invalid or unknown declaration as UTF-8,
+    and replace bytes that the encoding does not allow. In both cases raise OuroError, which names
+    ``path``, for an encoding that an interpreter may support and pytest-ouro refuses.
     """
     encoding = "utf-8"
     declares = any(b"coding" in line for line in data.split(b"\n", 2)[:2])

@@ -45,17 +45,18 @@ def _call(folder: Path, *args: str, stdin: bytes = b"") -> bytes:
 
 
 def exists(folder: Path) -> bool:
-    """Return whether the ref of the journal's copy exists. Git is called only if refs are not kept
-    as files. Raise GitError if it fails, OuroError if packed-refs cannot be read."""
+    """Return whether the ref of the journal's copy, refs/ouro/journal, exists. Git is called only
+    if refs are not kept as files. Raise GitError if git fails, OuroError if packed-refs cannot be
+    read."""
     if uses_reftable(folder):
         return REF in refs(folder)
     return (folder / REF).exists() or REF in packed_refs(folder, REF)
 
 
 def read_held(folder: Path) -> str:
-    """Return the id of the tree that is the journal's copy, as its ref names it; "" if there is no
-    ref. Git is called only if its files do not show it. Raise GitError if it fails, OuroError if a
-    file cannot be read."""
+    """Return the id of the tree that is the journal's copy, as the ref refs/ouro/journal names it;
+    "" if there is no such ref. Git is called only if its files do not show the id. Raise GitError
+    if git fails, OuroError if a file cannot be read."""
     place = folder / REF
     if not (uses_reftable(folder) or place.is_symlink() or place.parent.is_symlink()):
         found = b"" if place.is_dir() else (read_own(place) or b"").rstrip(b"\n")
@@ -77,17 +78,18 @@ def refs(folder: Path) -> dict[str, str]:
 
 
 def tried_number(ref: str) -> int | None:
-    """Return the number n of ``ref``, the full name of a ref of a tried commit,
-    ``refs/ouro/tried/<n>``; None for any other ref. It has no zero in front and at most 16 digits,
-    so that no two refs have the same number."""
+    """Return the number n if ``ref`` is ``refs/ouro/tried/<n>``, the full name of a ref of a tried
+    commit; None for any other text. A number with a zero in front or more than 16 digits gives
+    None, so that no two refs have the same number."""
     match = re.fullmatch(rf"{TRIED}([1-9][0-9]{{0,15}})", ref)
     return int(match[1]) if match else None
 
 
 def _read_refs(folder: Path) -> dict[str, str] | None:
     """Return the object id of each ref in refs/ouro/ by its full name, read from git's files
-    without calling git. Return None if git must be asked: refs are not kept as files, one is a link
-    or not an id, or the tree of the journal's copy is not a loose object."""
+    without calling git; {} if there are none. Return None if git must be asked: refs are not kept
+    as files, a ref is a link or not an id, or the tree of the journal's copy is not a loose
+    object."""
     if uses_reftable(folder) or (folder / "refs").is_symlink() or (folder / _OURS).is_symlink():
         return None
     packed = packed_refs(folder, f"{_OURS}/")
@@ -132,9 +134,10 @@ def _entries(lines: Sequence[bytes], like: str) -> bytes:
 
 
 def write(folder: Path, lines: Sequence[bytes], before: str) -> None:
-    """Write these lines to git as a tree, and set the ref of the journal's copy to it. ``before``
-    is the id of the tree that the ref names now ("": no ref); if it has all lines but the last,
-    only the last is written. Raise GitError if git fails."""
+    """Write these journal lines to git as a tree, and set the ref of the journal's copy to that
+    tree. ``before`` is the id of the tree that the ref names now ("": no ref). If that tree holds
+    all lines but the last, only the last line and the tree are written. Raise GitError if git
+    fails."""
     known = bool(before) and tree(lines[:-1], like=before) == before
     new = lines[-1:] if known else lines
     head, _ = read_head(folder, folder) or ("", "")
@@ -160,11 +163,11 @@ def _write_by_git(folder: Path, lines: Sequence[bytes], new: Sequence[bytes], li
 
 
 def name(folder: Path, tree: str) -> None:
-    """Set the ref of the journal's copy to this tree id, or delete it if ``tree`` is "". The
+    """Set the ref of the journal's copy to this tree id, or delete the ref if ``tree`` is "". The
     caller holds the journal's lock.
 
-    If that fails, remove what is in the way (a leftover lock file, a folder in the ref's place),
-    and try again. Raise GitError if that fails too.
+    If git cannot do that, remove what is in the way (a leftover lock file, a folder in the ref's
+    place), and try once more. Raise GitError if that fails too.
     """
     if tree:
         with contextlib.suppress(OSError):
@@ -184,9 +187,9 @@ def name(folder: Path, tree: str) -> None:
 
 
 def read(folder: Path, tree_id: str) -> list[bytes] | None:
-    """Return the journal lines in a tree (id), oldest first, without newlines; None if git lacks a
-    part of it, or it is not a copy of a journal. Raise LimitError if it is too large, OSError if
-    git is missing."""
+    """Return the journal lines in the tree with the id ``tree_id``, oldest first, without newlines.
+    Return None if git lacks the tree or a part of it, or if the tree is not a copy of a journal.
+    Raise LimitError if it is too large, OSError if git is missing."""
     batch = command("--git-dir=.", "cat-file", "--batch", cwd=folder)
     with contextlib.closing(Objects(batch, environment())) as store:
         try:

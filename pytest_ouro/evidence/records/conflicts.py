@@ -45,9 +45,9 @@ _agreeing: list[bytes] = []
 
 
 def first_conflict(lines: list[bytes]) -> Conflict | None:
-    """Return the first contradiction in these journal lines; None if there is none. Raise
-    ValueError for an invalid line. Lines at the beginning that agreed in an earlier call are not
-    compared again."""
+    """Return the first contradiction in these lines, which are all of a journal; None if there is
+    none. Raise ValueError for an invalid line. Facts of lines at the beginning that agreed in an
+    earlier call are not compared again."""
     known = len(_agreeing) if lines[: len(_agreeing)] == _agreeing else 0
     found = next(conflicts([record_format.read(line) for line in lines], known=known), None)
     if found is None:
@@ -56,9 +56,9 @@ def first_conflict(lines: list[bytes]) -> Conflict | None:
 
 
 def conflicts(records: Sequence[StartedRun], *, known: int = 0) -> Iterator[Conflict]:
-    """Yield each contradiction in the records (oldest first), in their order: a fact stated in two
-    places and differently, or a ``seq`` that is not more than the one before. The first ``known``
-    records are not checked."""
+    """Yield each contradiction in the records (all of a journal, oldest first), in their order: a
+    fact stated in two places and differently, or a ``seq`` that is not more than the one before. Of
+    the first ``known`` records only ``seq`` is checked."""
     started: dict[str, StartedRun] = {}
     finished: list[FinishedRun] = []
     last = 0

@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 class Kind(NamedTuple):
-    """A kind of a field's JSON values: ``words`` describe them, ``holds`` returns whether a value
-    is one, and ``convert``, unless None, makes the attribute from it. ``nullable`` is whether null
-    is allowed, for an unknown value."""
+    """What a field of a record may hold, as JSON. ``words`` describe the allowed values, ``holds``
+    returns whether a value is allowed, and ``convert``, unless None, makes the attribute from the
+    value. ``nullable`` is whether null is allowed, for an unknown value."""
 
     words: str
     holds: Callable[[Any], bool]
@@ -48,7 +48,8 @@ def _hex(words: str, *digits: int) -> Kind:
     ``digits`` are the numbers of digits that they may have."""
 
     def holds(value: object) -> bool:
-        """Return whether a value is such a text."""
+        """Return whether a value is a text of lower-case hex digits, as many as one of
+        ``digits``."""
         return isinstance(value, str) and len(value) in digits and not value.strip(hexadecimal)
 
     hexadecimal = "0123456789abcdef"
@@ -145,15 +146,15 @@ class Key(NamedTuple):
 
 
 def about(kind: Kind, meaning: str, **facts: Any) -> Mapping[str, About]:
-    """Return the metadata for a dataclass field of this kind and meaning; ``facts`` are further
-    attributes of `About`."""
+    """Return the ``metadata`` to pass to `dataclasses.field` for an attribute of this kind and
+    meaning; ``facts`` are further attributes of `About`."""
     return {"about": About(kind, meaning, **facts)}
 
 
 def optional(default: T, kind: Kind, meaning: str, **facts: Any) -> T:
-    """Return a dataclass field with this default, kind and meaning; ``facts`` are further
-    attributes of `About`. (Its declared type is that of the default, as for
-    `dataclasses.field`.)"""
+    """Return a dataclass field with this default, kind and meaning, for an attribute that a journal
+    line may lack; ``facts`` are further attributes of `About`. (Its declared type is that of the
+    default, as for `dataclasses.field`.)"""
     return field(default=default, metadata=about(kind, meaning, **facts))
 
 

@@ -49,12 +49,11 @@ class Row(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a row says about a run, read tolerantly; an empty text or None for what it does not
-    say.
+    """What a row says about a run, read tolerantly. What the row does not say is "" or None.
 
-    ``line`` is the number of the row's first line, ``commit`` a hash of 7 to 64 hexadecimal
-    digits, ``memory_mb`` in MB, ``status`` "keep", "discard", "crash" or "". The ``value`` of a
-    crash is None, whatever the row has.
+    ``line`` is the number of the row's first line, ``commit`` a hash of 7 to 64 hexadecimal digits,
+    ``memory_mb`` in MB, ``status`` "keep", "discard", "crash" or "". The ``value`` of a crash is
+    None, whatever the row has.
     """
 
     line: int
@@ -118,9 +117,9 @@ def parse(data: bytes, path: Path, metric: str) -> Ledger:
     """Parse the bytes of the ledger at ``path``; ``metric`` is the name of the metric ("":
     unknown).
 
-    Blank lines and comments (lines that begin with ``#`` or ``===``) are skipped. But outside of
-    JSON, such a line counts as a row if it has as many cells as the header, since other
-    programs, such as pandas, read it as one. A second header applies to the rows below it.
+    Blank lines and comments (lines that begin with ``#`` or ``===``) are skipped. But a comment
+    with as many cells as the header counts as a row, except in JSON, since other programs, such as
+    pandas, read it as one. A second header applies to the rows below it.
     """
     text = Text.decode(data)
     lines = [(number, line) for number, line in text.lines() if line.strip()]
@@ -134,13 +133,14 @@ def parse(data: bytes, path: Path, metric: str) -> Ledger:
 
 
 def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Table | None:
-    """Return the table that the file begins with; None if ``lines`` (number and text, none
-    blank) have no header and no row.
+    """Return the table that the file begins with; None if ``lines`` (number and text, none blank)
+    have no header and no row.
 
-    It is a table of JSON objects if the first line without a comment begins with ``{``,
-    otherwise that of the first header among the first lines (`_HEADER_WITHIN`). Without a
-    header, it has the five columns of a new ledger, in the format by which the first row has
-    five cells; if there is no such format, unnamed columns, as many as the first row has cells.
+    If the first line that is not a comment begins with ``{``, return a table of JSON objects.
+    Otherwise return that of the first header among the first lines (`_HEADER_WITHIN`). If there is
+    no header, return one with the five columns of a new ledger, in the format by which the first
+    row has five cells. If there is no such format, return one with unnamed columns, as many as the
+    first row has cells (five if it has fewer than three).
     """
     width = len(COLUMNS)
     first = next((line for _, line in lines if not _is_marked(line)), "")

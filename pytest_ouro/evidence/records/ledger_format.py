@@ -140,10 +140,11 @@ def read_csv(
 
 def read_object(text: str) -> tuple[tuple[str, ...], list[Cell], int]:
     """Parse the JSON object that ``text`` begins with; return its keys, its values, and the
-    position where it ends.
+    position in ``text`` where it ends.
 
-    Return ``(), [], 0`` if there is none, and ``(), [], END`` for ``{}``. A value that is a list
-    or an object is returned as JSON text. If a key occurs twice, the last value counts.
+    Return ``(), [], 0`` if ``text`` does not begin with a JSON object; for ``{}`` the position is
+    not 0. A value that is a list or an object is returned as JSON text. If a key occurs twice, the
+    last value counts.
     """
     import json
 

@@ -113,8 +113,8 @@ def _metric_names(metric: str) -> Iterator[str]:
 
 def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
     """Return whether the cells of a line are column names: at least two cells, none a value
-    (number, hash, status), and at least ``least`` of them known columns. If only one is known, no
-    cell may begin with a word for a status."""
+    (number, hash, status or mark for a missing value), and at least ``least`` of them names of
+    known columns. If only one is known, no cell may begin with a word for a status."""
     words = [cell.strip().casefold() for cell in cells]
     if len(cells) < 2 or any(map(_is_value, words)):
         return False

@@ -117,9 +117,9 @@ class Table:
         return self.format.join(self.cells(entry), self.names)
 
     def key(self, cells: Sequence[Cell]) -> tuple[Cell, ...]:
-        """Return the cells of a row by which it is matched with a run: those of the known columns
-        (commit, metric, …, in this order), since people may fill in others; all cells if the table
-        has no known column for the status."""
+        """Return those cells of a row by which it is matched with a recorded run: the cells of the
+        known columns (commit, metric, …, in this order), since people may fill in the others.
+        Return all cells if the table has no known column for the status."""
         if self.columns.status is None:
             return tuple(cells)
         return tuple(cells[place] for place in self.columns.known if place is not None)

@@ -17,8 +17,9 @@ _STARTS = {
 
 
 class Course(Protocol):
-    """A measured or recorded run. ``pace`` has the numbers about its batches; ``clock_start`` is
-    what started its clock, ``clock_after`` seconds after the script."""
+    """A measured or recorded run. ``clock_start`` says what started the run's clock ("": unknown),
+    ``clock_after`` how many seconds after the script's start that was. ``pace`` has the numbers
+    about its batches."""
 
     @property
     def pace(self) -> Mapping[str, float]: ...

@@ -86,19 +86,22 @@ class Reason(str, Enum):
 
     @property
     def decides(self) -> bool:
-        """Whether the verdict decides about the run's commit; False for a crash, a rehearsal, an
-        early repeat, a run at too low a level, and if nothing was run."""
+        """Whether the verdict decides about the run's commit. False for a crash, a rehearsal, a
+        repeat that is not the last of its series, a run at too low a level, and if nothing was
+        run."""
         return self.status in ("keep", "discard") and self not in _PRELIMINARY
 
     @property
     def decides_only_alone(self) -> bool:
-        """Whether the verdict decides only about a commit that no earlier run decided about."""
+        """Whether the verdict decides only if no earlier run decided about the same commit: True
+        for ``unchanged`` alone."""
         return self is Reason.UNCHANGED
 
     @property
     def counts_as_try(self) -> bool:
-        """Whether the run could have been kept: its verdict decides, and its code was not measured
-        before."""
+        """Whether the run counts as a try of new code: its verdict decides (see `decides`), and its
+        code was not measured before, that is, the reason is neither ``unchanged`` nor
+        ``seed-only``."""
         return self.decides and self not in _KNOWN_CODE
 
     @property

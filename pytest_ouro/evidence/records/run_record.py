@@ -172,8 +172,8 @@ class StartedRun:
         return (self.repeat or 1) < (self.repeats or 1)
 
     def shared(self) -> dict[str, Any]:
-        """Return the attributes, by name, with which a later record of the same run is made: all
-        but those of the line itself (`OWN`). The ``unknown`` keys are without a finished line's."""
+        """Return the attributes, by name, that a later record of the same run takes over: all but
+        those of the line itself (`OWN`). Keys of a finished line are left out of ``unknown``."""
         names = [field.name for field in fields(type(self)) if field.name not in OWN]
         finished = keys_of(FinishedRun)  # no started line may decide keys of the end
         unknown = {key: value for key, value in self.unknown.items() if key not in finished}

@@ -41,8 +41,8 @@ class Saving(NamedTuple):
 
 def saving(before: Mapping[str, int], after: Mapping[str, int]) -> Saving | None:
     """Return the saving for the kind of code that shrinks most (of equals, the first by name).
-    ``before`` and ``after`` are sizes by kind, 0 for a missing kind. Return None if no kind shrinks
-    or any grows, since sizes of two kinds cannot be compared."""
+    ``before`` and ``after`` are sizes by kind; a missing kind counts as 0. Return None if no kind
+    shrinks, or if any kind grows, since sizes of two kinds cannot be compared."""
     kinds = {*before, *after}
     savings = [Saving(kind, before.get(kind, 0), after.get(kind, 0)) for kind in sorted(kinds)]
     if not savings or min(one.less for one in savings) < 0:
@@ -78,10 +78,11 @@ def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
 
 
 def kept_in(history: Iterable[str], runs: Iterable[FinishedRun]) -> list[FinishedRun]:
-    """Return the deciding run of each commit in ``history`` whose verdict is a keep with a
-    finite value, in the order of ``history`` (ids, newest first); ``runs`` are oldest first.
+    """Return the keeps in a history: the deciding run of each commit in ``history`` that is a keep
+    with a finite value. They are in the order of ``history`` (ids, newest first), so that the first
+    is the last keep; [] if nothing was kept.
 
-    So the first in the list is the last keep of that history; [] if nothing was kept.
+    ``runs`` are all runs, oldest first; `last_verdicts` says which of them decides.
     """
     verdicts = last_verdicts(runs)
     found = [verdicts[commit] for commit in history if commit in verdicts]
@@ -96,6 +97,6 @@ def _is_measured(run: FinishedRun) -> bool:
 
 
 def _is_older(run: FinishedRun) -> bool:
-    """Return whether a run with the reason ``unchanged`` was recorded by an old version, which left
-    such a commit on the branch: the record has version 1 and no incumbent."""
+    """Return whether a run was recorded by an old version, which did not settle a commit with the
+    reason ``unchanged``: the record has version 1 and no incumbent."""
     return run.version == 1 and run.incumbent is None
