@@ -255,9 +255,9 @@ class Evidence:
         recorded runs; None if they must not judge claims.
 
         If ``runs`` of the layout is "claimed", this is `by_hand`. If it is "auto", this is
-        `by_hand` if no run is recorded yet (`only_claims`) and a row is linked to a commit since
-        trust, otherwise None. If it is "measured", this is None. Raise RecordError if the journal
-        or ledger cannot be read, LimitError if one is too large, GitError if git fails.
+        `by_hand` if no run is recorded yet (`only_claims`) and a row is linked to a commit that was
+        made since trust, otherwise None. If it is "measured", this is None. Raise RecordError if
+        the journal or ledger cannot be read, LimitError if one is too large, GitError if git fails.
         """
         runs = self.layout.runs
         if runs == "measured" or (runs == "auto" and not self.only_claims):

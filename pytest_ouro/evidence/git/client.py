@@ -241,10 +241,9 @@ class Git:
         )
 
     def again(self) -> Git:
-        """Return this repository with its present HEAD and branch, read from git's files if
-        possible; it then shares this object's reader of objects, whose count towards
-        `limits.OBJECTS` starts again from 0. Otherwise return that of `discover`, whose errors are
-        raised."""
+        """Return this repository with its present HEAD and branch, from git's files if possible; it
+        then shares this object's reader of objects, whose count towards `limits.OBJECTS` starts
+        again from 0. Otherwise return that of `discover`, whose errors are raised."""
         refuse_special_files(self.top)
         found = read_head(self.folder, self.common_dir)
         if found is None or self.shallow != (self.common_dir / "shallow").exists():
