@@ -70,8 +70,10 @@ class Protection:
 class Check(ABC):
     """The base class of checks, which are frozen dataclasses. The fields of a check are the
     parameters of a rule; its methods say when the rule is skipped, what violates it, what it
-    protects, and which data it reads. ``stage`` says what the check needs (`Stage`), ``after_run``
-    whether it is applied again when a run has ended."""
+    protects, and which data it reads. Class attributes say what the check needs (``stage``),
+    whether it is applied again when a run has ended (``after_run``), whether it judges rows that
+    are written by hand (``judges_claims``), and whether it starts programs of the repository
+    (``starts_programs``)."""
 
     stage: ClassVar[Stage] = "repository"
     #: Whether it is applied again when a run has ended; a finding is then a breach.

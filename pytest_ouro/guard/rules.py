@@ -105,16 +105,18 @@ def is_tracked(top: str, name: str) -> bool:
 
 
 def is_known(bound: str, name: str) -> bool:
-    """Return whether the trusted commit has the file, or anything in the folder, called ``name``;
-    True while a blessing is not committed. OuroError if the rules cannot be read."""
+    """Return whether the trusted commit has a file ``name``, or anything in a folder ``name``, a
+    path from the repository's top; True while a blessing is not committed. OuroError if the rules
+    cannot be read."""
     trust = open_case(Path(bound) / NAME).trust
     return not trust.commit or any(f"{path}/".startswith(f"{name}/") for path in trust.committed)
 
 
 def restores_trusted(bound: str, name: str, source: str) -> bool:
-    """Return whether the file called ``name`` has its trusted bytes in the revision ``source``, or
-    in the index for ""; True also if ``source`` is the id of the trusted commit, or its first 7
-    digits or more. OuroError if the rules or git's objects cannot be read."""
+    """Return whether a restore from the revision ``source``, or from the index for "", brings back
+    the trusted bytes of the file ``name``, a path from the repository's top. True also if
+    ``source`` is the id of the trusted commit, or 7 or more of its first digits. OuroError if the
+    rules or git's objects cannot be read."""
     case = open_case(Path(bound) / NAME)
     if len(source) >= 7 and case.trust.commit.startswith(source):
         return True

@@ -168,9 +168,11 @@ class _Script:
     def _surely(
         self, by: ast.AST, *, tried: bool = False, _among: tuple[ast.AST, ...] = ()
     ) -> bool:
-        """Return whether ``by``, a function, evaluates each time it is called; with ``tried``, also
-        if it catches what the evaluation raises. True if ``by`` is a call of the evaluation itself.
-        ``_among`` are the functions that are being asked about, to end a recursion."""
+        """Return whether ``by`` evaluates each time it is reached or called. True for a call of the
+        evaluation itself. A function does if an evaluation in it depends on no condition; with
+        ``tried``, that may be in a ``try`` that catches what the evaluation raises. ``_among`` are
+        the functions that are being asked about: one of them gives False, which ends a
+        recursion."""
         if by not in self._evaluating:
             return True
         return by not in _among and any(
@@ -180,8 +182,9 @@ class _Script:
         )
 
     def _depends(self, node: ast.AST, function: ast.AST, *, tried: bool) -> bool:
-        """Return whether a node in a function is reached only under a condition; without ``tried``,
-        also whether it is in a ``try`` with a handler."""
+        """Return whether a node in ``function`` is reached only under a condition, such as an
+        ``if`` or a handler (a loop does not count); without ``tried``, also whether it is in a
+        ``try`` with a handler."""
         while node is not function:
             outer = self._parents[node]
             if isinstance(outer, _CONDITIONS) and node is not getattr(outer, "test", None):
