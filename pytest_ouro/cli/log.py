@@ -97,9 +97,9 @@ def _restore(journal: Journal, bound: Path) -> None:
 
 
 def _prune(git: Git, journal: Journal, days: float) -> None:
-    """Remove the logs of runs that ended more than ``days`` days ago, and the refs of those not
-    kept; print how many of each. Records and rows stay. OuroError for a number that is negative,
-    infinite or NaN; else as in `prune`."""
+    """Remove the logs of runs that ended more than ``days`` days ago, and the refs of those runs
+    that were not kept; print how many logs and refs. Records and rows stay. OuroError for a number
+    that is negative, infinite or NaN; else as in `prune`."""
     from pytest_ouro.experiment.records.prune import prune
 
     if not 0 <= days < math.inf:

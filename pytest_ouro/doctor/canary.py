@@ -153,13 +153,13 @@ def is_honest(name: str) -> bool:
 def _classify(
     name: str, result: Result, workspace: _Workspace, honest: float | None
 ) -> tuple[_State, str]:
-    """Return a tuple: the state of a canary after its run, and the words that explain it.
+    """Return a tuple: the state of a canary after its run, and the words that explain it. The first
+    of these that applies decides.
 
-    In this order: a trace outside of the run makes any canary ``open``, and a breach makes a cheat
-    ``caught``; a canary without a run or a metric ``failed``; an honest canary with a metric
-    ``held``. A cheat is ``open`` if its metric differs from ``honest``, and otherwise
-    ``neutralised``; but a cheat that acts outside of its process ``failed`` if `_Workspace.refusal`
-    is "".
+    A trace outside of the run: ``open``. No run: ``failed``. A breach by a cheat: ``caught``. Any
+    other end without a metric: ``failed``. An honest canary: ``held``. A cheat whose metric is not
+    ``honest``, or if that is None: ``open``. A cheat that acts outside of its process, if
+    `_Workspace.refusal` is "": ``failed``. Any other cheat: ``neutralised``.
     """
     if effect := workspace.effect():
         return "open", effect

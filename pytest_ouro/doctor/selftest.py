@@ -46,8 +46,9 @@ class Selftest:
 
 
 def names(*, torch: bool, command: bool) -> list[str]:
-    """Return the canaries of a command if ``command`` is set, else those of a script; without
-    ``torch``, of a script only those of `PLAIN`."""
+    """Return the names of the canaries to run: those of a command if ``command``, else those of a
+    script; of the latter only those of `PLAIN` without ``torch``. The honest canary is the
+    first."""
     if command:
         return [name for name in CANARIES if name.startswith(COMMAND)]
     return [n for n in CANARIES if not n.startswith(COMMAND) and (torch or n in PLAIN)]

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def hold_time_limits() -> Iterator[list[str]]:
-    """Keep time limits from ending the test until the context ends, and yield a list of those that
-    passed. When SIGALRM arrives, nothing happens but that the list gets the name of the module
-    whose handler was set before, or "another program"; at the end that handler is set again.
-    Outside the main thread, where Python allows no handler, alarms are not held.
+    """Keep the time limits of other plugins from ending the present test until the context ends.
+    Yield a list, which gets an entry each time that a limit passes (SIGALRM arrives): the name of
+    the module that set the handler before, or "another program". That handler is restored at the
+    end.
 
-    Pytest's `faulthandler_timeout` is cancelled for the present test, in any thread.
+    Pytest's `faulthandler_timeout` is cancelled for the present test. Outside of the main thread
+    only that is done, since Python allows no handler there; the list then stays empty.
     """
     rang: list[str] = []
     faulthandler.cancel_dump_traceback_later()

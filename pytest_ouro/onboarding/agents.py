@@ -77,7 +77,7 @@ def _nested(matcher: str = "*", command: str = COMMAND, **more: object) -> dict[
 
 def _all_but(*tools: str) -> str:
     """Return a regular expression that matches the name of each tool except ``tools``. Those need
-    no guard: they only read, or write only files that they name."""
+    no check after a call: they only read, or write only the files that the call names."""
     return f"^(?!({'|'.join(tools)})$)"
 
 

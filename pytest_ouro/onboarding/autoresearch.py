@@ -130,6 +130,7 @@ def data_pipeline(experiment: Experiment) -> tuple[str, dict[str, Value]]:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds in words: whole minutes as ``5 minutes``, others, and 0, as ``90 seconds``."""
+    """Return seconds in words: ``5 minutes`` if they are whole minutes, otherwise, and for 0, in
+    seconds, as ``90 seconds``."""
     many, unit = (seconds / 60, "minute") if seconds and seconds % 60 == 0 else (seconds, "second")
     return f"{many:g} {unit}" + ("" if many == 1 else "s")

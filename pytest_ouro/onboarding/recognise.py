@@ -30,8 +30,8 @@ _DULL = re.compile("never|always|do|not|the|a|an|is|are|to|of|must|all")
 
 @dataclass(frozen=True)
 class Context:
-    """The facts that words are compared with. ``tracked`` are the files that git tracks, relative
-    to the experiment's folder, and ``defines`` returns whether the harness defines a name."""
+    """What a rule's words are compared with. ``tracked`` are the paths that git tracks, relative to
+    the experiment's folder; ``defines(name)`` returns whether the harness defines ``name``."""
 
     experiment: Experiment
     tracked: Collection[str]
@@ -174,8 +174,8 @@ def _scope(rule: _Rule) -> bool:
 
 
 def _untracked(rule: _Rule) -> Found:
-    """Return ``{"paths": …}`` with the paths that the rule keeps out of git: the ledger, or files
-    that git does not track. False if it names none, or does not say that they stay out of git."""
+    """Return ``{"paths": …}`` with the ledger and the paths not in git that the rule keeps out of
+    git. False if it names none of these, or does not say that they stay out of git."""
     stays_out = (
         rf"{phrases.NEVER}(?:be )?(?:committed|commit|pushed|push|tracked|track|added to git|add)\b"
     )

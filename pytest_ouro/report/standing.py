@@ -209,7 +209,9 @@ class Standing:
         return ", ".join(differences(run, self.best))
 
     def next(self, run_command: str) -> Step:
-        """Return the next step. ``run_command`` is the command that makes a run."""
+        """Return the next step, the first that applies: wait for a run, fix what keeps a run from
+        starting, settle, commit changes, run HEAD, or edit. ``run_command`` is the command that
+        makes a run."""
         best, last = self.best, self.of_head
         try_it = [*self._commit(), run_command]
         if self.going:

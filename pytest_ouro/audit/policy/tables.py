@@ -144,7 +144,8 @@ class Number:
 
 @dataclass(frozen=True, kw_only=True)
 class Significance:
-    """A table [[significance]]: the statistic of the runs that decides."""
+    """A table [[significance]]: the test of a number of the runs against a threshold, which
+    decides."""
 
     number: str = option("the name of the number", pattern=FILLED)
     test: Literal["t", "mean", "each"] = option(

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 def go(target: Path, *, quiet: bool = False) -> int:
     """Bless the bound at ``target``, commit it with its lock, and run the baseline under pytest in
-    another process. Return 0 if pytest passes, else 1; 1 too, with nothing blessed, if something
-    does not hold yet, which is printed.
+    another process. Return 0 if pytest passes, else 1. If something does not hold yet, print it,
+    bless nothing and return 1.
 
-    ``quiet`` leaves out the line that it is blessed. OuroError if bound.toml is faulty, or the
-    rules cannot be blessed or committed.
+    ``quiet`` leaves out the line that says what was blessed. OuroError if bound.toml is faulty, or
+    the rules cannot be blessed or committed.
     """
     git = Git.discover(target.parent)
     path = git.relative(target)

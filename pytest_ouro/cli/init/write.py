@@ -45,13 +45,13 @@ _NOT_WRITTEN = (
 
 
 def write_bound(args: argparse.Namespace) -> int:
-    """Write bound.toml, unless ``--dry-run``; judge it once, and print what was found, what was
-    assumed, what does not hold yet and the next commands. With ``--go``, without ``--dry-run``,
-    also bless and run; without ``--force``, a bound.toml that is there is then taken as it is.
-    Return 0; after ``--go``, 1 if something does not hold yet, else the status of the run.
+    """Write bound.toml, unless ``--dry-run``; judge it once, and print what was found and assumed,
+    what does not hold yet, and the next commands. With ``--go`` and without ``--dry-run``, also
+    bless and run, if all holds; a bound.toml that exists is then used as it is, unless ``--force``.
 
-    OuroError if a bound.toml is there and no option allows for it, a fact is missing, or nothing
-    can be written; with ``--json`` it is printed as an object instead, and 2 is returned.
+    Return 0; after ``--go``, 1 if something does not hold yet, else the status of the run.
+    OuroError if bound.toml exists and no option allows for it, if a fact is missing, or if nothing
+    can be written; with ``--json`` the error is printed as an object instead, and 2 is returned.
     """
     if not args.json:
         return _write_bound(args)

@@ -14,9 +14,9 @@ class Model(torch.nn.Module):
         self.counts = torch.nn.Parameter(torch.ones(VOCAB_SIZE, VOCAB_SIZE))
 
     def forward(self, x, targets=None, reduction="mean"):
-        """Return the logits for the tokens ``x``, shape (rows, tokens), or with ``targets``, the
-        next tokens in the same shape, the cross-entropy in nats: a number, or for the reduction
-        "none" one for each token, flat."""
+        """Return the logits for the tokens ``x`` of shape (rows, tokens). With ``targets``, the
+        next tokens in the same shape, return the cross-entropy in nats instead: its mean as a
+        number, or, for the reduction "none", one value for each token in one dimension."""
         logits = self.predict(x)
         if targets is None:
             return logits

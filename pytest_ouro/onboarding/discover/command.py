@@ -325,12 +325,10 @@ def _editable(
     tracked: Sequence[str],
 ) -> tuple[str, ...]:
     """Return the files that may change, as the option, else the rules, else the instructions state.
-
-    Otherwise assume, as is added to ``remarks``: the command's files that are neither fixed nor
-    named like a program that measures, and the modules that its other Python files import; else the
-    first folder of `_SOURCES` with a file that is not fixed, as a glob; else the only other file of
-    code. OuroError if there is none of these.
-    """
+    Otherwise assume them, which is added to ``remarks``: the command's files that are neither fixed
+    nor named like a program that measures; else those that its shell scripts run by default; else
+    the modules that its Python files import; else the first folder of `_SOURCES` with a file that
+    is not fixed, as a glob; else the only other file of code. OuroError if there are none."""
     stated = options.editable or editable_in(rules)
     if stated:
         return stated

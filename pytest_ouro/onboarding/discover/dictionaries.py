@@ -181,15 +181,15 @@ class _Reader:
                 self.names.discard(name)
 
     def _entry(self, key: ast.expr, value: ast.expr, scope: ast.AST) -> Iterator[Keys]:
-        """Yield the keys that lead to the value of one entry, or to those in it; nothing if the key
-        is not a plain text."""
+        """Yield the keys that lead to the value of one entry, or, if that is a dictionary, to each
+        value in it; nothing if the key is not a literal text or contains a dot."""
         if isinstance(key, ast.Constant) and isinstance(key.value, str) and "." not in key.value:
             for rest in self.keys_of(value, scope) or [()]:
                 yield (key.value, *rest)
 
     def _assigned(self, name: str, scope: ast.AST) -> Iterator[Keys]:
-        """Yield the keys of the dictionaries that are assigned to a name in its scope, and those
-        that are added to it."""
+        """Yield the keys of the dictionaries that are assigned to the variable ``name`` in a scope,
+        and of entries that are added by ``name["key"] = …``, ``|=`` or ``update``."""
         for node in self._changes(scope).get(name, ()):
             match node:
                 case ast.Assign(targets=targets, value=value):
@@ -232,8 +232,8 @@ class _Reader:
                 yield from self._entry(key, value, scope)
 
     def _returned(self, function: str) -> Iterator[Keys]:
-        """Yield the keys of the dictionaries that a function returns, which the file defines or
-        imports from a module in the folder; nothing for another."""
+        """Yield the keys of the dictionaries that ``function`` returns, if this file or a module in
+        the folder defines that function; nothing if neither does."""
         file, name = self._origin(function)
         if file is None:
             return
@@ -248,8 +248,9 @@ class _Reader:
                     yield from reader.keys_of(inner.value, node)
 
     def _origin(self, function: str) -> tuple[PythonFile | None, str]:
-        """Return the file that defines a function, by its dotted name in this file, and its name
-        there; None if the folder has no such file."""
+        """Return a tuple: the file that defines the function with this dotted name, and the
+        function's name there, by the imports of this file. The file is None if it is not in the
+        folder."""
         module, _, name = function.rpartition(".")
         for node in self.file.source.of(ast.ImportFrom):
             for alias in node.names:

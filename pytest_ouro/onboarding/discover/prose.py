@@ -147,7 +147,8 @@ class Prose:
 
     @property
     def loops(self) -> bool:
-        """Whether the text says that something is done again and again."""
+        """Whether the text says that something is repeated without end, such as "never stop" or
+        "loop"."""
         return says(r"never stop|\bloop\b|repeat (?:forever|indefinitely)", self.text)
 
     @property

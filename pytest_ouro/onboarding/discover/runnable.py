@@ -94,7 +94,8 @@ def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
 
 def may_be_silent(files: Sequence[str]) -> bool:
     """Return whether all program files of a command, at least one, are in Python or a compiled
-    language. Their text shows what they print, so a command that shows no metric may print none."""
+    language. Only of these does the text show what they print, so that a metric which it does not
+    show may not be printed."""
     return bool(files) and all(path.endswith((*_COMPILED, ".py")) for path in files)
 
 
