@@ -378,9 +378,10 @@ def _budget(
     options: InitOptions,
     remarks: Remarks,
 ) -> float:
-    """Return the seconds that the command may take, by the option, the rules or the instructions;
-    twice as many if its own code stops at that time, since a run takes longer; ASSUMED_BUDGET if
-    none are stated. The last two are added to ``remarks``."""
+    """Return the seconds that the command may take: of the option, else of the rules or
+    instructions; twice these if its own code stops at that time, since a run takes longer, unless
+    the instructions state a limit of a run; ASSUMED_BUDGET if none are stated. Twice these, and
+    ASSUMED_BUDGET, are added to ``remarks``."""
     if options.budget is not None:
         return options.budget
     found = budget_in([], rules) or prose.limit or prose.budget

@@ -176,9 +176,12 @@ def _place(shown: printed.Shown) -> str:
 
 def choose(names: Iterable[str], prose: Prose, *, sure: bool = False) -> list[str]:
     """Return the name of the metric among ``names``, in a list of one. It is the first that the
-    instructions name as a metric; else the only one that their goal names, or whose name alone says
-    which values are better. If none of these decides, return all names, each once; [] if
-    ``sure``."""
+    instructions name as a metric; else the only one that a goal in them names, the only one whose
+    name says which values are better, or, of several of these, the only one measured on held-out
+    data.
+
+    If none of these decides, return all names, each once; but [] if ``sure``.
+    """
     known = list(dict.fromkeys(names))
     named = [name for name in prose.metrics if name in known and not _NOISE.fullmatch(name)]
     if named or (len(known) == 1 and not sure):

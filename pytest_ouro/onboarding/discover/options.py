@@ -50,10 +50,11 @@ class Remarks:
     notes: list[str] = field(default_factory=list)
 
     def assume(self, what: str, option: str) -> None:
-        """Note an assumption, and the option that says otherwise, each time it is called."""
+        """Add an assumption (``what``), with the ``option`` by which a person states another value;
+        the same one is added again each time."""
         self.assumed.append(f"{what} ({option} says otherwise)")
 
     def note(self, words: str) -> None:
-        """Note once what a person should know."""
+        """Add a note that a person should read, unless the same words were added before."""
         if words not in self.notes:
             self.notes.append(words)

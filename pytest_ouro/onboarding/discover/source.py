@@ -264,8 +264,9 @@ def _operate(operation: ast.operator, left: Any, right: Any) -> Constant:
 
 
 def _format(value: Constant, spec: str) -> str:
-    """Return a value as an f-string formats it; raise _Unknown if the format is not valid. A format
-    of 8 characters or more is ignored."""
+    """Return a value as an f-string formats it by ``spec``; raise _Unknown if the format is not
+    valid. A format of 8 characters or more is not applied: the plain text of the value is
+    returned."""
     try:
         return format(value, spec) if len(spec) < 8 else str(value)
     except ValueError:

@@ -162,8 +162,9 @@ def find_ledger(
 
 
 def _said_ledger(folder: Path, metric: str, prose: Prose) -> str:
-    """Return the first table that a sentence of the instructions has results written into, in a
-    folder that exists, which is absent or can be read as a ledger; "" if there is none."""
+    """Return the first table of results in which a sentence of the instructions has rows written:
+    its folder exists, it is absent or can be read as a ledger, and it is neither editable nor the
+    file of instructions. "" if there is none."""
     for sentence in phrases.sentences(prose.text):
         names: list[str] = _SAID.findall(sentence) if _WRITES.search(sentence) else []
         for name in names:
