@@ -14,6 +14,7 @@ from pytest_ouro.audit.verdict.statements import make_statements
 from pytest_ouro.audit.verdict.weigh import weigh
 from pytest_ouro.audit.words import number
 from pytest_ouro.checks import judge_claims
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.evidence.claims import columns, tables
 from pytest_ouro.evidence.claims import loop as loops
@@ -22,7 +23,7 @@ from pytest_ouro.evidence.claims.commits import MOST, History
 from pytest_ouro.evidence.claims.link import Linker
 from pytest_ouro.evidence.claims.rows import read_rows
 from pytest_ouro.evidence.claims.versions import added_by, read_versions
-from pytest_ouro.evidence.paths import matching
+from pytest_ouro.evidence.paths import matches, matching
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def _audit(subject: Subject, options: Options) -> Audit:
         options,
         first.value,
     )
+    layout = _follow(history, layout)
     name = infer_metric(read, options.metric, layout.metric, layout.said)
     read = file.parse(name.value)
     found = read_rows(read, name.value)
@@ -131,6 +133,16 @@ def _audit(subject: Subject, options: Options) -> Audit:
         counts=_count(claims),
         notes=_notes(subject, history, loop, faults),
     )
+
+
+def _follow(history: History, layout: Layout) -> Layout:
+    """Return the layout with the places to which commits move editable files without a change."""
+    editable = list(layout.editable)
+    for step in history.steps:
+        if len(step.parents) == 1:
+            new = loops.moved(history, step, editable).values()
+            editable += [path for path in new if not matches(path, editable)]
+    return replace(layout, editable=tuple(editable))
 
 
 def _find_ledger(
@@ -195,7 +207,12 @@ def _oldest(history: History) -> str:
 def _findings(claims: Claims, layout: Layout, judged: Judgement | None) -> tuple[AuditFinding, ...]:
     """Return all findings: errors first, then in the order of the history."""
     found = [*weigh(judged.broken, claims, layout)] if judged else []
-    found += [AuditFinding(*claimed) for claimed in judge_claims(claims)]
+    known = {(one.check, one.commits) for one in found if one.severity == "error"}
+    found += [
+        AuditFinding(*claimed)
+        for claimed in judge_claims(claims)
+        if claimed.check != "evaluation" or (claimed.check, claimed.commits) not in known
+    ]
     places = {step.id: n for n, step in enumerate(claims.loop.steps)}
     return tuple(
         sorted(

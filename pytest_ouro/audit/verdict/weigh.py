@@ -133,7 +133,8 @@ def _narrow(one: Judged, claims: Claims, layout: Layout) -> Finding | None:
     if not finding.paths:
         return finding if "is a link" in finding.headline else None
     beside = _Beside(one.step, claims, layout)
-    paths = [p for p in finding.paths if beside.is_telling(p) or _is_part(p, claims, layout)]
+    outside = [p for p in finding.paths if not matches(p, layout.editable)]
+    paths = [p for p in outside if beside.is_telling(p) or _is_part(p, claims, layout)]
     if not paths:
         return None
     only = several(list(layout.editable))

@@ -58,7 +58,15 @@ def commits_of(experiments: Sequence[Experiment]) -> tuple[str, ...]:
 
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield all findings about the claims of a loop."""
-    from pytest_ouro.checks._claims import code, log_schema, logged, meaning, metric, settled
+    from pytest_ouro.checks._claims import (
+        code,
+        log_schema,
+        logged,
+        meaning,
+        measuring,
+        metric,
+        settled,
+    )
 
-    for part in (logged, log_schema, metric, settled, code, meaning):
+    for part in (logged, log_schema, metric, settled, code, meaning, measuring):
         yield from part.judge(claims)

@@ -134,9 +134,14 @@ def build(
     undone = _Undone(history, _between(history, start, history.head), editable)
     experiments = []
     seen: set[str] = set()
+    best: float | None = None
     for row, link in zip(read.rows, links, strict=True):
         step = history.find(link.commit) if link.commit else None
         seen |= {link.commit, link.stated}
+        same = row.status == "keep" and row.value is not None and row.value == best
+        if step and same and moved(history, step, editable):
+            row = row._replace(status="baseline")  # the same code, measured in its new place
+        best = row.value if row.is_kept else best
         experiments.append(_experiment(history, step, row, link.how, undone, inside, editable))
     for step in steps:
         if (
@@ -148,6 +153,24 @@ def build(
         if not (_REVERTS.search(step.subject) or undone.restores(step)):
             experiments.append(_experiment(history, step, None, "", undone, inside, editable))
     return Loop(history, start, end, steps, tuple(experiments), *read, versions)
+
+
+def moved(history: History, step: Step, editable: Sequence[str]) -> dict[str, str]:
+    """Return the new path of each editable file that a commit moves without a change, if it changes
+    no editable file otherwise; {} if it does, or moves none."""
+    paths = history.changes(step)
+    found = {}
+    for path in matching(paths, editable):
+        old, now = history.entry(step.parent, path), history.entry(step.id, path)
+        if now is not None and old is None:
+            continue  # what is moved there is found from its old path
+        others = (p for p in paths if p != path and not history.entry(step.parent, p))
+        blobs = ((p, history.entry(step.id, p)) for p in others)
+        new = next((p for p, entry in blobs if entry and old and entry.blob == old.blob), "")
+        if now is not None or not new:
+            return {}
+        found[path] = new
+    return found
 
 
 def _between(history: History, start: str, end: str) -> tuple[Step, ...]:
