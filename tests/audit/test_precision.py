@@ -185,3 +185,74 @@ def test_a_failure_that_was_not_committed_is_not_left(
     loop.save("Report more")
 
     assert bool(about(loop.audit(), "settled")) is left
+
+
+def added(loop: Small, rate: float, subject: str, status: str, text: str) -> None:
+    """One commit with a rate and a row, which names the commit before."""
+    parent = loop.git("rev-parse", "--short=7", "HEAD")
+    loop.write("train.py", TRAIN.format(lr=rate))
+    loop.log(parent, f"{1 - rate}", "1.0", status, text)
+    loop.save(subject)
+
+
+@pytest.mark.parametrize(
+    ("subject", "severities"),
+    [("rate 9", {"error"}), ("next: another schedule", set[str]())],
+    ids=["its own", "of another"],
+)
+def test_a_discard_is_left_where_its_row_is_about_the_commit_that_adds_it(
+    loop: Small, subject: str, severities: set[str]
+) -> None:
+    added(loop, 0.09, subject, "discard", "rate 9")
+    loop.write("README.md", "Notes.\n")
+    loop.save("docs: notes")
+    loop.write("train.py", TRAIN.format(lr=0.09) + "DEPTH = 3\n")
+    loop.log(loop.save("depth 3"), "0.900000", "1.0", "keep", "depth 3")
+    loop.save("log: depth 3")
+
+    assert {one.severity for one in about(loop.audit(), "settled")} == severities
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "severity"),
+    [
+        ("clean up", "rate 4", "error"),
+        ("Start a new session", "rate 4", "warning"),
+        ("clean up", "baseline of today", "warning"),
+    ],
+    ids=["gone", "session", "baseline"],
+)
+def test_an_emptied_ledger_is_an_error_if_the_loop_goes_on(
+    loop: Small, subject: str, text: str, severity: str
+) -> None:
+    loop.rows.clear()
+    loop.write("results.tsv", loop.header + "\n")
+    loop.save(subject)
+    loop.trial(0.04, 0.97, "keep", text)
+    loop.trial(0.05, 0.96, "keep", "rate 5")
+
+    found = about(loop.audit(), "logged")
+
+    assert {one.severity for one in found if "any more" in one.finding.headline} == {severity}
+
+
+@pytest.mark.parametrize(
+    ("name", "checks"), [("MAX_STEPS", {"budget-exact"}), ("EVAL_STEPS", set[str]())]
+)
+def test_steps_of_the_harness_are_a_budget_if_the_script_uses_them(
+    tmp_path: Path, name: str, checks: set[str]
+) -> None:
+    loop = Small(tmp_path)
+    code = f"from prepare import MAX_STEPS\n{TRAIN}"
+    harness = "MAX_STEPS = 20\nEVAL_STEPS = 10\ndef evaluate_bpb(model):\n    return 1.0\n"
+    loop.write("prepare.py", harness)
+    for number in (1, 2, 3):
+        loop.write("train.py", code.format(lr=number / 100))
+        if number == 3:
+            loop.write("prepare.py", harness.replace(f"{name} = ", f"{name} = 4"))
+        loop.log(loop.save(f"rate {number}"), f"{1 - number / 100}", "1.0", "keep", f"{number}")
+    loop.save("log")
+
+    found = {one.check for one in loop.audit().findings if one.severity == "error"}
+
+    assert found & {"budget-exact"} == checks

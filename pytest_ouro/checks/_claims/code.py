@@ -24,8 +24,14 @@ _BUDGET = re.compile(
     r"|max_(?:train(?:ing)?_)?(?:seconds|secs|time|minutes)|train(?:ing)?_(?:seconds|secs|minutes|time)"
     r"|wall_?(?:clock|time)(?:_\w+)?)$"
 )
+#: Names of constants of what measures that say how much a run trains, if the script uses them.
+_AMOUNT = re.compile(
+    r"(?i)^(?:(?:max|num|n|total|train(?:ing)?)_)+(?:steps|iters|iterations|epochs|updates|tokens)$"
+)
+_CONSTANT = re.compile(r"(?m)^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=[ \t]*(\d[\d_]*)")
 _MENTION = re.compile(
     r"(?i)budget|time_?limit|max_\w*(?:seconds|secs|time|minutes)|train\w*_seconds|wall"
+    r"|_(?:steps|iters|iterations|epochs|updates|tokens)\b"
 )
 #: Endings of files that are compiled code, and of other files that are not text.
 _COMPILED = (
@@ -154,7 +160,11 @@ def _budget(claims: Claims, step: Step) -> Iterator[Claimed]:
         changed = set(before.splitlines()) ^ set(after.splitlines())
         if not before or not any(map(_MENTION.search, changed)):
             continue
-        find = _budget_change if path.endswith(".py") else _setting_change
+
+        def find(old: str, new: str, path: str = path) -> str:
+            change = _budget_change if path.endswith(".py") else _setting_change
+            return change(old, new) or _amount_change(claims, step, path, old, new)
+
         words = find(before, after)
         if words:
             start = claims.text(claims.loop.start, path)
@@ -198,6 +208,22 @@ def _setting_change(before: str, after: str) -> str:
     for name, value in now.items():
         old = was.get(name, value)
         if old != value and _BUDGET.match(name.replace("-", "_")):
+            return f"{name} was changed from {old} to {value}"
+    return ""
+
+
+def _amount_change(claims: Claims, step: Step, path: str, before: str, after: str) -> str:
+    """Return in words how a constant of a frozen file that says how much a run trains, and that an
+    editable file uses, differs between two texts of that file; "" if none does."""
+    if not matches(path, claims.frozen):
+        return ""
+    was, now = (dict(_CONSTANT.findall(text)) for text in (before, after))
+    for name, value in now.items():
+        old = was.get(name, value)
+        used = re.compile(rf"\b{name}\b")
+        if old == value or not _AMOUNT.match(name):
+            continue
+        if any(used.search(claims.text(step.parent, glob)) for glob in claims.editable):
             return f"{name} was changed from {old} to {value}"
     return ""
 

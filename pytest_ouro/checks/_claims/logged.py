@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_ouro.checks._claims import Claimed, commits_of, lines_of
+from pytest_ouro.checks._claims import REASONS, Claimed, commits_of, lines_of
 from pytest_ouro.core.finding import Finding, count, several
 from pytest_ouro.evidence.claims.rows import SENTINELS
 from pytest_ouro.evidence.paths import matches
@@ -33,6 +33,8 @@ _BACK = re.compile(
 )
 #: Words that begin the subject of a commit that repairs the one before it.
 _REPAIRS = re.compile(r"(?i)^(?:fix\w*|squash|typos?|repair\w*|correct\w*|debug\w*)\b")
+#: Words of a subject that begins a session.
+_STARTS = re.compile(r"(?i)\b(?:new|start\w*|begin\w*|fresh|init\w*|set-?up|session|again)\b")
 _HEX_PATTERN = re.compile(r"[0-9a-f]+")
 
 
@@ -267,7 +269,8 @@ def _report_rewritten(
 
 def _removed(claims: Claims, versions: Sequence[Version]) -> Iterator[Claimed]:
     """Yield a finding if rows that commits of the branch had are not in the ledger any more: an
-    error if a commit that changes no code took out nothing but failures, and left others."""
+    error if a commit that changes no code took out nothing but failures, and left others, or
+    emptied the ledger in the middle of the loop."""
     now = {_mark(row) for row in claims.loop.rows}
     hashes = {row.hash[:7] for row in claims.loop.rows if row.hash}
     lost: dict[Step, list[ClaimedRow]] = {}
@@ -282,13 +285,14 @@ def _removed(claims: Claims, versions: Sequence[Version]) -> Iterator[Claimed]:
                 lost.setdefault(version.step, []).append(row)
         before = version.rows
     for step, rows in lost.items():
-        sure = _hides_failures(claims, step, rows)
+        failures = _hides_failures(claims, step, rows)
+        sure = failures or _is_emptied(claims, step, rows)
         yield Claimed(
             "logged",
             Finding(
                 f"{count(len(rows), 'row')} that {claims.ledger} had "
                 f"{'is' if len(rows) == 1 else 'are'} not in it any more"
-                + (", all of them failures" if sure else ""),
+                + (", all of them failures" if failures else ""),
                 where=f"removed in {step}",
                 help=f"put them back from the history: git show {step.id[:7]}~1:{claims.ledger}",
                 facts={"rows": len(rows)},
@@ -323,6 +327,22 @@ def _hides_failures(claims: Claims, step: Step, rows: Sequence[ClaimedRow]) -> b
     if any(matches(path, claims.editable) for path in history.changes(step)):
         return False
     return all(_has_failed(row) for row in rows) and any(row.is_kept for row in claims.loop.rows)
+
+
+def _is_emptied(claims: Claims, step: Step, rows: Sequence[ClaimedRow]) -> bool:
+    """Return whether a commit took all rows out of the ledger, failures among them, changed nothing
+    else, is not called a new start, and the loop went on without a new baseline."""
+    history = claims.loop.history
+    left = next((one.rows for one in claims.loop.versions if one.step == step), None)
+    if left is None or left or history.changes(step) != (claims.ledger,):
+        return False
+    if _BACK.search(step.subject) or _STARTS.search(step.subject) or len(step.parents) != 1:
+        return False
+    first = next((one for one in claims.loop.logged if one.row), None)
+    if first is None or first.row is None or not first.code:
+        return False
+    goes_on = first.row.status != "baseline" and not REASONS.search(first.row.description)
+    return goes_on and any(map(_has_failed, rows))
 
 
 def _has_failed(row: ClaimedRow) -> bool:

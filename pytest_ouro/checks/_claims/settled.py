@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks._claims import Claimed, commits_of, lines_of
 from pytest_ouro.core.finding import Finding, count, several
+from pytest_ouro.evidence.claims.link import alike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ def judge(claims: Claims) -> Iterator[Claimed]:
     sure = [
         one
         for one in found
-        if one.how == "hash"
+        if _is_its_own(claims, one)
         and one.row is not None
         and one.row.status == "discard"
         and places.get(one.commit, last) < last
@@ -48,6 +49,15 @@ def judge(claims: Claims) -> Iterator[Claimed]:
                 commits_of(group),
                 lines_of(group),
             )
+
+
+def _is_its_own(claims: Claims, one: Experiment) -> bool:
+    """Return whether a row is surely about its commit: it names the commit, or is added by it and
+    described as that is."""
+    if one.how != "added" or one.row is None:
+        return one.how == "hash"
+    subject = claims.loop.history.find(one.commit).subject
+    return claims.ledger in one.paths and alike(one.row.description, subject)
 
 
 def _is_left(claims: Claims, one: Experiment) -> bool:
