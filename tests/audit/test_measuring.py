@@ -92,7 +92,7 @@ def test_a_loop_over_an_objective_without_held_out_data_is_a_warning(tmp_path: P
     assert {one.severity for one in about(loop.audit(), "evaluation")} == {"warning"}
 
 
-def test_one_measurement_is_none_in_a_loop(loop: Small) -> None:
+def test_one_measurement_is_not_a_loop(loop: Small) -> None:
     fit(loop, 3, "error(lambda part: 1)", "look", "error, load, submit")
 
     assert about(loop.audit(), "evaluation") == []

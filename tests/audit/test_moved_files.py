@@ -45,7 +45,7 @@ def move(loop: Small, text: str = "") -> None:
     loop.write("evaluate.cjs", EVALUATE.format(path="./src/solver.js"))
 
 
-def test_a_move_without_a_gain_is_no_experiment(loop: Small) -> None:
+def test_a_move_without_a_gain_is_not_an_experiment(loop: Small) -> None:
     move(loop)
     keep(loop, 17.0, "move the solver")
     loop.write("src/solver.js", "const SWAPS = 3;\n")

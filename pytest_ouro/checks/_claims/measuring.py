@@ -59,9 +59,9 @@ def _judge_file(claims: Claims, modules: _Modules, step: Step, path: str) -> Ite
     changed = "\n".join(set(after.splitlines()) - set(before.splitlines()))
     if not changed or not modules.telling.search(changed):
         return
-    known = {one.words for one in modules.asked(path, before)}
+    known = {one.words for one in modules.find_asked(path, before)}
     kept = claims.is_kept(step.id)
-    for one in dict.fromkeys(modules.asked(path, after)):
+    for one in dict.fromkeys(modules.find_asked(path, after)):
         if one.words not in known:
             yield Claimed(
                 "evaluation",
@@ -115,8 +115,8 @@ class _Modules:
             found |= {(path, name) for name in defined & (printed | named | {metric})}
         return found
 
-    def asked(self, path: str, text: str) -> Iterator[_Asked]:
-        """Yield what the text of a file at ``path`` asks for; nothing if it is no Python."""
+    def find_asked(self, path: str, text: str) -> Iterator[_Asked]:
+        """Yield what the text of a file at ``path`` asks for; nothing if it is not Python."""
         from pytest_ouro.checks.evaluation.loaded_splits import Splits
         from pytest_ouro.checks.evaluation.repetition import repetitions
         from pytest_ouro.evidence.python.source import dotted, source
@@ -161,7 +161,7 @@ class _Modules:
         return found
 
     def _file(self, path: str, module: str | None) -> str:
-        """Return the path of a module that the file at ``path`` imports; "" if it is none of the
+        """Return the path of a module that the file at ``path`` imports; "" if it is not one of the
         project that stays as it is."""
         name = (module or "").replace(".", "/") + ".py"
         places = (posixpath.join(posixpath.dirname(path), name), name)
