@@ -71,7 +71,7 @@ def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Re
 
 
 def is_of_another_history(git: Git, ref: Ref, base: str) -> bool:
-    """Return whether neither ``ref`` nor the commit that it replaces shares a commit with the
+    """Return whether neither ``ref.id`` nor ``ref.replaces``, if set, shares a commit with the
     history of the commit ``base``, as for a branch of generated pages. Return False if this cannot
     be known: the clone is shallow, or an object is missing. Raise GitError if git fails."""
     if git.shallow or not git.commit(ref.id):

@@ -63,9 +63,9 @@ def read_text(path: str, blob: bytes) -> Form:
 
 
 def zero_seeds(text: str) -> str:
-    """Return a text in which 0 replaces each whole number that is a seed: set under the name of a
-    seed, as in ``seed = 1``, passed to a function that sets one, as in ``srand(1)``, or to a new
-    generator."""
+    """Return ``text`` with 0 in place of each whole number that is a seed. A number is a seed if it
+    is set under the name of a seed, as in ``seed = 1``, or passed to a function that sets a seed,
+    as in ``srand(1)``, or that makes a generator."""
     return _NUMBER.sub(_zero_seed, _MADE.sub(r"\g<1>0", text))
 
 

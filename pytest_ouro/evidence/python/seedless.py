@@ -51,9 +51,9 @@ class _Reducer(ast.NodeTransformer):
             self._empty |= empty
 
     def _is_empty(self, name: str) -> bool:
-        """Return whether the plain function ``name`` (see `Names`) only sets seeds, and is called,
-        each time as a statement that runs at most once. Return False if it is in `_empty`
-        already."""
+        """Return whether the plain function ``name`` (see `Names`) only sets seeds, and all of its
+        calls, at least one, are statements that run at most once. Return False if ``name`` is in
+        `_empty` already."""
         function = self._names.functions[name]
         parameters = {arg.arg for arg in ast.walk(function.args) if isinstance(arg, ast.arg)}
         calls = self._names.calls_of(function)

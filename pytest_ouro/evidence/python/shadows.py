@@ -119,8 +119,9 @@ def _imports(root: Path, files: list[str]) -> set[str]:
 
 
 def _poisoned_pyc(root: Path, harness: str) -> Iterator[str]:
-    """Yield ``__pycache__/…`` names of compiled files that Python would run in place of the
-    harness, although its source compiles to other code. They are relative to ``root``."""
+    """Yield the names of compiled files that Python would run in place of the harness, although the
+    harness's source compiles to other code. The names are relative to ``root``:
+    ``__pycache__/…``."""
     source = root / harness
     stem = harness.removesuffix(".py")
     folder = root / "__pycache__"

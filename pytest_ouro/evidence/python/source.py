@@ -270,10 +270,10 @@ def _drop_docstring(
 
 
 def _names_bound_by(statement: ast.stmt) -> set[str]:
-    """Return the module-level names that a top-level statement binds or changes, with the
-    pseudo-name `TOP_LEVEL` if it may bind any name. Return an empty set for ``if __name__ ==
-    "__main__":`` and ``pass``, and `TOP_LEVEL` alone for any other statement than a definition,
-    import or assignment."""
+    """Return the module-level names that a top-level statement binds or changes. For a definition,
+    an import or an assignment, the pseudo-name `TOP_LEVEL` is among them if it may bind any name.
+    For ``if __name__ == "__main__":`` and ``pass`` the set is empty; for any other statement it is
+    `TOP_LEVEL` alone."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name} | _bound_within(statement)
     if isinstance(statement, ast.Import | ast.ImportFrom):

@@ -61,8 +61,8 @@ def saved(run: FinishedRun) -> Saving | None:
 
 def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
     """Return, by commit id, the last of ``runs`` (oldest first) that decided about that commit.
-    Crashes, rehearsals, early repeats and runs at too low a level decide nothing, so that a
-    commit of such runs alone is absent.
+    Crashes, rehearsals, repeats that are not the last of their series, and runs at too low a level
+    decide nothing: a commit with no other runs is absent.
 
     A run with the reason ``unchanged`` decides only about a commit that no earlier run decided
     about.
