@@ -56,7 +56,7 @@ class Protection:
 
     ``frozen`` files may not be changed, moved or removed; ``untracked`` files may not be added to
     git. ``within`` is a folder ("" is the whole repository) in which only files that match ``free``
-    may change; files outside of that folder are free. If ``within`` is None, there is no such
+    may change; it says nothing about files outside of it. If ``within`` is None, there is no such
     folder, and ``free`` is not used. With ``installs``, the installation of packages is refused.
     """
 

@@ -40,8 +40,8 @@ class Command(Check):
     )
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return why the rule is skipped if only a commit or an index is checked: it has no working
-        tree. "" if a working tree is checked."""
+        """Return why the rule is skipped: a commit or an index alone is checked, in which no
+        command can run. "" if a working tree is checked."""
         subject = evidence.repository.subject
         if subject == "working tree":
             return ""
