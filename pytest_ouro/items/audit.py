@@ -124,8 +124,8 @@ class AuditItem(pytest.Item):
         self.statement, self.found = statement, found
 
     def runtest(self) -> None:
-        """Raise AuditFailure if there is an error, pytest's Skipped if the statement reaches
-        nothing."""
+        """Raise AuditFailure if the check found an error, pytest's Skipped if the statement could
+        not be judged."""
         if self.found:
             raise AuditFailure("\n".join(map(_describe, self.found)))
         if self.statement is not None and self.statement.state != "reached":

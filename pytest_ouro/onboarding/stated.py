@@ -157,7 +157,8 @@ def _paths(statement: Statement) -> list[str]:
 
 
 def _only_names(words: str, paths: set[str]) -> bool:
-    """Return whether words name some of the paths before a dash, and explain them after it."""
+    """Return whether words merely explain files of ``paths``: a dash follows at least one
+    backquoted word, and each backquoted word before the dash is in ``paths``."""
     before, dash, _ = words.partition(" — ")
     named = re.findall(r"`([^`]+)`", before)
     return bool(dash and named) and paths.issuperset(named)

@@ -143,8 +143,9 @@ class _Reader:
     changes: dict[ast.AST, dict[str, list[ast.AST]]] = field(default_factory=dict)
 
     def keys_of(self, node: ast.expr, scope: ast.AST) -> list[Keys]:
-        """Return the keys that lead to each value of the dictionary; [] if it is not known to be
-        one. ``scope`` is where the names of the expression are assigned."""
+        """Return the keys that lead to each value of the dictionary that an expression stands for;
+        [] if it is not known to be a dictionary, or is nested too deeply. ``scope`` is the function
+        or module in which the names of the expression are assigned."""
         if self.depth >= _DEEPEST:
             return []
         self.depth += 1
@@ -223,8 +224,9 @@ class _Reader:
     def _target(
         self, target: ast.expr, value: ast.expr, name: str, scope: ast.AST
     ) -> Iterator[Keys]:
-        """Yield the keys that one assignment gives to a name: ``name = value``, or
-        ``name["key"] = value``."""
+        """Yield the keys that the assignment ``target = value`` adds to the dictionary of the
+        variable ``name``, for the targets ``name`` and ``name["key"]``; nothing for any other
+        target."""
         match target:
             case ast.Name(id=other) if other == name:
                 yield from self.keys_of(value, scope)

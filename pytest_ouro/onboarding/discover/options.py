@@ -43,8 +43,8 @@ class InitOptions:
 
 @dataclass
 class Remarks:
-    """What is said about facts that were not read in the project: those that were ``assumed``, and
-    ``notes`` on what was seen and not understood, or cannot work as it is."""
+    """Remarks for a person on the experiment's facts: ``assumed`` are facts that nothing states,
+    and ``notes`` are things that were seen and not understood, or that cannot work as they are."""
 
     assumed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

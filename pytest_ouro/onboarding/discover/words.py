@@ -102,7 +102,8 @@ def opened(manifests: Sequence[str], prose: Prose) -> tuple[str, ...]:
 
 
 def _names(path: str, sentence: str) -> bool:
-    """Return whether a sentence has a path as a word of its own."""
+    """Return whether a sentence contains a path as a word of its own, not as a part of another
+    path."""
     return bool(re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])", sentence))
 
 
@@ -196,8 +197,8 @@ def _own_if_unfit(
 
 
 def _is_ledger(path: Path, metric: str) -> bool:
-    """Return whether a file can be read as a ledger with columns for commit, metric and status;
-    False if it is absent."""
+    """Return whether the file exists and can be read as a ledger with columns for the commit, the
+    metric and the status."""
     try:
         table = ledger.read(path, metric).table
     except OuroError:
