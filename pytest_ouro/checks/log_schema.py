@@ -32,9 +32,9 @@ class LogSchema(Check):
     judges_claims = True
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return why the rule is skipped (`Evidence.only_claims`) if no run was recorded in this
-        working tree. "" if one was, if there are rows to judge as claims, or if the rule is
-        ``strict``."""
+        """Return why the rule is skipped, `Evidence.only_claims`: no run was recorded in this
+        working tree. "" if one was, if the journal is at fault or records are gone, if there are
+        rows to judge as claims, or if the rule is ``strict``."""
         return "" if self.strict or evidence.claimed else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:

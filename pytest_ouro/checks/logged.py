@@ -25,9 +25,10 @@ class Logged(Check):
     judges_claims = True
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return why the rule is skipped (`Evidence.only_claims`) if no run was recorded in this
-        working tree. "" if one was, if there are rows to judge as claims, or if rows that were
-        written by hand break the rule (`_unrecorded`)."""
+        """Return why the rule is skipped, `Evidence.only_claims`: no run was recorded in this
+        working tree. "" if one was, if the journal is at fault or records are gone, if there are
+        rows to judge as claims, or if rows that were written by hand break the rule
+        (`_unrecorded`)."""
         if evidence.claimed or _unrecorded(evidence):
             return ""
         return evidence.only_claims

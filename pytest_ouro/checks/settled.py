@@ -29,8 +29,9 @@ class Settled(Check):
     judges_claims = True
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return why the rule is skipped (`Evidence.only_claims`) if no run was recorded in this
-        working tree. "" if one was, or if there are rows to judge as claims."""
+        """Return why the rule is skipped, `Evidence.only_claims`: no run was recorded in this
+        working tree. "" if one was, if the journal is at fault or records are gone, or if there are
+        rows to judge as claims."""
         return "" if evidence.claimed else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
