@@ -45,6 +45,14 @@ def no_record(subject: str, folder: str) -> OuroError:
     )
 
 
+def no_policy(path: str, reason: str) -> OuroError:
+    """``audit --policy``: the file of the policy at ``path`` cannot be read, for this reason."""
+    return OuroError(
+        f"{path}: {reason}: the policy cannot be read",
+        help="name a file with the keys of docs/policies.md: --policy PATH",
+    )
+
+
 def several_records(subject: str, record: str) -> OuroError:
     """``audit --policy``: the folder to be judged is not that of a record, but contains such
     folders, as ``record``."""

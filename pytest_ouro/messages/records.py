@@ -187,6 +187,14 @@ def nothing_to_audit(subject: str, faults: list[str]) -> RecordError:
     )
 
 
+def no_column(ledger: str, metric: str, columns: list[str]) -> RecordError:
+    """``audit --metric``: the header of the ledger has no column for that metric."""
+    return RecordError(
+        f"{ledger}: no column is named {metric}; the columns are: {', '.join(columns)}",
+        help="name one of them: --metric NAME",
+    )
+
+
 def no_row(path: str) -> RecordError:
     """The ledger that was named or found has no row that can be read as a result."""
     return RecordError(

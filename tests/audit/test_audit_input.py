@@ -121,6 +121,16 @@ def test_without_a_commit_or_a_ledger(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "no table of results in the working tree or in the history" in error
 
 
+def test_a_metric_that_no_column_has_is_an_error(
+    loop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["audit", str(loop), "--metric", "accuracy"]) == 2
+
+    said = capsys.readouterr().err
+    assert "no column is named accuracy; the columns are: commit, val_bpb" in said
+    assert run(["audit", str(loop), "--metric", "val_bpb"]) == 0
+
+
 def test_junk_as_a_ledger(loop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with (loop / "results.tsv").open("wb") as file:
         file.truncate(100 << 20)

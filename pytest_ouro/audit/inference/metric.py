@@ -11,6 +11,7 @@ from pytest_ouro.evidence.claims.columns import AGREES, agreement, counts_rows, 
 from pytest_ouro.evidence.claims.statuses import classify
 from pytest_ouro.evidence.records.ledger_names import find_columns, normalise, number_of
 from pytest_ouro.evidence.records.metric_names import named_direction
+from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,8 +38,12 @@ _ANY = ("metric", "value", "score", "metric_value", "metric_after", "result")
 def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str]) -> Inference:
     """Return the metric's name, or "" if the ledger has none: as ``given`` by an option, else that
     of the project (``discovered``) or of its instructions (``said``) if the ledger has a column for
-    it, else the only column of numbers whose name can be a metric's."""
+    it, else the only column of numbers whose name can be a metric's. Raise RecordError if the
+    ledger has names of columns, and none is that of the ``given`` metric."""
     if given:
+        names = [] if _has_no_header(ledger) else list(read_columns(ledger))
+        if names and find_columns(names, given).metric is None:
+            raise messages.no_column(_column(ledger), given, names)
         return Inference("metric", given, "given by --metric")
     said = tuple(said)
     cells = read_columns(ledger)
@@ -56,7 +61,7 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
         return Inference("metric", usual, f"{_column(ledger)} has that column")
     others = [name for name in names if _can_be(name, cells[name])]
     telling = [name for name in others if named_direction(name)]
-    if ledger.table is not None and ledger.table.line == 0 and ledger.table.format.separator:
+    if _has_no_header(ledger):
         chosen = discovered or next(iter(said), "") or "metric"
         where = find(ledger).metric or "its second column"
         return Inference("metric", chosen, f"the table has no header; {where}")
@@ -72,6 +77,12 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
     if discovered and find_columns(names, discovered).metric is not None:
         return Inference("metric", discovered, "the code prints it")
     return Inference("metric", "", f"{_column(ledger)} has no column of numbers that is a metric")
+
+
+def _has_no_header(ledger: Ledger) -> bool:
+    """Return whether the ledger is a table of text without a header."""
+    table = ledger.table
+    return table is not None and table.line == 0 and bool(table.format.separator)
 
 
 def _column(ledger: Ledger) -> str:

@@ -54,7 +54,7 @@ def read(path: Path) -> Policy:
     try:
         data = read_regular(str(path), limits.BOUND, follow=True)
     except OSError as error:
-        raise command_line.unusable_file(str(path), error.strerror or str(error)) from None
+        raise command_line.no_policy(str(path), error.strerror or str(error)) from None
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
