@@ -74,9 +74,9 @@ class Scope(Check):
     )
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding if the watched folder has no file, one for each wanted file that is gone
-        (`missing`), one about all files that changed and may not, and one for each changed editable
-        file that is a link or a submodule."""
+        """Yield a finding if the watched folder has no file; one for each file that must be there
+        and is gone, as the function `missing` finds them; one about all files that were changed and
+        may not be; and one for each changed editable file that is a link or a submodule."""
         layout = evidence.layout
         within = self._watched(layout)
         editable = layout.editable_globs

@@ -187,9 +187,9 @@ def lock_of(
 
 
 def _write(git: Git, lock_path: str, text: bytes) -> None:
-    """Write bound.lock, with the content ``text``, to the path ``lock_path`` from the top, and
-    record outside of the repository that this user blessed it. OuroError if it cannot be written;
-    only a warning if the blessing cannot be recorded."""
+    """Write ``text`` as bound.lock to the repository-relative path ``lock_path``, and record
+    outside of the repository that this user blessed it. OuroError if the file cannot be written. If
+    only the record fails, print a warning."""
     try:
         write_whole(git.top, lock_path, text)
     except OSError as error:

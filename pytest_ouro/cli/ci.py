@@ -136,10 +136,13 @@ def _run_audit(args: argparse.Namespace, env: Mapping[str, str]) -> int:
 
 
 def _find_start(env: Mapping[str, str], git: Git, asked: Question, tip: str) -> Start:
-    """Return the commit to judge from, and who vouches for it: for a push to the base branch as
-    `find_start` does; else the commit that the workflow names, or without one, ``tip``. If
-    `find_start` failed to search for passed runs and the workflow names the commit, print why.
-    Errors of `find_start`."""
+    """Return the commit to judge from, and who vouches for it.
+
+    For a push to the base branch, that is what `find_start` returns; if `find_start` could not
+    search for passed runs, and the workflow names a commit, also print why the search failed. For
+    any other change, it is the commit that the workflow names; if it names none, ``tip``, the
+    present commit of the base branch. Raise the errors of `find_start`.
+    """
     if asked.on_base:
         start = find_start(env, git, asked)
         if start.refusal:

@@ -134,8 +134,9 @@ def _read_list(output: IO[str]) -> list[Mapping[str, object]] | None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Kill a program and all processes of its group, such as those that the launcher of npm
-    started; do nothing if it has ended."""
+    """Kill all processes of a program's group by SIGKILL: the program, if it still runs, and those
+    that it started, such as the program behind the launcher of npm. Do nothing if the group has no
+    process left. Return at once, without waiting for their end."""
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
 

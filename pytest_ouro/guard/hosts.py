@@ -185,8 +185,10 @@ def _effects(payload: dict[str, object], event: str, folder: str) -> Iterator[Wr
 
 
 def _own_name(payload: dict[str, object], name: str) -> str:
-    """Return the name of a tool of an MCP server without that of the server, as far as it is known:
-    ``write_file`` for ``mcp__files__write_file`` and ``MCP:write_file``."""
+    """Return the name that a tool has on its MCP server: as ``payload``, the agent's hook input,
+    states it in ``mcp_context``; otherwise ``name``, the agent's name of the tool, without the
+    prefix of the server: ``write_file`` for ``mcp__files__write_file`` and ``MCP:write_file``. A
+    name with neither ``__`` nor ``:`` is returned as it is."""
     context = payload.get("mcp_context")
     own = context.get("tool_name") if isinstance(context, dict) else None
     return own if isinstance(own, str) else name.split("__", 2)[-1].rpartition(":")[2]

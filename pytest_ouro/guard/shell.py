@@ -169,8 +169,9 @@ class _Reader(Scanner):
                 self.command.writes += target
 
     def _read_documents(self) -> None:
-        """Read the here-documents that start at this line, each into its command: up to the line
-        that ends it, or to the end of the text if none does."""
+        """Read the texts of the here-documents in ``awaited``, which start at this line, and add
+        each to the ``documents`` of its command. A text ends before the line that is its end word,
+        or at the end of what is read if no line is."""
         for end, tabs, command in self.awaited:
             lines: list[str] = []
             while self.at < len(self.text):

@@ -20,7 +20,8 @@ class Pattern(str):
 
 
 def _pattern_fault(*patterns: str) -> str:
-    """Return what is wrong with the first invalid pattern; "" if all are valid."""
+    """Return, as a sentence, what is wrong with the first of ``patterns`` that is not a regular
+    expression; "" if all are regular expressions. Nothing is raised."""
     for pattern in patterns:
         try:
             re.compile(pattern)

@@ -250,7 +250,8 @@ def _bound(tree: ast.Module) -> dict[str, str]:
 
 
 def _imported(tree: ast.Module) -> set[str]:
-    """Return the names that a module imports from others."""
+    """Return the names that the ``from … import …`` statements of a module bind; those of plain
+    ``import`` statements are not among them."""
     return {
         alias.asname or alias.name
         for node in ast.walk(tree)

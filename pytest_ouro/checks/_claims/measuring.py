@@ -34,7 +34,12 @@ _UNSEEN = re.compile(
 
 
 class _Asked(NamedTuple):
-    """What a text asks for: words for a person, and whether that has no innocent explanation."""
+    """What a Python file of the experiment asks of the modules that measure it: to load held-out
+    data, or to measure in a loop.
+
+    ``words`` says that as what follows the file's path in a sentence. ``sure`` is whether it has no
+    innocent explanation, since the text of these modules shows that they measure on held-out data.
+    """
 
     words: str
     sure: bool

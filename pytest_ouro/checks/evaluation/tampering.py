@@ -261,8 +261,13 @@ class Tampering(Script):
 
     def _executed(self, node: ast.Call) -> Iterator[Construct]:
         """Yield the suspect constructs in the literal text that a call of ``exec``, ``eval`` or
-        ``compile`` executes, at the line of the call; one more if the text is spelled in parts or
-        is not Python. A computed text yields nothing."""
+        ``compile`` executes, at the line of the call. Literals that are added or joined are such a
+        text.
+
+        Yield one construct alone if the text is hidden (`is_hidden`), as by ``chr``, or is not
+        Python; nothing if it is computed otherwise, or for a ``compile`` of one argument that is
+        not Python, which may be another function.
+        """
         text = self._names.text(node.args[0])
         if not text and is_hidden(node.args[0]):
             yield Construct(node.lineno, "executes a text that is spelled in parts")

@@ -35,9 +35,14 @@ def key_of(row: ClaimedRow) -> Key:
 
 
 def read_versions(history: History, path: str, metric: str, found: Found) -> tuple[Version, ...]:
-    """Return the ledger at ``path`` as each commit that changed it has it, oldest first; () if it
-    is in none. A merge that only brings what its branch logged is followed into that branch. A
-    version that cannot be read is left out. ``found`` are its columns without a usual name."""
+    """Return the versions of the ledger at ``path``, one for each commit of ``history`` that
+    changed or deleted it, oldest first; () if no commit has it. If a merge only takes over what its
+    branch logged, the commits of that branch are used in its place. A version that cannot be read
+    is left out.
+
+    ``metric`` is the name of the metric. ``found`` has the names of the ledger's columns that do
+    not have a usual name.
+    """
     return tuple(_versions(history, path, metric, found))
 
 

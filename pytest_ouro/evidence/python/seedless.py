@@ -131,9 +131,10 @@ class _Reducer(ast.NodeTransformer):
         return super().generic_visit(node)
 
     def _without_seeds(self, statements: list[ast.stmt]) -> list[ast.stmt]:
-        """Return the statements that are kept, in order: those that `_is_dropped` does not drop
-        and, of equal assignments in a row that draw random numbers or a batch once, only the
-        last."""
+        """Return the statements that are kept, in order. Left out are those that `_is_dropped`
+        drops; and an assignment whose next statement is equal to it, if it draws random numbers or
+        a batch and runs at most once (`_is_drawn_once`), so that of several in a row the last is
+        kept."""
         following = [*statements[1:], None]
         return [
             one

@@ -140,8 +140,10 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
 
 
 def _size(run: FinishedRun, best: FinishedRun) -> Iterator[_Fact]:
-    """Yield the reference's code size and sizes by kind as facts: expected from the record
-    ``best``, stated in ``run``. Yield nothing if the two were computed in different forms."""
+    """Yield two facts about the reference of ``run``: its code size, and its code sizes by kind.
+    The expected value is from ``best``, the record of the reference; the actual value is what
+    ``run`` states. Yield nothing if the ``code_form`` of the two records differs, since their
+    sizes cannot be compared then."""
     if run.code_form == best.code_form:
         yield _Fact("best_code_size", best.code_size, run.best_code_size)
         yield _Fact("best_code_sizes", best.code_sizes, run.best_code_sizes)

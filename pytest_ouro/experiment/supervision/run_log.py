@@ -38,11 +38,13 @@ class RunLog:
         self._late = 0
 
     def write(self, chunk: bytes) -> None:
-        """Write output of the run to the file at once, up to ``HEAD`` bytes in all. Of later output
-        keep the last ``TAIL`` bytes in memory, until the context ends.
+        """Write ``chunk``, output of the run, to the file at once, until the file has ``HEAD``
+        bytes of this run. Of the output after these, keep the last ``TAIL`` bytes in memory until
+        the context ends, which writes them.
 
-        A write that fails, as on a full disk, raises no error; output after it is treated as output
-        beyond ``HEAD``.
+        A write that fails, as on a full disk, raises no error. What it did not write is missing in
+        the file, and all output after it is kept in memory like output after the first ``HEAD``
+        bytes.
         """
         self._recent += chunk
         if len(self._recent) > 2 * TAIL:

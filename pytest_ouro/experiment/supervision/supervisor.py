@@ -198,10 +198,12 @@ def _follow(
     signals: list[int],
     progress: Progress | None,
 ) -> Stop:
-    """Read messages and output until the child has ended or must be ended; write its output to
-    ``log``, and call ``progress`` a few times a second.
+    """Watch ``process`` until it has ended or must be ended: handle the messages on ``lines``, the
+    channels to the child and to the judge (if there is one), which change ``state``; write the
+    output of ``process`` to ``log``; and call ``progress``, unless it is None, a few times a
+    second.
 
-    Return why it must be ended; "" if it has ended by itself. The child is not ended here.
+    Return why the process must be ended, which the caller does; "" if it has ended by itself.
     ``signals`` is the list to which received signals are appended: any of them interrupts the run.
     """
     assert process.stdout is not None

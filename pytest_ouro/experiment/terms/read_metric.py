@@ -92,8 +92,9 @@ def _values(document: Any, path: str) -> Iterator[Any]:
 
 
 def _found(path: str, value: Any, unit: str) -> Found:
-    """Return the JSON value at ``path`` as a place in the output; with a fault unless it is a
-    number or the text of one, with ``unit`` or no unit. True and false do not count as numbers."""
+    """Return ``value``, the JSON value at ``path``, as a `Found`. It has a fault unless the value
+    is a number, or a text that `parse` reads as one: a number, with or without ``unit`` behind it.
+    True and false do not count as numbers."""
     shown = clean(f"{path}: {json.dumps(value)[:4096]}", width=120)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Found(shown, repr(value))

@@ -34,7 +34,8 @@ class Repeats:
 
     @property
     def sd(self) -> float:
-        """The standard deviation of one run, estimated from the values (with n − 1)."""
+        """The standard deviation of the value of a single run, not of the mean, estimated from
+        ``values`` (with n − 1)."""
         return deviation(self.values)
 
     @property
