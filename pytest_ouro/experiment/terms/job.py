@@ -80,14 +80,12 @@ def environment(job: Job) -> dict[str, str]:
 
     The variables are those of `child_environment`, then TMPDIR and those that name the cache
     folders of torch and CUDA, then the job's settings; of two with one name the later one counts.
-    With ``hide_cuda``, CUDA_VISIBLE_DEVICES is "" whatever the settings say, and only the folder of
-    TMPDIR is made. Raise OSError if a folder cannot be made.
+    With ``hide_cuda``, CUDA_VISIBLE_DEVICES is "" whatever the settings say. Raise OSError if a folder cannot be made.
     """
     env = child_environment()
     for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
         folder = job.scratch / name.lower()
-        if name == "TMPDIR" or not job.hide_cuda:
-            folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)  # a script may write there at once
         env[name] = str(folder)
     env.update(job.settings)
     if job.hide_cuda:
