@@ -80,7 +80,8 @@ def environment(job: Job) -> dict[str, str]:
 
     The variables are those of `child_environment`, then TMPDIR and those that name the cache
     folders of torch and CUDA, then the job's settings; of two with one name the later one counts.
-    With ``hide_cuda``, CUDA_VISIBLE_DEVICES is "" whatever the settings say. Raise OSError if a folder cannot be made.
+    With ``hide_cuda``, CUDA_VISIBLE_DEVICES is "" whatever the settings say. Raise OSError if a
+    folder cannot be made.
     """
     env = child_environment()
     for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
