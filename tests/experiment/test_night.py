@@ -122,6 +122,7 @@ class Night:
 
     def is_gate_open(self) -> bool:
         evidence = SimpleNamespace(
+            claimed=None,
             branch="main",
             layout=SimpleNamespace(metric=metric.Metric("score")),
             runs=tuple(self.runs),

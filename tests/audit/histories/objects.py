@@ -112,7 +112,11 @@ class Objects:
             (git / name).mkdir(parents=True)
         (git / "HEAD").write_text(f"ref: refs/heads/{head}\n")
         (git / "config").write_text(_CONFIG)
-        lines = [f"{commit} refs/heads/{branch}\n" for branch, commit in sorted(refs.items())]
+        full = {
+            name if name.startswith("refs/") else f"refs/heads/{name}": commit
+            for name, commit in refs.items()
+        }
+        lines = [f"{commit} {name}\n" for name, commit in sorted(full.items())]
         (git / "packed-refs").write_text(
             "# pack-refs with: peeled fully-peeled sorted \n" + "".join(lines)
         )

@@ -1,0 +1,1 @@
+"""Set C, written without a look at the audit."""
