@@ -74,7 +74,7 @@ class AuditHooks:
         if found:
             terminalreporter.section("warnings of the audit")
             for one in found:
-                terminalreporter.write_line(_describe(one))
+                terminalreporter.write_line(_escape_finding(one))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
@@ -127,7 +127,7 @@ class AuditItem(pytest.Item):
         """Raise AuditFailure if the check found an error, pytest's Skipped if the statement could
         not be judged."""
         if self.found:
-            raise AuditFailure("\n".join(map(_describe, self.found)))
+            raise AuditFailure("\n".join(map(_escape_finding, self.found)))
         if self.statement is not None and self.statement.state != "reached":
             why = escape(shorten(f"{self.statement.state}: {self.statement.why}"))
             raise pytest.skip.Exception(why, _use_item_location=True)
@@ -147,7 +147,7 @@ class AuditFailure(Exception):
     """An error of an audit, with its text."""
 
 
-def _describe(one: AuditFinding) -> str:
+def _escape_finding(one: AuditFinding) -> str:
     """Return a finding as escaped, redacted lines."""
     finding = one.finding
     place = describe_place(one)

@@ -112,7 +112,7 @@ def find(ledger: Ledger) -> Found:
     cells = read_columns(ledger)
     names = list(cells)
     named = find_columns(names, "")
-    if any(row.table.columns.commit is not None for row in ledger.rows):
+    if names and any(row.table.columns.commit is not None for row in ledger.rows):
         named = named._replace(commit=0)
     left = {name: texts for name, texts in cells.items() if any(texts)}
     commit = "" if named.commit is not None else _find_commit(left)
