@@ -5,6 +5,8 @@ import json
 import pytest
 
 from pytest_ouro.checks._claims.metric import _Values
+from pytest_ouro.engine import open_case
+from pytest_ouro.evidence.evidence import CLAIMS
 
 LOGGED = "never-do::skip-logging"
 SCHEMA = "iron-law::log-every-experiment"
@@ -308,3 +310,16 @@ def test_rows_of_json_and_a_metric_where_more_is_better(project, restate, tried,
         path.write_text((path.read_text() if path.exists() else "") + json.dumps(row) + "\n")
 
     assert judged(METRIC).status == ("broken" if worse else "holds")
+
+
+def test_of_a_long_ledger_the_last_rows_are_judged(project, tried):
+    (project.path / "results.tsv").write_text(
+        HEADER + "a1b2c3d\t1.950000\t1.0\tdiscard\tx\n" * 3000
+    )
+    tried("wider", "keep", 1.9)
+
+    loop = open_case(project.path / "bound.toml").evidence.claimed
+
+    assert len(loop.rows) == CLAIMS
+    assert loop.rows[-1].description == "wider"
+    assert loop.first_line == 3002
