@@ -26,6 +26,7 @@ from pytest_ouro.core.schema import NO_LIMITS, keys_of, members
 from pytest_ouro.evidence.records import kinds
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
+from pytest_ouro.evidence.records.statement import Statement
 
 if typing.TYPE_CHECKING:
     from pytest_ouro.core.fast_dataclass import Field
@@ -114,7 +115,7 @@ def attacks(name: str) -> str:
 
 def record(event: str) -> str:
     """A Markdown table of the keys of a line; of a finished one, those it adds to the started."""
-    keys = kinds.keys_of(StartedRun)
+    keys = kinds.keys_of(Statement if event == "statement" else StartedRun)
     if event == "finished":
         every = kinds.keys_of(FinishedRun)
         keys = {key: every[key] for key in every if key not in keys}

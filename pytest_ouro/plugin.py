@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_ouro.experiment.run import Result
+    from pytest_ouro.experiment.result import Result
 
 MARKERS = {
     "danger_zone": "a rule of the bound about a file or function that must not change",

@@ -19,10 +19,10 @@ from pytest_ouro.child.kernel.system import adopt_orphans
 from pytest_ouro.cli import run
 from pytest_ouro.cli.bless import bless
 from pytest_ouro.core.fast_dataclass import replace
-from pytest_ouro.evidence.records import ledger
+from pytest_ouro.evidence.ledger import ledger
 from pytest_ouro.evidence.records.journal import Journal
-from pytest_ouro.evidence.records.ledger_table import entry_of, row_of
 from pytest_ouro.evidence.records.record_format import from_json
+from pytest_ouro.evidence.records.rows import entry_of, row_of
 from pytest_ouro.experiment.records import ledger_writer
 from pytest_ouro.experiment.terms.job import CHILD
 

@@ -102,7 +102,7 @@ def test_the_gate_needs_no_pytest_and_nothing_heavy(ask):
 
 
 def test_the_gate_loads_nothing_for_what_is_not_there(ask, project):
-    rooms = ("bound.guards", "evidence.records.ledger", "evidence.records.pace", "messages.")
+    rooms = ("bound.guards", "evidence.ledger.ledger", "evidence.records.pace", "messages.")
     absent = tuple(f"pytest_ouro.{room}" for room in rooms)
     gate = "__import__('pytest_ouro.cli').cli.run(['gate'])"
 
@@ -113,7 +113,7 @@ def test_the_gate_loads_nothing_for_what_is_not_there(ask, project):
     assert not {"shlex", "zlib"} & modules
 
     (project.path / "results.tsv").write_text("commit\tval_bpb\tmemory_gb\tstatus\tdescription\n")
-    assert "pytest_ouro.evidence.records.ledger" in ask(gate)[2]
+    assert "pytest_ouro.evidence.ledger.ledger" in ask(gate)[2]
 
 
 def test_the_package_itself_imports_nothing():

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from pytest_ouro.core.metric import Metric
     from pytest_ouro.evidence.evidence import Evidence
-    from pytest_ouro.evidence.records.ledger import Row
-    from pytest_ouro.evidence.records.ledger_format import Cell
+    from pytest_ouro.evidence.ledger.ledger import Row
+    from pytest_ouro.evidence.ledger.ledger_format import Cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ def _fault(row: Row, metric: Metric) -> str:
         value = metric.text(cells[1])
     if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
         return f"'{commit[:20]}' is not a commit hash"
-    from pytest_ouro.evidence.records.ledger_names import STATUSES  # only with a ledger
+    from pytest_ouro.evidence.ledger.ledger_names import STATUSES  # only with a ledger
 
     if columns.status is not None and status not in STATUSES:
         return f"the status is '{status[:20]}', not one of {', '.join(STATUSES)}"

@@ -90,8 +90,8 @@ class Logged(Check):
     def _lost(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding if some of `Evidence.runs`, the runs recorded since the last blessing,
         have no row in the ledger; otherwise nothing."""
-        from pytest_ouro.evidence.records.ledger import pair  # only with a ledger
-        from pytest_ouro.evidence.records.ledger_table import entry_of
+        from pytest_ouro.evidence.ledger.ledger import pair  # only with a ledger
+        from pytest_ouro.evidence.records.rows import entry_of
 
         runs = {entry_of(run): run for run in reversed(evidence.runs)}
         lost = pair(reversed(evidence.ledger.rows), [*map(entry_of, evidence.runs)])[1]
@@ -108,8 +108,8 @@ class Logged(Check):
         """Yield one finding if rows of the ledger belong to none of `Evidence.all_runs`, all
         recorded runs; otherwise nothing. The first `Evidence.inherited_rows` rows, which are older
         than the first record, are not looked at."""
-        from pytest_ouro.evidence.records.ledger import pair  # only with a ledger
-        from pytest_ouro.evidence.records.ledger_table import entry_of
+        from pytest_ouro.evidence.ledger.ledger import pair  # only with a ledger
+        from pytest_ouro.evidence.records.rows import entry_of
 
         rows = evidence.ledger.rows[evidence.inherited_rows :]
         strays = [row.line for row in pair(rows, [*map(entry_of, evidence.all_runs)])[0]]

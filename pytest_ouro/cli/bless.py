@@ -26,10 +26,10 @@ from pytest_ouro.evidence.content import (
 from pytest_ouro.evidence.evidence import Evidence
 from pytest_ouro.evidence.git.attributes import as_committed
 from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.ledger import ledger
 from pytest_ouro.evidence.paths import join
 from pytest_ouro.evidence.python.returned import number_fault
 from pytest_ouro.evidence.python.source import Source, decode
-from pytest_ouro.evidence.records import ledger
 from pytest_ouro.evidence.repository import Repository
 from pytest_ouro.evidence.trust import Trust, named, refuse_other_in_tree
 from pytest_ouro.messages import command_line as messages

@@ -14,9 +14,9 @@ from pytest_ouro.cli.output import say, say_aside, say_document, say_row
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import escape_json
 from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.ledger.ledger_format import TSV
+from pytest_ouro.evidence.ledger.ledger_table import Table
 from pytest_ouro.evidence.records.journal import Journal
-from pytest_ouro.evidence.records.ledger_format import TSV
-from pytest_ouro.evidence.records.ledger_table import Table
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.verdict.history import comparable, tally
 from pytest_ouro.messages import command_line as messages

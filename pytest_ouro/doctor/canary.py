@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_ouro.bound.tables import Level
-    from pytest_ouro.experiment.run import Result
+    from pytest_ouro.experiment.result import Result
 
 _State = Literal["held", "caught", "neutralised", "open", "failed"]
 

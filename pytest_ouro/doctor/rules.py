@@ -11,7 +11,7 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import quoted
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.evidence.content import read_file
-from pytest_ouro.evidence.records.ledger import column_fault
+from pytest_ouro.evidence.ledger.ledger import column_fault
 from pytest_ouro.experiment.supervision import processes
 
 if TYPE_CHECKING:

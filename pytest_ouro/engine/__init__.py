@@ -58,15 +58,25 @@ class Case:
 
     def again(self, measured: MeasuredRun | None = None) -> Case:
         """Return a new case with the same rules and trust, whose evidence is observed again, with
-        the present HEAD: for use after a run, not on a case of `open_commit`. ``measured`` is the
+        the present HEAD, or with the commit of `at`: for use after a run. ``measured`` is the
         run that has just ended, if rules are to be applied to it. Data files are read again only if
         their size or times changed. Raise GitError if the repository cannot be read."""
-        git = self.repository.git.again()
-        repository = Repository(git, trust=self.repository.trust, subject=self.repository.subject)
+        git, subject = self.repository.git.again(), self.repository.subject
+        head = self.repository.head if subject == "commit" else ""
+        repository = Repository(git, trust=self.repository.trust, subject=subject, head=head)
         allowed = self.evidence.run_commands
         evidence = Evidence(
             self.bound.layout, repository, self.trust, measured, run_commands=allowed
         )
+        return Case(self.bound, self.trust, evidence)
+
+    def at(self, commit: str) -> Case:
+        """Return a new case with the same rules and trust for a commit, given by its full id: what
+        is checked and measured is that commit alone, whatever HEAD, index and working tree have."""
+        git, trust = self.repository.git.again(), self.repository.trust
+        repository = Repository(git, trust=trust, subject="commit", head=commit)
+        allowed = self.evidence.run_commands
+        evidence = Evidence(self.bound.layout, repository, self.trust, run_commands=allowed)
         return Case(self.bound, self.trust, evidence)
 
 
@@ -251,7 +261,8 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
     """Return why a rule about a run or about the records has nothing to judge here; "" if it has
     something to judge, or if it is a rule about the repository.
 
-    For a commit alone, neither kind of rule has anything to judge, and for the index no rule about
+    For a commit alone that was not measured just now, neither kind of rule has anything to judge,
+    and for the index no rule about
     a run, since the next commit may be the one that fixes the run. Elsewhere, a rule that judges
     rows written by hand has something to judge if there are such rows. Any other rule about a run
     needs a run that has just been measured, or one whose code is still in the working tree; any
@@ -260,7 +271,7 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
     stage, subject = rule.checker.stage, evidence.repository.subject
     if stage == "repository":
         return ""
-    if subject == "commit":
+    if subject == "commit" and evidence.measured is None:
         return "about the runs of a machine, not about a commit"
     if stage == "run" and subject == "index":
         return "about a run, not about the next commit"

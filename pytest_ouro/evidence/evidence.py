@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.claims.run_log import LoggedRun
     from pytest_ouro.evidence.data import Fingerprints
     from pytest_ouro.evidence.dependencies import DependencyFile
-    from pytest_ouro.evidence.records.journal import Fault, Journal
-    from pytest_ouro.evidence.records.ledger import Ledger
+    from pytest_ouro.evidence.ledger.ledger import Ledger
+    from pytest_ouro.evidence.records.fault import Fault
+    from pytest_ouro.evidence.records.journal import Journal
     from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
     from pytest_ouro.evidence.repository import Repository
     from pytest_ouro.evidence.trust import Trust
@@ -173,7 +174,7 @@ class Evidence:
         """The ledger (results table) on disk, even if only a commit is checked; its ``exists`` is
         False if there is no file. Raise RecordError if it cannot be read, LimitError if it is too
         large."""
-        from pytest_ouro.evidence.records import ledger
+        from pytest_ouro.evidence.ledger import ledger
 
         return ledger.read(self.repository.git.top / self.layout.ledger, self.layout.metric.name)
 
@@ -279,8 +280,8 @@ class Evidence:
             return None
         # Imported only where runs may be logged by hand.
         from pytest_ouro.evidence.claims.present import rebuild
-        from pytest_ouro.evidence.records.ledger import pair
-        from pytest_ouro.evidence.records.ledger_table import entry_of
+        from pytest_ouro.evidence.ledger.ledger import pair
+        from pytest_ouro.evidence.records.rows import entry_of
 
         rows = pair(self.ledger.rows, [*map(entry_of, self.all_runs)])[0]
         return rebuild(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import TypeGuard
 
     from pytest_ouro.engine import Case
-    from pytest_ouro.experiment.run import Result
+    from pytest_ouro.experiment.result import Result
 
 #: What ends a run, in place of the time limit of another plugin.
 _OWN = "'timeout' in bound.toml does"

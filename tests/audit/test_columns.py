@@ -9,7 +9,7 @@ import pytest
 from pytest_ouro.audit.inference.metric import infer_metric
 from pytest_ouro.evidence.claims.columns import counts_rows, find
 from pytest_ouro.evidence.claims.rows import read_rows
-from pytest_ouro.evidence.records.ledger import parse
+from pytest_ouro.evidence.ledger.ledger import parse
 
 NIGHT = (
     ("a1b2c3d", "5.10", "Improved", "the code as it is"),

@@ -11,8 +11,8 @@ from pytest_ouro.core.errors import RecordError
 from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.evidence.records import anchor
 from pytest_ouro.evidence.records.journal import Journal
-from pytest_ouro.evidence.records.ledger_table import row_of
 from pytest_ouro.evidence.records.record_format import from_json
+from pytest_ouro.evidence.records.rows import row_of
 
 
 def record(run, event="started", **facts):

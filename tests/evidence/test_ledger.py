@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_ouro.core.errors import RecordError
-from pytest_ouro.evidence.records import ledger
-from pytest_ouro.evidence.records.ledger_names import commit_of, number_of, status_of
-from pytest_ouro.evidence.records.ledger_table import Entry
+from pytest_ouro.evidence.ledger import ledger
+from pytest_ouro.evidence.ledger.ledger_names import commit_of, number_of, status_of
+from pytest_ouro.evidence.ledger.ledger_table import Entry
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 

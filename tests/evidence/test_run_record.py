@@ -15,10 +15,12 @@ from pytest_ouro.evidence.records import kinds
 from pytest_ouro.evidence.records.conflicts import conflicts
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.evidence.records.kinds import keys_of
-from pytest_ouro.evidence.records.ledger_table import row_of
+from pytest_ouro.evidence.records.line import VERSION
 from pytest_ouro.evidence.records.reasons import RECORDED, Reason
 from pytest_ouro.evidence.records.record_format import from_json, read, write
-from pytest_ouro.evidence.records.run_record import VERSION, FinishedRun, StartedRun
+from pytest_ouro.evidence.records.rows import row_of
+from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
+from pytest_ouro.evidence.records.statement import Statement
 
 #: A journal from before lines had a version: keeps, discards, repeats, a rehearsal, crashes, a run
 #: that was not started and an unfinished one.
@@ -50,6 +52,8 @@ VALUES = {
     kinds.DIRECTION: st.sampled_from(["lower", "higher"]),
     kinds.STATUS: st.sampled_from(["keep", "discard", "crash"]),
     kinds.REASON: st.sampled_from(sorted(RECORDED)),
+    kinds.PURPOSE: st.sampled_from(["search", "pair"]),
+    kinds.STATEMENT_RESULT: st.sampled_from(["granted", "undecided"]),
 }
 BY_WORDS = {kind.words: values for kind, values in VALUES.items()}
 
@@ -70,7 +74,11 @@ def tables(event, cls):
     return st.fixed_dictionaries(required, optional=optional)
 
 
-LINES = tables("started", StartedRun) | tables("finished", FinishedRun)
+LINES = (
+    tables("started", StartedRun)
+    | tables("finished", FinishedRun)
+    | tables("certificate", Statement)
+)
 
 
 @given(LINES)
@@ -86,7 +94,7 @@ def test_reading_and_writing_a_record_changes_nothing(table):
 
 @given(LINES, st.data())
 def test_a_value_of_another_kind_is_refused_with_its_key(table, data):
-    keys = keys_of(FinishedRun)
+    keys = keys_of(Statement if table["event"] == "certificate" else FinishedRun)
     key = data.draw(st.sampled_from(sorted(keys)))
 
     with pytest.raises(ValueError, match=rf"'{key}' must be |lacks"):

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ouro.core.errors import RecordError
-from pytest_ouro.evidence.records import ledger
-from pytest_ouro.evidence.records.ledger_table import Entry
+from pytest_ouro.evidence.ledger import ledger
+from pytest_ouro.evidence.ledger.ledger_table import Entry
 from pytest_ouro.experiment.records import ledger_writer
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
@@ -164,8 +164,8 @@ def test_a_new_ledger_that_was_cut_off_anywhere_is_completed(tmp_path, name):
 
 @given(st.text(), st.sampled_from([",", ";", "\t", "|", ""]))
 def test_any_description_is_read_back(tmp_path_factory, description, separator):
-    from pytest_ouro.evidence.records.ledger_format import Format
-    from pytest_ouro.evidence.records.ledger_table import Table, one_line
+    from pytest_ouro.evidence.ledger.ledger_format import Format
+    from pytest_ouro.evidence.ledger.ledger_table import Table, one_line
 
     entry = replace(KEPT, description=one_line(description))
     table = Table.new(Format(separator), "val_bpb")

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.engine import open_case
+from pytest_ouro.evidence.records.line import VERSION
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
 from pytest_ouro.experiment.devices.device import Surroundings
@@ -68,7 +69,7 @@ def test_now_is_utc():
 
 def test_start_is_written_before_the_run(case, started, project):
     assert case.evidence.journal.records() == [started]
-    assert (started.seq, started.event, started.version) == (1, "started", 3)
+    assert (started.seq, started.event, started.version) == (1, "started", VERSION)
     assert started.pid == os.getpid()
     assert (started.worktree, started.ledger_rows) == ("", 0)
     assert started.tried_ref == "refs/ouro/tried/1"

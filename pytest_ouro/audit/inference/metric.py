@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from pytest_ouro.audit.result import Inference
 from pytest_ouro.evidence.claims.columns import AGREES, agreement, counts_rows, find, read_columns
 from pytest_ouro.evidence.claims.statuses import classify
-from pytest_ouro.evidence.records.ledger_names import find_columns, normalise, number_of
-from pytest_ouro.evidence.records.metric_names import named_direction
+from pytest_ouro.evidence.ledger.ledger_names import find_columns, normalise, number_of
+from pytest_ouro.evidence.ledger.metric_names import named_direction
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.claims.rows import ClaimedRow
     from pytest_ouro.evidence.claims.statuses import StatusClass
-    from pytest_ouro.evidence.records.ledger import Ledger
+    from pytest_ouro.evidence.ledger.ledger import Ledger
 
 Direction = Literal["lower", "higher"]
 

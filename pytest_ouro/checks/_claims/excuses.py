@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.checks._claims import REASONS
-from pytest_ouro.evidence.records.metric_names import named_direction
+from pytest_ouro.evidence.ledger.metric_names import named_direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

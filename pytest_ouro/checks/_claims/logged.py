@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pytest_ouro.checks._claims import REASONS, Claimed, commits_of, lines_of
 from pytest_ouro.core.finding import Finding, count, several
 from pytest_ouro.evidence.claims.rows import SENTINELS
+from pytest_ouro.evidence.ledger.ledger_names import number_of
 from pytest_ouro.evidence.paths import matches
-from pytest_ouro.evidence.records.ledger_names import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

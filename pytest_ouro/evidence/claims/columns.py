@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.evidence.claims.statuses import KEPT, classify
-from pytest_ouro.evidence.records.ledger_format import JSONL
-from pytest_ouro.evidence.records.ledger_names import (
+from pytest_ouro.evidence.ledger.ledger_format import JSONL
+from pytest_ouro.evidence.ledger.ledger_names import (
     commit_of,
     find_columns,
     normalise,
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_ouro.evidence.claims.statuses import StatusClass
-    from pytest_ouro.evidence.records.ledger import Ledger, Row
-    from pytest_ouro.evidence.records.ledger_format import Cell
-    from pytest_ouro.evidence.records.ledger_names import Columns
+    from pytest_ouro.evidence.ledger.ledger import Ledger, Row
+    from pytest_ouro.evidence.ledger.ledger_format import Cell
+    from pytest_ouro.evidence.ledger.ledger_names import Columns
 
 #: The rows by whose cells columns are recognised.
 _ROWS = 200

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.claims.commits import Step
     from pytest_ouro.evidence.claims.loop import Loop
     from pytest_ouro.evidence.git.client import Git
-    from pytest_ouro.evidence.records.ledger import Ledger
+    from pytest_ouro.evidence.ledger.ledger import Ledger
 
 
 def rebuild(

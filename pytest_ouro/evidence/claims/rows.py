@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.evidence.claims import columns as recognised
 from pytest_ouro.evidence.claims.statuses import classify, names_baseline
-from pytest_ouro.evidence.records.ledger_format import JSONL
-from pytest_ouro.evidence.records.ledger_names import (
+from pytest_ouro.evidence.ledger.ledger_format import JSONL
+from pytest_ouro.evidence.ledger.ledger_names import (
     commit_of,
     find_columns,
     normalise,
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.claims.columns import Found
     from pytest_ouro.evidence.claims.statuses import StatusClass
-    from pytest_ouro.evidence.records.ledger import Ledger, Row
-    from pytest_ouro.evidence.records.ledger_format import Cell
-    from pytest_ouro.evidence.records.ledger_names import Columns
+    from pytest_ouro.evidence.ledger.ledger import Ledger, Row
+    from pytest_ouro.evidence.ledger.ledger_format import Cell
+    from pytest_ouro.evidence.ledger.ledger_names import Columns
 
 #: A JSON object that states the settings of a session, which some tools write first.
 _CONFIG = re.compile(r'\s*\{\s*"type"\s*:\s*"(?:config|session|meta|header)"')

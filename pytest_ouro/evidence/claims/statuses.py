@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pytest_ouro.evidence.records.ledger_names import status_of
+from pytest_ouro.evidence.ledger.ledger_names import status_of
 
 StatusClass = Literal["keep", "discard", "crash", "baseline", "other"]
 

@@ -14,17 +14,17 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.claims.columns import counts_rows, read_columns
 from pytest_ouro.evidence.claims.columns import find as find_named
 from pytest_ouro.evidence.content import read_regular
-from pytest_ouro.evidence.records import ledger as ledgers
-from pytest_ouro.evidence.records.ledger_names import commit_of, find_columns, number_of
-from pytest_ouro.evidence.records.metric_names import named_direction
+from pytest_ouro.evidence.ledger import ledger as ledgers
+from pytest_ouro.evidence.ledger.ledger_names import commit_of, find_columns, number_of
+from pytest_ouro.evidence.ledger.metric_names import named_direction
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_ouro.evidence.claims.commits import History
-    from pytest_ouro.evidence.records.ledger import Ledger
-    from pytest_ouro.evidence.records.ledger_names import Columns
+    from pytest_ouro.evidence.ledger.ledger import Ledger
+    from pytest_ouro.evidence.ledger.ledger_names import Columns
 
 Place = Literal["working tree", "last commit", "earlier commit", "given file"]
 

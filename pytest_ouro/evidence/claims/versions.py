@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.claims.columns import Found
     from pytest_ouro.evidence.claims.commits import History, Step
-    from pytest_ouro.evidence.records.ledger import Ledger
+    from pytest_ouro.evidence.ledger.ledger import Ledger
 
 #: What identifies a row in different versions of a ledger: its commit cell, metric and description.
 Key = tuple[str, str, str]

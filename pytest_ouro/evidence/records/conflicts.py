@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ouro.core.spread import deviation, mean
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.kinds import keys_of
-from pytest_ouro.evidence.records.ledger_table import row_of
-from pytest_ouro.evidence.records.run_record import OWN, FinishedRun, StartedRun
+from pytest_ouro.evidence.records.line import OWN
+from pytest_ouro.evidence.records.rows import row_of
+from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
+from pytest_ouro.evidence.records.statement import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_ouro.evidence.records.line import Line
 
 #: Attributes that may differ between the started and the finished line of a run.
 _MAY_DIFFER = (*OWN, "device_name")
@@ -55,7 +59,7 @@ def first_conflict(lines: list[bytes]) -> Conflict | None:
     return found
 
 
-def conflicts(records: Sequence[StartedRun], *, known: int = 0) -> Iterator[Conflict]:
+def conflicts(records: Sequence[Line], *, known: int = 0) -> Iterator[Conflict]:
     """Yield each contradiction in the records (all of a journal, oldest first), in their order: a
     fact stated in two places and differently, or a ``seq`` that is not more than the one before. Of
     the first ``known`` records only ``seq`` is checked."""
@@ -67,6 +71,11 @@ def conflicts(records: Sequence[StartedRun], *, known: int = 0) -> Iterator[Conf
         if number <= last:  # gaps are allowed: forged lines between two were removed
             yield Conflict(line, "seq", f"more than {last}", number)
         last = number
+        if isinstance(record, Statement):
+            if line > known:
+                yield from (Conflict(line, *fact) for fact in _stated(record, finished))
+            continue
+        assert isinstance(record, StartedRun)
         if not isinstance(record, FinishedRun):
             started[record.run] = record
             continue
@@ -163,6 +172,41 @@ def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
         return
     yield _Fact("mean", mean(values), run.mean)
     yield _Fact("sd", deviation(values), run.sd)
+
+
+def _stated(statement: Statement, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
+    """Yield the facts of a statement that contradict the runs ``before`` it: the commit and the
+    value of each run that a pair names, and the gain, which is the mean of the pairs' gains."""
+    known = {run.run: run for run in before}
+    gains = []
+    for pair in statement.pairs:
+        named = pair.get("runs")
+        ids = named if isinstance(named, list) else []
+        one, other = (known.get(str(name)) for name in [*ids, "", ""][:2])
+        yield from _side("baseline", statement.baseline, pair, one)
+        yield from _side("tip", statement.tip, pair, other)
+        if one and other and one.value is not None and other.value is not None:
+            gains.append(statement.metric.gain(other.value, one.value))
+    if statement.gain is not None and gains:
+        fact = _Fact("gain", mean(gains), statement.gain)
+        if not _same(fact.actual, fact.expected, rounded=False):
+            yield fact
+
+
+def _side(
+    name: str, commit: str, pair: Mapping[str, object], run: FinishedRun | None
+) -> Iterator[_Fact]:
+    """Yield the facts of one side of a pair, ``name``, that contradict the run that it names: its
+    commit, its salt and its value. ``run`` is None if no such run is recorded."""
+    if run is None or run.value is None:
+        yield _Fact(f"pairs.{name}", "the value of a recorded run", pair.get(name))
+        return
+    facts = (
+        _Fact(f"pairs.{name}", run.value, pair.get(name)),
+        _Fact("pairs.salt", run.salt, pair.get("salt")),
+        _Fact(name, commit, run.commit),
+    )
+    yield from (f for f in facts if not _same(f.actual, f.expected, rounded=False))
 
 
 def _same(one: object, other: object, *, rounded: bool) -> bool:

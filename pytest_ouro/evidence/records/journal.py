@@ -19,6 +19,7 @@ from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.content import SPECIAL, kind_of, read_regular, refuse_other
 from pytest_ouro.evidence.records import anchor
+from pytest_ouro.evidence.records.fault import Fault, lost
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
@@ -26,27 +27,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.core.errors import RecordError
+    from pytest_ouro.evidence.records.line import Line
     from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
+    from pytest_ouro.evidence.records.statement import Statement
 
-R = TypeVar("R", bound="StartedRun")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """How the journal's file differs from what was recorded: the line (from 1), what is wrong, the
-    expected and actual value ("" if not applicable), and how to fix it."""
-
-    line: int
-    headline: str
-    expected: str = ""
-    actual: str = ""
-    help: str = ""
-
-
-def _lost() -> Fault:
-    """Return the fault for a copy in git that cannot be read."""
-    headline = "what git holds of the journal cannot be read"
-    return Fault(1, headline, help=messages.ACCEPT_FILE)
+R = TypeVar("R", bound="Line")
 
 
 @dataclass(frozen=True)
@@ -72,9 +57,9 @@ class Journal:
         return self.folder / "journal.jsonl"
 
     def place(self, run: str) -> Path:
-        """Return the path of the file that reserves disk space for a run's records until all are
-        written. Raise RecordError if ``run`` is not a valid run id: one from a record could be any
-        path."""
+        """Return the path of the file that reserves disk space for the records of a run, or of a
+        plan, until all are written. Raise RecordError if ``run`` is not a valid id of one: an id
+        from a record could be any path."""
         from pytest_ouro.evidence.records.kinds import RUN
 
         if not RUN.holds(run):
@@ -82,16 +67,31 @@ class Journal:
         return self.folder / "open" / run
 
     def records(self) -> list[StartedRun]:
-        """Return all records, oldest first. Raise RecordError for the first invalid line."""
-        return self._records(self.lines())
+        """Return the records of runs, oldest first. Raise RecordError for an invalid line."""
+        found = self._records(self.lines())
+        if not found:
+            return []
+        from pytest_ouro.evidence.records.run_record import StartedRun
 
-    def _records(self, lines: list[bytes]) -> list[StartedRun]:
+        return [record for record in found if isinstance(record, StartedRun)]
+
+    def statements(self) -> list[Statement]:
+        """Return the statements, such as certificates, oldest first; [] if there are none. Raise
+        RecordError if the journal cannot be read."""
+        found = self._records(self.lines())
+        if not found:
+            return []
+        from pytest_ouro.evidence.records.statement import Statement
+
+        return [record for record in found if isinstance(record, Statement)]
+
+    def _records(self, lines: list[bytes]) -> list[Line]:
         """Return the records of these lines. Raise RecordError for the first invalid one."""
         if not lines:
             return []
         from pytest_ouro.evidence.records import record_format
 
-        found: list[StartedRun] = []
+        found: list[Line] = []
         for number, line in enumerate(lines, start=1):
             try:
                 found.append(record_format.read(line))
@@ -160,7 +160,7 @@ class Journal:
             return self._conflict(lines)
         recorded = anchor.read(self.common_dir, held)
         if recorded is None:
-            return _lost()
+            return lost()
         for number, (one, other) in enumerate(zip(lines, recorded, strict=False), start=1):
             if one != other:
                 headline = f"line {number} is not what was recorded"
@@ -188,16 +188,16 @@ class Journal:
         """Return these lines and the last one of git's copy, if only that is missing in the file
         because its writer was killed; otherwise [].
 
-        Then the `place` of its run still exists. Without it, the line was removed later.
+        Then the `place` of its run or plan still exists. Without it, the line was removed later.
         """
         from pytest_ouro.evidence.records import record_format
 
         recorded = anchor.read(self.common_dir, held) or [b""]
         try:
-            run = record_format.read(recorded[-1]).run
+            owner = record_format.read(recorded[-1]).owner
         except ValueError:
             return []
-        return recorded if recorded[:-1] == lines and self.place(run).exists() else []
+        return recorded if recorded[:-1] == lines and self.place(owner).exists() else []
 
     def demand_whole(self) -> None:
         """Raise RecordError if the file differs from what was recorded (`fault`); otherwise
@@ -256,7 +256,7 @@ class Journal:
                 return None
             recorded = anchor.read(self.common_dir, held)
             if recorded is None:
-                raise self._refusal(_lost())
+                raise self._refusal(lost())
             return self._exchange(recorded, name=name)
 
     def _free_name(self) -> str:

@@ -48,6 +48,14 @@ class Reason(str, Enum):
     )
     REHEARSAL = "rehearsal", "discard", "run with `--ouro-budget`: never kept"
     REPEAT = "repeat", "discard", "one of `--ouro-repeat`, not the last: decides nothing"
+    PAIR = "pair", "discard", "one side of a pair of a certificate or confirmation: decides nothing"
+    REFERENCE = (
+        "reference",
+        "discard",
+        "the last keep, measured again with the salt of the search: decides nothing",
+    )
+    PLACEBO = "placebo", "discard", "the last keep's own code, as if it were a try: decides nothing"
+    CALIBRATE = "calibrate", "discard", "one of `pytest-ouro calibrate`: decides nothing"
     LEVEL = "level", "discard", "measured at a lower level than the bound asks for"
     CRASH = "crash", "crash", "an exception, a bad exit status, a signal, no metric"
     OOM = "oom", "crash", "out of memory; the message says whether in training or in evaluation"
@@ -87,8 +95,8 @@ class Reason(str, Enum):
     @property
     def decides(self) -> bool:
         """Whether the verdict decides about the run's commit. False for a crash, a rehearsal, a
-        repeat that is not the last of its series, a run at too low a level, and if nothing was
-        run."""
+        repeat that is not the last of its series, a run for another purpose than to try a commit, a
+        run at too low a level, and if nothing was run."""
         return self.status in ("keep", "discard") and self not in _PRELIMINARY
 
     @property
@@ -118,7 +126,10 @@ class Reason(str, Enum):
 
 
 #: The verdict follows from the kind of the run; nothing was compared.
-_PRELIMINARY = (Reason.REHEARSAL, Reason.REPEAT, Reason.LEVEL)
+_PRELIMINARY = (
+    *(Reason.REHEARSAL, Reason.REPEAT, Reason.LEVEL),
+    *(Reason.PAIR, Reason.REFERENCE, Reason.PLACEBO, Reason.CALIBRATE),
+)
 #: The code was measured before.
 _KNOWN_CODE = (Reason.UNCHANGED, Reason.SEED_ONLY)
 _UNSETTLED = {

@@ -6,10 +6,15 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pytest_ouro.evidence.records.run_record import FinishedRun, NewerVersion, StartedRun
+from pytest_ouro.evidence.records.kinds import STATEMENT_EVENT
+from pytest_ouro.evidence.records.line import NewerVersion
+from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
+from pytest_ouro.evidence.records.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pytest_ouro.evidence.records.line import Line
 
 __all__ = ["NewerVersion", "from_json", "read", "write"]
 
@@ -18,27 +23,30 @@ _DEPTH = 6
 
 
 @lru_cache(maxsize=1 << 14)
-def read(line: bytes) -> StartedRun:
-    """Parse a line of the journal to its record: a `FinishedRun`, or a `StartedRun` for a
-    started line. Raise ValueError if it is invalid, and its subclass `NewerVersion` if a later
-    version of this program wrote it.
+def read(line: bytes) -> Line:
+    """Parse a line of the journal to its record: a `FinishedRun`, a `StartedRun` for a started
+    line, or a `Statement`. Raise ValueError if it is invalid, and its subclass `NewerVersion` if
+    a later version of this program wrote it.
 
     Results are cached, since a journal is read many times in a run.
     """
     return from_json(_parse(line))
 
 
-def from_json(table: Mapping[str, object]) -> StartedRun:
-    """Convert the JSON object of a line to its record: a `FinishedRun`, or a `StartedRun` for a
-    started line. Raise ValueError if it is invalid, and its subclass `NewerVersion` if a later
-    version wrote it."""
+def from_json(table: Mapping[str, object]) -> Line:
+    """Convert the JSON object of a line to its record: a `FinishedRun`, a `StartedRun` for a
+    started line, or a `Statement`. Raise ValueError if it is invalid, and its subclass
+    `NewerVersion` if a later version wrote it."""
     if "event" not in table:
         raise ValueError("it lacks 'event'")
-    cls = FinishedRun if table["event"] == "finished" else StartedRun  # it refuses other events
+    event = table["event"]
+    if isinstance(event, str) and STATEMENT_EVENT.holds(event):
+        return Statement.from_json(table)
+    cls = FinishedRun if event == "finished" else StartedRun  # it refuses other events
     return cls.from_json(table)
 
 
-def write(record: StartedRun) -> bytes:
+def write(record: Line) -> bytes:
     """Return the journal line of a record, without a newline. Raise ValueError if it has a value
     that JSON does not allow, such as NaN."""
     return json.dumps(record.to_json(), ensure_ascii=False, allow_nan=False).encode()

@@ -7,7 +7,7 @@ the kind allows null; otherwise the key is left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass, field, fields
 from pytest_ouro.core.metric import DECIMALS, Direction, Metric
@@ -16,7 +16,6 @@ from pytest_ouro.evidence.records.kinds import (
     COMMIT,
     COUNT,
     COUNT_TABLE,
-    DIGEST,
     DIRECTION,
     EVENT,
     FLAG,
@@ -24,6 +23,7 @@ from pytest_ouro.evidence.records.kinds import (
     NUMBER,
     NUMBER_TABLE,
     OUTCOME,
+    PURPOSE,
     REASON,
     RUN,
     STATUS,
@@ -32,43 +32,32 @@ from pytest_ouro.evidence.records.kinds import (
     TEXT,
     TEXT_TABLE,
     TEXTS,
-    TIME,
     TRIED_REF,
     TRUST,
     about,
     keys_of,
     optional,
 )
+from pytest_ouro.evidence.records.line import OWN, Event, Line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_ouro.evidence.records.kinds import Key
     from pytest_ouro.evidence.records.reasons import Reason, Status
 
-#: The version of the lines that are written now. Lines without one are of version 1.
-VERSION = 3
-
-Event = Literal["started", "measured", "finished"]
 Outcome = Literal[
     "ok", "crash", "oom", "nan", "timeout", "breach", "interrupted", "lost", "not-started"
 ]
-T = TypeVar("T", bound="StartedRun")
-
-
-class NewerVersion(ValueError):
-    """A journal line was written by a later version of this program."""
+#: What a run is for. All but those of the search decide nothing about a commit.
+Purpose = Literal["search", "reference", "pair", "placebo", "calibrate"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StartedRun:
+class StartedRun(Line):
     """What is recorded about a run before its process starts: the started line of the journal."""
 
-    # Of the line itself: a finished line does not repeat these from the started one (see OWN).
-    prev: str = optional("", DIGEST, "sha256 of the line before; empty in the first")
-    seq: int | None = optional(None, COUNT, "number of the line; it only grows")
     event: Event = optional("started", EVENT, "which of the two lines of a run it is")
-    version: int = optional(VERSION, COUNT, "version of the format; without it, 1", since=2)
-    time: str = field(metadata=about(TIME, "when the line was written, UTC"))
     # The code.
     run: str = field(metadata=about(RUN, "id of the run"))
     commit: str = field(metadata=about(COMMIT, "the measured commit"))
@@ -152,8 +141,16 @@ class StartedRun:
     repeat: int | None = optional(None, COUNT, "number of the repeat, from 1")
     repeats: int | None = optional(None, COUNT, "how many repeats were asked for")
     series: str | None = optional(None, RUN, "id of the series of repeats")
-    #: Keys that this version does not know; they are written back as they were read.
-    unknown: Mapping[str, object] = field(default_factory=dict)
+    # The purpose.
+    purpose: Purpose = optional(
+        "search",
+        PURPOSE,
+        "what the run is for: `search` tries a commit; the others decide nothing by themselves: "
+        "`reference` (the incumbent with the salt of the search), `pair` (one side of a pair of a "
+        "certificate or confirmation), `placebo` (the incumbent's code as a try) and `calibrate`",
+        since=4,
+    )
+    plan: str | None = optional(None, RUN, "id of the plan that the run is part of", since=4)
 
     @property
     def metric(self) -> Metric:
@@ -179,43 +176,15 @@ class StartedRun:
         unknown = {key: value for key, value in self.unknown.items() if key not in finished}
         return {**{name: getattr(self, name) for name in names}, "unknown": unknown}
 
-    def to_json(self) -> dict[str, object]:
-        """Return the record as the JSON object of its line, with the unknown keys. An attribute
-        that is None is left out, unless its kind allows null."""
-        table: dict[str, object] = {}
-        for key, known in keys_of(type(self)).items():
-            value = getattr(self, known.attribute)
-            if value is not None or known.about.kind.nullable:
-                table[key] = list(value) if isinstance(value, tuple) else value
-        return {**table, **self.unknown}
+    @property
+    def owner(self) -> str:
+        """The id of the run."""
+        return self.run
 
     @classmethod
-    def from_json(cls: type[T], table: Mapping[str, object]) -> T:
-        """Return the record of a line's JSON object. Raise ValueError, which says why, if it is
-        invalid, and NewerVersion if a later version wrote it."""
-        keys, every = keys_of(cls), keys_of(FinishedRun)
-        for key, known in keys.items():
-            if known.required and key not in table:
-                raise ValueError(f"it lacks '{key}'")
-        values: dict[str, Any] = {"version": 1}  # of the kinds that the keys demand
-        unknown: dict[str, object] = {}
-        for key, value in table.items():
-            kind = every[key].about.kind if key in every else None
-            if kind and not kind.holds(value):
-                raise ValueError(f"'{key}' must be {kind.words}")
-            if kind and key in keys:
-                values[keys[key].attribute] = kind.convert(value) if kind.convert else value
-            else:
-                unknown[key] = value
-        if values["version"] > VERSION:
-            raise NewerVersion(f"its version is {values['version']}, and {VERSION} is known here")
-        return cls(**values, unknown=unknown)
-
-    if not TYPE_CHECKING:  # users' tests may ask for keys; type checkers refuse it in our code
-
-        def __getitem__(self, key: str) -> object:
-            """Return the value of a key of the line. Raise KeyError if the line lacks it."""
-            return self.to_json()[key]
+    def family(cls) -> Mapping[str, Key]:
+        """Return the keys that a line of a run may have, by name: those of a finished line."""
+        return keys_of(FinishedRun)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -393,7 +362,3 @@ class FinishedRun(MeasuredRun):
         """The largest difference from the reference that is a tie: ``band``, or ``margin`` in older
         records; 0 if neither is known."""
         return (self.margin if self.band is None else self.band) or 0.0
-
-
-#: Attributes of the line itself, which each record of a run has for itself.
-OWN = ("prev", "seq", "event", "version", "time")

@@ -21,7 +21,8 @@ from pytest_ouro.evidence.records.anchor import REF, TRIED
 from pytest_ouro.evidence.records.conflicts import first_conflict
 from pytest_ouro.evidence.records.journal import finished
 from pytest_ouro.evidence.records.reasons import Reason
-from pytest_ouro.evidence.records.run_record import FinishedRun
+from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
+from pytest_ouro.evidence.records.statement import Statement
 from pytest_ouro.experiment.records.start_files import StartFiles
 from pytest_ouro.experiment.terms import repo
 from pytest_ouro.experiment.terms.names import LOG, PACKAGE
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Experiment, Level
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.data import State
-    from pytest_ouro.evidence.records.run_record import StartedRun
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,14 @@ class Snapshot:
         ``others`` are the lines that other runs added. They and the lines of the snapshot are
         looked at.
         """
-        begun = [record_format.read(line) for line in (*self.lines, *others)]
+        records = [record_format.read(line) for line in (*self.lines, *others)]
+        begun = [record for record in records if isinstance(record, StartedRun)]
         ended = {run.run for run in finished(begun)}
         return not {record.run for record in begun} - ended - {self.run}
 
     def _claims_our_place(self, line: bytes) -> bool:
-        """Return whether a line of the journal records a run in this run's working tree and on one
-        of its devices, where no other run can be meanwhile.
+        """Return whether a line of the journal records a run, or a statement, in this run's working
+        tree and on one of its devices, where no other run can be meanwhile.
 
         True for a line that is not a record, since a supervisor writes only records. A record that
         names no devices counts as one on this run's devices. A record that a run was lost, which a
@@ -182,6 +183,7 @@ class Snapshot:
             record = record_format.read(line)
         except ValueError:
             return True  # a supervisor writes only records
+        assert isinstance(record, StartedRun | Statement)
         if isinstance(record, FinishedRun) and record.reason is Reason.LOST:
             return record.run == self.run  # a later start records other lost runs
         return record.worktree == self.case.evidence.worktree and bool(

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.core.plain_file import open_plain
 from pytest_ouro.evidence.content import refuse_other
-from pytest_ouro.evidence.records import ledger, ledger_format
-from pytest_ouro.evidence.records.ledger_table import Table
+from pytest_ouro.evidence.ledger import ledger, ledger_format
+from pytest_ouro.evidence.ledger.ledger_table import Table
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_ouro.evidence.records.ledger_table import Entry
+    from pytest_ouro.evidence.ledger.ledger_table import Entry
 
 
 def append(

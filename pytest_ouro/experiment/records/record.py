@@ -16,9 +16,9 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.content import refuse_other
-from pytest_ouro.evidence.records import ledger
-from pytest_ouro.evidence.records.ledger_table import entry_of, row_of
+from pytest_ouro.evidence.ledger import ledger
 from pytest_ouro.evidence.records.reasons import RECORDED
+from pytest_ouro.evidence.records.rows import entry_of, row_of
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
 from pytest_ouro.experiment.records import editable, ledger_writer
 from pytest_ouro.experiment.supervision import processes
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_ouro.engine import Case
-    from pytest_ouro.evidence.records.ledger_table import Entry
+    from pytest_ouro.evidence.ledger.ledger_table import Entry
     from pytest_ouro.experiment.devices.device import Surroundings
     from pytest_ouro.experiment.terms.measurement import Measurement, MetricScore
     from pytest_ouro.experiment.terms.setup import Setup
@@ -94,6 +94,8 @@ def start(
         repeat=turn.number,
         repeats=turn.total,
         series=turn.series,
+        purpose=turn.purpose,
+        plan=turn.plan,
     )
     _reserve_space(case, run.run)
     started = case.evidence.journal.append(run)

@@ -17,8 +17,8 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder, open_plain
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.evidence.content import SPECIAL, refuse_other
+from pytest_ouro.evidence.ledger.ledger import column_fault
 from pytest_ouro.evidence.paths import inside, matches
-from pytest_ouro.evidence.records.ledger import column_fault
 from pytest_ouro.experiment.steps.evaluate_command import demand_trusted
 from pytest_ouro.experiment.terms.names import LOG, demand_programs, is_relative
 from pytest_ouro.messages import experiment as messages

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 
 if TYPE_CHECKING:
+    from pytest_ouro.evidence.records.run_record import Purpose
     from pytest_ouro.experiment.terms.job import Job
 
 
@@ -16,13 +17,16 @@ class Turn:
     """Run ``number`` (from 1) of ``total`` in the series with the id ``series``.
 
     All three are None for an ordinary run. ``salt`` is mixed into the seeds that the script sets; 0
-    leaves them as they are.
+    leaves them as they are. ``purpose`` is what the run is for, and ``plan`` the id of the
+    certificate, confirmation or calibration that it is part of, None for none.
     """
 
     number: int | None = None
     total: int | None = None
     series: str | None = None
     salt: int = 0
+    purpose: Purpose = "search"
+    plan: str | None = None
 
     def apply_salt(self, job: Job) -> Job:
         """Return the job with the turn's salt: in its message, by which the launcher changes the

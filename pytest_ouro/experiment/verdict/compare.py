@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Experiment, VerdictRule
     from pytest_ouro.evidence.records.run_record import MeasuredRun
 
+#: The reasons of runs that try no commit, by their purpose.
+_ASIDE = {
+    "reference": Reason.REFERENCE,
+    "pair": Reason.PAIR,
+    "placebo": Reason.PLACEBO,
+    "calibrate": Reason.CALIBRATE,
+}
+
 
 def compare(
     runs: Sequence[FinishedRun],
@@ -72,6 +80,7 @@ def compare(
         early=measured.is_early,
         below_level=LEVELS.index(measured.level) < LEVELS.index(experiment.level),
         read=bool(experiment.command),
+        aside=_ASIDE.get(measured.purpose),
     )
     checked = check_guards(guards, measured, kept) if measured.value is not None else ()
     broken = [guard for guard in checked if not guard.holds]
@@ -100,7 +109,8 @@ def compare(
         apart="" if kept else _apart(runs, past, measured),
     )
     finished = replace(finished, incumbent=_incumbent(history, runs, finished))
-    if run is None or best is None or peak is None or reason is Reason.REPEAT:
+    uncompared = reason is Reason.REPEAT or measured.purpose != "search"
+    if run is None or best is None or peak is None or uncompared:
         return finished
     within = margin(run, best, rule, noise)
     return replace(

@@ -53,6 +53,7 @@ def decide(
     early: bool = False,
     below_level: bool = False,
     read: bool = False,
+    aside: Reason | None = None,
 ) -> Reason:
     """Return the reason of the verdict on ``run`` against ``best``, the last keep on its branch.
 
@@ -60,7 +61,7 @@ def decide(
     the baseline. A failed ``outcome`` is the reason itself; an "ok" run without a value is a crash,
     and one with a value that is not finite has the reason "nan". A ``rehearsal``, an ``early`` run
     (repeats follow, of which the last one decides) and one ``below_level`` are discarded without a
-    comparison.
+    comparison, and so is one that does not try a commit: its reason is ``aside``.
 
     Known code is discarded too: that of ``best`` or of one of ``earlier``, the runs that lost to
     it, even with other seeds. There is one exception. With ``read``, the evaluation may read the
@@ -80,6 +81,8 @@ def decide(
         return Reason.NAN
     if rehearsal:
         return Reason.REHEARSAL
+    if aside is not None:
+        return aside
     if early:
         return Reason.REPEAT
     if below_level:

@@ -68,14 +68,14 @@ def _brief(value: object) -> str:
 
 
 def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[FinishedRun | None, bool]:
-    """Return a tuple: the last comparable run of the same code (None if there is none), and whether
+    """Return a tuple: the last comparable try of the same code (None if there is none), and whether
     its seeds are the same too (False without a run).
 
     A run has the same code and seeds if the meaning of its code, or its files, are equal; it has
     the same code with other seeds if only the meaning without seeds is equal. A run of the first
     sort is preferred to a later one of the second. ``runs`` are oldest first.
     """
-    past = [one for one in reversed(runs) if comparable(one, run)]
+    past = [one for one in reversed(runs) if one.purpose == "search" and comparable(one, run)]
     for one in past:
         equal = run.code_meaning and one.code_meaning == run.code_meaning
         if equal or (run.code and one.code == run.code):  # digests may be of two forms

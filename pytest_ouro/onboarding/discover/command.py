@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from pytest_ouro.bound.tables import Experiment
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.evidence.ledger.metric_names import named_direction
 from pytest_ouro.evidence.paths import DataGlob, Glob, RepoPath, matches
-from pytest_ouro.evidence.records.metric_names import named_direction
 from pytest_ouro.experiment.terms.names import is_data, named_files
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding.discover.metric import (

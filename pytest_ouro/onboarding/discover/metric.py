@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.content import read_file
-from pytest_ouro.evidence.records.metric_names import named_direction, telling_words
+from pytest_ouro.evidence.ledger.metric_names import named_direction, telling_words
 from pytest_ouro.experiment.terms.printed import unit_behind
 from pytest_ouro.onboarding.discover import dictionaries, printed
 from pytest_ouro.onboarding.discover.source import PythonFile

@@ -9,8 +9,8 @@ from pytest_ouro.bound.tables import YEAR
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.content import read_file
-from pytest_ouro.evidence.records import ledger
-from pytest_ouro.evidence.records.metric_names import named_direction
+from pytest_ouro.evidence.ledger import ledger
+from pytest_ouro.evidence.ledger.metric_names import named_direction
 from pytest_ouro.messages import project as messages
 from pytest_ouro.onboarding import phrases
 from pytest_ouro.onboarding.sources import tracked_in

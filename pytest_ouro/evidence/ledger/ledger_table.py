@@ -6,13 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.evidence.records.ledger_format import JSONL, MARKDOWN, TSV, Cell, Format
-from pytest_ouro.evidence.records.ledger_names import COLUMNS, Columns, find_columns, normalise
+from pytest_ouro.evidence.ledger.ledger_format import JSONL, MARKDOWN, Cell, Format
+from pytest_ouro.evidence.ledger.ledger_names import COLUMNS, Columns, find_columns, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_ouro.evidence.records.run_record import FinishedRun
 
 #: The metric of a crash.
 NO_VALUE = "0.000000"
@@ -30,23 +29,6 @@ class Entry:
     status: str
     description: str
     more: tuple[tuple[str, str], ...] = ()
-
-
-def entry_of(run: FinishedRun) -> Entry:
-    """Return what the ledger's row of a finished run says. The description of a rehearsal or a
-    repeat begins with a mark, such as ``[repeat 1/3]``."""
-    value = run.value if run.status != "crash" else None
-    prefix = f"[rehearsal {run.budget:g}s] " if run.rehearsal else ""
-    if run.repeat is not None:
-        prefix += f"[repeat {run.repeat}/{run.repeats}] "
-    return Entry(
-        run.commit[:7],
-        NO_VALUE if value is None else run.metric.text(value),
-        0.0 if value is None else run.peak_mb or 0.0,
-        run.status,
-        one_line(prefix + run.description),
-        (("timestamp", run.time), ("branch", run.branch)),
-    )
 
 
 def one_line(text: str) -> str:
@@ -123,9 +105,3 @@ class Table:
         if self.columns.status is None:
             return tuple(cells)
         return tuple(cells[place] for place in self.columns.known if place is not None)
-
-
-def row_of(run: FinishedRun) -> str:
-    """Return the row of a finished run in a tab-separated ledger with the columns commit, metric,
-    memory_gb, status and description, without a line end."""
-    return Table.new(TSV, run.metric_name).text(entry_of(run))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.content import SPECIAL, kind_of, read_regular
-from pytest_ouro.evidence.records import ledger_format, ledger_names
-from pytest_ouro.evidence.records.ledger_format import JSONL, MARKDOWN, TSV, Text
-from pytest_ouro.evidence.records.ledger_names import COLUMNS
-from pytest_ouro.evidence.records.ledger_table import Table
+from pytest_ouro.evidence.ledger import ledger_format, ledger_names
+from pytest_ouro.evidence.ledger.ledger_format import JSONL, MARKDOWN, TSV, Text
+from pytest_ouro.evidence.ledger.ledger_names import COLUMNS
+from pytest_ouro.evidence.ledger.ledger_table import Table
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.core.errors import RecordError
-    from pytest_ouro.evidence.records.ledger_format import Cell, Format
-    from pytest_ouro.evidence.records.ledger_table import Entry
+    from pytest_ouro.evidence.ledger.ledger_format import Cell, Format
+    from pytest_ouro.evidence.ledger.ledger_table import Entry
 
 #: The lines among which the header is looked for.
 _HEADER_WITHIN = 200

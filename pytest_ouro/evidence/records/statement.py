@@ -1,0 +1,105 @@
+"""The records of what several runs together show: certificates, confirmations, calibrations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.core.fast_dataclass import dataclass, field
+from pytest_ouro.core.metric import DECIMALS, Direction, Metric
+from pytest_ouro.evidence.records.kinds import (
+    COMMIT,
+    COUNT,
+    DIGEST,
+    DIRECTION,
+    LEVEL,
+    NUMBER,
+    RUN,
+    STATEMENT_EVENT,
+    STATEMENT_RESULT,
+    TABLES,
+    TEXT,
+    TEXTS,
+    about,
+    optional,
+)
+from pytest_ouro.evidence.records.line import Event, Line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: What a statement came to. "stated": it announces a plan, and its runs are still to come.
+StatementResult = Literal[
+    "stated", "granted", "not-granted", "confirmed", "refuted", "undecided", "measured"
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement(Line):
+    """What the runs of one plan together show of two commits, the ``baseline`` and the ``tip``.
+
+    A certificate compares the first commit of a night with its last keep, a confirmation one commit
+    with its parent, and a calibration measures one commit several times (``baseline`` and ``tip``
+    are the same). Gains are positive if the tip is better, whatever the metric's direction.
+    """
+
+    event: Event = field(metadata=about(STATEMENT_EVENT, "which kind of statement it is"))
+    plan: str = field(metadata=about(RUN, "id of the plan, which its runs have too"))
+    result: StatementResult = field(metadata=about(STATEMENT_RESULT, "what it came to"))
+    baseline: str = field(metadata=about(COMMIT, "the commit that the tip is compared with"))
+    tip: str = field(metadata=about(COMMIT, "the commit that the statement is about"))
+    pairs: tuple[Mapping[str, object], ...] = optional(
+        (),
+        TABLES,
+        "the pairs of runs, each with one salt: `salt`, `first` (`baseline` or `tip`), the values "
+        "`baseline` and `tip`, and `runs`, the ids of the two runs in that order",
+    )
+    look: int = optional(1, COUNT, "number of this look at the same baseline, from 1")
+    looks: int = optional(0, COUNT, "how many looks were stated before the first; 0 for none")
+    alpha: float | None = optional(
+        None, NUMBER.or_null(), "largest probability of an error that this look may use"
+    )
+    gain: float | None = optional(None, NUMBER.or_null(), "mean of the pairs' gains")
+    se: float | None = optional(None, NUMBER.or_null(), "standard error of that mean")
+    low: float | None = optional(None, NUMBER.or_null(), "one-sided lower bound of the gain")
+    high: float | None = optional(None, NUMBER.or_null(), "one-sided upper bound of the gain")
+    p_flip: float | None = optional(
+        None, NUMBER.or_null(), "one-sided p of the exact sign-flip test; null if not computed"
+    )
+    detectable: float | None = optional(
+        None, NUMBER.or_null(), "smallest gain that as many pairs would find in 4 of 5 cases"
+    )
+    claimed: float | None = optional(
+        None, NUMBER.or_null(), "the gain that the search runs of the two commits claim"
+    )
+    sd: float | None = optional(None, NUMBER.or_null(), "standard deviation of one run")
+    shared: float | None = optional(
+        None, NUMBER.or_null(), "share of the variance that two runs with one salt have in common"
+    )
+    level: str | None = optional(None, LEVEL, "lowest level of assurance of the runs")
+    metric_name: str = optional("", TEXT, "name of the metric", key="metric")
+    direction: Direction = optional("lower", DIRECTION, "direction in which the metric is better")
+    unit: str = optional("", TEXT, "unit of the metric; empty if it is not stated")
+    decimals: int | None = optional(
+        DECIMALS, COUNT.or_null(), "decimals of the metric that are shown"
+    )
+    harness: str = optional("", TEXT, "digest of the code that measures the metric")
+    data: str = optional("", TEXT, "digest of the data")
+    trust: str = optional("", TEXT, "the trusted commit")
+    device: str = optional("", TEXT, "profile: cpu or cuda")
+    device_name: str = optional("", TEXT, "model of the device")
+    evidence: str = optional(
+        "", DIGEST, "sha256 of the finished lines of the runs, in the order of the pairs"
+    )
+    worktree: str | None = optional(None, TEXT, "name of the linked working tree")
+    branch: str = optional("", TEXT, "branch that was checked out; empty for none")
+    holds: tuple[str, ...] = optional((), TEXTS, "names of the devices that the runs had locked")
+
+    @property
+    def owner(self) -> str:
+        """The id of the plan."""
+        return self.plan
+
+    @property
+    def metric(self) -> Metric:
+        """The metric as recorded; its ``plausible`` range is not recorded."""
+        return Metric(self.metric_name, self.direction, self.unit, decimals=self.decimals)

@@ -1,0 +1,211 @@
+"""Measure one commit: check the rules, run it supervised, decide on it and record it."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.engine import check_after_run, check_before_run
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.experiment.assurance.level import assure
+from pytest_ouro.experiment.devices import device as devices
+from pytest_ouro.experiment.devices.slots import hold_place
+from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.records.editable import describe_again
+from pytest_ouro.experiment.records.integrity import Snapshot
+from pytest_ouro.experiment.result import Result
+from pytest_ouro.experiment.steps import evaluate_command, preconditions
+from pytest_ouro.experiment.steps.checkout import checkout
+from pytest_ouro.experiment.steps.jobs import command_job, make_data, script_job
+from pytest_ouro.experiment.supervision.supervisor import supervise
+from pytest_ouro.experiment.terms import temp_folders
+from pytest_ouro.experiment.terms.console_text import clean
+from pytest_ouro.experiment.terms.measurement import outcome
+from pytest_ouro.experiment.terms.names import LOG
+from pytest_ouro.experiment.terms.setup import Setup
+from pytest_ouro.experiment.verdict import history
+from pytest_ouro.experiment.verdict.compare import compare
+from pytest_ouro.messages.command_line import nothing_judged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_ouro.bound.tables import Device
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.run_record import MeasuredRun, StartedRun
+    from pytest_ouro.experiment.terms.job import Progress
+    from pytest_ouro.experiment.terms.measurement import Measurement
+    from pytest_ouro.experiment.terms.turns import Turn
+
+
+def measure_commit(
+    case: Case,
+    turn: Turn,
+    *,
+    device: Device | None = None,
+    budget: float | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[Result, Case]:
+    """Run the checked commit of a case once and record the run; return the result, and the case
+    that the run was made with. If a rule is broken, nothing is run, and the result is "closed".
+
+    ``device`` and ``budget``, in seconds, replace the bound's unless they are None. ``turn`` says
+    what the run is for. ``progress`` is called with the position of the run, ``say`` with lines
+    about its course.
+
+    ``case`` is observed again if the run had to wait for its device, if data was made, or if
+    records of killed runs were completed. If the process cannot be started, or an exception ends
+    the run from outside, the result is a crash. Raise OuroError if a precondition fails, or data or
+    a device is missing.
+    """
+    profile = devices.choose(device or case.experiment.device)
+    experiment = preconditions.rehearse(case.bound.experiments[profile], budget)
+    if record.recover(case, say):
+        case = case.again()
+    if closed := _check_gate(case):
+        return closed, case
+    preconditions.demand_startable(case, experiment)
+    preconditions.demand_committed(case)
+    preconditions.demand_no_submodule(case)
+    preconditions.demand_writable(case)
+    with (
+        hold_place(profile, experiment.slots, case.evidence.root, say) as place,
+        temp_folders.temporary() as scratch,
+    ):
+        preconditions.demand_room(scratch)
+        setup = Setup(case, experiment, profile, scratch, place.cores)
+        if make_data(setup, say) or place.waited:
+            case = case.again()
+            setup = replace(setup, case=case)
+            if closed := _check_gate(case):
+                return closed, case
+        started = record.start(
+            setup,
+            turn,
+            harness=evaluate_command.digest(case, experiment),
+            place=devices.surroundings(profile, say, place.cores),
+            holds=place.names,
+        )
+        before = ""
+        earlier, same_seeds = history.find_same_code(case.evidence.journal.runs(), started)
+        if earlier and (turn.number or 1) == 1:
+            before = history.describe_same_code(earlier, same_seeds=same_seeds)
+            say(before)
+        snapshot = Snapshot.take(case, experiment, started)
+        try:
+            seen, why = _measure(setup, turn, progress)
+        except BaseException as error:
+            with contextlib.suppress(OuroError):
+                for change in snapshot.restore("supervised"):
+                    say(f"ouro: {change}")
+            return _abandon(case, started, error), case
+        seen = replace(seen, findings=(*snapshot.restore(seen.level), *seen.findings))
+        measured = record.measured_run(started, seen, level_why=why)
+    return replace(_conclude(setup, measured, seen), before=before), case
+
+
+def _check_gate(case: Case) -> Result | None:
+    """Return the result "closed" if a rule is broken, so that nothing is run; None otherwise.
+
+    Raise OuroError if a rule cannot be checked, or if all rules are skipped and the bound has no
+    rule about runs, which would be checked later.
+    """
+    results = check_before_run(case)
+    broken = tuple(result for result in results if result.broken)
+    after = any(rule.checker.stage in ("run", "ledger") for rule in case.bound.rules)
+    if not after and all(result.status == "skipped" for result in results):
+        raise nothing_judged([f"{result.id} ({result.reason})" for result in results])
+    if not broken:
+        return None
+    metric = case.experiment.described_metric
+    return Result(Reason.RULES_BROKEN, case.repository.head, metric, closed=broken)
+
+
+def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measurement, str]:
+    """Run the commit in a clean working tree, at the highest level that is possible; then evaluate
+    it if it is a command.
+
+    Return the measurement, and why the level is not higher ("" for *sandboxed*). If the judge
+    rejects the harness, which it does before the script starts, the script is run without judge and
+    sandbox.
+    """
+    case, experiment = setup.case, setup.experiment
+    with checkout(case.repository.git, case.repository.head) as tree:
+        make = command_job if experiment.command else script_job
+        job = turn.apply_salt(make(setup, tree))
+        assured = assure(case, experiment, job, tree)
+        seen = supervise(assured.job, progress)
+        if seen.stopped == "unjudged":  # the script has not been started
+            assured = assured.unjudged(seen.unable)
+            seen = supervise(assured.job, progress)
+        why = assured.why
+        if experiment.command:
+            seen = evaluate_command.evaluate(setup, assured.job, seen)
+            if seen.evaluation and seen.evaluation.exposed:
+                why = f"the evaluation {seen.evaluation.exposed}"
+        return seen, why
+
+
+def _abandon(case: Case, started: StartedRun, error: BaseException) -> Result:
+    """Record a run that ``error`` ended, and return its result, a crash.
+
+    An OuroError or OSError kept its process from being started ("not-started"). Any other exception
+    ended the run from outside ("interrupted"), such as Ctrl-C or the failure of another plugin.
+    Raise RecordError if the run cannot be recorded.
+    """
+    outcome: Literal["not-started", "interrupted"] = "interrupted"
+    message = f"ended from outside by {type(error).__name__}: {error}".removesuffix(": ")
+    if isinstance(error, OuroError | OSError):
+        outcome, message = "not-started", str(error).split("\n", 1)[0]
+    message = clean(message, width=400)
+    run = record.abandon(case, started, outcome, tried=started.tried_ref, message=message)
+    metric = case.experiment.described_metric
+    return Result(run.reason, run.commit, metric, message=message, record=run, ended_by=error)
+
+
+def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
+    """Decide on the measurement, record the verdict, copy the log, and return the result.
+
+    A run that otherwise succeeded is a breach, which is a crash, if it was to use "cuda" and used
+    the CPU, or if a rule is broken that is checked after a run. Raise OuroError if a rule cannot be
+    checked, or the verdict cannot be recorded.
+    """
+    case, experiment = setup.case, setup.experiment
+    metric = experiment.described_metric
+    ended, message = outcome(seen, metric)
+    if ended == "ok" and setup.profile == "cuda" and seen.environment.get("device") == "cpu":
+        ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
+    measured = replace(measured, outcome=ended)
+    broken = [result for result in check_after_run(case.again(measured=measured)) if result.broken]
+    if ended == "ok" and broken:
+        ended, message = "breach", f"{broken[0].rule}: {broken[0].findings[0].headline}"
+    value = measured.measured_value if ended == "ok" else None
+    run = compare(
+        case.evidence.journal.runs(),
+        case.repository.history,
+        replace(measured, outcome=ended, value=value),
+        experiment=experiment,
+        rule=case.bound.verdicts[setup.profile],
+        guards=case.bound.guards,
+        describe_again=partial(describe_again, case),
+    )
+    rules = tuple(result.rule for result in broken)
+    message = message or run.message
+    run = record.finish(case, replace(run, message=message, findings=rules))
+    record.archive(case, case.bound.path(LOG), run.run)
+    return Result(
+        run.reason,
+        run.commit,
+        metric,
+        value=run.value,
+        best=run.best,
+        level=seen.level,
+        message=message,
+        peak_vram_mb=seen.peak_mb,
+        record=run,
+        tail=seen.tail if run.status == "crash" else (),
+    )
