@@ -1,0 +1,254 @@
+"""Decide on paired runs: pure functions of the gains of pairs that took no part in the search.
+
+A gain is by how much the later code of a pair is better than the earlier one, in the metric's unit
+and positive for better, whichever direction the metric has. Every test is one-sided: ``alpha`` is
+the largest probability of a wrong "yes" when the true gain is 0 or less.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.spread import deviation, mean
+from pytest_ouro.core.student import t_quantile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: The probability that anything is granted or confirmed in a night in which nothing helps.
+ALPHA = 0.05
+#: The most pairs for which all 2**n sign flips are counted.
+MOST_FLIPPED = 20
+#: After how many pairs a confirmation looks at the result.
+LOOKS = (2, 4, 8)
+#: A confirmation is given up at a look where the mean is below this many standard errors.
+FUTILE = 0.5
+#: As how many pairs' degrees of freedom a noise that was measured before counts.
+PRIOR_DF = 4
+
+State = Literal["confirmed", "refuted", "undecided"]
+
+
+@dataclass(frozen=True)
+class PairStatistics:
+    """The number of pairs, the mean of their gains, the standard deviation ``sd`` of one pair's
+    gain (with n - 1), and the standard error ``se`` of the mean; ``sd`` and ``se`` are infinite
+    for a single pair."""
+
+    n: int
+    mean: float
+    sd: float
+    se: float
+
+    @classmethod
+    def of(cls, gains: Sequence[float]) -> PairStatistics:
+        """Return the statistics of at least one gain. Raise ValueError if there are none, or if one
+        is not finite."""
+        if not gains or not all(map(math.isfinite, gains)):
+            raise ValueError(f"the gains of pairs must be finite, at least one: {gains!r}")
+        n = len(gains)
+        sd = deviation(gains) if n > 1 else math.inf
+        return cls(n, mean(gains), sd, sd / math.sqrt(n))
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The outcome of a test of paired gains: whether it is ``granted``, the mean ``gain`` and its
+    standard error ``se``, and the bounds ``low`` and ``high``, each of which the true gain is
+    beyond with the probability alpha. ``p_flip`` is the probability of the sign-flip test; None if
+    that was not applied."""
+
+    granted: bool
+    gain: float
+    se: float
+    low: float
+    high: float
+    p_flip: float | None
+
+
+def interval(gains: Sequence[float], alpha: float = ALPHA) -> tuple[float, float]:
+    """Return the lower and the upper bound of the true gain, each one-sided at the confidence
+    1 - ``alpha``: mean ∓ t · se, with the quantile t of n - 1 degrees of freedom. Together they
+    are a central interval at 1 - 2 ``alpha``.
+
+    For one pair they are -inf and inf. Raise ValueError as in `PairStatistics.of`.
+    """
+    found = PairStatistics.of(gains)
+    if found.n < 2:
+        return -math.inf, math.inf
+    half = _critical(alpha, found.n) * found.se
+    return found.mean - half, found.mean + half
+
+
+def lower_bound(gains: Sequence[float], alpha: float = ALPHA) -> float:
+    """Return the lower bound of the true gain: the first value of `interval`."""
+    return interval(gains, alpha)[0]
+
+
+def sign_flip(gains: Sequence[float]) -> float | None:
+    """Return the exact one-sided probability of the sign-flip test: the share of all 2**n choices
+    of signs for which the sum of the gains is at least the observed sum. None for more than
+    ``MOST_FLIPPED`` gains.
+
+    It holds for any noise, if the order within each pair was drawn at random (Fisher, The Design of
+    Experiments, section 21). Sums that are equal except for rounding count. Raise ValueError as in
+    `PairStatistics.of`.
+    """
+    PairStatistics.of(gains)
+    if len(gains) > MOST_FLIPPED:
+        return None
+    # A sum with the gains of a set turned over is as large if the set's own sum is 0 or less.
+    rounding = len(gains) * 2.3e-16 * math.fsum(map(abs, gains))
+    return sum(total <= rounding for total in _subset_sums(gains)) * 2.0 ** -len(gains)
+
+
+def _subset_sums(values: Sequence[float]) -> list[float]:
+    """Return the sums of all 2**n subsets, that of the empty one first."""
+    sums = [0.0]
+    for value in values:
+        sums += [total + value for total in sums]
+    return sums
+
+
+def alpha_of_look(look: int, total: float = ALPHA, *, stated: int | None = None) -> float:
+    """Return the alpha of a look (from 1 on), such that any number of looks at a gain that does not
+    exist are granted with a probability of at most ``total``.
+
+    If the number of looks was ``stated`` before the first one, each gets an equal share. Otherwise
+    look j gets total · 6 / (π² j²), shares that add up to ``total`` without end. Raise ValueError
+    for a look below 1 or beyond the stated number.
+    """
+    if look < 1 or (stated is not None and look > stated):
+        raise ValueError(f"look {look} of {stated or 'any number'} stated looks")
+    return total / stated if stated else total * 6 / (math.pi * look) ** 2
+
+
+def grant(gains: Sequence[float], alpha: float = ALPHA) -> Grant:
+    """Test whether the later code is better than the earlier one, by the gains of fresh pairs.
+
+    It is granted if two conditions hold: the `lower_bound` at ``alpha`` is above 0; and, where as
+    few as 2**-n can be at most ``alpha`` and n is at most ``MOST_FLIPPED``, the probability of
+    `sign_flip` is at most ``alpha``. One pair is never granted. Raise ValueError as in
+    `PairStatistics.of`.
+    """
+    found = PairStatistics.of(gains)
+    low, high = interval(gains, alpha)
+    granted = found.n > 1 and low > 0
+    p_flip = sign_flip(gains) if 2.0**-found.n <= alpha else None
+    if p_flip is not None and p_flip > alpha:
+        granted = False
+    return Grant(granted, found.mean, found.se, low, high, p_flip)
+
+
+def shrunk_sd(gains: Sequence[float], prior_sd: float, prior_df: float = PRIOR_DF) -> float:
+    """Return the standard deviation of one pair's gain, from the ``gains`` and a value that was
+    measured before: sqrt((ν₀ s₀² + Σ (D - D̄)²) / (ν₀ + n - 1)), with ``prior_sd`` s₀ and
+    ``prior_df`` ν₀. It has ν₀ + n - 1 degrees of freedom.
+
+    Raise ValueError as in `PairStatistics.of`, or if ``prior_sd`` is negative or ``prior_df`` not
+    above 0.
+    """
+    found = PairStatistics.of(gains)
+    if not prior_sd >= 0 or not prior_df > 0:
+        raise ValueError(f"no prior: standard deviation {prior_sd}, degrees of freedom {prior_df}")
+    own = (found.n - 1) * found.sd**2 if found.n > 1 else 0.0
+    return math.sqrt((prior_df * prior_sd**2 + own) / (prior_df + found.n - 1))
+
+
+def confirm(
+    gains: Sequence[float],
+    alpha: float = ALPHA,
+    looks: Sequence[int] = LOOKS,
+    *,
+    prior_sd: float | None = None,
+    prior_df: float = PRIOR_DF,
+) -> State:
+    """Decide about one edit, by the ``gains`` of its fresh pairs so far, in the order in which they
+    were measured.
+
+    After each number of pairs in ``looks`` (ascending), the first so many gains are tested at
+    ``alpha`` divided by the number of looks. It is "confirmed" at the first look that is granted
+    (`grant`), and "refuted" at one where the mean is below ``FUTILE`` standard errors, or at the
+    last look; until then it is "undecided". Later gains change nothing.
+
+    With ``prior_sd``, the standard deviation of a pair's gain that was measured before for this
+    device, budget and kind of edit, the lower bound alone is tested, by `shrunk_sd`; then one pair
+    may be a look. Raise ValueError as in `shrunk_sd` and `PairStatistics.of`, or if ``looks`` is
+    empty, does not ascend or begins below 2 (1 with ``prior_sd``).
+    """
+    first = 2 if prior_sd is None else 1
+    if not looks or looks[0] < first or any(a >= b for a, b in pairwise(looks)):
+        raise ValueError(f"looks must ascend from {first} or more: {looks!r}")
+    share = alpha / len(looks)
+    for look in looks:
+        if look > len(gains):
+            return "undecided"
+        seen = gains[:look]
+        found = PairStatistics.of(seen)
+        se = found.se
+        if prior_sd is None:
+            confirmed = grant(seen, share).granted
+        else:
+            se = shrunk_sd(seen, prior_sd, prior_df) / math.sqrt(look)
+            confirmed = found.mean > -t_quantile(share, prior_df + look - 1) * se
+        if confirmed:
+            return "confirmed"
+        if found.mean < FUTILE * se or found.mean <= 0:
+            return "refuted"
+    return "refuted"
+
+
+def detectable(sd: float, pairs: int, alpha: float = ALPHA, power: float = 0.8) -> float:
+    """Return the smallest true gain that `grant` grants with the probability ``power``, if the gain
+    of one pair has the standard deviation ``sd`` and normal noise; inf for fewer than two pairs.
+
+    It is ``sd`` times a factor that is simulated with a fixed seed, to about one percent: without
+    the sign-flip test it is near (t at 1 - alpha + t at power) / sqrt(pairs). Raise ValueError if
+    ``sd`` is negative or not a number, or if ``alpha`` or ``power`` is not between 0 and 1.
+    """
+    if not sd >= 0 or not 0 < alpha < 1 or not 0 < power < 1:
+        raise ValueError(f"nothing to detect: sd={sd}, alpha={alpha}, power={power}")
+    if pairs < 2:
+        return math.inf
+    return sd * _detectable_factor(pairs, alpha, power)
+
+
+@lru_cache(maxsize=256)
+def _detectable_factor(pairs: int, alpha: float, power: float) -> float:
+    """Return the smallest true gain that is granted with the probability ``power``, in standard
+    deviations of one pair's gain: of simulated pairs, the quantile of the least shifts with which
+    each would be granted."""
+    import random
+
+    draw = random.Random(f"{pairs} {alpha} {power}").gauss
+    # Beyond ten pairs the sign-flip test agrees with the t test, and is slow to simulate.
+    flips = 2.0**-pairs <= alpha and pairs <= 10
+    count = 4000 if not flips or pairs < 8 else 1000
+    needed = []
+    for _ in range(count):
+        gains = [draw(0, 1) for _ in range(pairs)]
+        least = -lower_bound(gains, alpha)
+        needed.append(max(least, _least_shift(gains, alpha)) if flips else least)
+    return sorted(needed)[math.ceil(power * count) - 1]
+
+
+def _least_shift(gains: Sequence[float], alpha: float) -> float:
+    """Return the shift that, added to each of the ``gains``, makes their `sign_flip` at most
+    ``alpha``: with the empty one, at most floor(alpha · 2**n) subsets may then have a mean of 0 or
+    less."""
+    sums = _subset_sums(gains)
+    sizes = [0]
+    for _ in gains:
+        sizes += [size + 1 for size in sizes]
+    means = sorted(total / size for total, size in zip(sums[1:], sizes[1:], strict=True))
+    return -means[math.floor(alpha * len(sums)) - 1]
+
+
+@lru_cache(maxsize=256)
+def _critical(alpha: float, n: int) -> float:
+    """Return the quantile of Student's t at 1 - ``alpha`` for the gains of ``n`` pairs."""
+    return -t_quantile(alpha, n - 1)
