@@ -23,7 +23,7 @@ evaluate = "evaluate_bpb"
 budget   = 300
 
 [verdict]
-sigmas = 2.0
+margin = 2.0
 
 [[danger-zone]]
 id    = "prepare"
@@ -170,11 +170,11 @@ FAULTS = {
         "bound.toml:10: 'python' in [experiment] must be a list of text with at least 1 item",
     ),
     "an unknown key of the verdict": (
-        *("sigmas = 2.0", "sigma = 2.0"),
-        "bound.toml:12: unknown key 'sigma' in [verdict]; did you mean 'sigmas'?",
+        *("margin = 2.0", "margn = 2.0"),
+        "bound.toml:12: unknown key 'margn' in [verdict]; did you mean 'margin'?",
     ),
     "an unknown noise": (
-        *("sigmas = 2.0", 'noise = "automatic"'),
+        *("margin = 2.0", 'noise = "automatic"'),
         "bound.toml:12: 'noise' in [verdict] must be a number from 0 to 1e+18 or 'auto', "
         "not 'automatic'",
     ),
@@ -400,7 +400,7 @@ def test_all_faults_are_reported_at_once_in_the_order_of_the_file():
     text = (
         TEXT.replace('name = "toy"', 'nme = "toy"')
         .replace("budget   = 300", 'budget = "long"')
-        .replace("sigmas", "sigma")
+        .replace("margin", "margn")
         .replace('check = "frozen"', 'check = "forzen"')
         .replace('check = "untracked"', "")
         .replace('check = "scope"', 'check = "scope"\nwithn = "x"')
@@ -450,12 +450,41 @@ def test_limits_of_another_budget_are_not_inherited():
 
 
 def test_a_device_has_its_own_verdict():
-    text = changed("sigmas = 2.0", "sigmas = 2.0\n[verdict.cpu]\nnoise = 0.01")
+    text = changed("margin = 2.0", "margin = 2.0\n[verdict.cpu]\nnoise = 0.01")
 
     bound = bounds.parse(text)
 
-    assert (bound.verdicts["cpu"].noise, bound.verdicts["cpu"].sigmas) == (0.01, 2.0)
+    assert (bound.verdicts["cpu"].noise, bound.verdicts["cpu"].margin) == (0.01, 2.0)
     assert bound.verdicts["cuda"].noise == "auto"
+
+
+@pytest.mark.parametrize(
+    ("keys", "lines", "write"),
+    [
+        ("sigmas = 2.0", [12], "write margin = 0 in place of 'sigmas' and 'hard', which keeps"),
+        ("hard = true", [12], "write margin = 1.4 in place of 'sigmas' and 'hard'"),
+        ("hard = true\nsigmas = 3", [12, 13], "write margin = 2.1 in place of"),
+        ("hard = false\nsigmas = 3", [12, 13], "write margin = 0 in place of"),
+        ("hard = true\n[verdict.cpu]\nsigmas = 3", [12, 14], "write margin = 2.1 in place of"),
+        ('hard = true\nsigmas = "two"', [12, 13], "write margin = 0 in place of"),
+    ],
+)
+def test_keys_of_earlier_versions_are_refused_with_what_to_write(keys, lines, write):
+    found = problems(changed("margin = 2.0", keys))
+
+    assert [int(problem.split(":")[1]) for problem in found] == lines
+    assert all(" is gone: " in problem for problem in found)
+    assert write in found[-1]
+    assert "in [verdict" in found[-1]
+
+
+def test_what_is_written_in_place_of_these_keys_keeps_the_same_runs():
+    found = problems(changed("margin = 2.0", "hard = true\nsigmas = 2.5"))
+    written = re.search(r"write (margin = [\d.]+) ", found[0])
+
+    bound = bounds.parse(changed("margin = 2.0", written[1]))
+
+    assert bound.verdicts["cpu"].margin * 2**0.5 == pytest.approx(2.5, rel=0.03)
 
 
 COMMAND = re.sub("(?m)^(script|harness|evaluate) .*\n", "", TEXT).replace(

@@ -45,9 +45,9 @@ def faults(text):
 
 
 VALUES = [
-    ("verdict", "sigmas", "-2", "a number from 0 to 100"),
-    ("verdict", "sigmas", "101", "a number from 0 to 100"),
-    ("verdict", "sigmas", "true", "a number from 0 to 100"),
+    ("verdict", "margin", "-2", "a number from 0 to 100"),
+    ("verdict", "margin", "101", "a number from 0 to 100"),
+    ("verdict", "margin", "true", "a number from 0 to 100"),
     ("verdict", "noise", "-1", "a number from 0 to 1e+18 or 'auto'"),
     ("verdict", "noise", "nan", "a number from 0 to 1e+18 or 'auto'"),
     ("verdict", "noise", "inf", "a number from 0 to 1e+18 or 'auto'"),
@@ -230,7 +230,7 @@ def test_all_faults_are_reported_at_once_those_of_devices_and_relations_too():
     text = (
         SCRIPT.replace("300", "-1")
         + 'metric = ""\nlevel = "judged"\nhighest = "supervised"\n'
-        + '[experiment.cpu]\ntimeout = -1\n[verdict]\nsigmas = -2\n[verdict.cpu]\nnoise = -1\n'
+        + '[experiment.cpu]\ntimeout = -1\n[verdict]\nmargin = -2\n[verdict.cpu]\nnoise = -1\n'
         + SCOPE
         + "within = 3\n"
     )  # fmt: skip

@@ -72,10 +72,11 @@ def test_budget_metric_and_verdict_are_those_of_the_bound():
         in text
     )
     assert "| a run is killed after | 180 seconds |" in text
-    assert "more than 2 standard deviations of repeats is" in text
-    assert "a keep (`marginal`)" in text
-    hard = rendered((SCOPE, "[verdict]\nnoise = 0.01\nhard = true\n" + SCOPE))
-    assert "more than 0.02 is `improved`; by less, a discard (`within-noise`)" in hard
+    assert "- Better is a keep, provisionally. Beyond 2.8 standard deviations of repeats it" in text
+    assert "- Within one standard deviation of repeats either way" in text
+    hard = rendered((SCOPE, "[verdict]\nnoise = 0.01\nmargin = 1\n" + SCOPE))
+    assert "- Better by more than 0.01414 is a keep, provisionally. Beyond 0.02828 it is" in hard
+    assert "- Within 0.01 either way" in hard
 
 
 def test_devices_differ_where_the_bound_has_them_differ():

@@ -1,4 +1,4 @@
-"""Trusted rules that are out of range: every door says so, and how to get corrected rules
+"""Trusted rules that this version refuses: every door says so, and how to get corrected rules
 trusted."""
 
 import json
@@ -9,14 +9,14 @@ import pytest
 
 from pytest_ouro.evidence.content import digest
 
-OLD = ("noise = 0.01", "noise = 0.01\nsigmas = -2")
-FAULT = "'sigmas' in [verdict] must be a number from 0 to 100, not -2"
+OLD = ("noise = 0.01", "noise = 0.01\nsigmas = 2")
+FAULT = "'sigmas' in [verdict] is gone: write margin = 0 in place of 'sigmas' and 'hard'"
 LOCK_HELP = "run pytest-ouro bless, commit bound.toml and bound.lock together"
 
 
 @pytest.fixture
 def old(project):
-    """A project whose rules were blessed when negative sigmas were still accepted."""
+    """A project whose rules were blessed by a version that knew the key ``sigmas``."""
     project.bless()
     before = digest((project.path / "bound.toml").read_bytes())
     project.edit("bound.toml", *OLD)
@@ -95,7 +95,7 @@ def hook(project):
 
 def test_a_corrected_bound_is_blessed_and_committed_through_the_hook(old):
     hook(old)
-    old.edit("bound.toml", "sigmas = -2", "sigmas = 2")
+    old.edit("bound.toml", "sigmas = 2", "margin = 0")
 
     blessed = old.ouro("bless")
     old.git("add", "bound.toml", "bound.lock")
@@ -119,7 +119,7 @@ def test_under_a_configured_commit_the_help_leads_to_a_lawful_gate(old):
     old.git("config", "ouro.trust", old.git("rev-parse", "HEAD"))
     hook(old)
     refused = old.ouro("gate")
-    old.edit("bound.toml", "sigmas = -2", "sigmas = 2")
+    old.edit("bound.toml", "sigmas = 2", "margin = 0")
     unset, name = "git config --unset ouro.trust", "git config ouro.trust $(git rev-parse HEAD)"
 
     old.git(*unset.split()[1:])

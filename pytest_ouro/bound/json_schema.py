@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.bound.guards import GUARD, Guard
-from pytest_ouro.bound.read import DEVICES, SECTIONS
+from pytest_ouro.bound.profiles import DEVICES
+from pytest_ouro.bound.read import SECTIONS
 from pytest_ouro.bound.tables import (
     KINDS,
     OPTIONAL,

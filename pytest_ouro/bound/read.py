@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.bound.ledger import ledger_fault
+from pytest_ouro.bound.profiles import DEVICES, read_profiles
 from pytest_ouro.bound.tables import PER_DEVICE, VERSION, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, ENTRY_POINTS, load, registered
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import nearest
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.problems import Problems, table_name
-from pytest_ouro.core.schema import keys_of, read_table, read_values, shown, values_of
+from pytest_ouro.core.problems import Problems
+from pytest_ouro.core.schema import keys_of, read_table, shown, values_of
 from pytest_ouro.evidence import toml
 from pytest_ouro.evidence.evidence import Layout
 from pytest_ouro.evidence.paths import PathParameter, join
 from pytest_ouro.messages import bound as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pytest_ouro.bound.guards import Guard
     from pytest_ouro.checks import Check
     from pytest_ouro.core.problems import Where
 
-T = TypeVar("T")
-
 NAME = "bound.toml"
 SECTIONS = ("danger-zone", "never-do", "iron-law")
-#: The devices that may have tables of their own in [experiment] and [verdict].
-DEVICES = ("cpu", "cuda")
 #: The harness and the function of an experiment without them: no code can have this name.
 _EVALUATION = "evaluate-command"
 
@@ -180,13 +177,13 @@ def parse(
     title = read_table(Title, table.get("bound", {}), ("bound",), problems)
     experiments: dict[str, Experiment] = {}
     if "experiment" in table:
-        experiments = _read_profiles(
+        experiments = read_profiles(
             Experiment, table["experiment"], "experiment", PER_DEVICE, problems
         )
     else:
         problems.add((), "the table [experiment] is missing")
     verdict = table.get("verdict", {})
-    verdicts = _read_profiles(VerdictRule, verdict, "verdict", keys_of(VerdictRule), problems)
+    verdicts = read_profiles(VerdictRule, verdict, "verdict", keys_of(VerdictRule), problems)
     rules = _read_rules(table, problems, checks or {})
     guards: tuple[Guard, ...] = ()
     if "guard" in table:
@@ -224,50 +221,6 @@ def _check_ledger(bound: Bound, name: str, problems: Problems) -> None:
         ledger = shown(bound.experiment.ledger)
         text = f"'ledger' in [experiment] must be a file for rows alone, not {ledger}: {fault}"
         problems.add(("experiment", "ledger"), text)
-
-
-def _read_profiles(
-    cls: type[T], base: object, name: str, replaceable: Iterable[str], problems: Problems
-) -> dict[str, T]:
-    """Return a dict from "cpu" and "cuda" to the table ``name`` of that device, as an instance of
-    ``cls``. It has the values of ``base``, of which the device's own table may replace the keys
-    ``replaceable``. A device that replaces the budget does not get the ``tolerance`` and
-    ``timeout`` of ``base``. Add faults to ``problems`` and leave out a device with one."""
-    whole = read_table(cls, base, (name,), problems, also=DEVICES)
-    if not isinstance(base, dict):
-        return {}
-    shared = {key: value for key, value in base.items() if key not in DEVICES}
-    found = {}
-    for device in DEVICES:
-        where = (name, device)
-        override = _read_override(cls, base.get(device, {}), where, replaceable, problems)
-        if whole is None or override is None:
-            continue
-        # Limits that were derived from another budget are not inherited with it.
-        lost = ("tolerance", "timeout") if "budget" in override else ()
-        kept = {key: value for key, value in shared.items() if key not in lost}
-        profile = read_table(cls, {**kept, **override}, where, problems) if override else whole
-        if profile is not None:
-            found[device] = profile
-    return found
-
-
-def _read_override(
-    cls: type, override: object, where: Where, replaceable: Iterable[str], problems: Problems
-) -> dict[str, object] | None:
-    """Return the keys and unconverted values of one device's table; {} if it is empty or absent.
-    Return None, with the faults added to ``problems``, if it is invalid or has a key that is not in
-    ``replaceable``."""
-    if not isinstance(override, dict):
-        problems.add(where, f"[{table_name(where)}] must be a table")
-        return None
-    before = len(problems.found)
-    for key in override.keys() - set(replaceable):
-        text = f"'{key}' cannot be set in [{table_name(where)}]{nearest(key, replaceable)}"
-        problems.add((*where, key), text)
-    known = {key: value for key, value in override.items() if key in replaceable}
-    read_values(cls, known, where, problems)
-    return known if len(problems.found) == before else None
 
 
 def _read_rules(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pytest_ouro.bound.relations import KINDS as KINDS
 from pytest_ouro.bound.relations import LEVELS as LEVELS
@@ -11,13 +11,16 @@ from pytest_ouro.bound.relations import RELATIONS
 from pytest_ouro.bound.relations import Level as Level
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.metric import Metric
-from pytest_ouro.core.schema import FILLED, ID, NAME, Relation, option
+from pytest_ouro.core.schema import FILLED, ID, NAME, Relation, Retired, option
 from pytest_ouro.evidence.paths import (  # noqa: TC001  # the schema reads the types
     BoundFolder,
     DataGlob,
     Glob,
     RepoPath,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -301,8 +304,8 @@ PER_DEVICE = (
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictRule:
-    """The table ``[verdict]``: by how much the metrics of two runs must differ for an improvement
-    to be more than noise, and whether a smaller one is kept."""
+    """The table ``[verdict]``: by how much runs of one code differ, and by how much a run must be
+    better to be kept."""
 
     noise: float | Literal["auto"] = option(
         'the standard deviation of one run\'s metric; `"auto"`: from repeats of one code',
@@ -310,10 +313,31 @@ class VerdictRule:
         min=0,
         max=1e18,
     )
-    sigmas: float = option(
-        "an improvement below `sigmas` × `noise` is within noise", default=2.0, min=0, max=100
+    margin: float = option(
+        "a gain must exceed this many standard errors of the difference to be kept, each √2 × "
+        "`noise` for two single runs; 0 keeps any gain",
+        default=0.0,
+        min=0,
+        max=100,
     )
-    hard: bool = option(
-        "`true`: within noise is a discard; `false`: a keep with the reason `marginal`",
-        default=False,
+    retired: ClassVar[tuple[Retired, ...]]
+
+
+def _margin_instead(table: Mapping[str, object]) -> str:
+    """Return what to write in place of ``sigmas`` and ``hard``, the keys of earlier versions, in
+    the table ``table`` that has one of them. There ``sigmas`` counted the noise of a single run,
+    √2 of which are one standard error of a difference, and without ``hard`` any gain was kept."""
+    sigmas = table.get("sigmas", 2.0)
+    if table.get("hard") is True and isinstance(sigmas, int | float) and 0 <= sigmas <= 100:
+        return (
+            f"write margin = {sigmas / 2**0.5:.2g} in place of 'sigmas' and 'hard', a gain in "
+            "standard errors of the difference (√2 × noise for two single runs)"
+        )
+    return (
+        "write margin = 0 in place of 'sigmas' and 'hard', which keeps any gain as before, or the "
+        "gain that a keep must exceed, in standard errors of the difference (√2 × noise for two "
+        "single runs)"
     )
+
+
+VerdictRule.retired = (Retired(("sigmas", "hard"), _margin_instead),)

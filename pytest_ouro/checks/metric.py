@@ -49,10 +49,12 @@ class Metric(Check):
                 help=_LOSS if metric.name.endswith("bpb") else _RANGE,
                 facts={"value": value},
             )
+        from pytest_ouro.evidence.records.verdicts import tie_band  # imported where it is used
+
         for kept in evidence.runs:
             if kept.status != "keep" or kept.gain is None:
                 continue
-            if kept.gain < -max(kept.tie_band, 0.0):
+            if kept.gain < -max(tie_band(kept), 0.0):
                 yield Finding(
                     f"a run was kept although its {kept.metric.name} is worse than the best",
                     where=describe_run(kept.run, kept.commit),

@@ -35,7 +35,7 @@ class Simplicity(Check):
 
             yield from judge_present(evidence, "simplicity", claims.judge)
         # Imported where there are runs.
-        from pytest_ouro.evidence.records.verdicts import LITERAL, saved
+        from pytest_ouro.evidence.records.verdicts import LITERAL, saved, tie_band
 
         for run in evidence.runs:
             if run.gain is None or run.best_code_size is None or not run.reason.compares:
@@ -44,7 +44,8 @@ class Simplicity(Check):
             more = 0 if run.band is None else LITERAL  # as the older records
             simpler = less is not None and less.less > more
             lost = run.gain if run.gain_on_peak is None else run.gain_on_peak
-            ties = abs(run.gain) <= run.tie_band and lost >= -run.tie_band
+            band = tie_band(run)
+            ties = abs(run.gain) <= band and lost >= -band
             if ties and simpler and run.status == "discard":
                 yield self._finding(run, f"a tie with less code was discarded: {less}")
             if run.gain <= 0 and not (ties and simpler) and run.status == "keep":

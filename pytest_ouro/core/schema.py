@@ -105,6 +105,23 @@ class Relation:
     schema: Mapping[str, object] | None = None
 
 
+@dataclass(frozen=True)
+class Retired:
+    """Keys of a TOML table that an earlier version knew; a dataclass lists them in ``retired``.
+    ``instead`` takes the table as parsed, and returns what to write in their place."""
+
+    keys: tuple[str, ...]
+    instead: Callable[[_Table], str]
+
+
+def retired_key(cls: type, key: str, table: _Table, name: str) -> str:
+    """Return the message about a ``key`` of ``table``, the TOML table called ``name``, that
+    ``cls.retired`` lists; "" for any other key."""
+    retired: tuple[Retired, ...] = getattr(cls, "retired", ())
+    found = [one.instead(table) for one in retired if key in one.keys]
+    return f"'{key}' in [{name}] is gone: {found[0]}" if found else ""
+
+
 def demand_relations(table: object) -> None:
     """Raise ValueError, with all messages, if a relation of the dataclass instance ``table`` does
     not hold; otherwise, or if it has no relations, return."""
@@ -168,7 +185,8 @@ def read_table(
     before = len(problems.found)
     known = keys_of(cls)
     for key in table.keys() - known.keys() - set(also):
-        problems.add((*where, key), f"unknown key '{key}' in [{name}]{nearest(key, known)}")
+        text = f"unknown key '{key}' in [{name}]{nearest(key, known)}"
+        problems.add((*where, key), retired_key(cls, key, table, name) or text)
     values = read_values(cls, table, where, problems)
     for key, spec in known.items():
         if key not in table and spec.required:

@@ -65,8 +65,7 @@ name = {name}
 
 [verdict]
 noise  = "auto"                     # from repeats of one commit
-sigmas = 2.0                        # an improvement below sigmas x noise is within noise
-hard   = false                      # true: within noise is a discard; false: a marginal keep
+margin = 0                          # standard errors by which a keep must be better; 0: any gain
 """
 
 

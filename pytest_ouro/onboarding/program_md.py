@@ -7,6 +7,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.read import NAME
+from pytest_ouro.evidence.records.verdicts import CLEAR
 from pytest_ouro.onboarding import earlier
 from pytest_ouro.onboarding.section import TITLES
 
@@ -43,8 +44,8 @@ message names the rule and says what to do.
 {loop}
 ## Verdict
 
-- Better by more than {margin} is `improved`; by less, {small}.
-- Within half of that either way, less code is kept (`simpler`).
+- {kept}
+- Within {band} either way, less code is kept (`simpler`).
 - What else is worse, equal, unchanged or differs in its seed alone is discarded.
 - So is a run below the level {level}.
 """
@@ -88,7 +89,6 @@ def render(bound: Bound) -> str:
         f"- `{experiment.harness}`: fixed. `{experiment.evaluate}` measures, "
         f"`{experiment.loader}` serves what to train on.\n"
     )
-    hard = any(bound.verdicts[device].hard for device in _devices(bound))
     return _TEXT.format(
         mark=MARK,
         bound=bound,
@@ -99,8 +99,8 @@ def render(bound: Bound) -> str:
         limits=_limits(bound),
         rules="\n".join(rules(bound)),
         loop=loop(bound),
-        margin=_each(bound, _margin),
-        small="a discard (`within-noise`)" if hard else "a keep (`marginal`)",
+        kept=_say_kept(bound),
+        band=_each(bound, lambda bound, device: _difference(bound, device, 1.0)),
         level=_each(bound, lambda bound, device: f"`{bound.experiments[device].level}`"),
     )
 
@@ -224,10 +224,26 @@ def _timeout(bound: Bound, device: str) -> str:
     return f"{bound.experiments[device].seconds('timeout'):g} seconds"
 
 
-def _margin(bound: Bound, device: str) -> str:
-    """Return, as text, the improvement that is beyond noise on a device: ``sigmas`` × ``noise`` as
-    a number if the bound states the noise, else ``sigmas`` standard deviations of repeats."""
-    verdict = bound.verdicts[device]
-    if verdict.noise == "auto":
-        return f"{verdict.sigmas:g} standard deviations of repeats"
-    return f"{verdict.sigmas * verdict.noise:.4g}"
+def _say_kept(bound: Bound) -> str:
+    """Return a sentence that says which gain of a single run over another is kept, and which of
+    these is an improvement."""
+    margins = {device: bound.verdicts[device].margin for device in _devices(bound)}
+    beyond = _each(bound, lambda bound, d: _difference(bound, d, max(CLEAR, margins[d]) * 2**0.5))
+    least = ""
+    if any(margins.values()):
+        least = _each(bound, lambda bound, d: _difference(bound, d, margins[d] * 2**0.5))
+        least = f" by more than {least}"
+    return (
+        f"Better{least} is a keep, provisionally. Beyond {beyond} it is `improved`; below, "
+        "`marginal`, which may be luck."
+    )
+
+
+def _difference(bound: Bound, device: str, times: float) -> str:
+    """Return, as text, a difference of two single runs of ``times`` the noise on a device: a number
+    if the bound states the noise, else so many standard deviations of repeats."""
+    noise = bound.verdicts[device].noise
+    if noise == "auto":
+        count = "one standard deviation" if times == 1 else f"{times:.2g} standard deviations"
+        return f"{count} of repeats"
+    return f"{times * noise:.4g}"

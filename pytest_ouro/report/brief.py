@@ -62,8 +62,8 @@ def _lines(facts: Facts) -> Iterator[str]:
         yield f"best: {best['shown']} of {best['commit'][:7]}, {where} ({place}): {_words(best)}"
     if peak := facts["best_ever"]:
         yield f"best ever kept here: {peak['shown']} of {peak['commit'][:7]}: {_words(peak)}"
-    if facts["margin"]:
-        yield f"noise: a difference up to {facts['margin']:.3g} may be luck"
+    if facts["noise_explains"]:
+        yield f"noise: a difference up to {facts['noise_explains']:.3g} may be luck"
     for guard in facts["guards"]:
         limit = "that of the first keep" if guard["limit"] is None else f"{guard['limit']:.12g}"
         has = "" if guard["best_has"] is None else f"; the best has {guard['best_has']:.12g}"

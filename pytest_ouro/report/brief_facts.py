@@ -7,6 +7,7 @@ import posixpath
 from typing import TYPE_CHECKING, TypedDict
 
 from pytest_ouro.bound.read import NAME
+from pytest_ouro.evidence.records.verdicts import noise_explains
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.report.standing import count
 
@@ -103,6 +104,7 @@ class Facts(TypedDict):
     not_committed: list[str]
     noise: float | None
     margin: float | None
+    noise_explains: float | None
     guards: list[Limited]
     count: Count
     tally: str
@@ -149,6 +151,7 @@ def collect(standing: Standing) -> Facts:
         "not_committed": [clean(name, width=80) for name in standing.edited[:_FEW]],
         "noise": known.noise if known else None,
         "margin": known.margin if known else None,
+        "noise_explains": noise_explains(known) if known else None,
         "guards": [
             {**guard, "rule": clean(guard["rule"], width=120)}
             for guard in standing.guards()[: 2 * _FEW]

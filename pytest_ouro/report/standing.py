@@ -13,7 +13,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.engine import check_before_run
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.records.reasons import Reason
-from pytest_ouro.evidence.records.verdicts import kept_in, saved
+from pytest_ouro.evidence.records.verdicts import kept_in, noise_explains, saved
 from pytest_ouro.experiment.records.editable import files_at_head
 from pytest_ouro.experiment.steps import preconditions
 from pytest_ouro.experiment.steps.settle import place_to_return
@@ -172,8 +172,9 @@ class Standing:
         word = "better" if run.gain > 0 else "worse" if run.gain < 0 else "the same"
         by = f"{metric.text(abs(run.gain))} {word} than" if run.gain else f"{word} as"
         text = f"{by} {metric.text(run.best)} of {on}"
-        if run.margin and abs(run.gain) <= run.margin:
-            text += f"; noise explains up to {metric.text(run.margin)}"
+        explained = noise_explains(run)
+        if explained and abs(run.gain) <= explained:
+            text += f"; noise explains up to {metric.text(explained)}"
         less = saved(run) if run.reason is Reason.SIMPLER else None
         return f"{text}; {less}" if less else text
 

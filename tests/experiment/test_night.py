@@ -39,7 +39,7 @@ NOISE = 0.25
 RULES = {
     "none": VerdictRule(noise=0.0),
     "soft": VerdictRule(noise=NOISE),
-    "hard": VerdictRule(noise=NOISE, hard=True),
+    "hard": VerdictRule(noise=NOISE, margin=2.0),
 }
 
 

@@ -102,10 +102,14 @@ def test_noise_is_the_deviation_of_the_repeats(lab):
 
 
 def test_the_margin_of_means_is_smaller(lab):
+    lab.bound(("noise = 0.01", "noise = 0.01\nmargin = 1.5"))
     lab.run(seeded(lab), repeat=2)
     result = lab.run(seeded(lab, 1.0), repeat=3)
     assert (result.status, result.reason) == ("keep", "improved")
-    assert result.record["margin"] == pytest.approx(2 * 0.01 * ((1 / 2 + 1 / 3) / 2) ** 0.5)
+    error = 0.01 * (1 / 2 + 1 / 3) ** 0.5
+    assert result.record["se"] == pytest.approx(error)
+    assert result.record["margin"] == pytest.approx(1.5 * error)
+    assert result.record["band"] == pytest.approx(error / 2**0.5)
     assert result.record["gain"] == pytest.approx(result.best - result.val_bpb, abs=1e-6)
 
 

@@ -72,19 +72,19 @@ def test_the_first_run_is_the_baseline(lab, last_line):
 
 
 @pytest.mark.parametrize(
-    ("value", "code", "hard", "status", "reason"),
+    ("value", "code", "margin", "status", "reason"),
     [
-        (1.5, "", "false", "keep", "improved"),
-        (1.99, "", "false", "keep", "marginal"),
-        (1.99, "", "true", "discard", "within-noise"),
-        (2.0, "# only words", "false", "discard", "unchanged"),
-        (2.0, "w = 3\nprint(w)", "false", "discard", "equal"),
-        (2.0, "w = 3", "false", "discard", "seed-only"),  # nothing reads it
-        (2.01, None, "true", "keep", "simpler"),
+        (1.5, "", 0, "keep", "improved"),
+        (1.98, "", 0, "keep", "marginal"),
+        (1.98, "", 2, "discard", "within-noise"),
+        (2.0, "# only words", 0, "discard", "unchanged"),
+        (2.0, "w = 3\nprint(w)", 0, "discard", "equal"),
+        (2.0, "w = 3", 0, "discard", "seed-only"),  # nothing reads it
+        (2.01, None, 2, "keep", "simpler"),
     ],
 )
-def test_the_verdict_is_against_the_best(lab, value, code, hard, status, reason):
-    lab.bound(("noise = 0.01", f"noise = 0.01\nhard = {hard}"))
+def test_the_verdict_is_against_the_best(lab, value, code, margin, status, reason):
+    lab.bound(("noise = 0.01", f"noise = 0.01\nmargin = {margin}"))
     assert lab.run(lab.script(2.0, before="y = 1\nz = 2")).reason == "baseline"
     code = "" if code is None else f"y = 1\nz = 2\n{code}"
     result = lab.run(lab.script(value, before=code))
@@ -123,6 +123,21 @@ def test_repeats_tell_the_noise(lab):
     result = lab.run(lab.script(1.9, before="more = code = than = before = 1\n" * 9))
     assert (result.status, result.reason) == ("keep", "marginal")
     assert result.record["noise"] == pytest.approx(0.2 / 2**0.5)
+
+
+def test_before_any_noise_is_known_a_line_says_how_to_calibrate(lab):
+    line = (
+        "ouro: the noise is not known, so any gain may be luck; to calibrate: pytest "
+        "--ouro-experiment --ouro-repeat 3, or state 'noise' in bound.toml"
+    )
+    lab.bound(("noise = 0.01", 'noise = "auto"'))
+    assert line in lab.run().notes, "the baseline"
+    better = lab.run(lab.script(1.9))
+    assert (better.reason, line in better.notes) == ("noise-unknown", True)
+    assert line not in lab.run(lab.script(3.0)).notes, "a discard needs no noise"
+    lab.bound(('noise = "auto"', "noise = 0.01"))
+    better = lab.run(lab.script(1.8))
+    assert (better.reason, line in better.notes) == ("improved", False)
 
 
 def test_a_rehearsal_is_never_kept(lab, last_line):

@@ -139,9 +139,9 @@ def test_they_do_not_lower_the_margin(lab):
     """The noise is stated, and the number of independent runs decides."""
     lab.run(lab.script(2.0))
     one = lab.run(noisy(lab, DRAWN.format(seed="random._inst.seed(42)")), repeat=3)
-    assert one.record.margin == pytest.approx(2 * 0.01)
+    assert one.record.se == pytest.approx(0.01 * 2**0.5)
     two = lab.run(seeded(lab, 1.9), repeat=3)
-    assert two.record.margin < 2 * 0.01
+    assert two.record.se < 0.01 * 2**0.5
 
 
 def test_the_noise_comes_from_independent_repeats_alone(lab):

@@ -13,8 +13,10 @@ def Candidate(value, size, *digests, **named):
 
 
 BEST = Candidate(2.0, 100, "best")
-SOFT = VerdictRule(noise=0.01, sigmas=2.0)
-HARD = VerdictRule(noise=0.01, sigmas=2.0, hard=True)
+#: Two standard errors of the difference of two single runs, beyond which a gain is more than noise.
+CLEAR = 2 * 0.01 * 2**0.5
+SOFT = VerdictRule(noise=0.01)
+HARD = VerdictRule(noise=0.01, margin=3.0)
 
 
 def decide(*args, direction="lower", **named):
@@ -32,8 +34,8 @@ def run(value, size=100, code="new"):
     [
         pytest.param(run(9.0), None, "keep", "baseline", id="first"),
         pytest.param(run(1.9), BEST, "keep", "improved", id="beyond noise"),
-        pytest.param(run(1.979999), BEST, "keep", "improved", id="just beyond noise"),
-        pytest.param(run(1.98), BEST, "keep", "marginal", id="exactly the margin"),
+        pytest.param(run(2 - CLEAR - 1e-6), BEST, "keep", "improved", id="just beyond noise"),
+        pytest.param(run(2 - CLEAR + 1e-9), BEST, "keep", "marginal", id="as much as noise"),
         pytest.param(run(1.999999), BEST, "keep", "marginal", id="within noise"),
         pytest.param(run(2.0), BEST, "discard", "equal", id="equal"),
         pytest.param(run(2.0, size=101), BEST, "discard", "equal", id="equal with more code"),
@@ -42,14 +44,14 @@ def run(value, size=100, code="new"):
         pytest.param(run(1.99, size=98), BEST, "keep", "simpler", id="better with less code"),
         pytest.param(run(2.01, size=98), BEST, "keep", "simpler", id="tie with less code"),
         pytest.param(run(2.010001, size=1), BEST, "discard", "within-noise", id="beyond a tie"),
-        pytest.param(run(2.03, size=1), BEST, "discard", "worse", id="worse with less code"),
+        pytest.param(run(2.04, size=1), BEST, "discard", "worse", id="worse with less code"),
         pytest.param(run(2.000001), BEST, "discard", "within-noise", id="within noise, worse"),
-        pytest.param(run(2.02), BEST, "discard", "within-noise", id="exactly the margin, worse"),
-        pytest.param(run(2.020001), BEST, "discard", "worse", id="beyond noise, worse"),
+        pytest.param(run(2 + CLEAR - 1e-9), BEST, "discard", "within-noise", id="noise, worse"),
+        pytest.param(run(2 + CLEAR + 1e-6), BEST, "discard", "worse", id="beyond noise, worse"),
         pytest.param(run(1.0, code="best"), BEST, "discard", "unchanged", id="same code, lucky"),
         pytest.param(run(3.0, code="best"), BEST, "discard", "unchanged", id="same code, unlucky"),
         pytest.param(run(1.0, code=""), Candidate(2.0, 100), "keep", "improved", id="no code ids"),
-        pytest.param(run(1.9799996), BEST, "keep", "improved", id="no decimals decide"),
+        pytest.param(run(2 - CLEAR - 4e-7), BEST, "keep", "improved", id="no decimals decide"),
     ],
 )
 def test_against_the_best(candidate, best, status, reason):
@@ -59,10 +61,37 @@ def test_against_the_best(candidate, best, status, reason):
 
 @pytest.mark.parametrize(
     ("value", "size", "reason"),
-    [(1.99, 100, "within-noise"), (1.9, 100, "improved"), (1.99, 98, "simpler"), (2.1, 1, "worse")],
+    [
+        (1.97, 100, "within-noise"),
+        (2 - 1.5 * CLEAR + 1e-9, 100, "within-noise"),
+        (2 - 1.5 * CLEAR - 1e-6, 100, "improved"),
+        (1.99, 98, "simpler"),
+        (2.02, 1, "within-noise"),
+        (2.1, 1, "worse"),
+    ],
 )
-def test_a_hard_rule_wants_more_than_noise(value, size, reason):
+def test_a_gain_within_the_margin_is_not_kept(value, size, reason):
     assert decide("ok", run(value, size), BEST, rule=HARD, noise=0.01)[1] == reason
+
+
+@pytest.mark.parametrize(
+    ("margin", "kept"), [(0.0, {"marginal"}), (1.0, {"marginal", "within-noise"})]
+)
+def test_a_margin_below_noise_parts_what_may_be_luck(margin, kept):
+    rule = VerdictRule(noise=0.01, margin=margin)
+    values = [2 - 0.01 * 2**0.5 * share for share in (0.01, 0.99, 1.01, 1.99)]
+    reasons = [decide("ok", run(value), BEST, rule=rule, noise=0.01)[1] for value in values]
+    assert set(reasons) == kept
+    assert reasons[2:] == ["marginal", "marginal"]
+
+
+def test_means_differ_by_less_than_single_runs():
+    """Of four runs each, the standard error of the difference is half as large."""
+    four, other = Candidate(2.0, 100, "best", runs=4), Candidate(1.985, 100, "new", runs=4)
+    assert deciding.standard_error(four, other, 0.01) == pytest.approx(0.01 * 0.5**0.5)
+    assert decide("ok", other, four, rule=SOFT, noise=0.01)[1] == "improved"
+    assert decide("ok", run(1.985), BEST, rule=SOFT, noise=0.01)[1] == "marginal"
+    assert deciding.standard_error(four, other, None) == 0.0
 
 
 @pytest.mark.parametrize(

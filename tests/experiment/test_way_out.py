@@ -19,7 +19,7 @@ from tests.experiment.loop import Loop, start_loop
 #: How many printed commands may be needed.
 MOST = 3
 #: What a person does by hand where a help says so.
-REFUSED = ("noise = 0.0", "noise = 0.0\nsigmas = -2")
+REFUSED = ("noise = 0.0", "noise = 0.0\nsigmas = 2")
 
 
 class Night(RuleBasedStateMachine):

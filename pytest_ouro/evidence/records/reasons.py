@@ -17,8 +17,8 @@ class Reason(str, Enum):
     meaning: str
 
     BASELINE = "baseline", "keep", "the first run that can be compared, on this line of commits"
-    IMPROVED = "improved", "keep", "better by more than `sigmas` × `noise`"
-    MARGINAL = "marginal", "keep", "better, but within noise"
+    IMPROVED = "improved", "keep", "better by more than noise explains, and than the margin"
+    MARGINAL = "marginal", "keep", "better by more than the margin, and noise may explain it"
     NOISE_UNKNOWN = (
         "noise-unknown",
         "keep",
@@ -30,8 +30,7 @@ class Reason(str, Enum):
     WITHIN_NOISE = (
         "within-noise",
         "discard",
-        "not better, and worse by no more than `sigmas` × `noise`; where `hard = true`, better by "
-        "no more than that too",
+        "better by no more than the margin, or worse by no more than noise explains",
     )
     WORSE = "worse", "discard", "worse by more than that"
     UNCHANGED = (

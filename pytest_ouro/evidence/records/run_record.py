@@ -320,7 +320,10 @@ class FinishedRun(MeasuredRun):
     gain_on_peak: float | None = optional(
         None, NUMBER.or_null(), "how much better than the best value ever kept on the branch"
     )
-    margin: float | None = optional(None, NUMBER.or_null(), "gain that an improvement must exceed")
+    se: float | None = optional(
+        None, NUMBER.or_null(), "standard error of `gain`; 0 without a known noise", since=4
+    )
+    margin: float | None = optional(None, NUMBER.or_null(), "gain that a keep must exceed")
     band: float | None = optional(
         None, NUMBER.or_null(), "largest difference of a tie; absent from older lines"
     )
@@ -356,9 +359,3 @@ class FinishedRun(MeasuredRun):
         """The number of independent runs that the value to compare is the mean of: 1 without a
         series, or if ``counts_as_one`` says why its runs depend on each other."""
         return 1 if self.counts_as_one else self.n or 1
-
-    @property
-    def tie_band(self) -> float:
-        """The largest difference from the reference that is a tie: ``band``, or ``margin`` in older
-        records; 0 if neither is known."""
-        return (self.margin if self.band is None else self.band) or 0.0

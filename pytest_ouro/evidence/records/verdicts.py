@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: The size of a literal, in nodes: simpler code is smaller by more than that.
 LITERAL = 1
+#: A difference beyond this many of its standard errors is more than noise.
+CLEAR = 2.0
 #: The units in which a size is shown, and how many of the size's own make one; "" in older records.
 _UNITS = {
     "python": ("nodes of Python", 1),
@@ -57,6 +59,19 @@ def saved(run: FinishedRun) -> Saving | None:
     kinds, count as the kind ""."""
     before = run.best_code_sizes or {"": run.best_code_size or 0}
     return saving(before, run.code_sizes or {"": run.code_size})
+
+
+def noise_explains(run: FinishedRun) -> float:
+    """Return the largest difference of a run from its reference that noise explains: ``CLEAR``
+    standard errors of the difference, or the recorded margin in older records. 0 if the noise was
+    not known."""
+    return (run.margin if run.se is None else CLEAR * run.se) or 0.0
+
+
+def tie_band(run: FinishedRun) -> float:
+    """Return the largest difference of a run from its reference that is a tie: the recorded band,
+    or the margin in older records; 0 if neither is known."""
+    return (run.margin if run.band is None else run.band) or 0.0
 
 
 def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:

@@ -9,7 +9,13 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
-from pytest_ouro.experiment.verdict.decide import Candidate, band, decide, margin, noise_of
+from pytest_ouro.experiment.verdict.decide import (
+    Candidate,
+    band,
+    decide,
+    noise_of,
+    standard_error,
+)
 from pytest_ouro.experiment.verdict.guards import check_guards
 from pytest_ouro.experiment.verdict.history import comparable, differences
 from pytest_ouro.experiment.verdict.repeats import find_repeats, independent
@@ -104,6 +110,7 @@ def compare(
         best_code_sizes=kept[0].code_sizes if kept else {},
         best_peak_mb=kept[0].peak_mb if kept else None,
         noise=noise,
+        se=0.0,
         margin=0.0,
         band=0.0,
         apart="" if kept else _apart(runs, past, measured),
@@ -112,13 +119,14 @@ def compare(
     uncompared = reason is Reason.REPEAT or measured.purpose != "search"
     if run is None or best is None or peak is None or uncompared:
         return finished
-    within = margin(run, best, rule, noise)
+    error = standard_error(run, best, noise)
     return replace(
         finished,
         gain=metric.gain(run.value, best.value),
         gain_on_peak=metric.gain(run.value, peak),
-        margin=within,
-        band=band(within),
+        se=error,
+        margin=rule.margin * error,
+        band=band(error),
     )
 
 

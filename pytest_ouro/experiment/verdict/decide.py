@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.core.spread import deviation
 from pytest_ouro.evidence.records.reasons import RECORDED, Reason
-from pytest_ouro.evidence.records.verdicts import LITERAL, saving
+from pytest_ouro.evidence.records.verdicts import CLEAR, LITERAL, saving
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from pytest_ouro.core.metric import Metric
     from pytest_ouro.evidence.records.run_record import Outcome
 
-#: The share of the margin within which two runs tie.
-TIE = 0.5
+#: Within how many standard errors of their difference two runs tie: for two single runs, within one
+#: standard deviation of a run.
+TIE = 0.5**0.5
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,12 @@ def decide(
     files, so that comments and layout may change the metric: then the same code in files of other
     content is kept if it is an improvement.
 
-    An improvement must exceed the ``margin``, which follows from ``rule`` and ``noise``, the
-    standard deviation of one run (None: not known yet). A run that ties with ``best`` (`is_tie`) is
-    kept if its code is smaller in one kind by more than ``LITERAL`` and larger in none. ``peak`` is
-    the best value that was ever kept on the branch (None: that of ``best``); a run that is worse
-    than it by more than the ``band`` is not a tie. Any other gain within the margin is kept unless
-    ``rule.hard``.
+    A gain is kept if it exceeds ``rule.margin`` standard errors of the difference
+    (`standard_error`), which follow from ``noise``, the standard deviation of one run (None: not
+    known yet). It is an improvement if it also exceeds ``CLEAR`` of them; else it is marginal. A
+    run that ties with ``best`` (`is_tie`) is kept if its code is smaller in one kind by more than
+    ``LITERAL`` and larger in none. ``peak`` is the best value that was ever kept on the branch
+    (None: that of ``best``); a run that is worse than it by more than the `band` is not a tie.
     """
     if outcome != "ok" or run is None:
         return Reason.CRASH if outcome == "ok" else RECORDED[outcome]
@@ -90,24 +91,26 @@ def decide(
     if best is None:
         return Reason.BASELINE
     gained = metric.gain(run.value, best.value)
-    within = margin(run, best, rule, noise)
+    error = standard_error(run, best, noise)
+    least, clear = rule.margin * error, CLEAR * error
+    is_improved = gained > max(least, clear)
     others = (best, *earlier)
     same = [other for other in others if run.code and run.code == other.code]
-    if any(not (read and gained > within and run.files != other.files) for other in same):
+    if any(not (read and is_improved and run.files != other.files) for other in same):
         return Reason.UNCHANGED
     if not same and run.seedless and run.seedless in {other.seedless for other in others}:
         return Reason.SEED_ONLY
-    if gained > within:
+    if is_improved:
         return Reason.IMPROVED if noise is not None else Reason.NOISE_UNKNOWN
     lost = metric.gain(run.value, best.value if peak is None else peak)
     saved = saving(best.sizes, run.sizes)
-    if is_tie(gained, lost, band(within)) and saved and saved.less > LITERAL:
+    if is_tie(gained, lost, band(error)) and saved and saved.less > LITERAL:
         return Reason.SIMPLER
-    if gained > 0 and not rule.hard:
+    if gained > least:
         return Reason.MARGINAL
     if gained == 0:
         return Reason.EQUAL
-    return Reason.WITHIN_NOISE if abs(gained) <= within else Reason.WORSE
+    return Reason.WITHIN_NOISE if gained > 0 or -gained <= clear else Reason.WORSE
 
 
 def is_tie(gained: float, lost: float, within: float) -> bool:
@@ -120,18 +123,17 @@ def is_tie(gained: float, lost: float, within: float) -> bool:
     return abs(gained) <= within and lost >= -within
 
 
-def margin(run: Candidate, best: Candidate, rule: VerdictRule, noise: float | None) -> float:
-    """Return the gain that ``run`` must exceed: ``rule.sigmas * noise * sqrt((1/n + 1/m) / 2)``,
-    where n and m are the numbers of independent runs that the values of ``run`` and ``best`` are
-    means of. 0 if the noise is not known (None)."""
-    shares = 1 / run.runs + 1 / best.runs
-    return float(rule.sigmas * (noise or 0.0) * (shares / 2) ** 0.5)
+def standard_error(run: Candidate, best: Candidate, noise: float | None) -> float:
+    """Return the standard error of the difference of two values: ``noise * sqrt(1/n + 1/m)``, where
+    n and m are the numbers of independent runs that the values of ``run`` and ``best`` are means
+    of; for two single runs ``noise * sqrt(2)``. 0 if the noise is not known (None)."""
+    return float((noise or 0.0) * (1 / run.runs + 1 / best.runs) ** 0.5)
 
 
-def band(margin: float) -> float:
-    """Return the largest difference of two runs that tie: ``TIE`` (half) of ``margin``, the gain
-    that a run must exceed."""
-    return TIE * margin
+def band(error: float) -> float:
+    """Return the largest difference of two runs that tie: ``TIE`` of ``error``, the standard error
+    of their difference."""
+    return TIE * error
 
 
 def noise_of(runs: Iterable[tuple[str, float]]) -> float | None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
 
+#: Reasons of keeps for which no noise is needed.
+_KEPT_BLINDLY = (Reason.BASELINE, Reason.NOISE_UNKNOWN)
+
 
 def comparable(past: MeasuredRun, run: StartedRun) -> bool:
     """Return whether ``past`` can be compared with ``run``: it succeeded, is not a rehearsal, and
@@ -146,13 +149,15 @@ def _read(run: FinishedRun) -> str:
 
 
 def _noise_unknown(run: FinishedRun) -> str:
-    """Return a line that says how to measure the noise, if the run was kept for a gain while the
-    noise was not known; otherwise ""."""
-    if run.reason is not Reason.NOISE_UNKNOWN:
+    """Return a line that says how to calibrate, if the run was kept as the baseline or for a gain
+    while the noise was not known; otherwise, or for repeats of the baseline, ""."""
+    if run.noise is not None or run.reason not in _KEPT_BLINDLY:
+        return ""
+    if run.series and run.reason is Reason.BASELINE:  # another line says why they tell nothing
         return ""
     return (
-        "the noise is not known, so the gain may be luck: pytest --ouro-experiment --ouro-repeat 3 "
-        "measures it, or state 'noise' in bound.toml"
+        "the noise is not known, so any gain may be luck; to calibrate: pytest --ouro-experiment "
+        "--ouro-repeat 3, or state 'noise' in bound.toml"
     )
 
 
