@@ -56,6 +56,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Run the commit N times, each with its own seeds, and decide on the mean",
     )
     group.addoption(
+        "--ouro-certify",
+        action="store_true",
+        help="Measure the last keep and the night's baseline on fresh pairs of runs, and state "
+        "whether the gain is certified",
+    )
+    group.addoption(
+        "--ouro-pairs",
+        type=int,
+        default=5,
+        metavar="N",
+        help="The number of pairs of a certificate, at least 2 (default: 5)",
+    )
+    group.addoption(
+        "--ouro-looks",
+        type=int,
+        default=0,
+        metavar="N",
+        help="State, before the first certificate of a night, that there will be at most N; each "
+        "may then err with 0.05/N (default: not stated, each allows less than the one before)",
+    )
+    group.addoption(
+        "--ouro-confirm",
+        metavar="REV",
+        help="Measure the kept commit REV and the keep before it on up to 8 fresh pairs of runs, "
+        "and state whether the edit is confirmed",
+    )
+    group.addoption(
         "--ouro-settle",
         action="store_true",
         help="Apply the verdict to the branch: a discard or crash returns it to its last keep",
@@ -87,15 +114,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     ends pytest, if pytest has read some already.
 
     With ``--ouro-audit``, the configuration of the audited repository is foreign, and no
-    conftest.py is imported later. UsageError if ``--ouro-experiment`` is given too. With
-    ``--ouro-experiment`` alone, configuration from outside of the repository is foreign unless a
-    person named it; the reason is printed. Without these options, or with ``--ouro-experiment`` and
-    no repository, nothing is refused.
+    conftest.py is imported later. UsageError if an option that asks for runs is given too. With
+    such an option alone, configuration from outside of the repository is foreign unless a person
+    named it; the reason is printed. Without these options, or with one that asks for runs and no
+    repository, nothing is refused.
     """
     if getattr(early_config.known_args_namespace, "ouro_audit", None) is not None:
         _isolate_audit(early_config)
         return
-    if not getattr(early_config.known_args_namespace, "ouro_experiment", False):
+    if not _asks_for_runs(early_config.known_args_namespace):
         return
     from pytest_ouro.core.own_modules import speed_up_imports
 
@@ -137,11 +164,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(AuditHooks(config), "ouro-audit")
         return
-    if not config.getoption("ouro_experiment") and not _names_a_bound(config):
+    if not _asks_for_runs(config.option) and not _names_a_bound(config):
         return
     from pytest_ouro.items.hooks import Hooks
 
     config.pluginmanager.register(Hooks(config), "ouro-session")
+
+
+def _asks_for_runs(options: object) -> bool:
+    """Return whether an option in a namespace of pytest's options, which may lack them, asks for
+    runs: ``--ouro-experiment``, ``--ouro-certify`` or ``--ouro-confirm``."""
+    names = ("ouro_experiment", "ouro_certify", "ouro_confirm")
+    return any(getattr(options, name, None) for name in names)
 
 
 def _names_a_bound(config: pytest.Config) -> bool:

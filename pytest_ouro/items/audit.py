@@ -15,6 +15,7 @@ from pytest_ouro.audit.words import describe_place
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.escape import escape, escape_lines
 from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.items.settings import find_tasks
 from pytest_ouro.messages import plugin as messages
 from pytest_ouro.report.text import error_text
 from pytest_ouro.report.unforeseen import to_error
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 
 def isolate(config: pytest.Config) -> None:
     """Keep pytest from loading a conftest.py, and from writing into the audited repository.
-    OuroError if ``--ouro-experiment`` is given too, or if the ini file that pytest has read already
-    belongs to that repository."""
+    OuroError if an option that asks for runs is given too, or if the ini file that pytest has read
+    already belongs to that repository."""
     namespace = config.known_args_namespace
-    if namespace.ouro_experiment:
-        raise messages.audit_alone()
+    if tasks := find_tasks(namespace):
+        raise messages.audit_alone(tasks[0])
     namespace.noconftest = True
     for name in ("cacheprovider", "stepwise"):  # they write below the root folder
         if config.pluginmanager.has_plugin(name):

@@ -27,11 +27,11 @@ class Failure(Exception):
 
 
 class BoundFile(pytest.File):
-    """The collector of bound.toml: its sections, and with ``--ouro-experiment`` that of the run."""
+    """The collector of bound.toml: its sections, and that of the runs that are asked for."""
 
     def collect(self) -> Iterator[pytest.Collector]:
-        """Yield a section for each table of rules, and with ``--ouro-experiment`` a last one for
-        the run. Raise CollectError with the reason if the rules cannot be read."""
+        """Yield a section for each table of rules, and a last one for the runs that are asked
+        for. Raise CollectError with the reason if the rules cannot be read."""
         session = find_session(self.config)
         try:
             case = session.case
@@ -40,8 +40,9 @@ class BoundFile(pytest.File):
         for section in dict.fromkeys(rule.section for rule in case.bound.rules):
             rules = [rule for rule in case.bound.rules if rule.section == section]
             yield Section.from_parent(self, name=section, rules=rules)
-        if session.settings.experiment:
-            yield Section.from_parent(self, name="experiment", rules=[])
+        if session.settings.task:
+            name = "experiment" if session.settings.experiment else "selection"
+            yield Section.from_parent(self, name=name, rules=[])
 
     def teardown(self) -> None:
         """Close git's processes after the last rule; they start again when needed."""
@@ -50,17 +51,22 @@ class BoundFile(pytest.File):
 
 class Section(pytest.Collector):
     """The collector of one section of the bound (``danger-zone``, …) with its ``rules``, or of the
-    run, in a section ``experiment``. The section's name is a part of their node ids."""
+    runs that are asked for, in a section ``experiment`` or ``selection``. The section's name is a
+    part of their node ids."""
 
     def __init__(self, *, rules: list[Rule], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rules = rules
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield the item of the run if this is the section ``experiment``; else one for each rule,
-        with the marker of its section."""
+        """Yield the item of the runs if this is their section; else one for each rule, with the
+        marker of its section."""
         if self.name == "experiment":
             yield ExperimentItem.from_parent(self, name="run")
+            return
+        if self.name == "selection":
+            task = find_session(self.config).settings.task
+            yield SelectionItem.from_parent(self, name=task.removeprefix("--ouro-"))
             return
         for rule in self.rules:
             item = RuleItem.from_parent(self, name=rule.id, rule=rule)
@@ -132,11 +138,19 @@ class RuleItem(OuroItem):
         return self.path, max(self.rule.line - 1, 0), self.rule.key
 
 
-class ExperimentItem(OuroItem):
-    """The supervised run. It passes if the run is kept or discarded, and fails if the run crashed
-    or none was made."""
+class MeasuringItem(OuroItem):
+    """The base of the items that make runs."""
 
     order = 1
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Return the file, the line 0, and the name of the item with that of its section."""
+        return self.path, 0, f"{self.parent.name if self.parent else ''}::{self.name}"
+
+
+class ExperimentItem(MeasuringItem):
+    """The supervised run. It passes if the run is kept or discarded, and fails if the run crashed
+    or none was made."""
 
     def runtest(self) -> None:
         """Make the run, unless it was made before; add its results (verdict, metric, level, …) to
@@ -168,6 +182,27 @@ class ExperimentItem(OuroItem):
                 why = error_text(to_error(result.ended_by))
             raise Failure(escape_lines(*f"crash: {why}".split("\n"), *log))
 
-    def reportinfo(self) -> tuple[Path, int, str]:
-        """Return the file, the line 0, and the name of the item."""
-        return self.path, 0, f"experiment::{self.name}"
+
+class SelectionItem(MeasuringItem):
+    """A certificate or a confirmation. It passes if every pair was measured, whatever came out, and
+    fails if a run gave no value that counts, or none was made."""
+
+    def runtest(self) -> None:
+        """Measure the pairs; add the numbers of the statement to the item's properties. Failure if
+        a run crashed or a broken rule kept it from being made; other exceptions as
+        `Session.select` raises them."""
+        selection = find_session(self.config).select()
+        if one := selection.statement:
+            facts = {"result": one.result, "gain": one.gain, "low": one.low, "level": one.level}
+            self.user_properties.extend((n, v) for n, v in facts.items() if v is not None)
+            return
+        result = selection.result
+        assert result is not None
+        if result.status == "closed":
+            rules = ", ".join(broken.rule for broken in result.closed)
+            raise Failure(escape(f"{result.commit[:7]} was not run: it breaks {rules}"))
+        log = [f"  run.log | {line}" for line in result.tail[-12:]]
+        why = selection.message or result.message
+        again = "help: the pairs that are complete stay: give the same command again"
+        first = f"the run of {result.commit[:7]} gave no value that counts: {why}"
+        raise Failure(escape_lines(*first.split("\n"), *log, again))

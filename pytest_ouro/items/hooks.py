@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ouro.core.escape import escape, escape_lines
-from pytest_ouro.items.collect import BoundFile, ExperimentItem, OuroItem, RuleItem
+from pytest_ouro.items.collect import BoundFile, MeasuringItem, OuroItem, RuleItem
 from pytest_ouro.items.outcome_audit import ADVICE
 from pytest_ouro.items.outside_config import find_outside_config
 from pytest_ouro.items.session import open_session
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 class Hooks:
     """The plugin that collects the bound and reports on it, with its ``session``. To make it raises
-    UsageError for an invalid option, and with ``--ouro-experiment`` for a missing bound or
+    UsageError for an invalid option, and, if runs are asked for, for a missing bound or
     pytest-xdist."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.session = open_session(config)
         self._warned: list[str] = []
-        if self.session.settings.experiment:
+        if self.session.settings.task:
             self._demand_no_xdist()
             self._name_the_bound()
 
@@ -39,7 +39,7 @@ class Hooks:
         option = self.config.getoption
         parallel = option("numprocesses", None) or option("dist", "no") != "no"
         if parallel or hasattr(self.config, "workerinput"):
-            raise pytest.UsageError(str(messages.parallel_tests()))
+            raise pytest.UsageError(str(messages.parallel_tests(self.session.settings.task)))
 
     def _name_the_bound(self) -> None:
         """Put bound.toml first among the session's arguments, in place of any that name it; if the
@@ -47,7 +47,7 @@ class Hooks:
         missing."""
         path = self.session.settings.bound
         if not path.is_file():
-            raise pytest.UsageError(str(messages.bound_missing(path)))
+            raise pytest.UsageError(str(messages.bound_missing(path, self.session.settings.task)))
         config = self.config
         given = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
         config.args[:] = [str(path), *(arg for arg in given if absolute_path(config, arg) != path)]
@@ -67,12 +67,12 @@ class Hooks:
         self, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
         """Pass the rules' node ids to the audit, before others deselect any. With
-        ``--ouro-experiment``, also put our items first, in the order rules, run, rules about runs,
-        even those that ``-k``, ``-m`` or another plugin deselected."""
-        ours = [item for item in items if isinstance(item, RuleItem | ExperimentItem)]
+        an option that asks for runs, also put our items first, in the order rules, run, rules about
+        runs, even those that ``-k``, ``-m`` or another plugin deselected."""
+        ours = [item for item in items if isinstance(item, RuleItem | MeasuringItem)]
         self.session.audit.expect([item.nodeid for item in ours if isinstance(item, RuleItem)])
         yield
-        if self.session.settings.experiment:
+        if self.session.settings.task:
             items[:] = [item for item in items if item not in ours]
             items[:0] = sorted(ours, key=attrgetter("order"))
 
@@ -85,7 +85,7 @@ class Hooks:
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
         """Return True for the run, so that pytest-timeout sets no timer for it; else None."""
-        return True if isinstance(item, ExperimentItem) else None
+        return True if isinstance(item, MeasuringItem) else None
 
     def pytest_report_collectionfinish(self) -> list[str]:
         """Return a list of one line, which counts the rules and names trust; [] under ``-q``, or if
@@ -123,8 +123,9 @@ class Hooks:
         problems = self.session.audit.problems(session)
         if unjudged := self.session.audit.nothing_judged():
             problems.append(error_text(unjudged))
-        asked = self.session.settings.experiment and not _only_shows(self.config)
-        closed = asked and self.session.result is None
+        asked = bool(self.session.settings.task) and not _only_shows(self.config)
+        outcome = self.session.result or self.session.selection
+        closed = asked and outcome is None
         if closed and self.config.option.setuponly:
             problems.append(error_text(messages.not_carried_out()))
         if (problems or closed) and session.exitstatus in (0, 5):
@@ -133,8 +134,7 @@ class Hooks:
         if self.session.opened is not None:
             self.session.opened.close()
         if asked:
-            result = self.session.result
-            lines += [*result.lines(quiet=quiet), result.last_line] if result else [CLOSED]
+            lines += [*outcome.lines(quiet=quiet), outcome.last_line] if outcome else [CLOSED]
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             for line in lines:

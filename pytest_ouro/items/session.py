@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -17,21 +17,26 @@ from pytest_ouro.report.text import error_text
 from pytest_ouro.report.unforeseen import to_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeGuard
 
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.result import Result
+    from pytest_ouro.experiment.selection.selection import Selection
+    from pytest_ouro.report.progress import Progress
+
+T = TypeVar("T")
 
 #: What ends a run, in place of the time limit of another plugin.
 _OWN = "'timeout' in bound.toml does"
 
 
 class Session:
-    """What the items of one pytest session share: settings, the case, and the run. To make it
-    raises UsageError for an invalid option.
+    """What the items of one pytest session share: settings, the case, and the outcome of the runs.
+    To make it raises UsageError for an invalid option.
 
-    ``opened`` is the case, None before it is first used; ``result`` that of the run, None before it
-    is made.
+    ``opened`` is the case, None before it is first used; ``result`` is that of the experiment, and
+    ``selection`` that of the certificate or confirmation, each None before it is made.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -39,6 +44,7 @@ class Session:
         self.settings = read_settings(config)
         self.opened: Case | None = None
         self.result: Result | None = None
+        self.selection: Selection | None = None
         self._refused: OuroError | None = None
         #: The rule that reported a finding first, by the finding's headline.
         self.reported: dict[str, str] = {}
@@ -65,8 +71,7 @@ class Session:
         if self._refused is not None:
             raise self._refused
         if self.result is None:
-            with hold_time_limits() as rang:
-                self.result = self._run(rang)
+            self.result = self._measure(self._run)
             self.opened = self.case.again(measured=self.result.record)
             ended_by = self.result.ended_by
             if _ends_the_test(ended_by):
@@ -75,25 +80,73 @@ class Session:
                 raise KeyboardInterrupt
         return self.result
 
-    def _run(self, rang: list[str]) -> Result:
-        """Make the run and return its result; OuroError, kept for later calls, if it cannot be
-        made. Write a line about each module in ``rang``: its time limit passed meanwhile."""
-        from pytest_ouro.experiment.run import Order, run_experiment
+    def select(self) -> Selection:
+        """Return the outcome of the session's certificate or confirmation, which the first call
+        measures. Raise OuroError, the same in every call, if a run could not be made. The call that
+        makes the runs raises what ended one from outside."""
+        if self._refused is not None:
+            raise self._refused
+        if self.selection is None:
+            self.selection = self._measure(self._select)
+            self.opened = self.case.again()
+            result = self.selection.result
+            if result is not None and _ends_the_test(result.ended_by):
+                raise result.ended_by
+            if result is not None and result.interrupted:
+                raise KeyboardInterrupt
+        return self.selection
+
+    def _measure(self, make: Callable[[Progress], T]) -> T:
+        """Return what ``make`` returns, which makes runs and shows their progress; OuroError, kept
+        for later calls, if one cannot be made. Time limits of other plugins end no run: a line
+        names the module of each that passes."""
         from pytest_ouro.report.progress import Progress
+
+        progress = Progress(self.config)
+        with hold_time_limits() as rang:
+            try:
+                refuse_outside_config(self.config, self.case.repository.git.top)
+                return make(progress)
+            except Exception as error:
+                self._refused = to_error(error)
+                raise self._refused from None
+            finally:
+                for owner in dict.fromkeys(rang):
+                    words = f"has a time limit, which does not end a run; {_OWN}"
+                    progress.say(f"ouro: {owner} {words}")
+                progress.close()
+
+    def _run(self, progress: Progress) -> Result:
+        """Run the experiment and return its result."""
+        from pytest_ouro.experiment.run import Order, run_experiment
 
         settings = self.settings
         order = Order(settings.device, settings.budget, settings.settle, settings.repeat)
-        progress = Progress(self.config)
-        try:
-            refuse_outside_config(self.config, self.case.repository.git.top)
-            return run_experiment(self.case, order, progress=progress.show, say=progress.say)
-        except Exception as error:
-            self._refused = to_error(error)
-            raise self._refused from None
-        finally:
-            for owner in dict.fromkeys(rang):
-                progress.say(f"ouro: {owner} has a time limit, which does not end a run; {_OWN}")
-            progress.close()
+        return run_experiment(self.case, order, progress=progress.show, say=progress.say)
+
+    def _select(self, progress: Progress) -> Selection:
+        """Measure the pairs of the certificate or confirmation, and return what it came to."""
+        from pytest_ouro.experiment.selection.certify import certify
+        from pytest_ouro.experiment.selection.confirm import confirm_edit
+
+        settings, show, say = self.settings, progress.show, progress.say
+        if settings.task == "--ouro-confirm":
+            return confirm_edit(
+                self.case,
+                settings.revision,
+                apply=settings.settle,
+                device=settings.device,
+                progress=show,
+                say=say,
+            )
+        return certify(
+            self.case,
+            pairs=settings.pairs,
+            looks=settings.looks,
+            device=settings.device,
+            progress=show,
+            say=say,
+        )
 
     def result_for_test(self) -> Result:
         """Return the run's result to a test that uses the fixture, also if the run crashed. If no

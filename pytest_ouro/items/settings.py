@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
 
@@ -15,6 +15,14 @@ from pytest_ouro.messages import plugin as messages
 if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Device
 
+#: The options that ask for runs, of which a session carries out one; "" stands for no such option.
+Task = Literal["", "--ouro-experiment", "--ouro-certify", "--ouro-confirm"]
+#: The names by which pytest knows these options.
+TASKS: dict[str, Task] = {
+    "ouro_experiment": "--ouro-experiment",
+    "ouro_certify": "--ouro-certify",
+    "ouro_confirm": "--ouro-confirm",
+}
 #: The last line of an experiment that could not start.
 CLOSED = "ouro: closed reason=cannot-run"
 
@@ -22,17 +30,27 @@ CLOSED = "ouro: closed reason=cannot-run"
 @dataclass(frozen=True)
 class Settings:
     """The options of one session. ``bound`` is an absolute path. ``trust``, ``device`` and
-    ``budget`` (in seconds) are None if they are not given. ``experiment`` says whether a run is
-    asked for, ``settle`` whether its verdict is applied to the branch, and ``repeat`` is the number
-    of runs."""
+    ``budget`` (in seconds) are None if they are not given. ``task`` is the option that asks for
+    runs, "" if none does; ``revision`` is the argument of ``--ouro-confirm``, otherwise "".
+    ``settle`` says whether a verdict is applied to the branch, and ``repeat`` is the number of runs
+    of an experiment. ``pairs`` is the number of pairs of a certificate, and ``looks`` how many
+    certificates are stated before the first (0: no number)."""
 
     bound: Path
     trust: str | None
     device: Device | None
     budget: float | None
-    experiment: bool
+    task: Task
+    revision: str
     settle: bool
     repeat: int
+    pairs: int
+    looks: int
+
+    @property
+    def experiment(self) -> bool:
+        """Whether an experiment is asked for."""
+        return self.task == "--ouro-experiment"
 
 
 def absolute_path(config: pytest.Config, arg: str) -> Path:
@@ -55,7 +73,8 @@ def _find_bound(config: pytest.Config) -> Path:
 
 def read_settings(config: pytest.Config) -> Settings:
     """Return the options of the session. Raise UsageError for an unknown device, a budget that is
-    not above 0, or fewer than 1 repeats."""
+    not above 0, a number of repeats, pairs or looks that is too small, or for two options that ask
+    for runs."""
     device = config.getoption("ouro_device") or config.getini("ouro_device") or None
     if device not in (None, "auto", "cpu", "cuda"):
         source = str(config.inipath or "the ini file")
@@ -66,12 +85,29 @@ def read_settings(config: pytest.Config) -> Settings:
     repeat = config.getoption("ouro_repeat")
     if repeat < 1:
         raise pytest.UsageError(str(messages.invalid_repeat()))
+    pairs, looks = config.getoption("ouro_pairs"), config.getoption("ouro_looks")
+    if pairs < 2 or looks < 0:
+        raise pytest.UsageError(str(messages.invalid_pairs()))
+    tasks = find_tasks(config.option)
+    if len(tasks) > 1:
+        raise pytest.UsageError(str(messages.two_tasks(*tasks[:2])))
+    if budget is not None and tasks and tasks[0] != "--ouro-experiment":
+        raise pytest.UsageError(str(messages.no_rehearsal(tasks[0])))
     return Settings(
         bound=_find_bound(config),
         trust=config.getoption("ouro_trust"),
         device=cast("Device | None", device),
         budget=budget,
-        experiment=config.getoption("ouro_experiment"),
+        task=tasks[0] if tasks else "",
+        revision=config.getoption("ouro_confirm") or "",
         settle=config.getoption("ouro_settle") or config.getini("ouro_settle"),
         repeat=repeat,
+        pairs=pairs,
+        looks=looks,
     )
+
+
+def find_tasks(options: object) -> list[Task]:
+    """Return the options that ask for runs in a namespace of pytest's options, which may lack
+    them; [] if none is given."""
+    return [task for name, task in TASKS.items() if getattr(options, name, None)]

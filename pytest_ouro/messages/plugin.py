@@ -15,19 +15,43 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def parallel_tests() -> OuroError:
-    """An experiment is asked for in a session that pytest-xdist spreads over processes (``-n``,
-    ``--dist``)."""
+def parallel_tests(task: str) -> OuroError:
+    """Runs are asked for, by the option ``task``, in a session that pytest-xdist spreads over
+    processes (``-n``, ``--dist``)."""
     return OuroError(
-        "--ouro-experiment cannot be used with -n or --dist: a device has one run at a time",
+        f"{task} cannot be used with -n or --dist: a device has one run at a time",
         help="add -n0 --dist=no, also where addopts or PYTEST_ADDOPTS sets them",
     )
 
 
-def audit_alone() -> OuroError:
-    """``--ouro-audit`` and ``--ouro-experiment`` are given together."""
+def two_tasks(one: str, other: str) -> OuroError:
+    """Two options that ask for runs are given together."""
     return OuroError(
-        "--ouro-audit reads a past run, and cannot be used with --ouro-experiment, which makes one",
+        f"{one} and {other} cannot be used together: a session carries out one of them",
+        help="call pytest twice, once with each",
+    )
+
+
+def invalid_pairs() -> OuroError:
+    """``--ouro-pairs`` is below 2, or ``--ouro-looks`` below 0."""
+    return OuroError(
+        "--ouro-pairs must be at least 2, and --ouro-looks at least 0",
+        help="5 pairs are usual: pytest --ouro-certify --ouro-pairs 5",
+    )
+
+
+def no_rehearsal(task: str) -> OuroError:
+    """``--ouro-budget`` is given with an option, ``task``, whose runs cannot be rehearsed."""
+    return OuroError(
+        f"--ouro-budget cannot be used with {task}: its runs have the whole budget",
+        help="leave --ouro-budget out",
+    )
+
+
+def audit_alone(task: str) -> OuroError:
+    """``--ouro-audit`` and an option that asks for runs, ``task``, are given together."""
+    return OuroError(
+        f"--ouro-audit reads a past run, and cannot be used with {task}, which makes one",
         help="call pytest twice, once with each",
     )
 
@@ -52,11 +76,11 @@ def not_carried_out() -> OuroError:
     )
 
 
-def bound_missing(path: Path) -> OuroError:
-    """An experiment is asked for, and there is no file at ``path``, where its bound.toml should
-    be."""
+def bound_missing(path: Path, task: str) -> OuroError:
+    """Runs are asked for by the option ``task``, and there is no file at ``path``, where bound.toml
+    should be."""
     return OuroError(
-        f"--ouro-experiment needs {path}, which does not exist",
+        f"{task} needs {path}, which does not exist",
         help="state the rules: pytest-ouro init, or name the file: --ouro-bound PATH",
     )
 

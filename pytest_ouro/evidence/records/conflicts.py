@@ -177,6 +177,8 @@ def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
 def _stated(statement: Statement, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
     """Yield the facts of a statement that contradict the runs ``before`` it: the commit and the
     value of each run that a pair names, and the gain, which is the mean of the pairs' gains."""
+    if statement.result == "stated":  # its runs are still to come
+        return
     known = {run.run: run for run in before}
     gains = []
     for pair in statement.pairs:

@@ -19,6 +19,7 @@ from pytest_ouro.evidence.records.kinds import (
     TABLES,
     TEXT,
     TEXTS,
+    TRUST,
     about,
     optional,
 )
@@ -47,13 +48,16 @@ class Statement(Line):
     result: StatementResult = field(metadata=about(STATEMENT_RESULT, "what it came to"))
     baseline: str = field(metadata=about(COMMIT, "the commit that the tip is compared with"))
     tip: str = field(metadata=about(COMMIT, "the commit that the statement is about"))
+    night: str = optional(
+        "", TRUST, "the first commit of the night, whose looks of this kind are counted"
+    )
     pairs: tuple[Mapping[str, object], ...] = optional(
         (),
         TABLES,
         "the pairs of runs, each with one salt: `salt`, `first` (`baseline` or `tip`), the values "
         "`baseline` and `tip`, and `runs`, the ids of the two runs in that order",
     )
-    look: int = optional(1, COUNT, "number of this look at the same baseline, from 1")
+    look: int = optional(1, COUNT, "number of this look in the same night, from 1")
     looks: int = optional(0, COUNT, "how many looks were stated before the first; 0 for none")
     alpha: float | None = optional(
         None, NUMBER.or_null(), "largest probability of an error that this look may use"
@@ -71,6 +75,9 @@ class Statement(Line):
     claimed: float | None = optional(
         None, NUMBER.or_null(), "the gain that the search runs of the two commits claim"
     )
+    counts_as_one: str = optional(
+        "", TEXT, "why the pairs count as one and show nothing; empty if they are independent"
+    )
     sd: float | None = optional(None, NUMBER.or_null(), "standard deviation of one run")
     shared: float | None = optional(
         None, NUMBER.or_null(), "share of the variance that two runs with one salt have in common"
@@ -84,7 +91,7 @@ class Statement(Line):
     )
     harness: str = optional("", TEXT, "digest of the code that measures the metric")
     data: str = optional("", TEXT, "digest of the data")
-    trust: str = optional("", TEXT, "the trusted commit")
+    trust: str = optional("", TRUST, "the trusted commit")
     device: str = optional("", TEXT, "profile: cpu or cuda")
     device_name: str = optional("", TEXT, "model of the device")
     evidence: str = optional(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.records import anchor, record_format
-from pytest_ouro.evidence.records.anchor import REF, TRIED
+from pytest_ouro.evidence.records.anchor import LOOKS, REF, TRIED
 from pytest_ouro.evidence.records.conflicts import first_conflict
 from pytest_ouro.evidence.records.journal import finished
 from pytest_ouro.evidence.records.reasons import Reason
@@ -255,10 +255,10 @@ def _contradict(lines: list[bytes]) -> bool:
 
 
 def _tried(case: Case) -> dict[str, str]:
-    """Return a dict from the full name of each ref of a tried commit to the commit's id; {} if
-    there are none."""
+    """Return a dict from the full name of each ref of a tried commit, and of each look, to the
+    commit's id; {} if there are none."""
     found = anchor.refs(case.repository.git.common_dir)
-    return {ref: commit for ref, commit in found.items() if ref.startswith(TRIED)}
+    return {ref: commit for ref, commit in found.items() if ref.startswith((TRIED, LOOKS))}
 
 
 def _forged(count: int) -> str:

@@ -75,7 +75,7 @@ def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | N
     if len(measured) < 2:
         return None
     values = tuple(run.value for run in measured if run.value is not None)
-    return Repeats(values, _why_dependent(measured))
+    return Repeats(values, why_dependent(measured))
 
 
 def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
@@ -86,8 +86,9 @@ def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
     return [run for run in runs if run.series not in alike]
 
 
-def _why_dependent(runs: Sequence[MeasuredRun]) -> str:
-    """Return why measured repeats are not independent, as a text; "" if they may be.
+def why_dependent(runs: Sequence[MeasuredRun]) -> str:
+    """Return why measured runs of one commit with different salts are not independent, as a text;
+    "" if they may be.
 
     They are not if two of them report the same state of a random generator. Repeats of a script are
     not either if all their values are equal: the script has no randomness, or hides its seeds, and

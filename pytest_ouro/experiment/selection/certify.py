@@ -1,0 +1,57 @@
+"""Certify the last keep of a branch: measure it and the baseline on fresh pairs of runs, which took
+no part in the search, and state what they show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.experiment.selection.ends import find_ends
+from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
+from pytest_ouro.experiment.selection.plan import describe, open_plan
+from pytest_ouro.experiment.selection.selection import Selection, find_dependence, state
+from pytest_ouro.experiment.verdict.pairs import grant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_ouro.bound.tables import Device
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.statement import StatementResult
+    from pytest_ouro.experiment.terms.job import Progress
+
+#: The pairs of a certificate if no other number is asked for.
+PAIRS = 5
+
+
+def certify(
+    case: Case,
+    *,
+    pairs: int = PAIRS,
+    looks: int = 0,
+    device: Device | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Selection:
+    """Measure the last keep of the branch and its baseline on ``pairs`` fresh pairs, record the
+    certificate, and return it.
+
+    A certificate that was begun and has no result is continued with its own pairs. ``looks`` states
+    how many certificates there will be at most in this night; it counts before the first alone (0:
+    none is stated). Raise OuroError, mostly ExperimentError, if there is nothing to certify or a
+    run cannot be made.
+    """
+    baseline, tip = find_ends(case)
+    night = baseline.commit
+    plan, continued = open_plan(
+        case, "certificate", baseline, tip, night=night, pairs=pairs, looks=looks
+    )
+    say(describe(plan, continued=continued))
+    count = len(plan.pairs)
+    try:
+        done = Pairs(case, plan, device=device, say=say, progress=progress).run(count)
+    except Unfinished as error:
+        return Selection("certificate", error.done, count, result=error.result, message=error.why)
+    granted = grant([pair.gain for pair in done], plan.alpha).granted and not find_dependence(done)
+    result: StatementResult = "granted" if granted else "not-granted"
+    written = case.evidence.journal.append(state(case, plan, done, result, plan.alpha))
+    return Selection("certificate", count, count, written)

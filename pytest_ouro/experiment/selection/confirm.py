@@ -1,0 +1,66 @@
+"""Confirm one kept edit: measure its commit and the keep before it on fresh pairs of runs, in a few
+looks, and state whether the edit helps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.experiment.selection.ends import find_edit
+from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
+from pytest_ouro.experiment.selection.plan import describe, open_plan
+from pytest_ouro.experiment.selection.selection import Selection, find_dependence, state
+from pytest_ouro.experiment.steps.settle import settle
+from pytest_ouro.experiment.verdict.pairs import LOOKS, confirm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_ouro.bound.tables import Device
+    from pytest_ouro.engine import Case
+    from pytest_ouro.experiment.terms.job import Progress
+
+
+def confirm_edit(
+    case: Case,
+    revision: str,
+    *,
+    apply: bool = False,
+    device: Device | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Selection:
+    """Measure the kept commit ``revision`` and its reference, the keep before it, on up to 8 fresh
+    pairs; record whether it is confirmed or refuted, and return that.
+
+    After 2, 4 and 8 pairs the gains are looked at, and no more pairs are run once it is decided. It
+    stays undecided if the values do not depend on the salts, so that the pairs show nothing.
+    A confirmation that was begun and has no result is continued. If the edit is refuted, the branch
+    is settled to the keep before it with ``apply``; without it, a line says how. Raise OuroError,
+    mostly ExperimentError, if ``revision`` is not a keep on this line of commits, or a run cannot
+    be made.
+    """
+    before, edit, night = find_edit(case, revision)
+    most = LOOKS[-1]
+    plan, continued = open_plan(case, "confirmation", before, edit, night=night, pairs=most)
+    say(describe(plan, continued=continued))
+    pairs = Pairs(case, plan, device=device, say=say, progress=progress)
+    for look in LOOKS:
+        try:
+            done = pairs.run(look)
+        except Unfinished as error:
+            facts = (error.result, error.why)
+            return Selection("confirmation", error.done, most, None, *facts)
+        found = confirm([pair.gain for pair in done], plan.alpha)
+        if find_dependence(done):
+            found = "undecided"
+            break
+        if found != "undecided":
+            break
+    share = plan.alpha / len(LOOKS)
+    written = case.evidence.journal.append(state(case, plan, done, found, share))
+    selection = Selection("confirmation", len(done), most, written)
+    if found != "refuted":
+        return selection
+    lines = settle(case, target=before.commit, tried=edit.tried, apply=apply)
+    return replace(selection, settlement=lines)

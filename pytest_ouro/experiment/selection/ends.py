@@ -1,0 +1,53 @@
+"""Find the two commits that pairs of runs compare: the ends of a night, or of one edit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.evidence.records.verdicts import kept_in
+from pytest_ouro.experiment.verdict.history import comparable
+from pytest_ouro.messages import selection as messages
+
+if TYPE_CHECKING:
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+
+
+def find_ends(case: Case) -> tuple[FinishedRun, FinishedRun]:
+    """Return the baseline and the tip of a night: of the branch's keeps, the oldest one that can be
+    compared with the last one, and the last one.
+
+    Raise ExperimentError if nothing is kept, or nothing after the baseline.
+    """
+    kept = kept_in(case.repository.history, case.evidence.journal.runs())
+    if not kept:
+        raise messages.nothing_kept()
+    tip = kept[0]
+    baseline = _first_of_night(kept, tip)
+    if baseline.commit == tip.commit:
+        raise messages.nothing_gained(tip.commit)
+    return baseline, tip
+
+
+def find_edit(case: Case, revision: str) -> tuple[FinishedRun, FinishedRun, str]:
+    """Return the two ends of a kept edit, its reference and itself, and the first commit of the
+    night that it is part of.
+
+    Raise ExperimentError if ``revision`` is not a keep of the branch, or is a baseline, which has
+    no reference.
+    """
+    commit = case.repository.git.commit(revision)
+    kept = kept_in(case.repository.history, case.evidence.journal.runs())
+    edit = next((run for run in kept if commit and run.commit == commit), None)
+    if edit is None:
+        raise messages.no_such_keep(revision)
+    before = next((run for run in kept if run.commit == edit.best_commit), None)
+    if before is None:
+        raise messages.no_reference(edit.commit)
+    return before, edit, _first_of_night(kept, edit).commit
+
+
+def _first_of_night(kept: list[FinishedRun], run: FinishedRun) -> FinishedRun:
+    """Return the oldest of these keeps (newest first) that can be compared with ``run``, which is
+    one of them."""
+    return [one for one in kept if comparable(one, run)][-1]

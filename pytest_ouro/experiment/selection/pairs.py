@@ -1,0 +1,150 @@
+"""Run the pairs of a plan: both commits with one salt, under the same conditions."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from pytest_ouro.bound.tables import LEVELS
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.records import record_format
+from pytest_ouro.experiment.measure import measure_commit
+from pytest_ouro.experiment.supervision.start_process import keep_starter
+from pytest_ouro.experiment.terms.turns import Turn
+from pytest_ouro.experiment.verdict.history import differences
+from pytest_ouro.messages import selection as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pytest_ouro.bound.tables import Device
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.experiment.result import Result
+    from pytest_ouro.experiment.selection.plan import Plan, Side
+    from pytest_ouro.experiment.terms.job import Progress
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two runs of a pair, and the side that was run ``first``."""
+
+    first: Side
+    baseline: FinishedRun
+    tip: FinishedRun
+
+    @property
+    def gain(self) -> float:
+        """How much better the tip is than the baseline, in the metric's unit; negative if it is
+        worse."""
+        assert self.baseline.value is not None
+        assert self.tip.value is not None
+        return self.tip.metric.gain(self.tip.value, self.baseline.value)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the pair as it stands in a statement."""
+        return {
+            "salt": self.baseline.salt,
+            "first": self.first,
+            "baseline": self.baseline.value,
+            "tip": self.tip.value,
+            "runs": [self.baseline.run, self.tip.run],
+        }
+
+
+class Unfinished(Exception):
+    """A run of a pair gave no value that counts: it crashed, a rule is broken, or its level is too
+    low. ``result`` is that of the run, ``done`` the number of complete pairs, and ``why`` the
+    reason in words ("": the result says it)."""
+
+    def __init__(self, result: Result, done: int, why: str = "") -> None:
+        super().__init__(why or result.message)
+        self.result = result
+        self.done = done
+        self.why = why
+
+
+class Pairs:
+    """The pairs of ``plan``, which are run one after the other. Runs of an earlier session count if
+    their conditions are the present ones.
+
+    ``device`` replaces the bound's unless it is None. ``say`` is called with a line about each run,
+    ``progress`` with its position.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        plan: Plan,
+        *,
+        device: Device | None,
+        say: Callable[[str], None],
+        progress: Progress | None,
+    ) -> None:
+        self._case = case
+        self._plan = plan
+        self._device = device
+        self._say = say
+        self._progress = progress
+        self._done: list[Pair] = []
+
+    def run(self, count: int) -> Sequence[Pair]:
+        """Run pairs until the first ``count`` of the plan are complete, and return these. Raise
+        Unfinished if a run gives no value that counts, OuroError if one cannot be made, or if the
+        conditions changed between two runs."""
+        with keep_starter():
+            for number in range(len(self._done) + 1, count + 1):
+                self._done.append(self._run_pair(number))
+        return self._done[:count]
+
+    def _run_pair(self, number: int) -> Pair:
+        """Run the two sides of a pair, given by its number from 1, in the order of the plan."""
+        salt, first = self._plan.pairs[number - 1]
+        other: Side = "tip" if first == "baseline" else "baseline"
+        runs = {side: self._run_side(number, salt, side) for side in (first, other)}
+        pair = Pair(first, runs["baseline"], runs["tip"])
+        reference = self._done[0].baseline if self._done else pair.baseline
+        for run in runs.values():
+            if apart := differences(reference, run):
+                raise messages.conditions_changed(apart)
+        return pair
+
+    def _run_side(self, number: int, salt: int, side: Side) -> FinishedRun:
+        """Return the run of one side of a pair: one of this plan that counts, or a new one."""
+        plan, commit = self._plan, self._commit(side)
+        for run in reversed(self._case.evidence.journal.runs()):
+            same = (run.plan, run.commit, run.salt) == (plan.id, commit, salt)
+            if same and run.value is not None and self._is_comparable(run):
+                return run
+        turn = Turn(salt=salt, purpose="pair", plan=plan.id)
+        case = self._case.at(commit)
+        result, _ = measure_commit(
+            case, turn, device=self._device, progress=self._progress, say=self._say
+        )
+        found = result.record
+        if found is None or found.value is None:
+            raise Unfinished(result, len(self._done))
+        lowest = case.bound.experiments[found.device].level
+        if LEVELS.index(found.level) < LEVELS.index(lowest):
+            why = (
+                f"the run was measured at the level {found.level}, and the bound asks for {lowest}"
+            )
+            raise Unfinished(result, len(self._done), why)
+        value = f"{found.metric_name}={found.metric.text(found.value)}"
+        self._say(f"ouro: pair {number}/{len(plan.pairs)} {side} {value}")
+        return found
+
+    def _is_comparable(self, run: FinishedRun) -> bool:
+        """Return whether a run agrees with the first pair, if there is one, in all conditions."""
+        return not self._done or not differences(self._done[0].baseline, run)
+
+    def _commit(self, side: Side) -> str:
+        """Return the commit of a side."""
+        return (self._plan.baseline if side == "baseline" else self._plan.tip).commit
+
+
+def digest_of(pairs: Sequence[Pair]) -> str:
+    """Return the sha256 of the journal's lines of the runs of these pairs, in their order, each
+    followed by a newline, as 64 hexadecimal digits."""
+    runs: Iterator[FinishedRun] = (run for pair in pairs for run in (pair.baseline, pair.tip))
+    return hashlib.sha256(b"".join(record_format.write(run) + b"\n" for run in runs)).hexdigest()

@@ -1,0 +1,145 @@
+"""What a certificate or a confirmation came to, and the lines that are printed about it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from pytest_ouro.bound.tables import LEVELS
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.experiment.selection.pairs import digest_of
+from pytest_ouro.experiment.verdict.pairs import PairStatistics, detectable, grant
+from pytest_ouro.experiment.verdict.repeats import why_dependent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.evidence.records.statement import Statement, StatementResult
+    from pytest_ouro.experiment.result import Result
+    from pytest_ouro.experiment.selection.pairs import Pair
+    from pytest_ouro.experiment.selection.plan import Plan
+
+_WORDS = {
+    "granted": "certified",
+    "not-granted": "not-certified",
+    "confirmed": "confirmed",
+    "refuted": "refuted",
+    "undecided": "undecided",
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a certificate or confirmation came to.
+
+    ``statement`` is its line in the journal; None if a run of a pair gave no value that counts:
+    then ``result`` is that of the run, and ``message`` says why. ``pairs`` is the number of
+    complete pairs, ``planned`` that of all. ``settlement`` are lines about the branch.
+    """
+
+    event: Literal["certificate", "confirmation"]
+    pairs: int
+    planned: int
+    statement: Statement | None = None
+    result: Result | None = None
+    message: str = ""
+    settlement: tuple[str, ...] = ()
+
+    def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
+        """Return the lines that are printed before the last line: on the branch, and, unless
+        ``quiet``, what the numbers mean. () if there is nothing to say."""
+        one = self.statement
+        if quiet or one is None:
+            return self.settlement
+        return (f"ouro: {_explain(one)}", *self.settlement)
+
+    @property
+    def last_line(self) -> str:
+        """The stable line that people and agents grep for, such as ``ouro: certified gain=0.0102
+        low=0.0081 pairs=5 claimed=0.0143 …``; ``ouro: certificate-unfinished pairs=2/5 …`` if a run
+        gave no value."""
+        one = self.statement
+        if one is None:
+            assert self.result is not None
+            return (
+                f"ouro: {self.event}-unfinished pairs={self.pairs}/{self.planned} "
+                f"commit={self.result.commit[:7]} reason={self.result.reason}"
+            )
+        text = one.metric.text
+        facts = [f"gain={text(one.gain)}", f"low={text(one.low)}", f"pairs={self.pairs}"]
+        if one.detectable is not None and one.result in ("not-granted", "refuted"):
+            facts.append(f"detectable={text(one.detectable)}")
+        if one.claimed is not None:
+            facts.append(f"claimed={text(one.claimed)}")
+        ends = f"level={one.level} baseline={one.baseline[:7]} commit={one.tip[:7]}"
+        return f"ouro: {_WORDS[one.result]} {' '.join(facts)} {ends}"
+
+
+def _explain(one: Statement) -> str:
+    """Return a sentence that says what a statement allows to claim."""
+    text = one.metric.text
+    if one.counts_as_one:
+        return f"{one.counts_as_one}: the pairs count as one, and show nothing"
+    sure = f"{100 * (1 - (one.alpha or 0.0)):.1f} %"
+    if one.result == "granted":
+        return f"the gain is at least {text(one.low)} with a confidence of {sure}"
+    if one.result == "confirmed":
+        return f"the edit helps: its gain is {text(one.gain)}, at least {text(one.low)}"
+    if one.result == "refuted":
+        return "the edit is not shown to help: its commit is not a keep any more"
+    found = f"the pairs do not show a gain: as many find one of {text(one.detectable)} in 4 of 5"
+    return f"{found} nights"
+
+
+def state(
+    case: Case, plan: Plan, pairs: Sequence[Pair], result: StatementResult, alpha: float
+) -> Statement:
+    """Return the statement on the pairs of a plan, which came to ``result``; it is not written yet.
+    The bounds of the gain are those at ``alpha``."""
+    gains = [pair.gain for pair in pairs]
+    found = grant(gains, alpha)
+    dependent = find_dependence(pairs)
+    runs = [run for pair in pairs for run in (pair.baseline, pair.tip)]
+    last = runs[-1]
+    smallest = detectable(PairStatistics.of(gains).sd, len(gains), alpha)
+    return plan.statement(
+        case,
+        result=result,
+        counts_as_one=dependent,
+        pairs=tuple(pair.to_json() for pair in pairs),
+        gain=found.gain,
+        se=_finite(found.se),
+        low=_finite(found.low),
+        high=_finite(found.high),
+        p_flip=found.p_flip,
+        detectable=_finite(smallest),
+        claimed=plan.tip.metric.gain(_value(plan.tip), _value(plan.baseline)),
+        level=min((run.level or "claimed" for run in runs), key=LEVELS.index),
+        harness=last.harness or "",
+        data=last.data or "",
+        device=last.device,
+        device_name=last.device_name,
+        holds=last.holds,
+        evidence=digest_of(pairs),
+    )
+
+
+def find_dependence(pairs: Sequence[Pair]) -> str:
+    """Return why the pairs are not independent, as a text, "" if they may be: the runs of the
+    baseline, or those of the tip, do not differ by their salts. A metric that an evaluate-command
+    measures may be without any noise."""
+    sides = ([pair.baseline for pair in pairs], [pair.tip for pair in pairs])
+    return next((why for side in sides if len(side) > 1 and (why := why_dependent(side))), "")
+
+
+def _value(run: FinishedRun) -> float:
+    """Return the value of a kept run, the mean of its repeats if it has any."""
+    assert run.mean_or_value is not None
+    return run.mean_or_value
+
+
+def _finite(value: float) -> float | None:
+    """Return the value; None if it is infinite."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,73 @@
+"""Errors of certificates, confirmations and calibrations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def nothing_kept() -> ExperimentError:
+    """A certificate is asked for, and no run on this line of commits is kept."""
+    return ExperimentError(
+        "there is nothing to certify: no run is kept on this line of commits",
+        help="run an experiment first: pytest --ouro-experiment",
+    )
+
+
+def nothing_gained(commit: str) -> ExperimentError:
+    """A certificate is asked for, and the baseline, ``commit``, is still the last keep."""
+    return ExperimentError(
+        f"there is nothing to certify: the baseline {commit:.7} is still the last keep",
+        help="try and keep something first: pytest --ouro-experiment",
+    )
+
+
+def looks_stated_before(asked: int, stated: int, look: int) -> ExperimentError:
+    """``--ouro-looks`` differs from what was stated before the first look at this baseline (0: no
+    number); ``look`` is the number of the look that would begin."""
+    before = f"{stated} were stated" if stated else "no number was stated"
+    return ExperimentError(
+        f"--ouro-looks {asked} comes too late: {before} before the first look, and this is look "
+        f"{look}",
+        help="leave --ouro-looks out: what was stated before the first look holds",
+    )
+
+
+def looks_used(stated: int, baseline: str) -> ExperimentError:
+    """All looks that were stated at the baseline have begun."""
+    looks = "1 look was" if stated == 1 else f"{stated} looks were"
+    return ExperimentError(
+        f"{looks} stated at the baseline {baseline:.7}, and no further one is left",
+        help="read what was found: pytest-ouro log; a person begins a new baseline: "
+        "pytest-ouro bless --new-baseline",
+    )
+
+
+def conditions_changed(apart: Sequence[str]) -> ExperimentError:
+    """Two runs of one plan differ in conditions, such as the device, which ``apart`` describes."""
+    return ExperimentError(
+        f"the runs of the pairs differ in {', '.join(apart)}: they cannot be compared",
+        help="start it again: pairs that were measured under other conditions are measured again",
+    )
+
+
+def no_such_keep(revision: str) -> ExperimentError:
+    """``--ouro-confirm`` names something else than a commit of a kept run on this line of
+    commits."""
+    return ExperimentError(
+        f"--ouro-confirm {revision}: this is not a keep on this line of commits",
+        help="name a kept commit: pytest-ouro log",
+    )
+
+
+def no_reference(commit: str) -> ExperimentError:
+    """``--ouro-confirm`` names the keep ``commit``, which was not compared with a keep that still
+    stands, such as a baseline."""
+    return ExperimentError(
+        f"commit {commit:.7} has no keep before it that it could be compared with",
+        help="name a keep that follows a baseline: pytest-ouro log",
+    )
