@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def pytest_ouro_checks() -> Mapping[str, type[Check]]:  # type: ignore[empty-body]
-    """Return a dict from name in bound.toml to the class of your own check, for use in pytest only.
+    """Return a dict from the name of each of your own checks, which a rule in bound.toml states as
+    its ``check``, to its class; for use in pytest only.
 
     A check is a frozen dataclass derived from ``pytest_ouro.Check``; its fields are its
     parameters::

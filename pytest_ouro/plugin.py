@@ -116,8 +116,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     With ``--ouro-audit``, the configuration of the audited repository is foreign, and no
     conftest.py is imported later. UsageError if an option that asks for runs is given too. With
     such an option alone, configuration from outside of the repository is foreign unless a person
-    named it; the reason is printed. Without these options, or with one that asks for runs and no
-    repository, nothing is refused.
+    named it; then why nothing is run is printed before the UsageError, which has no text. Without
+    these options, or with one that asks for runs and no repository, nothing is refused.
     """
     if getattr(early_config.known_args_namespace, "ouro_audit", None) is not None:
         _isolate_audit(early_config)

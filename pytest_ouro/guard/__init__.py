@@ -50,8 +50,9 @@ def main() -> int:
 
 
 def _set_alarm(seconds: int, handler: object) -> object:
-    """Set an alarm: call ``handler`` after so many seconds; 0 cancels it. Return the handler that
-    was set before. If ``handler`` is None, leave the present one in place and return None."""
+    """Set an alarm that goes off after so many seconds, or cancel it with 0, and let it call
+    ``handler``. Return the handler that was set before. With ``handler`` None the alarm is set or
+    cancelled too, but the present handler stays in place, and None is returned."""
     try:
         import _signal as signal  # type: ignore[import-not-found]  # `signal` imports `enum`
     except ImportError:  # not CPython
@@ -167,8 +168,9 @@ class _Json:
 
 
 def loads(text: str) -> Any:
-    """Return the value of a JSON text, which may begin with a byte order mark. NaN and Infinity are
-    accepted. Unreadable if the text is not valid JSON otherwise, or is nested too deeply."""
+    """Return the value of a JSON text. A byte order mark before it, NaN and Infinity are accepted,
+    although JSON has none of them. Unreadable if the text is not valid JSON apart from these, or is
+    nested too deeply."""
     text = text.strip("\ufeff \t\r\n")  # some programs write a byte order mark first
     try:
         try:

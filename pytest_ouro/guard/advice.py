@@ -34,8 +34,9 @@ HELP = {
 
 def key(effect: Write | Action, name: str, *, is_own: bool, is_frozen: bool) -> str:
     """Return the key of `HELP` for a refused effect on the file ``name``, a path from the
-    repository's top ("" for an action). ``is_own``: the file states or enforces the rules.
-    ``is_frozen``: a rule freezes the file; otherwise a rule ``scope`` does not let it change."""
+    repository's top ("" for an action). ``is_own``: the file is one of the project's rules,
+    settings, hooks or records, such as bound.toml, as `protected` finds them. ``is_frozen``: a rule
+    freezes the file; otherwise a rule ``scope`` does not let it change."""
     if isinstance(effect, Action):
         return effect.kind
     last = name.rpartition("/")[2]

@@ -54,13 +54,14 @@ def finding(call: Call) -> str:
 
 
 def state(bound: str, folder: str, common: str, names: list[str], more: list[Any]) -> list[Any]:
-    """Return the state of all that is watched, to be compared with an earlier one.
+    """Return the state of all that is watched, as a flat list to be compared with an earlier one.
 
     ``names`` are paths of files and folders, the first that of the repository's top and the others
     from there or absolute. ``more`` is the trusted revision and the files of packages' checks, as
     `protected.state` takes them, with the full name of the branch ("" if there is none) at its end.
-    The state of each file has the time when it, its name or its mode was last changed, which no
-    program can set back.
+    Git's own files, such as the index, are watched too. Of each file in ``names`` and of git the
+    list has the ctime, the time of the last change of content, name or mode, which no program can
+    set back.
     """
     *rules, branch = more
     git = [os.path.join(folder, name) for name in ("index", "HEAD", "MERGE_HEAD")]
@@ -76,9 +77,10 @@ def state(bound: str, folder: str, common: str, names: list[str], more: list[Any
 
 
 def _stamp(paths: Iterable[str], stamps: list[Any], folder: int | None = None) -> None:
-    """Add to ``stamps`` for each path when it was last changed (in nanoseconds), its size (in
-    bytes) and its inode, or one None if it is absent. Links are not followed. ``folder`` is an open
-    one from which the paths start."""
+    """Append to ``stamps`` three numbers for each path: its ctime (in nanoseconds), its size (in
+    bytes) and its inode. For a path that is absent append a single None in their place. Links are
+    not followed. ``folder`` is the descriptor of an open folder from which relative paths start;
+    None for the current folder."""
     lstat = os.lstat
     for path in paths:
         try:

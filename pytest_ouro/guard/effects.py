@@ -8,7 +8,8 @@ class Write:
 
     ``how`` is ``edit`` (by an agent's own tool), ``write`` (by the shell), ``remove``, ``restore``
     (from the revision ``source``; "" is the index), ``add`` (to git's index; ``source`` is "force"
-    if ignored files are added too) or ``named`` (in a text that changes a file not known by name).
+    if ignored files are added too) or ``named``: a script or program text changes some file by a
+    name that it computes, and this path stands in the text, so that it may be the file.
     """
 
     __slots__ = ("how", "path", "source")

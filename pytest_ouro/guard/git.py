@@ -27,8 +27,8 @@ def effects(args: list[str], assigned: dict[str, str], folder: str) -> Iterator[
     in `programs`; others, such as ``reset`` and ``clean``, yield nothing. Paths are relative to
     that folder; after ``-C DIR`` they begin with DIR.
 
-    ``assigned`` are the variables that are set for this command; some of them leave out the hooks
-    of a commit, which is an `Action`.
+    ``assigned`` are the environment variables that are set for this command. For ``git commit``,
+    those of `_SKIPPING`, such as HUSKY, turn hooks off, which yields an `Action`.
     """
     base = ""
     while args and args[0].startswith("-"):

@@ -233,9 +233,10 @@ def _served_paths(given: object, is_path: bool = False) -> Iterator[str]:
 
 def _words(name: str) -> list[str]:
     """Return the words of a tool's name in lower case: each begins at a capital letter, or after a
-    sign, such as ``_``. ``NotebookEdit`` and ``mcp__x__notebook_edit`` both have ``edit``; capitals
-    in a row are one word, except one that a small letter follows. A name without letters and digits
-    is returned as the only word."""
+    sign, such as ``_``. ``NotebookEdit`` and ``mcp__x__notebook_edit`` both have ``edit``. Several
+    capitals in a row are one word, but the last of them begins the next word if a small letter
+    follows it: ``MCPTool`` is ``mcp`` and ``tool``. A name without letters and digits is returned
+    as the only word."""
     spaced = ""
     for before, c, after in zip(f" {name}", name, f"{name[1:]} ", strict=False):
         starts = c.isupper() and (not before.isupper() or after.islower())

@@ -91,8 +91,9 @@ def effects(text: str, folder: str, start: Start, depth: int = 0) -> Iterator[Wr
 
 
 def run(args: list[str], folder: str, start: Start, depth: int) -> Iterator[Write | Action]:
-    """Yield the effects of a program of `_SHELLS`: those of the text that its arguments ``args``
-    tell it to run, nothing for a script that is a file. Errors as in `effects`."""
+    """Yield the effects of a program of `_SHELLS` (PowerShell or cmd): those of the text that its
+    arguments ``args`` tell it to run, nothing for a script that is a file. Errors as in
+    `effects`."""
     for number, arg in enumerate(args):
         option = arg.lower().replace("/", "-")
         if option.startswith("-e") and "-encodedcommand".startswith(option.replace("-ec", "-e")):
@@ -207,9 +208,10 @@ def _bind(args: list[Word], positions: tuple[str, ...]) -> dict[str, list[Word]]
 def _changed(
     command: Command, how: str, positions: tuple[str, ...], folder: str
 ) -> Iterator[Write]:
-    """Yield a `Write` for each file that a cmdlet of `_CMDLETS` changes, and the effect of
-    `_unknown` if one of these files is not known, as if a pipe names it. Nothing for a cmdlet that
-    changes none."""
+    """Yield a `Write` for each file that a cmdlet of `_CMDLETS` changes. Yield the effect of
+    `_unknown` too if the text does not show one of these files, as where a pipe passes it to the
+    cmdlet. Nothing for a cmdlet that changes none. ``how`` and ``positions`` are the cmdlet's row
+    of `_CMDLETS`."""
     bound = _bind(command.words[1:], positions)
     if "whatif" in bound or (how == "save" and "outfile" not in bound):
         return

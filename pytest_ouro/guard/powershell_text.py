@@ -58,8 +58,8 @@ class Command:
 
 def parse(text: str) -> tuple[list[Command], list[str]]:
     """Return a tuple: the commands in their order, those in brackets before the one around them;
-    and all words of the text, with those in quoted texts. Invalid text is read as far as possible.
-    RecursionError if brackets are nested too deeply."""
+    and all words of the text that may be names of files, also the words inside of quoted texts.
+    Invalid text is read as far as possible. RecursionError if brackets are nested too deeply."""
     home = [os.path.expanduser("~")]
     reader = _Reader(text, {"pwd": ["."], "home": home, "env:home": home, "env:pwd": ["."]})
     reader.read("")
@@ -210,7 +210,8 @@ class _Reader(Scanner):
         return word
 
     def _escape(self, word: Word) -> None:
-        """Read a backtick and the character that it escapes."""
+        """Read a backtick and the character behind it, and add to ``word`` the character that the
+        two stand for, such as a line feed for a backtick and ``n``."""
         char = self.text[self.at + 1 : self.at + 2]
         word.add([_ESCAPES.get(char, char)])
         self.at += 2
@@ -245,9 +246,10 @@ class _Reader(Scanner):
                 word.add([self._run('"$`')])
 
     def _bracket(self, word: Word, *, is_call: bool) -> None:
-        """Read ``(…)``, ``@(…)`` or ``$(…)`` and record its commands. Its value is ``.`` if it asks
-        for the current folder, as ``(pwd)``; otherwise the word is not known. If it is the call of
-        a method, record that too: the word so far is the method."""
+        """Read ``(…)``, ``@(…)`` or ``$(…)`` and record the commands in it. If it asks for the
+        current folder, as ``(pwd)`` does, add ``.`` to ``word``; otherwise mark ``word`` as not
+        known. With ``is_call`` it is the call of a method, which is recorded as a command too: its
+        ``call`` is the text of ``word`` before the bracket."""
         name = word.text
         self.at += 1 + (self.text[self.at] in "@$")
         inner = self.text[self.at :].partition(")")[0].strip().lower()

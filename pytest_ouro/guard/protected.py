@@ -120,12 +120,12 @@ def read(path: str) -> str:
 
 def state(bound: str, folder: str, common: str, revision: str, sources: list[str]) -> list[Any]:
     """Return the state of everything that the table is built from, to be compared with an earlier
-    one: the rules, git's settings, OURO_TRUST, the ref ``revision`` that a person trusts ("" if
-    none), and ``sources``, the files of packages' checks. ``folder`` and ``common`` are those of
-    `git_folders`.
+    one: the rules, git's settings, the value of OURO_TRUST, the ref ``revision`` that a person
+    trusts ("" if none), and ``sources``, the files of packages' checks. ``folder`` and ``common``
+    are the two git folders that `git_folders` returns.
 
-    The state of a file is its modification time (in nanoseconds), its size (in bytes) and its
-    inode; None if it is absent.
+    For each file, that of rules, settings or a ref, the list has the modification time (in
+    nanoseconds), size (in bytes) and inode; None if it is absent.
     """
     home = os.path.expanduser("~")
     files = [
@@ -155,7 +155,10 @@ class Protections:
     """What one bound.toml protects. Globs are from ``top``, the repository's top, or absolute.
 
     ``frozen``, ``files``, ``own`` and ``untracked`` are lists of tuples: a glob or a file, the rule
-    that names it, and the words of that rule. ``scopes`` is a list of tuples: a folder, the globs
+    that names it, and the words of that rule. ``frozen`` has the globs that the rules freeze, and
+    ``files`` the absolute path of each trusted file that one of these globs matches. ``own`` has
+    the files that state or enforce the rules, such as bound.toml, hooks and agents' settings, and
+    ``untracked`` what must stay out of git. ``scopes`` is a list of tuples: a folder, the globs
     that may change in it, a rule, and its words. ``install`` is a list of the rule that forbids
     installing and its words, or empty. ``bound`` is the folder of bound.toml, absolute, and
     ``editable`` the globs of the editable files, relative to the experiment's folder.
@@ -238,7 +241,8 @@ class Protections:
         does. Forbidden are a frozen file, one that enforces the rules, and a folder with such a
         file in it. ``name`` is ``path`` from the top.
 
-        Of the frozen files in the repository only those in ``files`` count.
+        A file in the repository counts as frozen here only if it is one of ``files``, which the
+        trusted commit has: a new file that a frozen glob happens to match may be removed.
         """
         below = path.rstrip("/") + "/"
         for file, rule, words in self.files:
@@ -311,8 +315,9 @@ class Protections:
         return (effect.how == "edit" or code) and not rules.is_ignored(self.top, name)
 
     def _has_own_bound(self, path: str) -> bool:
-        """Return whether the file lies in another repository below this one, as in a linked working
-        tree, whose own rules judge it."""
+        """Return whether the file lies in another repository below this one, such as a linked
+        working tree, that has a bound.toml or bound.lock of its own at or above the file: then the
+        rules there judge it. False for a nested repository without one."""
         folder = _bound(os.path.dirname(path))
         while len(folder) > len(self.top):
             if os.path.lexists(os.path.join(folder, ".git")):

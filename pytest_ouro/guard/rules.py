@@ -114,9 +114,9 @@ def is_known(bound: str, name: str) -> bool:
 
 def restores_trusted(bound: str, name: str, source: str) -> bool:
     """Return whether a restore from the revision ``source``, or from the index for "", brings back
-    the trusted bytes of the file ``name``, a path from the repository's top. True also if
-    ``source`` is the id of the trusted commit, or 7 or more of its first digits. OuroError if the
-    rules or git's objects cannot be read."""
+    the trusted bytes of the file ``name``, a path from the repository's top. If ``source`` is the
+    id of the trusted commit, or 7 or more of its first digits, return True without reading the
+    file. OuroError if the rules or git's objects cannot be read."""
     case = open_case(Path(bound) / NAME)
     if len(source) >= 7 and case.trust.commit.startswith(source):
         return True

@@ -100,8 +100,8 @@ class AuditCollector(pytest.Collector):
         self.audit = audit
 
     def collect(self) -> list[pytest.Item]:
-        """Return an item for each statement of the audit, and for each check that has findings but
-        no statement."""
+        """Return an item for each statement of the audit (`Statement`: whether one of its checks
+        could be made), and for each check that has findings but no statement."""
         return [*self._collect()]
 
     def _collect(self) -> Iterator[pytest.Item]:
@@ -145,7 +145,7 @@ class AuditItem(pytest.Item):
 
 
 class AuditFailure(Exception):
-    """An error of an audit, with its text."""
+    """Raised by an `AuditItem` whose check found errors. Its text is that of all these findings."""
 
 
 def _escape_finding(one: AuditFinding) -> str:

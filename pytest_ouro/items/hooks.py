@@ -42,9 +42,10 @@ class Hooks:
             raise pytest.UsageError(str(messages.parallel_tests(self.session.settings.task)))
 
     def _name_the_bound(self) -> None:
-        """Put bound.toml first among the session's arguments, in place of any that name it; if the
-        command line has no path, in place of all (those of testpaths). Raise UsageError if it is
-        missing."""
+        """With ``--ouro-experiment``, let pytest collect bound.toml whatever the command line
+        names, since the run needs the rules: put the file first among the session's arguments, in
+        place of any that name it; if the command line has no path, in place of all (those of
+        testpaths). Raise UsageError if the file is missing."""
         path = self.session.settings.bound
         if not path.is_file():
             raise pytest.UsageError(str(messages.bound_missing(path, self.session.settings.task)))

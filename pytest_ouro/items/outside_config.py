@@ -80,7 +80,7 @@ class _NamedPaths:
     def _path(self, word: str) -> Path | None:
         """Return the absolute path that a word of the command line names: the file of ``-cFILE``,
         the value of ``--rootdir=PATH`` and the other options in ``_NAMING``, the file of a node id,
-        or the word itself. None for any other option."""
+        or the word itself if it is not an option. None for every other option."""
         option, _, value = word.partition("=")
         if option in _NAMING:
             return self._absolute(value)
@@ -92,8 +92,8 @@ class _NamedPaths:
         return Path(self._config.invocation_params.dir, text).resolve()
 
     def bounds(self) -> list[Path]:
-        """Return those of the named files that exist and are called bound.toml, or are given by
-        ``--ouro-bound``."""
+        """Return those of the files that a person named that exist and are a bound: they are called
+        bound.toml, or are the file of ``--ouro-bound``."""
         option = self._config.known_args_namespace.ouro_bound
         also = self._absolute(option) if option else None
         return [p for p in self._paths if (p.name == NAME or p == also) and p.is_file()]

@@ -148,8 +148,8 @@ def not_started(program: str, why: str, key: str = "python") -> ExperimentError:
 
 
 def not_in_the_tree(program: str) -> ExperimentError:
-    """``python`` in the bound is a relative path of a file that HEAD lacks, such as that of an
-    environment: the clean working tree of a run lacks it too."""
+    """``python`` in the bound is a relative path of a file that HEAD lacks, such as
+    ``.venv/bin/python``: the clean working tree of a run lacks it too."""
     return ExperimentError(
         f"'{program}' is not in the commit: a run starts in a clean working tree of it",
         help=f"give 'python' in bound.toml the absolute path of {program}",

@@ -63,7 +63,8 @@ def several_values(file: str, function: str) -> OuroError:
 
 
 def no_words(text: str, words: str) -> OuroError:
-    """The text of a command is empty, or cannot be split into words as a shell would."""
+    """The text of a command is empty, or cannot be split into words as a shell would; ``words``
+    says which."""
     return OuroError(
         f"the command {text!r} has no words: {words}",
         help="pytest-ouro init --command 'PROGRAM ARGUMENT …'",

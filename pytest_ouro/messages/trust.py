@@ -149,8 +149,9 @@ def no_base_branch() -> TrustError:
 
 
 def other_base(what: str, target: str, base: str) -> TrustError:
-    """A pull or merge request (``what``) goes to the branch ``target`` and not to ``base``, whose
-    rules count: it could bring rules of its own there, and be retargeted later."""
+    """A pull or merge request (``what``) goes to the branch ``target`` and not to ``base``, the
+    branch whose rules count. It is refused since its own rules could be in ``target``, and since a
+    request that passed there could be retargeted to ``base`` later."""
     return TrustError(
         f"{what} goes to '{target}', and only the rules of '{base}' count",
         help=f"retarget it to {base}; or a person names that branch in the workflow: "
@@ -211,8 +212,10 @@ def unapproved(environment: str, why: str) -> TrustError:
 
 
 def unapproved_steps(what: str, environment: str, why: str) -> TrustError:
-    """A merge group, or a push to the protected branch, breaks a rule, and none of its steps is a
-    pull request whose run a person approved. ``why`` says it of the last step."""
+    """A merge group, or a push to the protected branch, breaks a rule that only a person's approval
+    excuses, and no such approval is found: none of its steps, the commits along the first parents,
+    is of a pull request whose run a person approved in ``environment``. ``why`` is the reason for
+    the last step."""
     return TrustError(
         f"no step of {what} was approved in the environment '{environment}': {why}",
         help="a person approves the run of the pull request, and merges it as git does, by a merge "
@@ -221,7 +224,8 @@ def unapproved_steps(what: str, environment: str, why: str) -> TrustError:
 
 
 def no_approvals() -> TrustError:
-    """A job of GitLab names an environment in which a person approves the change."""
+    """A job of GitLab asks, by INPUT_ENVIRONMENT, for a person's approval in an environment.
+    Approvals are read from GitHub alone, so the job cannot be answered."""
     return TrustError(
         "GitLab is not asked for approvals: pytest-ouro reads those of GitHub alone",
         help="leave INPUT_ENVIRONMENT out; a maintainer merges a person's change past the check",

@@ -266,7 +266,8 @@ def settings_text(settings: dict[str, object], before: str) -> str:
 def add_import(before: str) -> str:
     """Return ``before``, the text of an agent's file of instructions, with a last line
     ``@AGENTS.md``, which imports that file. Unchanged if a line imports it already, also as
-    ``@./AGENTS.md``; `IMPORTER` if ``before`` is ""."""
+    ``@./AGENTS.md``. If ``before`` is "", return `IMPORTER`, the text of a new file with that
+    line."""
     if not before:
         return IMPORTER
     if any(line.strip() in (IMPORT, "@./AGENTS.md") for line in before.splitlines()):

@@ -52,13 +52,14 @@ def statements(
     python: bool = True,
     manifests: Sequence[str] = (),
 ) -> list[Statement]:
-    """Return those rules of the preset that apply to the experiment, with its names filled in.
-    ``fixed`` are the files that measure; if it is empty, the harness counts as the only one.
+    """Return those rules of the preset ``autoresearch`` (`_RULES`) that apply to the experiment,
+    with its names filled in. ``fixed`` are the files that measure; if it is empty, the harness
+    counts as the only one.
 
-    The other parameters leave out rules. ``serves``: the harness of a script has the function that
-    yields batches. ``timed``: a script's run takes exactly its budget. ``python``: a command's
+    The other parameters say which rules apply. ``serves``: the harness of a script has the function
+    that yields batches. ``timed``: a script's run takes exactly its budget. ``python``: a command's
     project declares its dependencies in files of Python. ``manifests``: files that declare
-    dependencies of other languages.
+    dependencies of other languages. Rules that need what is not so are left out.
     """
     data_check, data_params = data_pipeline(experiment)
     files = list(fixed or filter(None, [experiment.harness]))

@@ -100,9 +100,9 @@ def keep(text: str, experiment: Experiment) -> str:
 
 
 def _select(part: list[_Block], against: re.Pattern[str]) -> list[_Block]:
-    """Return the blocks of a section that are kept, its heading first and one level lower (a
-    heading of level 1 is left out); [] for a section of rules, or if only its heading would be
-    kept."""
+    """Return the blocks of the section ``part`` that `keep` keeps, its heading first and one level
+    lower (a heading of level 1 is left out); [] for a section of rules, or if only its heading
+    would be kept. ``against`` matches words that contradict the loop, see `_against`."""
     title = part[:1] if part and part[0].level else []
     if title and states_rules(title[0].lines[0].lstrip("# ")):
         return []

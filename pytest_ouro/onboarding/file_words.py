@@ -47,9 +47,9 @@ def files(lines: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
 
     The words of a sentence, or of a part of it, decide; else the label before a colon, or for a
     bullet, or a line that ends with a colon, the heading above. A sentence without a path is about
-    the paths of the one before. What a sentence merely asks to edit counts only if nothing else may
-    be edited. A folder is left out of the first list if files in it are listed. A path may occur
-    twice, or in both lists.
+    the paths of the one before. A path that is only the object of a request, as in "optimize
+    solve.py", counts only if no sentence says what may be edited. A folder is left out of the first
+    list if files in it are listed. A path may occur twice, or in both lists.
     """
     editable: list[str] = []
     asked: list[str] = []

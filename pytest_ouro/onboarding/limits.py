@@ -23,9 +23,9 @@ _MOST = 4
 
 
 def guards(text: str, metric: str) -> Iterator[str]:
-    """Yield a sentence for each number beside the metric that the instructions limit: it states the
-    limit, and the [[guard]] table for bound.toml that holds runs to it. At most `_MOST` numbers;
-    nothing if there are none."""
+    """Yield a sentence for each number, other than the metric ``metric``, that the instructions
+    ``text`` limit, such as the bytes of an artefact: it states the limit, and the [[guard]] table
+    for bound.toml that holds runs to it. At most `_MOST` numbers; nothing if there are none."""
     heading, found = "", dict[str, tuple[str, str]]()
     for line in text.splitlines():
         heading = line if line.startswith("#") else heading

@@ -106,8 +106,9 @@ def render(bound: Bound) -> str:
 
 
 def update(before: str, bound: Bound) -> str:
-    """Return the text that replaces ``before`` in the file of a program: the rendering of
-    ``bound``, followed by the part of ``before`` that is kept.
+    """Return the text that replaces ``before`` in the file of a program, the instructions that an
+    agent reads (such as program.md): the rendering of ``bound``, followed by the part of ``before``
+    that is kept.
 
     Of an earlier rendering, the text after the mark `_KEPT` is kept, or nothing if the mark is
     missing. Of a text that people wrote, what `earlier.keep` returns is kept.

@@ -252,7 +252,8 @@ def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
 def _params(rest: str, place: str) -> tuple[Mapping[str, Value], str]:
     """Return a tuple: the table in a text such as ``" {paths = []}; why"``, and the text after it;
     both may contain braces. ({}, the whole text) if it does not begin with a table; OuroError, with
-    ``place``, its file and line, if that is not TOML. `_validate` refuses other types of values."""
+    ``place``, its file and line, if that is not TOML. A value may still have a type that no
+    parameter has, such as a date; `_validate` refuses it."""
     if not rest.startswith(" {"):
         return {}, rest
     for brace in re.finditer("}", rest):

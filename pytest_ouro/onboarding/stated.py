@@ -57,10 +57,11 @@ def find_prose(folder: Path, top: Path, source: str | None) -> Prose:
     """Return what the instructions for the agent state: those in the file ``source``, or, if that
     is None, the first of the following in ``folder``, else in ``top``, that describe an experiment.
 
-    These are the settings of a session; a file with a usual name, such as program.md; such a file
-    one folder below, if it lets files outside of its folder be edited (`_names_below`); another
-    Markdown file. The commands in README.md there are added as examples, and are returned alone if
-    nothing else is found there. Errors as in `_read_text`.
+    These are autoresearch.toml, in which some tools keep the settings of a session
+    (`discover.settings`); a file with a usual name, such as program.md; such a file one folder
+    below, if it lets files outside of its folder be edited (`_names_below`); another Markdown file.
+    The commands in README.md there are added as examples, and are returned alone if nothing else is
+    found there. Errors as in `_read_text`.
     """
     if source is not None:
         return _read_prose(folder / source, source)
@@ -106,8 +107,8 @@ def context_of(found: Project, git: Git, folder: Path) -> Context:
 def preset_rules(found: Project, context: Context, prose: Prose) -> list[Statement]:
     """Return the rules of the preset that apply to the project, and those of the instructions that
     they do not have: in the person's words, with the check that fits or for people. Words that no
-    check reads are left out unless `_is_rule`, and a rule that contradicts the experiment is left
-    out and noted."""
+    check reads are left out unless `_is_rule`. A rule of the instructions that contradicts the
+    experiment is left out too, and a note in ``found.remarks`` says so."""
     python = ("pyproject.toml", "requirements.txt", "setup.py", "setup.cfg", "uv.lock")
     statements = autoresearch.statements(
         found.experiment,

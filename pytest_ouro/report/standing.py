@@ -248,9 +248,9 @@ class Standing:
         return _step("edit", why, try_it)
 
     def _add(self) -> list[str]:
-        """Return a list of the command that adds the files whose names alone are in the index
-        (``git add -N``), at most 20 of them, since git stashes nothing before that; [] if there are
-        none."""
+        """Return a list of one command, which adds the content of the files that were added by
+        ``git add -N``, by their names alone, at most 20 of them; [] if there are none. It precedes
+        ``git stash`` in `next`, which fails while the index has such files."""
         paths = " ".join(map(self.case.repository.git.word, self.case.repository.intended[:20]))
         return [f"git add -- {paths}"] if paths else []
 
@@ -281,8 +281,9 @@ def _step(
 def _faults(case: Case, *, edited: bool) -> list[Fault]:
     """Return the faults that keep a run from starting: the first finding of each broken rule, or
     the error that kept the rules from being judged; [] if there are none. If no rule is broken and
-    no change of an editable file waits for its commit (``edited``), missing commits and submodules
-    are faults too. The device, the programs and the disk are not examined."""
+    no editable file has changes that are not committed (``edited``), it is also a fault if a
+    blessing or the script is not committed (`demand_committed`), or if the experiment's folder has
+    a submodule. The device, the programs and the disk are not examined."""
     try:
         case.evidence.journal.demand_whole()
         found = [

@@ -60,8 +60,9 @@ def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
 
 
 def _subjects(finding: Finding) -> set[object]:
-    """Return the set of what a finding is about: its file and line if it names both; else its
-    changed files if it names a file and has any; else only the finding itself, by its id."""
+    """Return the set of what a finding is about, by which `_render_rules` finds out whether an
+    earlier rule reported the same: its file and line if it names both; else its changed files if it
+    names a file and has any; else Python's ``id`` of the finding, which no other finding has."""
     path, line = finding.facts.get("path"), finding.facts.get("line")
     if path and line:
         return {(path, line)}

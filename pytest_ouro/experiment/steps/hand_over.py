@@ -20,14 +20,16 @@ _LINES = 5
 
 
 def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
-    """Copy the files below ``folder`` that the globs ``artefacts`` match, or all files if there are
-    no globs, into a new folder ``to``. Return a line for each of the first ``_LINES`` that were
-    left out, [] if none was.
+    """Copy the files below ``folder``, in which a candidate's command ran in a sandbox, into a new
+    folder ``to``, where the evaluation reads them. Only files that one of the globs ``artefacts``
+    matches are copied; all, if there are no globs. Return a line for each of the first ``_LINES``
+    files that were left out, [] if every file was copied.
 
-    Left out are links, pipes and devices, since a link could name any file of the user; files that
-    cannot be copied; and files after whose copy less than ``_ROOM`` bytes of the disk would be
-    free. Compiled Python and the file ``.git`` at the top are left out without a line. No copy is
-    executable. Raise OSError if ``to`` exists. Call this when no process of the command is left.
+    Links, pipes and devices are left out, since a link could name any file of the user; so are
+    files that cannot be copied, and files after whose copy less than ``_ROOM`` bytes of the disk
+    would be free. Compiled Python and the file ``.git`` at the top are left out without a line. No
+    copy is executable. Raise OSError if ``to`` exists. Call this when no process of the command is
+    left.
     """
     to.mkdir()
     left_out: list[str] = []

@@ -74,8 +74,9 @@ def command_job(setup: Setup, tree: Path) -> Job:
     """Return the job that runs the experiment's command in ``tree``, a clean checkout of the tried
     commit.
 
-    It is ended when its time on the bound's clock exceeds the budget by more than ``tolerance``.
-    Its temporary files go to the folder ``run`` in the setup's scratch folder.
+    The command is ended when its time on the bound's clock exceeds the budget by more than the
+    seconds that the bound states as ``tolerance``. Its temporary files go to the folder ``run`` in
+    the setup's scratch folder.
     """
     folder = tree / setup.case.bound.root
     return replace(
@@ -110,8 +111,10 @@ def _job(setup: Setup, message: Message) -> Job:
 
 
 def _printed(experiment: Experiment, *, otherwise: Which) -> Printed:
-    """Return how the metric is printed, as the bound states it; but where its ``metric-which`` is
-    "only", ``otherwise`` says which of several values counts."""
+    """Return how the experiment's program prints the metric, as the bound states it. The bound's
+    ``metric-which`` says which of several different printed values counts; its default "only" says
+    that they are an error. If it is "only", ``otherwise`` is used in its place: "last" for a
+    script, whose printed value is only compared with the measured one."""
     which = otherwise if experiment.metric_which == "only" else experiment.metric_which
     return Printed(experiment.metric, experiment.unit, which, experiment.metric_from)
 
@@ -125,9 +128,10 @@ def evaluation_job(
 
     The variable OURO_CANDIDATE names the folder in which the command ran. But if the command was in
     a sandbox, OURO_CANDIDATE names the folder ``candidate`` in the new scratch folder, into which
-    the caller must copy the command's files, and the evaluation is observed. The variable
-    OURO_CONFINE has the words by which the evaluation can run a program of the candidate; their
-    settings (`_confined`) are written to a file in the scratch folder.
+    the caller must copy the command's files; and the evaluation runs under
+    `child.evaluation.observe`, which reports if the evaluation's own process runs code of the
+    candidate. The variable OURO_CONFINE has the words by which the evaluation can run a program of
+    the candidate; their settings (`_confined`) are written to a file in the scratch folder.
     """
     folder = tree / setup.case.bound.root
     scratch = Path(tempfile.mkdtemp(prefix="evaluation-", dir=setup.scratch))
@@ -231,8 +235,9 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
 
 
 class _Echo:
-    """A function that passes to ``say``, at each call, the whole lines that were added to a log
-    since the call before, each as ``ouro: NAME: LINE``."""
+    """A function that reports the output of the ``prepare`` script while it runs. Each call passes
+    the whole lines that were added to the file ``log`` since the call before to ``say``, each as
+    ``ouro: NAME: LINE`` with the script's ``name``."""
 
     def __init__(self, log: Path, name: str, say: Callable[[str], None]) -> None:
         self._log, self._name, self._say = log, name, say

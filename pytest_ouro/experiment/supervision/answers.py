@@ -26,11 +26,13 @@ Turn = Literal["run", "judge", "nobody"]
 
 @dataclass
 class Answers:
-    """The seconds that each batch of answers took, on the bound's clock.
+    """The seconds that a run takes to answer the judge, on the bound's clock. The judge asks one
+    batch of rows at a time, and the run answers each with its model's logits; ``batches`` has the
+    seconds of each answered batch.
 
     ``turn`` says who is waited for: the run, the judge or nobody. In the run's turn, from a
     question to its answer, all seconds count. In the judge's turn, while the judge computes, only
-    CPU seconds of the run count.
+    CPU seconds of the run count. In nobody's turn none count.
     """
 
     #: The bound's clock and the run's CPU seconds when the turn began.
@@ -114,7 +116,8 @@ def excused(
     for, at ``FORWARD`` times the training time per token (``window`` / ``served``). The second is
     the judge's own time for these tokens: its CPU seconds (``scoring``), or the seconds that the
     run ``waited`` for the judge, if these are more. The sum is at most the share ``EXCUSED`` of the
-    ``budget`` plus ``scoring``, since a script can falsify all but ``scoring``.
+    ``budget`` plus ``scoring``: the script's process could falsify ``served``, ``window`` and
+    ``waited``, and so raise the sum, but not ``scoring``.
     """
     forward = FORWARD * tokens * window / max(served, 1)
     return min(forward + max(waited, scoring), EXCUSED * budget + scoring)

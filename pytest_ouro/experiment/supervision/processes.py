@@ -42,9 +42,9 @@ class Usage:
 
 
 class _Used(NamedTuple):
-    """CPU seconds and page faults of a process. Every process has page faults, so that even one too
-    short for the clock is noticed. Linux reports both numbers for a process itself and, apart, for
-    the children that it has waited for."""
+    """CPU seconds and page faults: of a process itself, or of the children that it has waited for,
+    since Linux reports the two apart. Every process has page faults, so that even one too short for
+    the clock is noticed."""
 
     seconds: float = 0.0
     faults: int = 0
@@ -96,7 +96,8 @@ class _Vanished:
 
         The usage of a process that vanished must appear in what its parent has waited for. It is
         lacking if that is too little for a living parent, or for all members together. A process
-        that vanished since the previous call counts from the next call on.
+        that vanished between the previous call and this one is only noted now; its usage is looked
+        for from the next call on, since the list may show its parent as it was before.
         """
         if not system.is_linux():
             return False
@@ -151,9 +152,10 @@ class Family:
 
     Make it before the leader is reaped. On Linux, a child of this process in another session
     belongs to the run unless it is older than the leader, or its id is in ``strangers``: the
-    children that this process had before, as `children` returns them. With ``is_fork`` the leader
-    is a fork of the starter, and its memory is not counted. ``adopts`` says that this process was a
-    subreaper before the leader started (`system.adopt_orphans`).
+    children that this process had before, as `children` returns them. ``is_fork`` says that the
+    leader was forked by a `Starter` and only waits for the command: then its own memory is not
+    counted. ``adopts`` says that this process was a subreaper before the leader started
+    (`system.adopt_orphans`).
     """
 
     leader: int
@@ -201,12 +203,9 @@ class Family:
         return any(p.pid == self.leader for p in members) and self._vanished.scan(members)
 
     def end(self, process: Process, *, grace: float = 3.0) -> None:
-        """End and reap all processes of the run; return when none is left, or after about a second
-        of trying. ``process`` is the leader's.
-
-        If the leader still runs, its group gets TERM and up to ``grace`` seconds to end. Then every
-        process gets KILL.
-        """
+        """End and reap all processes of the run; ``process`` is the leader's. If the leader still
+        runs, its group gets TERM and up to ``grace`` seconds to end. Then every process gets KILL,
+        and again each that is found later, until none is left or about a second has passed."""
         deadline = time.monotonic() + grace
         if process.poll() is None and signal_group(self.leader, signal.SIGTERM):
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -40,8 +40,8 @@ def _largest_mb() -> float:
 
 
 def _first_scan() -> float:
-    """Return the time, on ``time.monotonic``, of a run's first scan: 0.1 to 0.3 seconds from now.
-    Most short runs end before it, and need none."""
+    """Return the time, on ``time.monotonic``, of a run's first scan: after a random time from 0.1
+    to 0.3 seconds. Most short runs end before it, and need no scan."""
     return time.monotonic() + random.uniform(0.1, 0.3)
 
 
@@ -135,10 +135,11 @@ class RunState:
         """Raise the peak memory to that of the largest process of the run; call this when all its
         processes are reaped.
 
-        The system reports the largest process that this one ever reaped, also of other runs, and
-        counts a fork of this one before it becomes the command. A report above ``obscured_mb`` is
-        certainly about this run. A smaller one is only an upper limit of the run's memory, and is
-        used only if no scan has read a peak.
+        The system only reports the largest memory of all processes that this process ever reaped,
+        those of other runs too; and a command's process, just after its fork, has the memory of
+        this process. ``obscured_mb`` is the largest memory of this process and of all that it had
+        reaped when the run began. A report above it is certainly about this run. A smaller one is
+        only an upper limit of the run's memory, and is used only if no scan has read a peak.
         """
         largest = processes.largest_mb(resource.RUSAGE_CHILDREN)
         if largest > self.obscured_mb or not self.peak_mb:
@@ -159,8 +160,9 @@ class RunState:
         """Return the seconds of the run's answers to the judge that count as training, because
         inference does not explain them; 0 before the judge asks.
 
-        Inference explains the usual pace of all batches of answers. Once the judge has a score, it
-        explains no more than the result of `excused`, which is computed from the score.
+        Until the judge has a score, inference explains the usual pace of all batches of answers.
+        From then on it explains that, but no more seconds than `excused` returns for the tokens and
+        CPU seconds that the score states.
         """
         if self.answers is None:
             return 0.0
@@ -227,11 +229,13 @@ class RunState:
     def on_judge_event(self, message: Mapping[str, object]) -> None:
         """Handle an event that the judge reports; ignore an unknown one.
 
-        ``ready`` lets the script start, ``unable`` says why the judge rejects the harness,
-        ``asked`` ends the window, ``question``, ``room`` and ``answered`` pass the turn,
-        ``finding`` reports a fault, and ``judged`` brings the score. A malformed message raises an
-        exception of any kind; so does each of ``question``, ``room``, ``answered``, ``finding`` and
-        ``judged`` before ``asked``.
+        ``ready`` lets the script start, ``unable`` says why the judge rejects the harness, and
+        ``asked`` ends the window. ``question`` passes the turn to the run, which answers now;
+        ``room`` (the judge enlarges the shared memory for the first answer) and ``answered`` pass
+        it to the judge, and ``answered`` ends a batch. ``finding`` reports a fault and ends the
+        turns, and ``judged`` brings the score. A malformed message raises an exception of any kind;
+        so does each of ``question``, ``room``, ``answered``, ``finding`` and ``judged`` before
+        ``asked``.
         """
         event = message.get("event")
         if event == "ready":
@@ -356,8 +360,8 @@ def _number(message: Mapping[str, object], name: str) -> float:
 
 
 def _texts(message: Mapping[str, object], name: str) -> list[str]:
-    """Return the texts of the list ``name`` of a message; KeyError if it is missing, TypeError if
-    it is not a list."""
+    """Return the elements of the list ``name`` of a message, each converted to text; KeyError if it
+    is missing, TypeError if it is not a list."""
     value = message[name]
     if not isinstance(value, list):
         raise TypeError(f"{name} is not a list")
@@ -371,7 +375,8 @@ def _strings(message: Mapping[str, object], *names: str) -> dict[str, str]:
 
 
 def _cut(reported: object) -> dict[str, str]:
-    """Return the first ``_MOST`` entries of a dict, with names as text of at most 40 characters and
-    values of at most 16; {} for anything else: a script may report anything."""
+    """Return the first ``_MOST`` entries of a dict as texts, each name cut to 40 characters and
+    each value to 16; {} for anything but a dict. They are the digests of random generators that a
+    script reports; it may report anything."""
     entries = list(reported.items())[:_MOST] if isinstance(reported, dict) else []
     return {str(name)[:40]: str(digest)[:16] for name, digest in entries}

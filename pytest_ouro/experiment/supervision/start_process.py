@@ -101,7 +101,7 @@ class Starter:
 
     def fork(self, request: Request, descriptors: list[int]) -> int:
         """Return the id of a new process for the request, a child of this one, which gets copies of
-        the descriptors. Raise OSError if the starter does not start it; then it is ended."""
+        the descriptors. If the starter does not start it, end the starter and raise OSError."""
         try:
             socket.send_fds(self._requests, [marshal.dumps(request)], descriptors)
             pid = int(self._requests.recv(16))
@@ -157,8 +157,9 @@ def find_starter(job: Job) -> Starter | None:
 
 def start_command(starter: Starter, job: Job, channel: int) -> Adopted | None:
     """Let the starter start the command of a job. Return the process that waits for the command,
-    which is the leader of its session; the command runs then. Return None if the command cannot be
-    started in this way: a launcher, which tries it again, reports why.
+    which is the leader of its session; the command is already running. Return None if the command
+    cannot be started in this way: the caller then uses a launcher, which tries it again and reports
+    why it fails.
 
     ``channel`` is the descriptor of one end of a socket, which the waiting process gets: it notices
     by it when this process ends. Raise OSError if the job's cache folders cannot be made, or if the

@@ -137,17 +137,18 @@ def _start_judge(job: Job) -> AbstractContextManager[Judge]:
 
 
 def _level(job: Job) -> Level:
-    """Return the level that a job achieves by its judge and sandbox: *sandboxed* with a sandbox
-    that forbids the internet, *judged* with one that allows it. Without a sandbox, *judged* with a
-    judge and *supervised* without."""
+    """Return the assurance level that a run of the job achieves. With a sandbox it is "sandboxed",
+    or "judged" if the sandbox allows the internet, whether or not there is a judge. Without a
+    sandbox it is "judged" if there is a judge, else "supervised"."""
     if "sandbox" in job.message:
         return "judged" if job.message.get("network") else "sandboxed"
     return "supervised" if job.judge is None else "judged"
 
 
 class Line:
-    """The supervisor's end of a channel to a child (the launcher or the judge): each message is
-    handled, then answered."""
+    """The supervisor's end of a channel to a child, the launcher or the judge. Each message of the
+    child is passed to a function, and then answered by an empty message, for which the child waits;
+    the answer may be held back, see `__init__`."""
 
     def __init__(
         self,

@@ -39,7 +39,8 @@ Progress = Callable[[Position], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A script or command to run, with all times in seconds; messages call it ``program``.
+    """A script or command to run, with all times in seconds. ``program`` is its name in messages to
+    the user.
 
     ``python`` is the command that starts the interpreter, in ``folder``; temporary files go to
     ``scratch``. ``message`` is sent to the launcher. ``log`` is overwritten, or continued with

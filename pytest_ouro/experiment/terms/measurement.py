@@ -80,13 +80,14 @@ class Measurement:
     ``judge_failed`` the last line of a judge that gave no score. ``level`` is the level that was
     achieved. ``generators`` are digests of the global random generators in a run with a salt, as
     claimed by the script. ``evaluation`` is the run of the bound's evaluate-command; then ``value``
-    is the metric that it printed, and ``exposed`` says how it ran the candidate's code. ``pace``
-    says how the training batches went, ``clock_start`` what began the window, and ``clock_after``
-    how many seconds after the script that was; see `evidence.records.pace`. ``numbers`` are those
-    that the program printed for guards, by name, None if one was not read; ``guarded`` has all
-    numbers that guards limit, by `Guard.source`. ``launched`` is False if the process ended before
-    the launcher reported anything. ``alone``: the program is a command without an evaluation, and
-    ``value`` is the metric that it printed.
+    is the metric that it printed. ``exposed`` is for such a run itself: how the evaluation ran the
+    candidate's code in its own process, "" if it did not. ``pace`` says how the training batches
+    went, ``clock_start`` what began the window, and ``clock_after`` how many seconds after the
+    script that was; see `evidence.records.pace`. ``numbers`` are those that the program printed for
+    guards, by name, None if one was not read; ``guarded`` has all numbers that guards limit, by
+    `Guard.source`. ``launched`` is False if the process ended before the launcher reported
+    anything. ``alone``: the program is a command without an evaluation, and ``value`` is the metric
+    that it printed.
     """
 
     program: str
@@ -125,10 +126,10 @@ class Measurement:
         """Whether the printed metric equals the measured one, up to half a unit of the last printed
         digit.
 
-        If that is much, as for ``35``, the two may differ by no more than half a per cent of the
-        printed value, or by 0.005 if the printed value is below 1. A difference of 1e-9 of the
-        measured value, by rounding, is allowed in addition. False if one of the two is missing or
-        not finite.
+        If half a unit is more than half a per cent of the printed value, as for ``35``, the two may
+        differ by no more than that half per cent, or by 0.005 if the printed value is below 1. A
+        difference of 1e-9 of the measured value, by rounding, is allowed in addition. False if one
+        of the two is missing or not finite.
         """
         claimed = self.reading.number
         if claimed is None or self.value is None:
@@ -204,8 +205,8 @@ def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 
 def _outcome_of_evaluation(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome of a command that succeeded, and the reason ("" for "ok"), by ``seen``,
-    the measurement of its evaluate-command: those of `_find_failure` or else of `_find_unread`;
-    "ok" if neither finds a fault."""
+    the measurement of its evaluate-command. They are what `_find_failure` returns; if it finds
+    nothing, what `_find_unread` returns; if that finds nothing either, ("ok", "")."""
     if failed := _find_failure(seen, metric):
         ended, message = failed
         if seen.exposed:
@@ -300,6 +301,6 @@ def _out_of_memory(seen: Measurement) -> bool:
 
 
 def _nan_in(tail: tuple[str, ...]) -> bool:
-    """Return whether one of the lines begins with FAIL or has the word FAIL: a script prints it if
-    its loss is NaN."""
+    """Return whether one of the lines begins with the letters FAIL, or has FAIL among its words: a
+    script prints it if its loss is NaN."""
     return any(line.startswith("FAIL") or "FAIL" in line.split() for line in tail)

@@ -50,11 +50,11 @@ def trusted_source(case: Case, path: str) -> str:
 
 
 def python_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Return the two parts of a command of at least one word: the words that start Python, and the
-    script or ``-m`` and a module, with their arguments.
+    """Split a command of at least one word into two parts: ``python`` with its options, and what it
+    executes with the arguments of that, where what it executes is a script or ``-m`` and a module.
 
-    None unless the first word is ``python``, then come only options of ``_FLAGS``, and then a
-    script or module.
+    Return None unless the first word is ``python``, then come only options of ``_FLAGS``, and then
+    a script or module.
     """
     if words[0] != "python":
         return None

@@ -32,5 +32,6 @@ class Setup:
 
     @property
     def rehearsal(self) -> bool:
-        """Whether the budget is shorter than the bound's for the profile; False if it is longer."""
+        """Whether the budget is shorter than the bound's for the profile, as ``--ouro-budget`` asks
+        for; False if it is equal or longer."""
         return self.experiment.budget < self.case.bound.experiments[self.profile].budget

@@ -55,7 +55,9 @@ def compare(
     baseline. The last run of a series is compared by the mean of the series, and its own commit is
     not taken as the reference. ``experiment`` states the level that a keep needs, ``rule`` the
     noise and how large a gain must be. A run that breaks one of the ``guards`` is not kept.
-    ``describe_again`` returns a run with the sizes and digests of its code in the present form.
+    ``describe_again`` is called with each earlier run whose code is compared with this one's: it
+    returns the run with the sizes and digests of its code computed again, since an older version
+    may have recorded them in another form.
     """
     metric = measured.metric
     past = [run for run in runs if comparable(run, measured)]
@@ -133,11 +135,13 @@ def compare(
 def _incumbent(
     history: Sequence[str], runs: Sequence[FinishedRun], finished: FinishedRun
 ) -> str | None:
-    """Return the commit to which the branch is settled after ``finished``: that of the last keep in
-    ``history``; None if nothing is kept.
+    """Return the value of the record's ``incumbent``: the commit to which the branch is moved back
+    if ``finished`` is not kept, which is that of the last keep in ``history``; None if nothing is
+    kept.
 
-    If ``finished`` is a keep, it does not count itself. Otherwise it counts: a commit that was
-    kept, and is discarded when it is measured again, is not a keep any more.
+    If ``finished`` is a keep, the last keep before it is returned. If it is not, its own verdict is
+    applied first: a commit that was kept, and is discarded when it is measured again, is not a keep
+    any more.
     """
     standing = kept_in(history, runs if finished.status == "keep" else [*runs, finished])
     return standing[0].commit if standing else None
@@ -146,9 +150,9 @@ def _incumbent(
 def _lost(
     past: Sequence[FinishedRun], kept: Sequence[FinishedRun], trust: str
 ) -> list[FinishedRun]:
-    """Return the runs whose code lost to the last keep: the earlier keeps, and of each commit whose
-    last verdict is a discard that run, if it was compared with the last keep. [] if nothing is
-    kept.
+    """Return the runs whose code lost to the last keep; [] if nothing is kept. They are the earlier
+    keeps, and for each commit the run that decided about it last (`last_verdicts`), if that run was
+    discarded and was compared with the last keep.
 
     ``past`` are the comparable runs, oldest first, ``kept`` the keeps, newest first. A run that
     broke a guard counts only if it ran under the trust ``trust``: under another one the limit may

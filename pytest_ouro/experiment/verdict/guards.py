@@ -87,9 +87,9 @@ def _unknown(guard: Guard, value: float | None, why: str) -> GuardResult:
 def number_of(guard: Guard, run: MeasuredRun) -> float | None:
     """Return the number of ``run`` that the guard limits; None if it is not known or not finite.
 
-    It is an attribute of the record, or a number that was measured for guards. For a run from
-    before the guard existed, it is the number that its evaluation printed for the guard's metric;
-    None if the guard has a command.
+    It is an attribute of the record, or a number that was measured for guards. A run that was
+    measured before the guard existed has no such number. Then it is the number that the run's
+    evaluation printed for the guard's metric, or None if the guard has a command of its own.
     """
     if guard.recorded:
         value = getattr(run, guard.recorded)

@@ -40,7 +40,8 @@ class Repeats:
 
     @property
     def independent(self) -> int:
-        """How many independent runs the values count as: 1 if they are not independent."""
+        """The number of independent runs that the values count as: the number of values, but 1 if
+        they are not independent."""
         return 1 if self.counts_as_one else len(self.values)
 
     def line(self, commit: str, metric: Metric) -> str:
@@ -79,8 +80,8 @@ def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | N
 
 
 def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
-    """Return the runs in their order, leaving out every run of a series whose repeats count as
-    one."""
+    """Return ``runs`` in their order, without those that belong to a series whose repeats are not
+    independent (`Repeats.counts_as_one`). Runs that belong to no series stay."""
     series = {run.series for run in runs if run.series}
     alike = {one for one in series if (found := find_repeats(runs, one)) and found.counts_as_one}
     return [run for run in runs if run.series not in alike]
@@ -90,10 +91,10 @@ def why_dependent(runs: Sequence[MeasuredRun]) -> str:
     """Return why measured runs of one commit with different salts are not independent, as a text;
     "" if they may be.
 
-    They are not if two of them report the same state of a random generator. Repeats of a script are
-    not either if all their values are equal: the script has no randomness, or hides its seeds, and
-    in both cases the values say nothing about noise. Equal values of an evaluate-command do not
-    count, since the bound's command need not use the salt that it gets.
+    Repeats are not independent if two of them report the same state of a random generator, or if
+    they are runs of a script and all their values are equal: the script has no randomness, or hides
+    its seeds, and in both cases the values say nothing about noise. Equal values of a command's
+    runs are no reason, since the command need not use the salt that it gets.
     """
     digests = Counter(digest for run in runs for digest in run.generators.items())
     libraries = [name.partition(" at ")[0] for (name, _), count in digests.items() if count > 1]

@@ -33,6 +33,7 @@ from pytest_ouro.onboarding.discover.runnable import (
     missing_arguments,
     starts_agent,
     stops_at,
+    with_output,
 )
 from pytest_ouro.onboarding.discover.source import PythonFile
 from pytest_ouro.onboarding.discover.words import (
@@ -158,8 +159,9 @@ def _possible(folder: Path, prose: Prose, tracked: Sequence[str]) -> Iterator[st
 
 
 def _measures(words: str, folder: Path, prose: Prose, tracked: Sequence[str]) -> bool:
-    """Return whether the programs of a command print values, one of which `choose` takes as the
-    metric, and a name among them says which values are better."""
+    """Return whether a command that the instructions only show as an example measures: its programs
+    print values, `choose` takes exactly one of these as the metric, and the name of at least one
+    value (perhaps another) says whether lower or higher is better."""
     labels = [
         label.name
         for path in sources_of((words,), folder, tracked)
@@ -203,16 +205,16 @@ def facts(
     remarks: Remarks,
     tracked: Sequence[str],
 ) -> Experiment:
-    """Return the experiment that the command, its files and the words state, without its folder and
-    its interpreter. ``rules`` are the words of rules. OuroError if the metric, its direction or the
-    editable files are not known."""
+    """Return the experiment that follows from the command, its files, ``rules`` (the words of
+    rules), ``prose`` (what the instructions state) and the options; without its folder and its
+    interpreter. OuroError if the metric, its direction or the editable files are not known."""
     label = _metric(command, folder, prose, options, remarks, tracked)
     metric = label.name
     editable = _editable(command, folder, rules, prose, options, remarks, tracked)
     table = find_ledger(rules, folder, metric, prose, options, remarks)
     kept = (label.file,) if label.file else ()
     found = Experiment(
-        command=_shown(command, label.file),
+        command=with_output(command.words, label.file),
         editable=tuple(map(Glob, editable)),
         allowed=tuple(map(Glob, ("run.log", *kept, table))),
         metric=metric,
@@ -242,16 +244,6 @@ def facts(
     return replace(found, metric_which="last", level=level)
 
 
-def _shown(command: Command, file: str) -> tuple[str, ...]:
-    """Return the words of a command that runs ``command`` and then prints ``file``, which it
-    writes; the words of ``command`` itself if ``file`` is ""."""
-    if not file:
-        return command.words
-    text = command.words[2] if command.words[:2] == ("sh", "-c") else shlex.join(command.words)
-    name = shlex.quote(file)
-    return ("sh", "-c", f"rm -f {name} && {text} && cat {name}")
-
-
 def measuring(
     experiment: Experiment, tracked: Sequence[str], folder: Path, prose: Prose
 ) -> list[str]:
@@ -274,11 +266,16 @@ def _metric(
     remarks: Remarks,
     tracked: Sequence[str],
 ) -> Label:
-    """Return the metric with the option's name; else the one that `choose` takes among the values
-    that the command's files print, or, if they print none, the modules that they import, the files
-    in their shell scripts, or the fixed files. If no metric that the instructions name is printed,
-    it is the first of those, which is noted in ``remarks`` if others are printed. OuroError if no
-    metric is found, or several are possible."""
+    """Return the metric's name and where it is printed. The values considered are those that the
+    command's files print or, if they print none, the modules that they import, the files in their
+    shell scripts, or the fixed files.
+
+    The name is that of the option; else the one that `choose` takes among these values. If none of
+    the metrics that the instructions name is among them, it is the first that the instructions
+    name, and ``remarks`` notes this if other values are printed. A metric that is not among the
+    values counts as printed on a line of its own. OuroError if no metric is found, or several are
+    possible.
+    """
     printed = [label for path in command.files for label in printed_by(folder, path)]
     modules = [module for path in command.files for module in _modules(folder, path)]
     scripted = in_scripts(command.files, folder, tracked)
@@ -364,7 +361,8 @@ def _editable(
 
 
 def _is_measure(path: str) -> bool:
-    """Return whether the name of a program says that it measures, or how it is started."""
+    """Return whether a program measures, by its file name (a word of `_MEASURES`, such as
+    ``bench``, or a test of Go), or is a file of build commands, such as a Makefile."""
     name = posixpath.basename(path)
     starts = name.endswith("_test.go") or name.lower() in ("makefile", "justfile", "package.json")
     return starts or posixpath.splitext(name)[0].lower().startswith(_MEASURES)
@@ -379,9 +377,12 @@ def _budget(
     remarks: Remarks,
 ) -> float:
     """Return the seconds that the command may take: of the option, else of the rules or
-    instructions; twice these if its own code stops at that time, since a run takes longer, unless
-    the instructions state a limit of a run; ASSUMED_BUDGET if none are stated. Twice these, and
-    ASSUMED_BUDGET, are added to ``remarks``."""
+    instructions, else ASSUMED_BUDGET.
+
+    Code that stops itself, such as training, at the time that the rules or instructions state needs
+    more time for a whole run. So the time is doubled then, unless the instructions state a limit of
+    a whole run. A doubled time and ASSUMED_BUDGET are added to ``remarks`` as assumptions.
+    """
     if options.budget is not None:
         return options.budget
     found = budget_in([], rules) or prose.limit or prose.budget

@@ -129,9 +129,10 @@ def _written(text: str) -> Iterator[Label]:
 
 
 def _in_dictionary(value: dictionaries.Dumped) -> Label:
-    """Return the label of a value in a printed dictionary, named by its keys, joined by ``_``. If
-    other text precedes the dictionary on its line, or it is not printed as JSON, the value is found
-    by its last key."""
+    """Return the label of a value in a printed dictionary, named by its keys, joined by ``_``. Its
+    ``source`` says how the value is found: by the path of the keys in JSON; as ``name: value`` on a
+    line if the dictionary is not printed as JSON; or, if other text precedes the dictionary on its
+    line, by a regular expression for that text and the value's last key."""
     source = f"json:{'.'.join(value.keys)}" if value.as_json else "line"
     if value.before:
         key = re.escape(value.keys[-1])

@@ -45,8 +45,12 @@ _LABEL = re.compile(
 
 def summary(file: PythonFile) -> dict[str, Shown]:
     """Return a dict from the labels of printed ``label: value`` lines to what is printed; {}
-    without such a line. Of a label that is printed twice, the last counts. The words of a label
-    are joined: ``Final score: 1`` is ``score``, ``COMPOSITE SCORE: 1`` is ``composite_score``."""
+    without such a line. Of a label that is printed twice, the last counts.
+
+    The words metric, metrics, result, results and final at the start of a label are dropped.
+    Several words that remain are joined by ``_`` in lower case: ``Final score: 1`` is ``score``,
+    ``COMPOSITE SCORE: 1`` is ``composite_score``.
+    """
     calls = (call for call in file.source.of(ast.Call) if prints(call))
     return {label: shown for call in calls for label, shown in _labels(call)}
 

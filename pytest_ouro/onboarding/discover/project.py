@@ -79,8 +79,9 @@ def find(
     at once if an option gives one, or if git tracks autoresearch.sh and no option names a script, a
     harness or an evaluation. Otherwise it is looked for if no script with a harness is found and no
     such option is given, or if the pair that was found is not what the experiment runs: the
-    instructions name only commands of other files, the names say that the script measures the
-    module, the harness may be edited, or the script may not although other files may.
+    instructions name only commands of other files; the script is rather a benchmark of the module
+    that was taken for its harness (`_measures_other`); the harness may be edited; or the script may
+    not although other files may.
 
     OuroError if a fact is missing or ambiguous, or if bound.toml does not allow the experiment.
     """

@@ -101,9 +101,10 @@ class Prose:
     ``commands`` run an experiment, ``builds`` build a program, and ``examples`` are other commands
     in sentences, and those of a README; ``not_run`` are files that an agent must not run.
     ``metrics`` are names, ``unit`` is the metric's unit. ``editable`` and ``fixed`` are paths of
-    files; ``more`` says that a bullet is about new files. ``budget`` is the seconds of training,
-    ``limit`` those of a whole run. ``forbidden`` are pairs of a line number and the words of what
-    an agent must not do. ``metric_from`` and ``plausible`` are as in bound.toml.
+    files. ``more`` says that a bullet begins with "new files" or the like, so that an agent may
+    perhaps add files which have no path yet. ``budget`` is the seconds of training, ``limit`` those
+    of a whole run. ``forbidden`` are pairs of a line number and the words of what an agent must not
+    do. ``metric_from`` and ``plausible`` are as in bound.toml.
     """
 
     file: str = ""
@@ -168,8 +169,9 @@ def _aim(sentence: str) -> str:
 @dataclass(frozen=True)
 class _Line:
     """A line of a Markdown text: its number, from 1, its text, the heading above it, and whether it
-    is in a fence. ``lead`` is the last line of text outside of a fence, with a comment in the fence
-    about measuring. Lines in a fence that end with a backslash are joined with the next."""
+    is in a fence. ``lead`` is what introduces the line: the last line of text above it outside of a
+    fence; if the line is in a fence, and a comment above it there is about measuring, that comment
+    is appended. Lines in a fence that end with a backslash are joined with the next."""
 
     number: int
     text: str

@@ -1,5 +1,5 @@
 """Say whether a command can be run as it is: its program, the files it names, its arguments; and
-complete one that lacks its build."""
+complete one that lacks its build, or that writes its metric into a file."""
 
 from __future__ import annotations
 
@@ -65,6 +65,16 @@ def built(words: str, prose: Prose, tracked: Sequence[str]) -> str:
     return next((f"{build} && {words}" for build in prose.builds if makes.search(build)), words)
 
 
+def with_output(words: tuple[str, ...], file: str) -> tuple[str, ...]:
+    """Return the words of a command that runs the command ``words`` and then prints ``file``, into
+    which that command writes its metric; ``words`` itself if ``file`` is ""."""
+    if not file:
+        return words
+    text = words[2] if words[:2] == ("sh", "-c") else shlex.join(words)
+    name = shlex.quote(file)
+    return ("sh", "-c", f"rm -f {name} && {text} && cat {name}")
+
+
 def not_said(
     words: Sequence[str], files: Sequence[str], prose: Prose, tracked: Sequence[str]
 ) -> str:
@@ -93,9 +103,10 @@ def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
 
 
 def may_be_silent(files: Sequence[str]) -> bool:
-    """Return whether all program files of a command, at least one, are in Python or a compiled
-    language. Only of these does the text show what they print, so that a metric which it does not
-    show may not be printed."""
+    """Return whether a metric that `printed_by` does not find in the program files of a command may
+    be one that they do not print: there is a file, and all are in Python or a compiled language,
+    whose text shows what they print. Programs in other languages often print by other programs, so
+    that their text does not show it; for these return False."""
     return bool(files) and all(path.endswith((*_COMPILED, ".py")) for path in files)
 
 

@@ -116,8 +116,9 @@ def facts(
 
 
 def times(pair: Pair) -> bool:
-    """Return whether the script or its harness has a constant of the budget that can be computed,
-    or the script an option of it with a default, so that a run takes exactly that long."""
+    """Return whether a run takes exactly the budget: the script or its harness has a constant for
+    the budget (named as in `_BUDGETS`) whose value can be computed, or the script has an option of
+    that name with a default."""
     constants = {**pair.script.constants, **pair.harness.constants}
     return any(name in constants or name.lower() in pair.script.settings for name in _BUDGETS)
 
@@ -145,7 +146,9 @@ def _script(folder: Path, options: InitOptions, prose: Prose, tracked: Sequence[
         below = [path for path in tracked if path.endswith("/train.py")]
         scripts = [folder / path for path in below if _runs_a_harness(folder / path)]
     names = [os.path.relpath(path, folder) for path in scripts]
-    return folder / one("script that imports a harness", "--script", names, str(folder), options)
+    return folder / pick_only(
+        "script that imports a harness", "--script", names, str(folder), options
+    )
 
 
 def _runs_a_harness(path: Path) -> bool:
@@ -168,14 +171,15 @@ def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFi
     evaluating = [file for file in found if _evaluating(file)]
     used = [file for file in evaluating if set(_evaluating(file)) & script.names]
     names = [file.name for file in used or evaluating or found]
-    name = one("imported harness", "--harness", names, script.name, options)
+    name = pick_only("imported harness", "--harness", names, script.name, options)
     return next(file for file in found if file.name == name)
 
 
 def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
-    """Return the modules below ``folder`` that the script imports and that look like a harness.
+    """Return the modules below ``folder`` that the script imports and that look like a harness:
+    they define an evaluation, a function whose result the script prints, or a function or constant
+    with the name in `LOADER` (``make_dataloader``) or `BUDGET` (``TIME_BUDGET``).
 
-    They define an evaluation, a function whose result the script prints, `LOADER` or `BUDGET`.
     OuroError if any module there that the script imports cannot be parsed as Python.
     """
     printing = set(_printed_functions(script, telling=True))
@@ -217,7 +221,7 @@ def _evaluate(script: PythonFile, harness: PythonFile, options: InitOptions) -> 
     printed = [name for name in _printed_functions(script) if name in harness.functions]
     found = _used(_evaluating(harness), script) or printed
     both = [name for name in found if name in printed]
-    return one(
+    return pick_only(
         "evaluation function",
         "--evaluate",
         both if len(both) == 1 else found,
@@ -236,7 +240,7 @@ def _loader(script: PythonFile, harness: PythonFile, options: InitOptions) -> st
     ]
     if LOADER in found or not found:
         return LOADER
-    return one("batch loader", "--loader", _used(found, script), harness.name, options)
+    return pick_only("batch loader", "--loader", _used(found, script), harness.name, options)
 
 
 def _used(names: list[str], script: PythonFile) -> list[str]:
@@ -249,9 +253,9 @@ def _metric(
 ) -> str:
     """Return the name of the metric: the label under which the script prints the result of the
     function ``evaluate``; else a key of the dictionary that the function returns; else a printed
-    label that ends with the function's name after its first ``_``; else the variable of the result;
-    else any printed label. Of several, `choose` takes one. OuroError if none is found, or several
-    are left."""
+    label that ends like the function's name (``val_bpb`` for ``evaluate_bpb``: the name after its
+    first ``_``); else the variable of the result; else any printed label. Of several, `choose`
+    takes one. OuroError if none is found, or several are left."""
     results = script.results_of(evaluate)
     keys = harness.returned_keys(evaluate)
     keyed = {_keyed(node) for node in script.source.of(ast.Subscript)}  # dictionaries
@@ -265,7 +269,7 @@ def _metric(
     alike = [label for label in summary(script) if suffix and label.endswith(suffix)]
     plain = [name for name in results if name not in keyed]
     found = choose(printed or keys or alike or plain or summary(script), prose)
-    return one("printed metric", "--metric", found, script.name, options)
+    return pick_only("printed metric", "--metric", found, script.name, options)
 
 
 def _keyed(node: ast.Subscript) -> str:
@@ -325,10 +329,10 @@ def _validation(harness: PythonFile) -> tuple[str, ...]:
 def _level(
     script: PythonFile, harness: PythonFile, metric: str, remarks: Remarks
 ) -> Literal["supervised", "judged"]:
-    """Return ``judged`` if a judge can score this: the harness imports torch and defines all of
-    INTERFACE, the metric's name ends with ``bpb``, and a model of the script can be asked for its
-    logits. Else return ``supervised``; if the harness defines all of INTERFACE, note in ``remarks``
-    why."""
+    """Return ``judged`` if a judge can score the model: the harness imports torch and defines all
+    names of `INTERFACE`, which the judge calls; the metric's name ends with ``bpb``; and a model of
+    the script can be asked for its logits. Else return ``supervised``; if the harness defines all
+    names of `INTERFACE`, note in ``remarks`` why."""
     names = {getattr(node, "name", "") for node in harness.source.tree.body}
     if not names.issuperset(INTERFACE):
         return "supervised"
@@ -366,7 +370,7 @@ def _device(script: PythonFile) -> Device:
     return "cuda" if script.demands("cuda") and "is_available" not in script.names else "auto"
 
 
-def one(
+def pick_only(
     what: str,
     option: str,
     found: Iterable[str],
@@ -375,10 +379,13 @@ def one(
     *,
     hint: str = "",
 ) -> str:
-    """Return the only candidate in ``found``, without repetitions. If there is none or there are
-    several, raise OuroError (AmbiguousError for several) that gives the command of ``init`` to use.
-    ``what`` is searched for, ``where`` is the place, and ``option`` states it; ``hint`` is the
-    value in that command if there is no candidate ("": the option's name in capitals)."""
+    """Return the only candidate in ``found``, without repetitions, for the fact ``what`` of the
+    experiment. If there is none or there are several, raise OuroError (AmbiguousError for several).
+
+    The error gives the command of ``init`` that states the fact by ``option``: with the first of
+    several candidates as its value; without a candidate with ``hint``, or the option's name in
+    capitals if ``hint`` is "". ``where`` is the place that was searched.
+    """
     found = list(dict.fromkeys(found))
     if not found:
         name = hint or option.removeprefix("--").upper()

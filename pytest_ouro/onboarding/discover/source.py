@@ -48,9 +48,9 @@ class PythonFile:
 
     @classmethod
     def read(cls, path: Path, name: str) -> PythonFile:
-        """Return the file at ``path`` under the name ``name``. A link is not followed: its text is
-        the path that it holds. OuroError if the file does not exist, cannot be read or parsed as
-        Python, or is too large."""
+        """Return the file at ``path`` under the name ``name``. A symbolic link is not followed: as
+        in git, its content is the path that it names, which is then parsed. OuroError if the file
+        does not exist, cannot be read or parsed as Python, or is too large."""
         data = read_file(path)
         if data is None:
             raise messages.no_such_file(name, path.parent, "--harness FILE")

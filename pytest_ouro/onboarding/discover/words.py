@@ -82,15 +82,15 @@ def budget_in(constants: Iterable[Any], rules: Iterable[str]) -> float | None:
 
 
 def editable_in(rules: Iterable[str]) -> tuple[str, ...]:
-    """Return the files that the first rule which names the only files lets change; () if no rule
-    does."""
+    """Return the files that the rules allow to change: those of the first rule such as "only
+    train.py is modified" (`phrases.only_files`); () if there is no such rule."""
     return next((files for rule in rules if (files := phrases.only_files(rule))), ())
 
 
 def opened(manifests: Sequence[str], prose: Prose) -> tuple[str, ...]:
     """Return the files among ``manifests`` (they declare dependencies) that an agent may change:
-    those that a sentence of the instructions tells to change and forbids nothing, and their lock
-    files. () if there are none."""
+    those that a sentence of the instructions tells it to change, where the sentence has no word
+    such as "not" or "never"; and their lock files. () if there are none."""
     stating = [
         sentence
         for sentence in phrases.sentences(prose.text)
