@@ -28,8 +28,8 @@ class Candidate:
 
     ``value`` is its metric, the mean of ``runs`` independent repeats. ``sizes`` are those of its
     editable code by kind (``evidence.languages``), ``code`` and ``seedless`` digests of the code's
-    meaning with and without its seeds ("" equals no other), and ``files`` git's ids of the editable
-    files by path.
+    meaning with and without its seeds, and ``files`` git's ids of the editable files by path. A
+    digest "" is not known: it counts as different from every other, "" too.
     """
 
     value: float

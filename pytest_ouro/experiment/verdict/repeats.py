@@ -94,7 +94,7 @@ def why_dependent(runs: Sequence[MeasuredRun]) -> str:
     Repeats are not independent if two of them report the same state of a random generator, or if
     they are runs of a script and all their values are equal: the script has no randomness, or hides
     its seeds, and in both cases the values say nothing about noise. Equal values of a command's
-    runs are no reason, since the command need not use the salt that it gets.
+    runs do not show that, since the command need not use the salt that it gets.
     """
     digests = Counter(digest for run in runs for digest in run.generators.items())
     libraries = [name.partition(" at ")[0] for (name, _), count in digests.items() if count > 1]
