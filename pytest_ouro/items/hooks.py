@@ -42,8 +42,8 @@ class Hooks:
             raise pytest.UsageError(str(messages.parallel_tests(self.session.settings.task)))
 
     def _name_the_bound(self) -> None:
-        """With ``--ouro-experiment``, let pytest collect bound.toml whatever the command line
-        names, since the run needs the rules: put the file first among the session's arguments, in
+        """For an option that asks for runs, let pytest collect bound.toml whatever the command line
+        names, since a run needs the rules: put the file first among the session's arguments, in
         place of any that name it; if the command line has no path, in place of all (those of
         testpaths). Raise UsageError if the file is missing."""
         path = self.session.settings.bound
