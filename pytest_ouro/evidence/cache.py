@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.plain_file import make_folder, write_whole
-from pytest_ouro.messages import folders as messages
+from pytest_ouro.messages import experiment as messages
 
 
 def cache_folder() -> Path:

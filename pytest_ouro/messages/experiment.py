@@ -131,6 +131,15 @@ def disk_full(folder: Path, free: int, needed: int) -> ExperimentError:
     )
 
 
+def unusable_folder(folder: Path | str, why: str) -> ExperimentError:
+    """The path of the cache folder is not absolute, or the operating system refuses to tell whether
+    a folder that a run writes to exists, or how much room its disk has."""
+    return ExperimentError(
+        f"{folder} cannot be used: {why}",
+        help="set XDG_CACHE_HOME to a folder of yours, for what pytest-ouro keeps in a cache",
+    )
+
+
 def no_temporary_folder(why: str) -> ExperimentError:
     """No folder can be made where the system has its temporary files."""
     return ExperimentError(

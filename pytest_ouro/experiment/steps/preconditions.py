@@ -22,7 +22,6 @@ from pytest_ouro.evidence.paths import inside, matches
 from pytest_ouro.experiment.steps.evaluate_command import demand_trusted
 from pytest_ouro.experiment.terms.names import LOG, demand_programs, is_relative
 from pytest_ouro.messages import experiment as messages
-from pytest_ouro.messages import folders as folder_messages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,6 +142,6 @@ def demand_room(folder: Path) -> None:
             folder = folder.parent
         free = shutil.disk_usage(folder).free >> 20
     except OSError as error:  # such as a name that is too long
-        raise folder_messages.unusable_folder(folder, error.strerror or str(error)) from None
+        raise messages.unusable_folder(folder, error.strerror or str(error)) from None
     if free < ROOM:
         raise messages.disk_full(folder, free, ROOM)
