@@ -42,9 +42,9 @@ class Usage:
 
 
 class _Used(NamedTuple):
-    """CPU seconds and page faults: of a process itself, or of the children that it has waited for,
-    since Linux reports the two apart. Every process has page faults, so that even one too short for
-    the clock is noticed."""
+    """CPU seconds and page faults: of a process together with the children that it has waited for,
+    or of these children alone. Every process has page faults, so that even one too short for the
+    clock is noticed."""
 
     seconds: float = 0.0
     faults: int = 0
