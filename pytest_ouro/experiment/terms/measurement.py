@@ -44,10 +44,11 @@ class MetricScore:
     """The judge's score: ``value`` in bits per byte and its standard error ``se``, over ``rows``
     scored rows.
 
-    ``questions`` is the number of questions, tests included, and ``tokens`` the number of tokens in
-    all of them. Asking and scoring took ``seconds`` of wall time, of which the judge computed for
-    ``scoring`` CPU seconds. The run took ``answering`` seconds on the bound's clock for its
-    answers.
+    ``questions`` is the number of questions that the judge asked the model: one for each scored
+    row, and those that only test whether the model predicts (`child.scoring.plan`). ``tokens`` is
+    the number of tokens in all of them. Asking and scoring took ``seconds`` of wall time, of which
+    the judge computed for ``scoring`` CPU seconds. The run took ``answering`` seconds on the
+    bound's clock for its answers.
     """
 
     value: float
