@@ -16,7 +16,7 @@ from pytest_ouro.core.escape import escape_json
 from pytest_ouro.doctor.examine import Examination, examine
 from pytest_ouro.doctor.item import STATES
 from pytest_ouro.doctor.machine import own_interpreter
-from pytest_ouro.messages import doctor as messages
+from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
     import argparse

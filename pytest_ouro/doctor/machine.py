@@ -23,7 +23,7 @@ from pytest_ouro.experiment.assurance import level, sandbox_spec
 from pytest_ouro.experiment.devices import device, nvml, slots
 from pytest_ouro.experiment.steps.jobs import interpreter, settings
 from pytest_ouro.experiment.terms.names import INTERFACE, PACKAGE, demand_programs, trusted_source
-from pytest_ouro.messages import doctor as messages
+from pytest_ouro.messages import command_line as messages
 from pytest_ouro.messages import trust as trust_messages
 
 if TYPE_CHECKING:

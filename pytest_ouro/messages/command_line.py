@@ -1,10 +1,10 @@
-"""Errors of the command line: its options, the files that it names, and ``bless``."""
+"""Errors of the command line: its options, the files that it names, ``bless`` and ``doctor``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import OuroError, TrustError
+from pytest_ouro.core.errors import ExperimentError, OuroError, TrustError
 from pytest_ouro.core.finding import several
 
 if TYPE_CHECKING:
@@ -186,4 +186,26 @@ def invalid_days(days: float) -> OuroError:
     """The number of days of ``log --prune`` is negative, infinite or not a number."""
     return OuroError(
         f"--prune must be 0 days or more, not {days:g}", help="pytest-ouro log --prune 30"
+    )
+
+
+def no_python(command: str, reason: str) -> ExperimentError:
+    """The command that ``python`` in bound.toml names does not start a Python interpreter, or that
+    does not answer in time."""
+    return ExperimentError(
+        f"'{command}' starts no Python: {reason}",
+        help="install it, or fix 'python' in bound.toml",
+    )
+
+
+def no_environment() -> ExperimentError:
+    """``python`` in bound.toml begins with ``uv run``, and there is no .venv yet: uv would install
+    one, which the doctor must not cause."""
+    return ExperimentError("there is no .venv yet, and uv run would install one", help="uv sync")
+
+
+def selftest_interrupted() -> OuroError:
+    """The selftest was ended by Ctrl-C."""
+    return OuroError(
+        "interrupted: the selftest is not complete", help="pytest-ouro doctor --selftest"
     )
