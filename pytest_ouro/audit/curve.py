@@ -70,8 +70,9 @@ def _is_finite(value: float | None) -> bool:
 
 
 def _find_range(curve: Sequence[Point], kept: list[float | None]) -> tuple[float, float]:
-    """Return the lowest and the highest value to show: those of the bests and of what was tried
-    between them, with some room for worse tries."""
+    """Return the lowest and the highest value of the vertical axis. They enclose the best values
+    (``kept``), the values of other experiments that lie between these or at most half their range
+    outside, and a margin of 5 % of that range. A value that is farther out does not count."""
     values = sorted(value for value in kept if value is not None)
     room = (values[-1] - values[0]) or abs(values[0]) * 0.01 or 1.0
     tried = [p.value for p in curve if p.value is not None and _is_finite(p.value)]
@@ -121,8 +122,9 @@ def _thin(points: list[tuple[int, Point, float]], most: int) -> list[tuple[int, 
 
 
 def _draw_line(bests: Sequence[float | None], scale: _Scale, kind: str) -> str:
-    """Return a line of steps through the best values so far, from the first on; only where the
-    value changes is a step."""
+    """Return a ``<path>`` element of the CSS class ``kind``: a line of steps through the best value
+    so far (``bests``, one per experiment), from the first finite one to the right edge. Of very
+    many steps only some are drawn. Return "" if no value is finite."""
     changes: list[tuple[int, float]] = []
     for place, best in enumerate(bests):
         if best is not None and math.isfinite(best) and (not changes or changes[-1][1] != best):

@@ -47,7 +47,8 @@ circle.doubtful{fill:var(--page);stroke:var(--mid);stroke-width:2}
 
 
 def render(audit: Audit) -> str:
-    """Return the page. Of each table it has the first `MOST` rows, and says so."""
+    """Return the page. A table has at most `MOST` rows; if there are more, a line below it gives
+    the number that is left out."""
     return _make_page([*_list_parts(audit)])
 
 

@@ -51,10 +51,10 @@ def prose(text: str, *, width: int = 400) -> str:
 
 
 def find_active(markdown: str) -> str:
-    """Return the first line of a report in Markdown in which a server may interpret more than the
-    reports of `markdown` have: HTML, a link, a mention, a reference, a picture. Return "" for a
-    report without such a line. It reads code as CommonMark does, and refuses what is not certain.
-    """
+    """Return the first line of a report in Markdown in which a server might interpret something
+    that no report of `pytest_ouro.audit.markdown` contains: HTML, a link, a mention, a reference or
+    a picture. Return "" for a report without such a line. Text is taken for a code span only where
+    CommonMark does so; a line that is not certainly harmless is returned."""
     if not markdown.replace("\n", "").isprintable():
         return "a character that is not printable"
     for line in markdown.split("\n"):
@@ -65,8 +65,9 @@ def find_active(markdown: str) -> str:
 
 
 def _as_code(words: list[str]) -> list[str]:
-    """Return a list of one piece of code with the words, without quotation marks, brackets and
-    stops around it, which stay beside it; [] without words."""
+    """Return a list with one text: the words as a code span. Quotation marks, brackets, and
+    punctuation such as ``.`` or ``,`` at both ends stay outside of the span. Return [] without
+    words."""
     around = re.fullmatch(r"([(\"'“]*)(.*?)([)\"'”.,;:?]*)", " ".join(words))
     assert around  # it matches any line
     before, inside, after = around.groups()

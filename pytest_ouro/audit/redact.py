@@ -56,10 +56,10 @@ _PATTERNS = tuple(
 
 
 def redact(text: str) -> str:
-    """Return a text with the user's own home folder and every home folder as ``~``, and with
-    ``<host>``, ``<address>`` and ``<secret>`` in place of names and addresses of hosts, of people,
-    and of keys, tokens and passwords that have a known form or a telling name. Redacted text does
-    not change again."""
+    """Return a text without what is private. The user's own home folder and every other home folder
+    become ``~``; names and addresses of hosts become ``<host>``; mail addresses become
+    ``<address>``; keys, tokens and passwords that have a known form or follow a telling name become
+    ``<secret>``. Redacted text does not change again."""
     home = os.path.expanduser("~")  # noqa: PTH111
     if len(home) > 3:
         text = re.sub(rf"{re.escape(home)}(?![\w.-])", HOME, text)

@@ -44,9 +44,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """A finding with the ``check`` that it is from, and what it is about: full commit ids, oldest
-    first, and numbers of lines in the ledger; () for neither. Its severity is "error" if the
-    evidence is conclusive, otherwise "warning"."""
+    """A finding with the name of the ``check`` that it is from. ``commits`` are the full ids of the
+    commits that it is about, oldest first, and ``lines`` the numbers of such lines in the ledger;
+    each is () if there are none. Its severity is "error" if the evidence is conclusive, otherwise
+    "warning"."""
 
     check: str
     finding: Finding
@@ -77,9 +78,9 @@ class KeptResult:
 @dataclass(frozen=True)
 class Point:
     """One experiment in the order of the ledger: the row's line, its commit ("": none), its status
-    class, and its claimed value. ``best`` is the best claimed value so far among kept results,
-    ``honest_best`` the same among those that stand (if none does, that are doubtful); None
-    before the first."""
+    class, and its claimed value. ``best`` is the best claimed value so far among kept results (None
+    before the first). ``honest_best`` is the best so far among the kept results that stand; if no
+    result of the audit stands, among those that are doubtful (None before the first of them)."""
 
     row: int
     commit: str
@@ -91,10 +92,11 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Counts of what was read: rows of the ledger, and of these those of each status class, those
-    ``unreadable`` and those linked to no commit (``unverifiable``, without discards and crashes,
-    whose commits the protocol drops); commits of the loop, and of these experiments without a
-    row."""
+    """Counts of what was read. ``rows`` counts the rows of the ledger; ``kept``, ``discarded``,
+    ``crashed`` and ``other`` those of each status class, and ``unreadable`` those that cannot be
+    read. ``unverifiable`` counts rows linked to no commit, without discards and crashes, whose
+    commits the protocol drops. ``commits`` counts the commits of the loop, and ``unlogged`` those
+    of them that are experiments without a row."""
 
     rows: int = 0
     kept: int = 0

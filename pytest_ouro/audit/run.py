@@ -161,7 +161,7 @@ def _find_ledger(
 
 
 def _changes_code(history: History, step: Step) -> bool:
-    """Return whether a commit with one parent changes a file of code."""
+    """Return whether a commit has exactly one parent and changes a file of code."""
     return len(step.parents) == 1 and any(map(is_code, history.changes(step)))
 
 
@@ -226,7 +226,8 @@ def _findings(claims: Claims, layout: Layout, judged: Judgement | None) -> tuple
 
 
 def _why_ledger(file: LedgerFile, options: Options, rows: Sequence[ClaimedRow]) -> str:
-    """Return where the ledger was found, and its rows."""
+    """Return how the ledger was found, and the number of its rows, as the reason that the audit
+    states."""
     if options.ledger:
         return f"given by --ledger; {number(len(rows), 'row')}"
     of = f" {file.commit[:7]}" if file.commit else ""
@@ -284,7 +285,9 @@ def _count(claims: Claims) -> Counts:
 def _notes(
     subject: Subject, history: History, loop: Loop, faults: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return what limits the audit, in sentences."""
+    """Return what limits the audit, in whole sentences: ``faults``, which name the files that look
+    like a ledger and cannot be read; a shallow clone; commits that were too many to read; no commit
+    of the loop on the branch."""
     notes = [f"Not read: {fault}." for fault in faults]
     if subject.git.shallow:
         notes.append("The clone is shallow: nothing is known of older commits.")

@@ -16,9 +16,9 @@ __all__ = ["render", "render_error"]
 
 def render(audit: Audit) -> str:
     """Return the text of a SARIF log: a rule for each statement and each check that found
-    something, a SARIF result for each finding, redacted and escaped. What is not judged is a note
-    of the call, so that an empty list promises
-    nothing."""
+    something, and a SARIF result for each finding, redacted and escaped. Each note of the audit and
+    each check that was not judged is a notification of the SARIF invocation, so that a log without
+    results is not taken for a verdict that all is well."""
     states = {one.name: f"{one.state}: {one.why}" for one in audit.statements}
     names = list(dict.fromkeys([*states, *(one.check for one in audit.findings)]))
     rules = [_describe_rule(name, states.get(name, "")) for name in names]

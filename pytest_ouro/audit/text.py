@@ -19,8 +19,8 @@ _MOST = 40
 
 
 def render(audit: Audit) -> str:
-    """Return the audit as escaped text, without homes, hosts and secrets; its last line is short
-    and stable."""
+    """Return the audit as escaped text, without homes, hosts and secrets. Its last line is that of
+    `last_line`, for programs."""
     return escape_lines(*(shorten(line, 1_000) for line in _lines(audit)))
 
 
@@ -84,8 +84,9 @@ def _show_kept(audit: Audit) -> Iterator[str]:
 
 
 def last_line(audit: Audit) -> str:
-    """Return the last line, for programs that search for it: ``broken`` if there is an error, ``not
-    judged`` if there is no finding and no statement is reached, else ``no error``."""
+    """Return the last line, for programs that search for it: its word is ``broken`` if there is an
+    error, ``not judged`` if there is no finding and no statement has the state "reached", else ``no
+    error``. Counts follow."""
     counts = audit.counts
     state = "broken" if audit.broken else "no error"
     if not audit.findings and all(one.state != "reached" for one in audit.statements):

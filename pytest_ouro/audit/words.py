@@ -27,8 +27,9 @@ def conclude(audit: Audit) -> str:
 
 
 def list_bests(audit: Audit) -> Iterator[tuple[str, str]]:
-    """Yield the claimed and the honest best, each with its name; the honest one also if there is
-    none, or if it is only doubtful."""
+    """Yield pairs of a name and words: ``claimed best``, if there is one, and ``honest best``.
+    Without an honest best, its words say that there is none and why; if it is only doubtful, they
+    say so. Nothing is yielded for an audit without kept results."""
     if audit.claimed_best:
         yield "claimed best", describe_kept(audit, audit.claimed_best)
     if best := audit.honest_best:
@@ -72,7 +73,8 @@ def count_rows(counts: Counts) -> str:
 
 
 def describe_place(found: AuditFinding) -> str:
-    """Return where a finding is: its own words, its first commits and lines of the ledger."""
+    """Return where a finding is: the place that the finding itself states or, if it states none,
+    its first commits; then its first lines of the ledger, unless the place already names a line."""
     parts = [found.finding.where] if found.finding.where else []
     if found.commits and not parts:
         parts.append(_several("commit", [one[:7] for one in found.commits]))

@@ -72,9 +72,8 @@ class Bound:
     guards: tuple[Guard, ...] = ()
 
     def path(self, relative: str) -> str:
-        """Convert a path or glob that is relative to the experiment's folder to a
-        repository-relative one. Raise ValueError if it is absolute or leads out of the
-        repository."""
+        """Convert a path or glob relative to the experiment's folder to a repository-relative one.
+        Raise ValueError if it is absolute or leads out of the repository."""
         return join(self.root, relative)
 
     @property
@@ -86,7 +85,8 @@ class Bound:
 
     @property
     def root(self) -> str:
-        """The experiment's folder, repository-relative; "" for the top."""
+        """The experiment's folder, relative to the repository's top ("" for the top): `folder`
+        joined with the key ``root`` of ``[experiment]``."""
         return join(self.folder, self.experiments["cpu"].root)
 
     @property

@@ -69,8 +69,9 @@ def _plausible_fault(e: Any) -> str:
 
 
 def _metric_fault(e: Any) -> str:
-    """Return a message if ``metric`` is another word of the last line, the ledger or the JUnit
-    properties (`TAKEN`); otherwise ""."""
+    """Return a message if ``metric`` is a name that is taken (`TAKEN`): a word of the line ``ouro:
+    …`` that a test session prints last, a column of the ledger, or a JUnit property. Otherwise
+    return ""."""
     if e.metric not in TAKEN:
         return ""
     return f"'metric' is '{e.metric}', a word of the last line or the ledger: write another name"
@@ -183,7 +184,8 @@ def _python_fault(e: Any) -> str:
 
 
 def _level_fault(e: Any) -> str:
-    """Return a message if ``level`` is above ``highest``; otherwise ""."""
+    """Return a message if ``level``, the lowest level of assurance at which a run may be kept, is
+    above ``highest``, the highest level that is tried, since no run could be kept; otherwise ""."""
     if LEVELS.index(e.level) > LEVELS.index(e.highest):
         return (
             f"'level' is '{e.level}' and above 'highest', '{e.highest}', so no run could be "

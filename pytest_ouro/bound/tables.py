@@ -281,7 +281,8 @@ class Experiment:
     @property
     def module(self) -> str:
         """The dotted module name by which the script imports the harness: ``a.prepare`` for
-        ``a/prepare.py``; "" without a harness. A path with ``../`` has no importable name."""
+        ``a/prepare.py``; "" without a harness. For a path with ``../`` it is a text that no script
+        can import."""
         return self.harness.removesuffix(".py").replace("/", ".")
 
     def seconds(self, name: Literal["tolerance", "timeout", "startup_seconds"]) -> float:

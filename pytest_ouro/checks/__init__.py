@@ -70,10 +70,10 @@ class Protection:
 class Check(ABC):
     """The base class of checks, which are frozen dataclasses. The fields of a check are the
     parameters of a rule; its methods say when the rule is skipped, what violates it, what it
-    protects, and which data it reads. Class attributes say what the check needs (``stage``),
-    whether it is applied again when a run has ended (``after_run``), whether it judges rows that
-    are written by hand (``judges_claims``), and whether it starts programs of the repository
-    (``starts_programs``)."""
+    protects, and which data it reads. Class attributes say what evidence the check needs
+    (``stage``: the repository, the ledger, one run, or a person), whether it is applied again when
+    a run has ended (``after_run``), whether it judges rows that are written by hand
+    (``judges_claims``), and whether it starts programs of the repository (``starts_programs``)."""
 
     stage: ClassVar[Stage] = "repository"
     #: Whether it is applied again when a run has ended; a finding is then a breach.
@@ -183,9 +183,10 @@ def provider(entry: EntryPoint) -> str:
 
 @lru_cache(maxsize=4)
 def _registered(path: tuple[str, ...], *, known: bool) -> dict[str, list[EntryPoint]]:
-    """Return what `registered` does, cached for ``path``, the folders of ``sys.path``. With
-    ``known`` (the name that is looked up is a check of pytest-ouro), return {} without the costly
-    import of `importlib.metadata` if no folder has a distribution that registers checks."""
+    """Return the dict that `registered` returns, cached for ``path``, the folders of ``sys.path``.
+    If ``known`` is true, which says that the name to look up is a check of pytest-ouro, return {}
+    without the costly import of `importlib.metadata` if no folder has a distribution that registers
+    checks."""
     if known and not any(map(_registers_checks, path)):
         return {}
     from importlib.metadata import entry_points

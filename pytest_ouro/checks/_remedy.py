@@ -44,8 +44,9 @@ def remove_command(repository: Repository, path: str) -> str:
 
 
 def command_for(repository: Repository, command: str, paths: Iterable[str]) -> str:
-    """Return ``command`` followed by at most 20 of ``paths``, quoted for a shell, as
-    `advice.command_for` does."""
+    """Return ``command`` followed by the first 20 of ``paths``, quoted for a shell; further paths
+    are left out. `advice.command_for` is called, which adds options that a folder or a
+    skip-worktree file needs."""
     return advice.command_for(repository.git, repository.index, command, paths)
 
 

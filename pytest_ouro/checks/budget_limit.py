@@ -32,10 +32,10 @@ _LATE = (
 class BudgetLimit(Check):
     """No run trains longer than its budget and the tolerance, by the supervisor's clock. It starts
     with the first training batch, or as the warm-up and start-up keys of ``[experiment]`` say, and
-    ends with the call of the evaluation; all of a ``command`` is timed. Time that answers to the
-    judge take beyond inference counts as training. A run passes if it was not timed, or if it
-    crashed, was interrupted or lost, or never started. Where runs are logged by hand, the
-    ``training_seconds`` of ``run.log`` are judged."""
+    ends with the call of the evaluation; all of a ``command`` is timed. When the judge asks the
+    script for predictions, time that an answer takes beyond the model's inference counts as
+    training. A run passes if it was not timed, or if it crashed, was interrupted or lost, or never
+    started. Where runs are logged by hand, the ``training_seconds`` of ``run.log`` are judged."""
 
     stage = "run"
     judges_claims = True

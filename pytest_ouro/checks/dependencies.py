@@ -63,8 +63,10 @@ class Dependencies(Check):
     )
 
     def skipped(self, evidence: Evidence) -> str:
-        """Return why nothing is judged: there is neither a script nor an editable Python file, and
-        either no dependency file of Python or one of another language. "" otherwise."""
+        """Return why nothing is judged; "" if the rule is applied. It is applied if there is a
+        script or an editable Python file. Without these it is applied only if all dependency files
+        of the project are Python's, and there is one: this check cannot judge a project in another
+        language."""
         foreign = evidence.foreign_dependency_files
         if is_python(evidence) or (evidence.dependency_files and not foreign):
             return ""

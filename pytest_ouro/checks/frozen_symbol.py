@@ -121,9 +121,9 @@ class FrozenSymbol(Check):
         return f"{several(changed)}, which it uses"
 
     def _shadowed(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each file or folder of `Evidence.shadows`: those in the working tree
-        that would be imported or run in place of the harness or a package, or by every
-        interpreter."""
+        """Yield a finding for each file or folder of `Evidence.shadows`. These are files in the
+        working tree that would be imported in place of the harness or a package, and files such as
+        ``sitecustomize.py`` that every interpreter runs when it starts."""
         for path, what in evidence.shadows:
             yield Finding(
                 f"{path} {what}",

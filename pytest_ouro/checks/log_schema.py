@@ -72,9 +72,9 @@ def _fault(row: Row, metric: Metric) -> str:
     valid. The row must have as many cells as the table has columns.
 
     A table without a column for the commit or the metric is a fault. A valid row has a commit of 7
-    to 64 hexadecimal digits and a metric with its decimals. If there is a column for the status, it
-    has a known status, and a metric of 0, if that is impossible, only for a crash. If there is a
-    column for the memory, it has a number with a decimal point there.
+    to 64 hexadecimal digits and a metric with its decimals. If there is a column for the status,
+    the row has a known status; and if the metric can never be 0, only a crash has the metric 0. If
+    there is a column for the memory, it has a number with a decimal point there.
     """
     columns = row.table.columns
     if not row.table.is_complete:

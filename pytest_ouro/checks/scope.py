@@ -152,7 +152,8 @@ def _is_text(evidence: Evidence, change: Change) -> bool:
 
 
 def _tree(evidence: Evidence, change: Change) -> Mapping[str, Entry]:
-    """Return the files of the checked commit for a change that is committed, else of the index."""
+    """Return the tree in which a change is to be looked up: for a change that a commit made, the
+    files of the checked commit (not of the commit that made it), otherwise those of the index."""
     repository = evidence.repository
     return repository.head_tree if change.place == "commit" else repository.index
 
@@ -290,7 +291,8 @@ def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str
     """Return the shell command, or words, that undo the changes of one kind: of the first kind that
     there is. The kinds are, in this order, changes in commits; changes of files that the trusted
     commit has; new files in the index; other changes in the index; changes in the working tree;
-    untracked folders; untracked files. The next finding names what is left.
+    untracked folders; untracked files. Changes of the other kinds are left to the finding of the
+    next check, after the user has undone these.
 
     ``strays`` maps each path to its changes; ``paths`` are the same paths in the order to name
     them, at most 20 in a command.

@@ -41,9 +41,9 @@ class Channel:
 
     def receive(self, longest: int = -1) -> dict[str, object]:
         """Wait for the next message and return it. Raise EOFError if the other end is closed,
-        OSError if the connection breaks. Raise ValueError if it is not a JSON object, or is a line
-        of more than ``longest`` bytes (-1: any length), of which only the first are read;
-        RecursionError if it is nested too deeply."""
+        OSError if the connection breaks. Raise ValueError if the line is not a JSON object or has
+        more than ``longest`` bytes (-1: any length); of a longer line only the first ``longest``
+        bytes are read. Raise RecursionError if the object is nested too deeply."""
         line = self._file.readline(longest)
         if not line:
             raise EOFError
@@ -78,9 +78,10 @@ def die_with(supervisor: int, channel: Channel) -> None:
     """Make the system end this process when the supervisor, whose process id is ``supervisor``,
     ends; return at once.
 
-    Linux kills this process with its parent. If the parent is another process (``uv run`` stays
-    alive), or the system is not Linux, a thread kills the process group when the other end of
-    ``channel`` closes.
+    Linux kills this process when its parent ends. The parent may be another process than the
+    supervisor: under ``uv run``, it is uv, which outlives the supervisor. In this case, and on
+    other systems than Linux, a thread kills the process group when the other end of ``channel``
+    closes.
     """
     system.end_with_parent(signal.SIGKILL)
     if not system.is_linux() or os.getppid() != supervisor:

@@ -63,7 +63,7 @@ class Pace:
 
     def facts(self, *, ended: bool = False) -> dict[str, object]:
         """Return what is reported of the batches: their number (``batches``), the number of those
-        ``before`` the clock started, and the seconds of each of the ``first`` ones, of all
+        ``before`` the clock started, and the seconds of each of the ``first`` 32 (`_FIRST`), of all
         ``later`` ones together and of the ``longest``. With ``ended``, the last batch ends now."""
         if ended:
             self._end_batch()
@@ -122,13 +122,15 @@ class HarnessHooks:
 
     def _guard(self, function: Any, *, serves: bool) -> Callable[..., Any]:
         """Return a function that calls ``function`` of the harness and keeps held-out data from the
-        caller. With ``serves`` (for the loader) it also counts the batches, the first of which
-        starts the clock. Without it, a call by the harness itself is passed on unchanged.
+        caller. ``serves`` is true for the loader: then the function also counts the batches, the
+        first of which starts the clock. If it is false, a call that the harness itself makes is
+        passed on, and its result returned unchanged.
 
-        A call is refused if it asks for a held-out split, or if the function's name says that it
-        returns held-out data: PermissionError is raised. But if the evaluation takes its data as an
-        argument, or the harness itself calls, a `HeldOut` is returned instead. Any other call
-        returns the result, with a `HeldOut` in place of each held-out part.
+        Any other call asks for held-out data if it names a held-out split, or if the function's
+        name says that it returns such data. For the script, PermissionError is raised then, unless
+        the evaluation takes its data as an argument: in that case, and if the harness itself calls
+        the loader, a `HeldOut` is returned. A call that does not ask for held-out data returns the
+        result, with a `HeldOut` in place of each held-out part.
         """
         name = getattr(function, "__name__", self._job["loader"])
         node = self._defined.get(name)

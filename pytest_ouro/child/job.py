@@ -52,8 +52,10 @@ class Confinement(TypedDict):
     its ``environment``.
 
     Each program gets a new folder in ``scratch`` for temporary files, which TMPDIR names.
-    ``sandbox`` is that of the candidate's command, None if it had none; but the new folder is the
-    only one to which the program can write there. ``network`` allows the internet in the sandbox.
+    ``sandbox`` has the lists of paths of the sandbox in which the candidate's command ran; None if
+    it ran in no sandbox. A program of the candidate is put into the same sandbox, except that the
+    new folder is the only one to which it can write. ``network`` allows the internet in the
+    sandbox.
     """
 
     folder: str

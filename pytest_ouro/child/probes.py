@@ -42,10 +42,11 @@ class Probes:
         self._applies = "torch" in sys.modules and all(hasattr(module, part) for part in parts)
 
     def __enter__(self) -> Probes:
-        """Note the sums of the model's parameters, then test its answers; a failed test adds to
-        ``findings``.
+        """Note the sums of the model's parameters, which `__exit__` compares, then test its
+        answers; a failed test adds to ``findings``.
 
-        Do neither if the tests do not apply, or if there are no validation batches.
+        If the tests do not apply, or if there are no validation batches, nothing is noted or
+        tested, neither here nor in `__exit__`.
         """
         self._applies = self._applies and self._validation_batches() is not None
         if self._applies:
@@ -117,8 +118,8 @@ class Probes:
         called with tokenizer, rows, length and the split ``val``.
 
         A loader that is a function without a parameter for the split is called without the last
-        argument, and the first held-out part of its result is returned. Then None is returned if it
-        needs other arguments, or if its result has no held-out part.
+        argument, and the first held-out part of its result is returned. Return None if such a
+        loader needs other arguments, or if its result has no held-out part.
         """
         module, name = self._module, self._job["loader"]
         args = (module.Tokenizer.from_directory(), ROWS, module.MAX_SEQ_LEN)

@@ -112,8 +112,8 @@ def plan(rows: Rows, seed: int) -> list[Question]:
 
 
 def _count_spliced(scored: int) -> int:
-    """Return how many of ``scored`` rows (their number) are also asked spliced: all up to
-    `SPLICED`, or a tenth if that is more."""
+    """Return how many of ``scored`` rows (their number) are also asked spliced: all of up to
+    `SPLICED` rows; of more rows `SPLICED`, or a tenth of them if that is more."""
     return max(scored // 10, min(scored, SPLICED))
 
 

@@ -36,9 +36,10 @@ _NUMBER = re.compile(r"#(\d{1,9})\b")
 
 @dataclass
 class Parts:
-    """A change in steps, some of which people approved. ``answers`` are about the other steps,
-    ``approved`` maps the id of each approved step to the names of the people, and ``before`` is the
-    id of the first step's parent ("": it has none)."""
+    """The result for a change that was judged step by step. A step that people approved is
+    accepted. ``answers`` are about the commits of all other steps, ``approved`` maps the id of each
+    approved step to the names of the people, and ``before`` is the id of the parent of the first
+    step of the change ("": it has none)."""
 
     answers: list[Answer] = field(default_factory=list)
     approved: dict[str, list[str]] = field(default_factory=dict)

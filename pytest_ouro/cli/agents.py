@@ -84,8 +84,9 @@ def files(
 
 def _with_import(before: str, *, name: str, stated: set[str], bound: Bound) -> str:
     """Return ``before``, the text of the file ``name``, with a line that imports AGENTS.md, where
-    the rules and the loop are. Its BOUND section is left out, unless it cannot be read or has rules
-    that are not ``stated`` in the bound; sections against the loop are marked."""
+    the rules and the loop are. Its own BOUND section is left out, unless it cannot be read or has a
+    rule that is not in ``stated``, the rules of the bound. Each section that contradicts the loop
+    gets a note that the loop in AGENTS.md counts."""
     imported = agents.add_import(before)
     with contextlib.suppress(OuroError):  # of a section that cannot be read, which then stays
         found = section.read(before, name) if section.has_bound(before) else None

@@ -47,8 +47,8 @@ class _Judged:
 
     ``approvers`` are the people who approved the change, [] if nobody did or nobody was asked.
     ``refusal`` says why no part of it is approved; "" if nobody was asked, or a part is approved.
-    ``before`` is the commit whose rules the summary shows as the old ones; "" for the one that an
-    answer trusts.
+    ``before`` is the commit whose rules the summary shows as the old ones; if it is "", these are
+    the rules of the trusted commit by which the bound was judged.
     """
 
     question: Question

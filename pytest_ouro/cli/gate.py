@@ -135,8 +135,9 @@ def _check(args: Options) -> list[Answer]:
     [] if none is judged. With ``--staged`` and nothing staged, each commit since trust is checked.
 
     OuroError if the rules cannot be read or applied, for an argument that only ``--pre-push``
-    takes, if pytest disagrees (``--pytest``), or in CI (the variable CI is set and is not "false")
-    if every answer is ``empty`` or there is none.
+    takes, or if pytest disagrees (``--pytest``). In CI (the variable CI is set and is not "false")
+    also OuroError if there was nothing to judge: no answer, or only answers about no change since
+    trust (`Answer.empty`).
     """
     if args.push and not args.pre_push:
         raise messages.unknown_argument(args.push[0])

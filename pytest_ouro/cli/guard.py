@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the last words of its help to the parser of ``guard``, which takes no options."""
+    """Add to the parser of ``guard`` the line that its help ends with. The command takes no options
+    of its own."""
     parser.epilog = "docs/agents.md shows the settings by which agents start it."
 
 

@@ -144,8 +144,9 @@ def _records(git: Git) -> Iterator[str]:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file; "" if it is missing, or not a regular file; of a link to a file,
-    the path that it holds. LimitError above `limits.SMALL`, OuroError if it cannot be read."""
+    """Return the text of a regular file; "" if it is missing or something else, such as a folder.
+    If ``path`` is a symbolic link to a file, the link is not followed: the text is the path that
+    the link holds. LimitError above `limits.SMALL`, OuroError if it cannot be read."""
     data = read_file(path, limit=limits.SMALL) if path.is_file() else None
     return (data or b"").decode("utf-8", "surrogateescape")
 

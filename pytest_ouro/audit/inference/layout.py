@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layout:
-    """The inferred layout. ``editable`` and ``frozen`` are globs from the repository's top; they
-    are ``stated`` if an option, the instructions or a bound.toml names the editable files, and
-    otherwise assumed. ``bound`` has the rules (None: none could be inferred). ``metric`` and
-    ``direction`` are those of the project, ``said`` the metrics that its instructions name;
-    ``budget`` is stated by them or a constant, in seconds (None: unknown). ``named`` are those of
-    ``frozen`` that an option, the instructions or the script's import names as what measures."""
+    """The inferred layout. ``editable`` and ``frozen`` are globs from the repository's top.
+    ``stated`` is true if an option, the instructions or a bound.toml names the editable files,
+    false if they were assumed. ``bound`` has the rules (None: none could be inferred). ``metric``
+    and ``direction`` are what the project states ("": nothing), ``said`` are the metrics that its
+    instructions name. ``budget`` is the time for one run in seconds that the instructions or a
+    constant in the code give (None: unknown). ``named`` is the part of ``frozen`` that an option,
+    the instructions or an import in the script names as what measures."""
 
     editable: tuple[str, ...]
     frozen: tuple[str, ...]
@@ -72,8 +73,10 @@ def _bound_without_program(
 def assume_layout(
     usual: tuple[str, ...], options: Options, prose: Prose, why: str, metric: str, ledger: str
 ) -> Layout:
-    """Return a layout without a program, from the options, the instructions and what experiments
-    usually change."""
+    """Return a layout for a project in which no program was found (``why`` is the reason, for the
+    report). The editable files come from the options, else from the instructions (``prose``), else
+    they are ``usual``: the files that most experiments change. ``metric`` and ``ledger`` go into
+    the rules about files."""
     editable = tuple(options.editable) or tuple(prose.editable) or usual
     stated = bool(options.editable or prose.editable)
     fixed = (f"{p}**" if p.endswith("/") else p for p in prose.fixed)

@@ -36,14 +36,20 @@ _ANY = ("metric", "value", "score", "metric_value", "metric_after", "result")
 
 
 def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str]) -> Inference:
-    """Return the metric's name, or "" if the ledger has none: as ``given`` by an option, else that
-    of the project (``discovered``) or of its instructions (``said``) if the ledger has a column for
-    it, else the only column of numbers whose name can be a metric's. Raise RecordError if the
-    ledger has names of columns, and none is that of the ``given`` metric."""
+    """Return the metric's name and the reason for it; the name is "" if no column can be the
+    metric.
+
+    The first of these counts: the name ``given`` by an option; the name that the project prints
+    (``discovered``) or that its instructions give (``said``), if the ledger has a column of numbers
+    with that name; a column with a usual name for a metric; a column of numbers whose name can be a
+    metric's, of several the one that the statuses of the rows agree with best. If the table has no
+    header, the name is ``discovered``, else the first of ``said``, else "metric". Raise RecordError
+    if the ledger has names of columns, and none is that of the ``given`` metric.
+    """
     if given:
         names = [] if _has_no_header(ledger) else list(read_columns(ledger))
         if names and find_columns(names, given).metric is None:
-            raise messages.no_column(_column(ledger), given, names)
+            raise messages.no_column(_file_name(ledger), given, names)
         return Inference("metric", given, "given by --metric")
     said = tuple(said)
     cells = read_columns(ledger)
@@ -54,11 +60,11 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
         *((s, "the instructions name it") for s in said),
     ):
         if name and normalise(name) in normal and _is_numeric(cells[normal[normalise(name)]]):
-            return Inference("metric", name, f"{where}, and {_column(ledger)} has that column")
+            return Inference("metric", name, f"{where}, and {_file_name(ledger)} has that column")
     place = find_columns(names, "").metric
     usual = names[place] if place is not None else ""
     if usual and normalise(usual) not in _ANY:
-        return Inference("metric", usual, f"{_column(ledger)} has that column")
+        return Inference("metric", usual, f"{_file_name(ledger)} has that column")
     others = [name for name in names if _can_be(name, cells[name])]
     telling = [name for name in others if named_direction(name)]
     if _has_no_header(ledger):
@@ -68,15 +74,17 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
     if usual and discovered:
         return Inference("metric", discovered, f"the code prints it; the column is {usual}")
     if usual:
-        return Inference("metric", usual, f"{_column(ledger)} has that column")
+        return Inference("metric", usual, f"{_file_name(ledger)} has that column")
     if telling or others:
         chosen = _most_agreeing(ledger, cells, telling or others)
-        return Inference("metric", chosen, f"a column of numbers of {_column(ledger)}")
+        return Inference("metric", chosen, f"a column of numbers of {_file_name(ledger)}")
     if followed := _followed(ledger, cells):
-        return Inference("metric", followed, f"the statuses of {_column(ledger)} follow it")
+        return Inference("metric", followed, f"the statuses of {_file_name(ledger)} follow it")
     if discovered and find_columns(names, discovered).metric is not None:
         return Inference("metric", discovered, "the code prints it")
-    return Inference("metric", "", f"{_column(ledger)} has no column of numbers that is a metric")
+    return Inference(
+        "metric", "", f"{_file_name(ledger)} has no column of numbers that is a metric"
+    )
 
 
 def _has_no_header(ledger: Ledger) -> bool:
@@ -85,8 +93,8 @@ def _has_no_header(ledger: Ledger) -> bool:
     return table is not None and table.line == 0 and bool(table.format.separator)
 
 
-def _column(ledger: Ledger) -> str:
-    """Return the name of the ledger for words."""
+def _file_name(ledger: Ledger) -> str:
+    """Return the name of the ledger's file, for the reasons that the audit states."""
     return ledger.path.name
 
 
@@ -109,8 +117,9 @@ def _can_be(name: str, cells: Sequence[str]) -> bool:
 
 
 def _is_aside(name: str) -> bool:
-    """Return whether a normalised name has a word of what a loop is not about. Of ``a_per_b`` and
-    ``a_vs_b`` only the first part counts."""
+    """Return whether a normalised name of a column has a word for a time, size, count or the like
+    (`_ASIDE`), which is rarely the metric of a loop. Of ``a_per_b`` and ``a_vs_b`` only the first
+    part is looked at."""
     words = re.split(r"_(?:per|vs|versus|over|against)_", name)[0].split("_")
     return any(map(_ASIDE.fullmatch, words))
 
@@ -149,9 +158,12 @@ def infer_direction(
     given: str,
     stated: str,
 ) -> tuple[Direction | None, Inference]:
-    """Return which values of the metric are better, None if nothing says so, and why: as ``given``
-    by an option, as a comment of the ledger's ``text`` says, as the instructions say (``stated``),
-    as the kept values go if all go one way, or as the name says."""
+    """Return which values of the metric are better (None if nothing says so) and the reason.
+
+    The first of these counts: ``given`` by an option; a comment in the ledger's ``text``;
+    ``stated`` by the instructions; the metric's name, unless the kept values contradict it in four
+    or more steps; the kept values, if each differs from the one before in the same direction.
+    """
     if given in ("lower", "higher"):
         return _as(given, "given by --direction")
     if found := _STATED.search(text):
@@ -178,8 +190,9 @@ def _as(word: str, why: str) -> tuple[Direction, Inference]:
 
 
 def _trend(rows: Sequence[ClaimedRow]) -> tuple[str, int]:
-    """Return the direction in which every kept value goes from the one before, and the number of
-    such steps; "" and 0 if they go both ways, or there is at most one step."""
+    """Return the direction in which every kept value differs from the one before it, and the number
+    of these steps; equal neighbours do not count. Return ("", 0) if the steps go both ways or are
+    fewer than two."""
     values = [row.value for row in rows if row.is_kept and row.value is not None]
     steps = [b - a for a, b in itertools.pairwise(values) if a != b]
     if len(steps) >= 2 and all(step < 0 for step in steps):

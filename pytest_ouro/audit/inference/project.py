@@ -103,8 +103,11 @@ def infer_layout(
 
 
 def usual_files(work: Sequence[tuple[str, ...]], ledger: str) -> tuple[str, ...]:
-    """Return the files of code that at least a fifth of the experiments change, and at least two
-    of them if there are several, the most usual first; () if there are none."""
+    """Return at most eight files of code that experiments usually change, the most frequent first:
+    the files changed by the most experiments, and each other file that at least two experiments,
+    and at least a fifth of all, change and whose name is not one of a file that measures. ``work``
+    has the changed files of each experiment; the ledger does not count. () if no experiment changes
+    code."""
     counts = Counter(path for paths in work for path in paths if is_code(path) and path != ledger)
     most = counts.most_common(8)
     top = most[0][1] if most else 0
@@ -125,7 +128,9 @@ def _read(
     options: Options,
     metric: str,
 ) -> Layout:
-    """Return the layout of the project that is laid out at ``top``."""
+    """Return the layout of the project whose files at the commit ``start`` lie at ``top``: as its
+    bound.toml states it, else as ``init`` discovers it there or in the ledger's folder, else
+    assumed from the options, the instructions and the ``usual`` files."""
     with contextlib.suppress(OuroError):
         if stated := _stated(top):
             return stated
@@ -213,7 +218,9 @@ def _attempts(
     folder: Path,
     top: Path,
 ) -> list[InitOptions]:
-    """Return the options of ``init`` to try, those that leave most to the project first."""
+    """Return the sets of options with which ``init`` is tried, in order, until it finds an
+    experiment. The first has only what the audit's options give; each further one prescribes more:
+    the inferred metric, then a direction, then the files that experiments usually change."""
     here = posixpath.relpath(folder.relative_to(top).as_posix(), ".")
     prefix = "" if here == "." else f"{here}/"
 

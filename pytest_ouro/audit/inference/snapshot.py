@@ -59,7 +59,9 @@ def _start_repository(top: Path, git: Git, commit: str) -> None:
 
 
 def _write_files(top: Path, git: Git, commit: str) -> None:
-    """Write the texts of a commit below ``top``, those in few folders first."""
+    """Write the code and texts of a commit below ``top``: at most `_MOST` files of `_BYTES` bytes
+    in all. Files in fewer nested folders are written first, so that the limits drop the deep
+    ones."""
     tree = git.tree(commit)
     plain = [path for path, entry in tree.items() if entry.mode in ("100644", "100755")]
     shown = [p for p in plain if p.count("/") < _DEEP and _is_shown(posixpath.basename(p))]
@@ -76,5 +78,6 @@ def _write_files(top: Path, git: Git, commit: str) -> None:
 
 
 def _is_shown(name: str) -> bool:
-    """Return whether a file of this name is laid out."""
+    """Return whether the ending or the name of a file is that of code, settings or instructions,
+    which are written into the snapshot."""
     return name.endswith(_SHOWN) or name in ("Makefile", "justfile", "Gemfile", "Dockerfile")

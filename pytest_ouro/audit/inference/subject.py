@@ -89,7 +89,8 @@ def _repository(folder: Path) -> Git:
 
 
 def _demand(git: Git, revision: str, name: str) -> str:
-    """Return the full id of the commit ``revision``; GitError if there is none."""
+    """Return the full id of the commit that ``revision`` stands for. Raise GitError if there is
+    none; its message shows ``name``, which is what the user typed."""
     if not (commit := git.commit(revision)):
         raise messages.not_auditable(name)
     return commit
@@ -101,7 +102,8 @@ def _top_if_checked_out(git: Git, head: str) -> Path | None:
 
 
 def _base(git: Git, head: str) -> str:
-    """Return the full id of the commit where ``head`` left the main branch; "" if there is none."""
+    """Return the full id of the commit where ``head`` branched off from the main branch. Return ""
+    if there is no main branch, no common commit, or ``head`` is part of the main branch itself."""
     for name in _BASES:
         other = git.commit(name)
         base = git.line("merge-base", other, head) if other else ""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def judge_required(asked: Files, submission: Submission, notes: Notes) -> None:
-    """Add a finding for each glob of required files in the policy that no file of the record
-    matches, and a statement on how far this was judged."""
+    """Add a finding for each glob of required files in the policy that matches no file in the
+    submitted record's folder, and a statement with the globs that were checked."""
     for glob in asked.required:
         if not any(matches(name, (glob,)) for name in submission.names):
             notes.find(
@@ -116,9 +116,10 @@ def _find_lines(pattern: re.Pattern[str], data: bytes | None) -> list[tuple[int,
 
 
 def judge_artefact(asked: Artefact, submission: Submission, logs: Logs, notes: Notes) -> None:
-    """Add a finding if the artefact has too many bytes: those of the record's files that count,
-    plus, if the policy names such a number, the largest that a log states. The size is stated, or
-    which part of it is not known."""
+    """Add a finding if the artefact has more bytes than the policy allows. Its size is the sum of
+    the files in the record's folder that the policy's globs select, plus, if the policy names a
+    number of the logs (``plus``), the largest value of it in any log. A statement gives the size,
+    or which part of it is not known; then there is no finding."""
     names = matching(submission.names, asked.files)
     sizes = {name: submission.read_inside(name) for name in names}
     unread = [name for name, data in sizes.items() if data is None]

@@ -89,9 +89,10 @@ def judge_count(asked: Runs, logs: Logs, submission: Submission, notes: Notes) -
 
 def _tell_apart(runs: Sequence[Run]) -> tuple[list[str], dict[str, str]]:
     """Return a tuple: the names of the logs of different runs, and a dict from the name of each
-    other log, a copy, to the name of the log that it copies. A copy has the same bytes as an
-    earlier log, or the same lines of progress, if at least `_CHANCE` of them differ from each
-    other."""
+    other log, a copy, to the name of the log that it copies. A log is a copy if its bytes are those
+    of an earlier log. It is one also if all its lines of progress are those of an earlier log and
+    at least `_CHANCE` of these lines are different texts, since so many cannot be equal by
+    chance."""
     own: list[str] = []
     copies: dict[str, str] = {}
     seen: dict[object, str] = {}
@@ -110,8 +111,8 @@ def _tell_apart(runs: Sequence[Run]) -> tuple[list[str], dict[str, str]]:
 
 def judge_numbers(numbers: Sequence[Number], logs: Logs, notes: Notes) -> None:
     """For each number of the policy, add a warning for each log that states several values of it
-    although one is expected, a finding for each limit that it does not keep, and a fact with its
-    mean and its range."""
+    although one is expected, a finding for each limit that its values in the logs are beyond, and a
+    fact with the mean and the range of these values."""
     for one in numbers:
         for run in logs.runs:
             if len(run.values[one.name]) > 1 and not one.last:
@@ -236,8 +237,9 @@ def read_key(data: bytes | None, key: str) -> float | None:
 
 
 def waive(waived: str) -> str:
-    """Return the words that end a headline if the policy waives a demand: ``waived`` says for what;
-    "" if that is ""."""
+    """Return the words that end a headline if the policy waives its demand, so that the finding
+    only warns. ``waived`` is the policy's text about the case for which the demand is waived; for
+    "" return ""."""
     return f" (waived for {waived}, which a person judges)" if waived else ""
 
 

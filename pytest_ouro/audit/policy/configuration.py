@@ -79,8 +79,8 @@ def _describe(asked: Runs, numbers: Sequence[Number], run: Run) -> _Configuratio
 
 
 def _reduce(source: str, may_differ: Sequence[str]) -> tuple[str, ...]:
-    """Return the lines of source code that matter: without comments, empty lines, white space at
-    the ends, and lines in which a pattern of ``may_differ`` is found."""
+    """Return the lines of source code that matter, without white space at their right ends.
+    Comments, empty lines, and lines in which a pattern of ``may_differ`` is found are left out."""
     free = [re.compile(pattern) for pattern in may_differ]
     lines = (line.rstrip() for line in source.splitlines())
     return tuple(

@@ -94,8 +94,9 @@ def _read_log(asked: Runs, numbers: tuple[Number, ...], name: str, data: bytes) 
 
 
 def _split_source(ends: str, lines: list[str]) -> tuple[str | None, list[str]]:
-    """Return the source code before the first line that the pattern ``ends`` matches, and the lines
-    after it; None and all lines if none does; "" and all lines without a pattern."""
+    """Return the source code at the start of a log, and the lines of the log after it. The code
+    ends before the first line in which the pattern ``ends`` is found; that line is in neither part.
+    Return None and all lines if there is no such line, "" and all lines if ``ends`` is ""."""
     if not ends:
         return "", lines
     pattern = re.compile(ends)

@@ -33,8 +33,9 @@ class Notes:
         warns: bool = False,
     ) -> None:
         """Add a finding of the check ``check``. ``path`` is the file that it is about, relative to
-        the repository's top ("" for none), and ``line`` its line, from 1 (0 for none). If
-        ``warns``, it is a warning and no error."""
+        the repository's top ("" for none), and ``line`` its line, from 1 (0 for none). ``expected``
+        is what the policy demands, ``actual`` what was found instead, and ``help`` what the
+        submitter can do. If ``warns``, it is a warning and no error."""
         place: dict[str, str | int] = {"path": path} if path else {}
         finding = Finding(
             headline,

@@ -29,7 +29,8 @@ class TTest(NamedTuple):
 def compare_below(values: Sequence[float], threshold: float) -> TTest:
     """Return the one-sided one-sample t-test of the hypothesis that the values have a mean of at
     least ``threshold``, against a lower one. There must be two values or more, all finite. If they
-    are all equal, ``t`` is infinite and ``p`` 0 or 1, or 0.5 at the threshold."""
+    are all equal, ``t`` and ``p`` are -inf and 0 if the values are below the threshold, inf and 1
+    if they are above it, and 0 and 0.5 if they are equal to it."""
     n, mean = len(values), statistics.fmean(values)
     sd = statistics.stdev(values)
     if sd == 0:

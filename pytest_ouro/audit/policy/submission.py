@@ -37,9 +37,10 @@ class Submission:
     ``names`` are the files in it, relative to it.
 
     ``read`` and ``read_base`` return the bytes of a path from the top, in the submission and in its
-    base; None if there is no such file, or it has too many bytes. ``read_base`` is None for a
-    folder alone, whose base is not known; then ``changes`` is empty. ``base_paths`` are all files
-    of the base, and ``others`` are further folders of records that the pull request touches.
+    base; None if there is no such file, or it has too many bytes. ``changes`` maps the path of each
+    file that the pull request changes to "added", "changed" or "deleted". ``base_paths`` are all
+    files of the base, and ``others`` are further folders of records that the pull request touches.
+    For a folder alone, whose base is not known, ``read_base`` is None and the last three are empty.
     """
 
     subject: str
@@ -111,9 +112,10 @@ def _raise(error: OSError) -> None:
 
 
 def _read_below(path: Path, wanted: str) -> bytes | None:
-    """Return the bytes of the file at ``wanted``, a path that begins with the name of the folder
-    ``path``; None if it begins otherwise, or if the file is a link, missing, too large or cannot be
-    read."""
+    """Return the bytes of a file in the folder ``path``, which is judged as a record alone.
+    ``wanted`` is the file's path as `Submission.read` gets it: the name of the folder, then the
+    path in it. Return None if ``wanted`` begins with another name, or if the file is a link,
+    missing, too large or cannot be read."""
     folder, _, name = wanted.partition("/")
     inside = path / name
     if folder != (path.name or ".") or not name or inside.is_symlink():
@@ -156,8 +158,9 @@ def read_pull_request(git: Git, base: str, head: str, subject: str, files: Files
 
 
 def find_record(path: str, pattern: str) -> str:
-    """Return the folder of the record that the file ``path`` lies in or below; "" if it lies in
-    none. ``pattern`` is the glob of the folders of records, relative to the repository's top."""
+    """Return the folder of the record that has the file ``path`` directly in it or in a subfolder;
+    "" if the file belongs to no record. ``pattern`` is the glob of the folders of records, relative
+    to the repository's top."""
     parts, deep = path.split("/"), pattern.strip("/").count("/") + 1
     folder = "/".join(parts[:deep])
     return folder if len(parts) > deep and matches(folder, (pattern.strip("/"),)) else ""

@@ -31,7 +31,9 @@ def _pattern_fault(*patterns: str) -> str:
 
 
 def _groups_fault(pattern: str) -> str:
-    """Return what is wrong with the pattern of a number; "" if it has a group for the number."""
+    """Return, as a sentence, what is wrong with the pattern of a number: it is not a regular
+    expression, or it has no capturing group, which must match the number. Return "" if neither is
+    the case."""
     if fault := _pattern_fault(pattern):
         return fault
     return "" if re.compile(pattern).groups else "'pattern' must have a group with the number"
@@ -145,8 +147,8 @@ class Number:
 
 @dataclass(frozen=True, kw_only=True)
 class Significance:
-    """A table [[significance]]: the test of a number of the runs against a threshold, which
-    decides."""
+    """A table [[significance]]: a statistical test of a number of the runs against a threshold. A
+    submission whose runs do not pass it gets a finding."""
 
     number: str = option("the name of the number", pattern=FILLED)
     test: Literal["t", "mean", "each"] = option(

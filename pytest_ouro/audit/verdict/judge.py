@@ -121,8 +121,10 @@ class _Judge:
         return known[step.id]
 
     def _state(self, rule: Rule, step: Step, before: _State | None) -> _State:
-        """Return what `_key` does; ``before`` is that of the parent, None if that is not in the
-        loop."""
+        """Return, for `_key`, what the findings of a rule about a commit depend on: the tree in
+        which a file that the rule protects was last changed, and the shapes of the editable files
+        that changed since. ``before`` is the value that this method returned for the commit's
+        parent, None if the parent is not in the loop."""
         paths = self._history.changes(step)
         if before is None or matching(paths, rule.checker.protects(self._layout).frozen):
             return step.tree, frozenset()
@@ -134,9 +136,11 @@ class _Judge:
         return before[0], frozenset(old.items())
 
     def _shape(self, step: Step, path: str, check: str, before: object) -> object:
-        """Return what stands for a file of a commit: its id, or a hash of what the check looks at.
-        After `_EXACT` bytes, a file keeps the shape of its parent (``before``) for `evaluation` if
-        no line that names what may matter is new."""
+        """Return what stands for the file ``path`` of a commit when findings are reused: its blob
+        id, or a hash of what ``check`` looks at in it; "" if there is no such file. ``before`` is
+        the file's shape in the parent commit. Once files of `_EXACT` bytes in all have been hashed,
+        the check `evaluation` returns ``before`` for a file without a new line that may matter to
+        it, to save time."""
         entry = self._history.entry(step.id, path)
         if entry is None or entry.is_submodule:
             return entry.blob if entry else ""

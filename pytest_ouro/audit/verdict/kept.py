@@ -71,7 +71,11 @@ def _verdict(
     baselines: Sequence[tuple[int, int]],
     unjudged: str,
 ) -> KeptResult:
-    """Return the verdict on one kept experiment."""
+    """Return the verdict on the kept experiment ``one``. ``own`` has the findings about each commit
+    id and each line of the ledger. ``lasting`` are findings that also concern what builds on their
+    commit, each with the place of that commit in the loop. ``places`` maps commit ids to places in
+    the loop. ``baselines`` are pairs of a baseline's line and its commit's place: lasting findings
+    before the last baseline do not count. ``unjudged`` is as in `judge_kept`."""
     row = one.row
     assert row is not None
     measured = bool(one.commit) and row.status != "baseline"

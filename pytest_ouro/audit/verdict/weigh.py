@@ -62,7 +62,9 @@ def weigh(judged: Sequence[Judged], claims: Claims, layout: Layout) -> Iterator[
 def _grouped(
     judged: Sequence[Judged], claims: Claims, layout: Layout
 ) -> Iterable[list[tuple[Judged, Finding]]]:
-    """Return the findings that belong together, each with what it is made from."""
+    """Return the groups of which each becomes one finding of the audit: pairs of what the judgement
+    found and the finding narrowed to what concerns experiments. A group is of one check and commit,
+    for `evaluation` also of one headline."""
     groups: dict[tuple[str, str, str], list[tuple[Judged, Finding]]] = {}
     for one in judged:
         if (finding := _narrow(one, claims, layout)) is not None:
@@ -121,8 +123,10 @@ def _standing(rows: Sequence[object]) -> str:
 
 
 def _narrow(one: Judged, claims: Claims, layout: Layout) -> Finding | None:
-    """Return the finding without the files that belong to no experiment; None if nothing is
-    left of it."""
+    """Return the finding as the audit reports it, or None if the audit leaves it out. A finding of
+    `scope` keeps only the files that can be part of an experiment, and is left out if there are
+    none. A finding that only says that a protected thing is gone or that nothing is protected is
+    left out; other findings are returned as they are."""
     finding = one.finding
     if finding.headline.endswith("nothing is protected") or " is gone: " in finding.headline:
         return None
@@ -148,9 +152,10 @@ def _narrow(one: Judged, claims: Claims, layout: Layout) -> Finding | None:
 
 
 def _is_part(path: str, claims: Claims, layout: Layout) -> bool:
-    """Return whether a file outside of the editable ones can be part of an experiment: it is code
-    or settings, and neither the ledger, nor measuring code, which has findings of its own, nor what
-    declares dependencies, nor about results."""
+    """Return whether a file outside of the editable ones can be part of an experiment: it is a file
+    of instructions for agents, or code or settings. The ledger, measuring code, which has findings
+    of its own, files that declare dependencies, notebooks, JSON files and files about results are
+    not."""
     name = posixpath.basename(path)
     if name in _INSTRUCTIONS:
         return True
@@ -162,7 +167,8 @@ def _is_part(path: str, claims: Claims, layout: Layout) -> bool:
 
 
 class _Beside:
-    """What is said of the files that a commit changes beside the editable ones."""
+    """Tells which files that a commit changes outside of the editable ones matter to its
+    experiment, by the instructions and by the lines that the commit adds to editable files."""
 
     def __init__(self, step: Step, claims: Claims, layout: Layout) -> None:
         self._step, self._claims, self._layout = step, claims, layout
@@ -198,16 +204,17 @@ def is_below(path: str, named: Iterable[str]) -> bool:
 
 
 def reads(line: str, path: str) -> bool:
-    """Return whether a line of code reads the file at ``path``: it has its name in quotes or in
-    angle brackets, a word that reads or includes, and none that writes."""
+    """Return whether a line of code reads the file at ``path``: the line has the file's name,
+    without folders, in quotes or in angle brackets, a word that reads or includes, and no word that
+    writes."""
     name = re.escape(posixpath.basename(path))
     named = re.search(rf"""["'`</]{name}["'`>]""", line)
     return bool(named and _READS.search(line) and not _WRITES.search(line))
 
 
 def _is_in_fixed_folder(path: str, layout: Layout) -> bool:
-    """Return whether a file is code in a folder that the instructions call fixed, and whose name is
-    one of what measures."""
+    """Return whether a file is code in a folder that the instructions call fixed and whose own name
+    is typical of what measures, such as ``evaluation/``."""
     folders = [one for one in layout.prose.fixed if one.endswith(("/", "/*", "/**"))]
     return is_code(path) and any(
         is_below(path, [one]) and MEASURES.match(posixpath.basename(one.rstrip("/*")))

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 
 def judge_log(evidence: Evidence, *, short: bool = False) -> Iterator[Finding]:
-    """Yield a finding if ``run.log`` says that the last run trained longer than the budget and the
-    tolerance of every device or, with ``short``, shorter than those of each; nothing unless
-    `Evidence.claimed`. It only warns unless a row since trust has the metric of that log."""
+    """Yield a finding if the last run, by its ``run.log``, trained too long: more seconds than the
+    greatest budget plus tolerance of any device. With ``short``, yield one instead if it trained
+    fewer seconds than the least budget minus tolerance of any device. Yield nothing if the evidence
+    has no claimed loop (`Evidence.claimed`) or no log. The finding only warns unless a row added
+    since trust has the metric of that log."""
     loop, run = evidence.claimed, evidence.logged_run
     if loop is None or run is None:
         return

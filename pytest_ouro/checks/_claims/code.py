@@ -229,8 +229,9 @@ def _amount_change(claims: Claims, step: Step, path: str, before: str, after: st
 
 
 def _bound(tree: ast.Module) -> dict[str, str]:
-    """Return the constants of the training time that a module binds, anywhere, and attributes of
-    other modules with such names, with the text of the last value of each."""
+    """Return a dict from each constant of the training time that a module assigns, anywhere, to the
+    text of its last value. Assignments to an attribute count too, such as ``prepare.TIME_BUDGET =
+    60``, with the dotted name as key."""
     found: dict[str, str] = {}
     for node in ast.walk(tree):
         targets: list[ast.expr] = []
@@ -302,8 +303,8 @@ def _importable(paths: list[str]) -> list[str]:
 
 
 def _is_packed(claims: Claims, step: Step, path: str) -> bool:
-    """Return whether a commit adds to a file a line that a program wrote, and the file unpacks and
-    runs such."""
+    """Return whether a commit adds to a file a line too long to be written by hand, and calls that
+    unpack and run data, such as ``exec`` or ``b64decode``."""
     after = claims.text(step.id, path)
     if not any(len(line) > _LONG for line in after.splitlines()):
         return False

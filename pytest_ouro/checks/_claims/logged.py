@@ -50,9 +50,10 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 def _unlogged(claims: Claims) -> Iterator[Claimed]:
     """Yield one finding about all commits of the loop that change the editable files, are not
-    called a repair or a report, and have no row; it only warns unless a bound states what is
-    editable, or as long as they may be those of kept rows whose commits are gone. Nothing if most
-    experiments have none: the log then keeps something else."""
+    called a repair or a report, and have no row. It is an error only if a bound states what is
+    editable and the commits are more than the kept rows whose commits are gone, since it may be
+    these rows that are about them; otherwise it is a warning. Yield nothing if more experiments
+    lack a row than have one, or if rows share commits: such a log has no row for each commit."""
     loop = claims.loop
     found = [
         one
@@ -122,8 +123,9 @@ def _unverifiable(claims: Claims) -> Iterator[Claimed]:
 
 
 def _fabricated(claims: Claims) -> Iterator[Claimed]:
-    """Yield one finding about kept rows whose commit cells look made up: an error if at least two
-    of them follow a pattern that no hash has by chance, and none names a commit."""
+    """Yield one finding about all rows whose commit cells name no commit and look made up
+    (`looks_made_up`). It is an error if there are at least two different such cells and one of the
+    rows is kept; else it is a warning, which is left out under a bound."""
     found = [
         one
         for one in claims.loop.logged
@@ -151,9 +153,11 @@ def _fabricated(claims: Claims) -> Iterator[Claimed]:
 
 
 def looks_made_up(cell: str) -> bool:
-    """Return whether a commit cell looks like a hash and cannot be a random one: it has the length
-    of one and letters beyond ``f`` among digits, letters and digits take turns, its digits or
-    letters count up or down, or a short part is repeated."""
+    """Return whether a commit cell has the form of a hash (7 to 40 letters and digits, at least one
+    digit) and is too regular to be one. Of a cell with letters beyond ``f`` that is so if letters
+    and digits take turns. Of a hexadecimal one it is so if its characters count up or down, if a
+    part of at most three characters is repeated, or if letters and digits take turns and the
+    letters as well as the digits count."""
     text = cell.strip().lower()
     if not re.fullmatch(r"[0-9a-z]{7,40}", text) or not re.search(r"\d", text):
         return False
@@ -172,14 +176,16 @@ def looks_made_up(cell: str) -> bool:
 
 
 def _counts(signs: Sequence[str]) -> bool:
-    """Return whether signs count up or down by one each time."""
+    """Return whether each of the characters is the next one after, or the one before, the last, as
+    in ``abc`` or ``321``, or all are the same."""
     steps = {ord(b) - ord(a) for a, b in itertools.pairwise(signs)}
     return steps in ({1}, {-1}, {0})
 
 
 def _taken_back(claims: Claims) -> Iterator[Claimed]:
     """Yield what later versions of the ledger changed in rows of earlier ones: one finding about
-    values, an error if that of a kept row became better, and one about rows that are gone."""
+    values, an error if a kept row's value became better, and one for each commit that removed
+    rows."""
     versions = claims.loop.versions
     rewritten: dict[tuple[str, str], tuple[ClaimedRow, ClaimedRow, Version]] = {}
     for before, after in itertools.pairwise(versions):
@@ -222,8 +228,9 @@ def _rewritten(
 
 
 def _unique(rows: Sequence[ClaimedRow]) -> dict[tuple[str, str], ClaimedRow]:
-    """Return the rows by their hash, or by hash or cell and description if several have the hash or
-    none is there; without those that are still the same."""
+    """Return the rows by a key that identifies them in each version of the ledger. The key is the
+    short hash alone if no other row has it; else it is the hash, or without one the commit cell,
+    with the description. Rows with equal keys, and rows without any of these, are left out."""
     hashes = Counter(row.hash[:7] for row in rows if row.hash)
     found: dict[tuple[str, str], ClaimedRow | None] = {}
     for row in rows:
@@ -272,9 +279,9 @@ def _report_rewritten(
 
 
 def _removed(claims: Claims, versions: Sequence[Version]) -> Iterator[Claimed]:
-    """Yield a finding if rows that commits of the branch had are not in the ledger any more: an
-    error if a commit that changes no code took out nothing but failures, and left others, or
-    emptied the ledger in the middle of the loop."""
+    """Yield a finding for each commit of the branch that removed rows from the ledger which are not
+    in it any more. It is an error if that commit changes no code, removed nothing but failures and
+    left other rows, or if it emptied the ledger in the middle of the loop."""
     now = {_mark(row) for row in claims.loop.rows}
     hashes = {row.hash[:7] for row in claims.loop.rows if row.hash}
     lost: dict[Step, list[ClaimedRow]] = {}
@@ -309,8 +316,10 @@ def _removed(claims: Claims, versions: Sequence[Version]) -> Iterator[Claimed]:
 def _is_corrected(
     row: ClaimedRow, before: Sequence[ClaimedRow], after: Sequence[ClaimedRow]
 ) -> bool:
-    """Return whether a later version has a row that is new and is this one with another hash or
-    another description: one of the two is the same, or the value is, which no other row had."""
+    """Return whether ``row``, which was in the version ``before`` of the ledger, was not removed
+    but corrected in the version ``after``: a row that is new there has the same description and
+    value (so another hash), or it has the same value and no other row of ``before`` had that
+    value."""
     known = {_mark(one) for one in before}
     values = [one.value for one in before]
     alone = row.value not in (None, *SENTINELS) and values.count(row.value) == 1
@@ -323,8 +332,9 @@ def _is_corrected(
 
 
 def _hides_failures(claims: Claims, step: Step, rows: Sequence[ClaimedRow]) -> bool:
-    """Return whether a commit took nothing but failures out of the ledger, changed no code with it,
-    and is not called a way back."""
+    """Return whether a commit removed nothing but the rows of failures from the ledger, changed no
+    editable file, and has no subject that says that it goes back to an earlier state or moves rows
+    elsewhere (`_BACK`)."""
     history = claims.loop.history
     if _BACK.search(step.subject) or len(step.parents) != 1:
         return False

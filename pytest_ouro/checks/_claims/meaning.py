@@ -82,8 +82,9 @@ def _change(before: str, after: str, evaluate: str, metric: str) -> tuple[str, b
 
 
 class _Measured(NamedTuple):
-    """What a script does, by numbers: ``calls`` of the evaluation, how often it is ``computed``
-    with their result, and functions that return plain ``losses``."""
+    """What the text of a script does with the evaluation, as counts: its ``calls``, how often the
+    script calculates with their results (``computed``), and the functions that return plain
+    ``losses``."""
 
     calls: int
     computed: int
@@ -92,8 +93,8 @@ class _Measured(NamedTuple):
 
 @lru_cache(maxsize=4)  # what is after one commit is before the next
 def _measure(text: str, evaluate: str, metric: str) -> _Measured | None:
-    """Return what a script does, without an evaluation if ``evaluate`` is ""; None if its text
-    cannot be parsed."""
+    """Parse the text of a script and return its counts; those about the evaluation are 0 if its
+    name ``evaluate`` is "". Return None if the text cannot be parsed."""
     try:
         nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError):
@@ -135,9 +136,9 @@ def _calls(nodes: Sequence[ast.AST], name: str) -> list[ast.Call]:
 
 
 def _computed(nodes: Sequence[ast.AST], calls: set[ast.Call], metric: str) -> int:
-    """Return how often a script computes by numbers with what the evaluation returns: with one of
-    its ``calls``, or with a variable of its result when it is bound again or printed as the
-    metric."""
+    """Return how often a script does arithmetic between a number and what the evaluation returns.
+    Counted is arithmetic with one of its ``calls``, or with a variable that has their result if
+    that variable is assigned again or printed in an f-string that names the ``metric``."""
     results = {
         target.id
         for node in nodes

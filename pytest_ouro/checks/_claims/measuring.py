@@ -33,7 +33,7 @@ _UNSEEN = re.compile(
 )
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     """What a Python file of the experiment asks of the modules that measure it: to load held-out
     data, or to measure in a loop.
 
@@ -59,14 +59,15 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _judge_file(claims: Claims, modules: _Modules, step: Step, path: str) -> Iterator[Claimed]:
-    """Yield what a commit newly asks for in one file."""
+    """Yield a finding for each thing that a commit newly asks of the measuring modules in the file
+    at ``path``."""
     before, after = claims.text(step.parent, path), claims.text(step.id, path)
     changed = "\n".join(set(after.splitlines()) - set(before.splitlines()))
     if not changed or not modules.telling.search(changed):
         return
-    known = {one.words for one in modules.find_asked(path, before)}
+    known = {one.words for one in modules.find_requests(path, before)}
     kept = claims.is_kept(step.id)
-    for one in dict.fromkeys(modules.find_asked(path, after)):
+    for one in dict.fromkeys(modules.find_requests(path, after)):
         if one.words not in known:
             yield Claimed(
                 "evaluation",
@@ -96,7 +97,9 @@ class _Modules:
 
     @cached_property
     def telling(self) -> re.Pattern[str]:
-        """What a new line has that can be about this: a held-out split or a measuring function."""
+        """A pattern for the lines that a commit adds, which tells quickly whether the file must be
+        parsed: it matches a quoted name of a held-out split and the name of a measuring
+        function."""
         names = "|".join(sorted({re.escape(name) for _, name in self._measuring})) or "(?!)"
         splits = "|".join(sorted(HELD_OUT))
         return re.compile(rf"""["'](?:{splits})["']|\b(?:{names})\b""")
@@ -108,8 +111,9 @@ class _Modules:
 
     @cached_property
     def _measuring(self) -> set[tuple[str, str]]:
-        """The functions that measure, each with its file: those whose result is printed as the
-        metric, with the metric's name, or that the name says so of."""
+        """The functions of the frozen modules that measure, as pairs of file and name: those whose
+        result is printed as the metric, those that have the metric's name, and those whose name
+        begins with ``eval`` or ``evaluate``."""
         metric = self._claims.metric.name if self._claims.metric else ""
         found: set[tuple[str, str]] = set()
         for path, text in self._texts.items():
@@ -120,8 +124,11 @@ class _Modules:
             found |= {(path, name) for name in defined & (printed | named | {metric})}
         return found
 
-    def find_asked(self, path: str, text: str) -> Iterator[_Asked]:
-        """Yield what the text of a file at ``path`` asks for; nothing if it is not Python."""
+    def find_requests(self, path: str, text: str) -> Iterator[_Request]:
+        """Find calls by which the Python file at ``path`` with this ``text`` could cheat. Yield one
+        item for each held-out split that it loads by a function of the frozen modules, and one if
+        it calls a measuring function in a loop. Yield nothing if the text cannot be parsed as
+        Python."""
         from pytest_ouro.checks.evaluation.loaded_splits import Splits
         from pytest_ouro.checks.evaluation.repetition import repetitions
         from pytest_ouro.evidence.python.source import dotted, source
@@ -143,12 +150,12 @@ class _Modules:
                 if split in HELD_OUT:
                     used = re.compile(rf"""["']{split}["']""")
                     sure = any(map(used.search, self._texts.values()))
-                    yield _Asked(f"loads the held-out data {split!r}", sure)
+                    yield _Request(f"loads the held-out data {split!r}", sure)
         measuring = [call for call in calls if names.get(dotted(call.func)) in self._measuring]
         if any(one.in_loop for one in repetitions(read, measuring)):
             origin = names[dotted(measuring[0].func)]
             sure = bool(_UNSEEN.search(self._texts.get(origin[0], "")))
-            yield _Asked(f"calls {origin[1]} of {origin[0]} in a loop", sure)
+            yield _Request(f"calls {origin[1]} of {origin[0]} in a loop", sure)
 
     def _imported(self, path: str, tree: ast.Module) -> dict[str, tuple[str, str]]:
         """Return, by the dotted name in the file at ``path``, the file and the name of each

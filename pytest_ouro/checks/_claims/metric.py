@@ -90,7 +90,8 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _list_kept(claims: Claims, without: set[int]) -> list[Kept]:
-    """Return the kept experiments with a value, each with the row that was kept before it."""
+    """Return the kept experiments that have a value, each with the row that was kept before it.
+    Rows on the lines ``without`` are left out, and nothing is compared with them."""
     found: list[Kept] = []
     for one in claims.keeps:
         row = one.row
@@ -167,8 +168,9 @@ def _unit(text: str) -> float:
 
 def _not_better(claims: Claims, metric: Metric, without: set[int]) -> Iterator[Claimed]:
     """Yield a finding for each kept row that is worse than the one kept before it: an error if it
-    is clearly worse and nothing explains it. Many such rows are one warning: another value, or
-    another order, decides then."""
+    is clearly worse and nothing explains it. Rows on the lines ``without`` do not count. If very
+    many kept rows are worse, yield one warning instead, because the loop then seems to keep by
+    another column or not in the order of the rows."""
     kept = _list_kept(claims, without)
     worse = [
         one
@@ -259,8 +261,9 @@ def _remedy(claims: Claims, one: Kept) -> str:
 
 
 def _noise(claims: Claims, metric: Metric) -> tuple[float, int]:
-    """Return the standard deviation of the values of repeated measurements of one commit, pooled,
-    and their number; 0.0 and 0 without repeats."""
+    """Return a tuple: the pooled standard deviation of the values that were measured repeatedly for
+    one commit, and the number of all these values. Return (0.0, 0) if no commit was measured
+    repeatedly."""
     groups = [
         values
         for rows in claims.rows_of.values()
@@ -275,8 +278,9 @@ def _noise(claims: Claims, metric: Metric) -> tuple[float, int]:
 
 
 def _repeats(rows: Sequence[ClaimedRow]) -> Iterator[list[float]]:
-    """Yield the values of those rows of one commit that measure the same: baselines one after
-    another, and rows that say that they repeat."""
+    """Yield lists of values that measure the same code again. ``rows`` are the rows of one commit.
+    The first list has its baselines (empty if it has other rows too); a second one has the rows
+    that say that they repeat, after the first row that does not."""
     whole = [row for row in rows if row.value is not None and row.cell == rows[0].cell]
     base = [row for row in whole if row.status == "baseline"]
     yield [row.value for row in base if row.value is not None] if len(base) == len(whole) else []
@@ -288,8 +292,10 @@ def _repeats(rows: Sequence[ClaimedRow]) -> Iterator[list[float]]:
 
 
 def _within_noise(claims: Claims, metric: Metric, without: set[int]) -> Iterator[Claimed]:
-    """Yield one warning about all kept gains that are below two standard deviations of a
-    difference, as far as the ledger has measurements of one commit to know them by."""
+    """Yield one warning about all kept gains that are smaller than two standard deviations of the
+    difference of two values. The standard deviation is that of repeated measurements of one commit
+    (`_noise`); if the ledger has none, yield nothing. Rows on the lines ``without`` do not
+    count."""
     noise, repeats = _noise(claims, metric)
     if not noise or not claims.per_commit:
         return

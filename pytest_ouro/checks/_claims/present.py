@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def judge_present(
     evidence: Evidence, check: str, judge: Callable[[Claims], Iterable[Claimed]]
 ) -> Iterator[Finding]:
-    """Yield what ``judge`` finds for the check of this name in the rows that were written by hand;
-    nothing unless `Evidence.claimed`. Each finding says that it is claimed, and only warns if it is
-    about rows or commits from before trust."""
+    """Yield what ``judge`` finds for the check of this name in the rows that were written by hand.
+    Yield nothing if the evidence has no claimed loop (`Evidence.claimed` is None), as when recorded
+    runs count instead. Each finding says that it is claimed, and only warns if it is about rows or
+    commits from before trust."""
     loop = evidence.claimed
     if loop is None:
         return

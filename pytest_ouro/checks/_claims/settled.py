@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield one finding about discarded experiments whose change of the editable files no later
-    commit of the branch took back: an error if a later one was kept on top of it."""
+    """Yield at most two findings about the discarded or crashed experiments whose change of the
+    editable files no later commit of the branch took back. One is an error, about discarded
+    experiments with a later kept result on top of their change; the other is a warning, about the
+    rest."""
     loop = claims.loop
     if not claims.per_commit:
         return
@@ -61,8 +63,8 @@ def _is_its_own(claims: Claims, one: Experiment) -> bool:
 
 
 def _is_left(claims: Claims, one: Experiment) -> bool:
-    """Return whether an experiment was discarded, no row says that its commit was kept, and its
-    change stands at the end of the loop."""
+    """Return whether an experiment was discarded or crashed, no row says that its commit was kept,
+    and its change stands at the end of the loop."""
     if one.row is None or one.row.status not in ("discard", "crash") or not one.code:
         return False
     statuses = {row.status for row in claims.rows_of.get(one.commit, ())}

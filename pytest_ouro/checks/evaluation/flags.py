@@ -114,7 +114,8 @@ class Flags:
 
     def _value(self, node: ast.expr | None, state: State) -> Any:
         """Return the value of an expression in a state: a constant, () for an empty list and the
-        like, `SOME`, or `UNKNOWN`; for a comparison or ``not``, a bool if that is known."""
+        like, `SOME` for a value that is only known to be true, such as the result of an evaluation,
+        or `UNKNOWN`; for a comparison or ``not``, a bool if that is known."""
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, ast.Call):
@@ -200,8 +201,8 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr | 
 
 
 def _signed(sign: ast.unaryop, value: Any) -> Any:
-    """Return the number ``value`` with the sign before it applied; `UNKNOWN` for ``~``, and for a
-    constant that is not a number."""
+    """Return the number ``value`` with the sign before it applied. Return `UNKNOWN` for ``~`` and
+    for a constant that is not a number. The caller passes neither `SOME` nor `UNKNOWN`."""
     if isinstance(sign, ast.Invert) or not isinstance(value, int | float):
         return UNKNOWN
     return -value if isinstance(sign, ast.USub) else +value

@@ -26,9 +26,10 @@ _IMPORTERS = ("import_module", "__import__")
 class Names:
     """Resolve the names in a script to real dotted names, such as ``torch.compile``.
 
-    Only the modules ``known``, those in `_WAYS`, what they and torch contain, and ``print``
-    (``builtins.print``) are resolved. ``given`` maps names of the script that are resolved already
-    to their real names.
+    Resolved are the modules ``known``, the modules in `_WAYS` (they give access to other modules,
+    start programs, or read code from files), what these and torch contain, and ``print``
+    (``builtins.print``). ``given`` maps names of the script that are resolved already to their real
+    names.
     """
 
     def __init__(self, source: Source, known: tuple[str, ...], given: Mapping[str, str]) -> None:

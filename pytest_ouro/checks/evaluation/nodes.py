@@ -19,9 +19,10 @@ class Evaluation:
     the node itself if it is this call, or else the script's function that the node calls and that
     makes the call.
 
-    ``surely``: the evaluation happens each time the node is reached. Otherwise it happens perhaps,
-    and does not count as a repetition of an evaluation by the same function. ``each``: if the node
-    is in an element of a comprehension, the evaluation happens for each element.
+    ``surely``: the evaluation happens each time the node is reached. If it is false, the evaluation
+    may also not happen; such a node is not reported after a success that was made by the same
+    ``by``. ``each``: if the node is in an element of a comprehension, the evaluation happens for
+    each element.
     """
 
     by: ast.AST

@@ -69,7 +69,8 @@ _IMPORTING = (ast.Import, ast.ImportFrom)
 
 @dataclass(frozen=True)
 class Tampering(Script):
-    """The suspect constructs of a script."""
+    """Search a script, described by the fields of `Script`, for constructs that interfere with its
+    measurement. The search is done when `constructs` is first read."""
 
     @cached_property
     def constructs(self) -> tuple[Construct, ...]:
@@ -152,9 +153,10 @@ class Tampering(Script):
         return Construct(line, f"rebinds {self._ours[local]}, which {self.harness} defines")
 
     def _imported(self, node: ast.Import | ast.ImportFrom) -> Iterator[Construct]:
-        """Yield the suspect constructs of one import: modules to refuse or to note, internals, and
-        names of `_ours` that another module than the harness provides; nothing for other
-        imports."""
+        """Yield the suspect constructs of one import: modules that scripts have no or few reasons
+        to import, attributes that reach the variables of other code or raw memory (`_INTERNALS`,
+        `_GC`), and names of `_ours` that another module than the harness provides. Yield nothing
+        for other imports."""
         yield from modules_imported(self._source, self._names, node)
         module = node.module if isinstance(node, ast.ImportFrom) else ""
         absolute = module and not getattr(node, "level", 0)

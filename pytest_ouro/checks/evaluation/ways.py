@@ -309,9 +309,11 @@ class Ways:
         """Return whether a node can raise an exception by itself or, if it contains no evaluation,
         in a node below it. ``succeeded`` is whether an evaluation has succeeded before.
 
-        A ``raise``, an ``assert``, and an operator or an index with a comparison always count.
-        Before a success every call counts; after it a call counts only if it names a plain function
-        outside `_PLAIN`, since its arguments may depend on the result.
+        A ``raise`` and an ``assert`` always count. So do an operator with a comparison in its right
+        operand and an index with a comparison in it, such as ``1 / (value < 1)``, since such code
+        can fail on purpose. Before a success every call counts. After it, only a call of a function
+        by its plain name counts, and not of one in `_PLAIN`: the call may get the result of the
+        evaluation and fail because of it.
         """
         if (node, succeeded) not in self._fails:
             nodes = [node] if node in self._holding else ast.walk(node)

@@ -106,8 +106,8 @@ class Observer:
         piece of one.
 
         A source is ignored if ``name`` is an absolute path, or if it is shorter than _SHORT. If
-        ``source`` is None, a syntax tree is compiled, which may come from such a text: then
-        ``name`` is remembered if another name was before.
+        ``source`` is None, a syntax tree is compiled, which may have been parsed from such a text:
+        then ``name`` is remembered if any name has been remembered already.
         """
         if isinstance(source, bytes):
             source = source.decode(errors="replace")

@@ -97,9 +97,10 @@ def _add_facts(found: argparse._ArgumentGroup) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do what the first of ``--program``, ``--render``, ``--agents`` and ``--hook`` asks for;
-    without one of them, write bound.toml. Return 0, or the status of `write_bound`. OuroError if
-    the bound cannot be read, or a file cannot or must not be written."""
+    """Do what one of ``--program``, ``--render``, ``--agents`` and ``--hook`` asks for: the first
+    of them in this order that is given, and no other. Without one of them, write bound.toml. Return
+    0, or the status of `write_bound`. OuroError if the bound cannot be read, or a file cannot or
+    must not be written."""
     if args.program is not None:
         return _program(args)
     if args.render is not None:

@@ -50,8 +50,9 @@ class OwnFile:
         return read_file(path) or b""
 
     def write(self, text: str) -> None:
-        """Replace the file as a whole, or create it. OuroError if it is a pipe or a device, or
-        cannot be written; an existing file is then unchanged."""
+        """Replace the file by one with this text in a single step, so that no reader sees a part of
+        it, or create it. OuroError if it is a pipe or a device, or cannot be written; an existing
+        file is then unchanged."""
         refuse_special_file(str(self.root / self.name))
         try:
             write_whole(self.root, self.name, text.encode("utf-8", "surrogateescape"))

@@ -118,9 +118,11 @@ class Report:
         yield "data", ", ".join(experiment.data) or "none known: --data GLOB names it"
 
     def _notes(self) -> Iterator[str]:
-        """Yield each note for a person: statements with a reason, bullets under no heading, remarks
-        on the project, notes on its harness, what a run of its command would lack, and limits of
-        numbers that the instructions state. Nothing if there are no notes."""
+        """Yield each note for a person: rules with a reason, bullets of the BOUND section under no
+        heading, remarks on the project, notes on its harness, a sentence for each thing that the
+        command or interpreter needs and a run would not have (`faults`), and one for each number
+        beside the metric that the instructions limit, with the ``[[guard]]`` that holds runs to it
+        (`limits.guards`). Yield nothing if there are no notes."""
         for statement in self.statements:
             if statement.reason:
                 check = statement.check

@@ -48,10 +48,11 @@ def write_bound(args: argparse.Namespace) -> int:
     """Write bound.toml, unless ``--dry-run``; judge it once, and print what was found and assumed,
     what does not hold yet, and the next commands. With ``--go`` and without ``--dry-run``, also
     bless and run, if all holds; a bound.toml that exists is then used as it is, unless ``--force``.
-
     Return 0; after ``--go``, 1 if something does not hold yet, else the status of the run.
-    OuroError if bound.toml exists and no option allows for it, if a fact is missing, or if nothing
-    can be written; with ``--json`` the error is printed as an object instead, and 2 is returned.
+
+    OuroError if bound.toml exists and none of ``--force``, ``--dry-run`` and ``--go`` is given, if
+    a fact is missing, or if nothing can be written; with ``--json`` the error is printed as an
+    object instead, and 2 is returned.
     """
     if not args.json:
         return _write_bound(args)
@@ -141,7 +142,7 @@ def _confine_scope(
 ) -> list[Statement]:
     """Return the statements unchanged if git tracks no file outside of ``folder``. Else return them
     with ``within = "."`` in each scope that has no ``within``, so that the scope watches the
-    bound's folder alone, which is noted."""
+    bound's folder alone, and add a note about that to the remarks of ``found``."""
     prefix = git.relative(folder / "x").removesuffix("x")
     if all(path.startswith(prefix) for path in git.files(untracked=False)[0]):
         return statements
