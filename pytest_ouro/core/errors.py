@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 
 class OuroError(Exception):
-    """An error for the user. ``message`` says what is wrong, ``help`` what to do about it ("":
-    nothing); as text, the help is on a line of its own."""
+    """The base class of this package's errors, each of which is shown to the user. ``message`` says
+    what is wrong, ``help`` what to do about it ("" if there is nothing to say); as text, the help
+    is on a line of its own."""
 
     def __init__(self, message: str, *, help: str = "") -> None:
         super().__init__(message)
@@ -24,7 +25,8 @@ class OuroError(Exception):
 
 
 class AmbiguousError(OuroError):
-    """Several candidates fit where a project must have one, so that a person must name it."""
+    """Several files, branches, columns or the like fit where a project must have exactly one, so
+    that the user must name the one that is meant."""
 
 
 class LimitError(OuroError):
@@ -46,8 +48,9 @@ class NoRulesError(TrustError):
 
 
 class BoundError(OuroError):
-    """A bound.toml, or a check that it names, cannot be used. ``problems`` are the faults, usually
-    as ``file:line: text``; the message has one on each line."""
+    """A bound.toml cannot be used, or a check (the program that judges a rule) that one of its
+    rules names. ``problems`` are the faults, usually as ``file:line: text``; the message has one on
+    each line."""
 
     def __init__(self, problems: tuple[str, ...], *, help: str = "") -> None:
         super().__init__("\n".join(problems), help=help)
@@ -55,7 +58,8 @@ class BoundError(OuroError):
 
 
 class RecordError(OuroError):
-    """The journal or the ledger cannot be read or written, or the journal was altered."""
+    """A record of runs cannot be read or written: the journal, which only the supervisor writes, or
+    the ledger, a table that may be written by hand. Or the journal was altered."""
 
 
 class ExperimentError(OuroError):

@@ -14,8 +14,9 @@ _COMMAND = r"##(?=\w*\[)"
 
 
 def escape(line: str) -> str:
-    r"""Return a text as one line of printable characters that no CI server takes for a command.
-    A text that needs no escape, or is escaped already, is returned unchanged.
+    r"""Return a text as one line of printable characters that no CI server takes for a command. A
+    text that has nothing to escape is returned unchanged, and so is the result of an earlier call,
+    since backslashes are not escaped.
 
     Each unprintable character (control, line end, zero-width or direction mark, invalid byte) is
     written as ``\n``, ``\x1b``, ``\u202e``, …. CI servers obey ``::`` at the start, also after
@@ -33,8 +34,9 @@ def quoted(path: str) -> str:
     r"""Return a path as one word of a shell command for a person to copy, quoted if necessary.
 
     ``~/`` at its start is not quoted, so that it means the home folder; a path that begins with
-    ``-`` gets ``./`` before it. A path that `escape` would change is written as
-    ``$'caf\351.py'``, with the bytes of such characters in octal, which bash, zsh and ksh read.
+    ``-`` gets ``./`` before it. A path that `escape` would change is written as ``$'caf\351.py'``,
+    which bash, zsh and ksh read: each character that is not printable, a quote, a backslash or
+    ``#`` becomes its bytes in octal.
     """
     import shlex  # most sessions need no quoted path
 
@@ -71,8 +73,8 @@ def escape_json(document: str) -> str:
 
 
 def _json(character: str) -> str:
-    r"""Return the JSON escape ``\uXXXX`` of a character; a surrogate pair of two if it is above
-    U+FFFF."""
+    r"""Return the JSON escape ``\uXXXX`` of a character; for a character above U+FFFF, the two
+    escapes of its surrogate pair."""
     code = ord(character)
     if code < 0x10000:
         return f"\\u{code:04x}"

@@ -20,10 +20,11 @@ MISSING: Any = object()
 
 
 class Field:
-    """One field of a dataclass. If it is a key of a file format, ``help`` says what the key
-    means, and ``limits`` (a `schema.Limits` or None) which values are allowed.
+    """One field of a dataclass. If it is a key of a file format, ``help`` says what the key means,
+    and ``limits`` (a `schema.Limits` or None) which values are allowed.
 
-    ``metadata`` is for the users of the class, as in `dataclasses`.
+    ``metadata`` is a dict in which the code that uses the dataclass may keep anything, as in
+    `dataclasses`.
     """
 
     def __init__(
@@ -90,8 +91,8 @@ def fields(cls: type) -> tuple[Field, ...]:
 
 
 def _convert(cls: type, original: Any) -> Field:
-    """Convert a field of `dataclasses` to a `Field`. If the attribute of its name, in the class or
-    its nearest base that has one, is a `Field`, return that."""
+    """Convert a field of `dataclasses` to a `Field`. If the class, or else its nearest base with an
+    attribute of the field's name, has a `Field` as that attribute, return this `Field`."""
     name, metadata = original.name, original.metadata
     stated = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
     if isinstance(stated, Field):
@@ -136,7 +137,8 @@ def _own(cls: type, name: str) -> Field:
     that the body assigns, or else a new `Field` with the assigned value as its default, required if
     there is no value.
 
-    As the class's attribute, a `Field` is replaced by its default, or deleted if it has none.
+    If the body assigns a `Field`, replace the class's attribute by the default of the field, or
+    delete the attribute if there is no default.
     """
     stated = vars(cls).get(name, MISSING)
     if not isinstance(stated, Field):
@@ -191,7 +193,8 @@ def _repr(self: Any) -> str:
 
 
 def _eq(self: Any, other: object) -> bool:
-    """Return whether all fields are equal; NotImplemented for an instance of another class."""
+    """Return whether all fields are equal; NotImplemented if ``other`` is not of exactly the same
+    class."""
     return _values(self) == _values(other) if type(other) is type(self) else NotImplemented
 
 
@@ -206,8 +209,9 @@ def _refuse(self: Any, name: str, value: object = None) -> None:
 
 
 class _Original:
-    """A descriptor for an attribute that `dataclasses` reads: at each access, it makes an equal
-    class with `dataclasses` and returns that class's attribute."""
+    """A descriptor for an attribute that `dataclasses` reads of a class, ``name``
+    (``__dataclass_fields__`` or ``__dataclass_params__``). At each access, it makes a class of the
+    same fields and options with `dataclasses` and returns the attribute of that class."""
 
     def __init__(self, name: str, frozen: bool, kw_only: bool) -> None:
         self._name, self._frozen, self._kw_only = name, frozen, kw_only

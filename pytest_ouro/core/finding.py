@@ -23,10 +23,10 @@ class Finding:
     """One violation of a rule. ``headline`` is a complete message; ``where``, ``expected``,
     ``actual`` and ``help`` add the place, the difference and how to fix it.
 
-    ``warns`` is whether the finding has innocent explanations and alone breaks no rule.
-    ``facts`` are values for programs, such as ``path`` and ``line``; ``paths`` are all changed
-    files that it reports. ``parts`` are texts by which it is recognised as the same on another
-    commit.
+    ``warns`` is whether the finding has innocent explanations: a rule with only such findings is
+    "warned", not "broken". ``facts`` are values for programs, such as ``path`` and ``line``;
+    ``paths`` are all changed files that it reports. ``parts`` are texts by which it is recognised
+    as the same on another commit.
     """
 
     headline: str
@@ -56,8 +56,10 @@ class Finding:
 class RuleResult:
     """The result of one rule. ``rule`` is its table and id (``never-do::only-train-py``),
     ``sentence`` the rule in words, ``line`` its line in bound.toml, ``check`` the name of its
-    check. ``reason`` says why the rule was skipped, or why bound.toml makes it only warn; otherwise
-    it is "". ``claimed`` is whether the rule was judged from rows written by hand."""
+    check, ``status`` the judgement and ``findings`` the violations. ``reason`` says why the rule
+    was skipped, or why bound.toml makes it only warn; otherwise it is "". ``claimed`` is whether
+    the rule was judged from rows of a ledger that the supervisor did not write, so that they prove
+    nothing."""
 
     rule: str
     sentence: str

@@ -50,7 +50,7 @@ class Metric:
         decimals: int | None = None,
     ) -> Metric:
         """Return a metric. If its name ends in ``bpb``, omitted arguments have the defaults of bits
-        per byte: that unit, six decimals, plausible from 0 to 20."""
+        per byte: the unit "bits per byte", six decimals, plausible from 0 to 20."""
         if name.endswith("bpb"):
             decimals = DECIMALS if decimals is None else decimals
             return cls(name, direction, unit or BITS_PER_BYTE, plausible or PLAUSIBLE, decimals)
@@ -83,7 +83,7 @@ class Metric:
     def writes(self, text: str) -> bool:
         """Return whether :meth:`text` could have written this text: a number with exactly
         `decimals`, or a number with more that would be shown as 0 otherwise. If `decimals` is None,
-        any plain number could be."""
+        return whether the text is a plain decimal number, with or without an exponent."""
         import re  # only rows of the ledger are read
 
         if self.decimals is not None and re.fullmatch(_fixed(self.decimals), text, re.ASCII):
@@ -98,8 +98,8 @@ class Metric:
 
         The gain is rounded to the twelfth significant digit of the larger of the two, so that
         values that are equal up to there give 0. An infinite gain is returned as ±1.6e308. NaN is
-        worse than every number: the gain of a number over NaN is 1.6e308, that of NaN over a number
-        -1.6e308.
+        worse than every number: the gain of a number over NaN is 1.6e308, the gain of NaN over a
+        number -1.6e308, and the gain of NaN over NaN 0.
         """
         if value == best or math.isnan(value) or math.isnan(best):
             return _LARGEST * (math.isnan(best) - math.isnan(value))
@@ -148,9 +148,9 @@ def _fixed(decimals: int) -> str:
 
 
 def _shortest(value: float) -> str:
-    """Return a finite value as text with at most six decimals, or as many as six significant digits
-    need, without final zeros. From 1e16 in absolute value, and below 1e-12, it has six significant
-    digits and an exponent."""
+    """Return a finite value as text, without final zeros, with six decimals or, for a value below
+    0.1 in absolute value, so many that it has six significant digits. From 1e16 in absolute value,
+    and below 1e-12, it has six significant digits and an exponent."""
     exponent = math.floor(math.log10(abs(value))) if value else 0
     if not -12 <= exponent < 16:
         return f"{value:.6g}"

@@ -19,8 +19,8 @@ class _OwnModules:
     def find_spec(
         fullname: str, path: Sequence[str] | None, target: object = None
     ) -> ModuleSpec | None:
-        """Return the spec of a module below ``pytest_ouro``; None if there is no such module, and
-        for all others, which the next finder is asked for."""
+        """Return the spec of a module below ``pytest_ouro``. Return None if there is no such
+        module, or for any other module, so that Python asks the next finder."""
         return PathFinder.find_spec(fullname, path) if fullname.startswith("pytest_ouro.") else None
 
 

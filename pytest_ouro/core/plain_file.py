@@ -40,9 +40,9 @@ def open_plain(root: Path, name: str, flags: int, mode: int = 0o600) -> int:
 
 
 def make_folder(root: Path, name: str) -> None:
-    """Make the folder ``name`` below ``root``, and missing folders on the way, accessible to
-    this user only. If the folder exists and this user owns it, remove the permissions of group
-    and others.
+    """Make the folder ``name`` below ``root``, and missing folders on the way, all accessible to
+    this user only. If the folder exists and this user owns it, remove the permissions of group and
+    others from it.
 
     Raise OSError if it or a folder on the way is a link or a file, or cannot be made.
     """
@@ -62,12 +62,12 @@ def keep_private(fd: int) -> None:
 
 
 def write_whole(root: Path, name: str, data: bytes, *, mode: int = 0o666) -> None:
-    """Write ``data`` to the file ``name`` below ``root`` atomically: the file is replaced, or
-    made with its folders, in one step, flushed to disk.
+    """Write ``data`` to the file ``name`` below ``root`` atomically: the file is replaced, or made
+    with its folders, in one step, flushed to disk.
 
-    A link of that name is replaced, not followed. An existing file keeps its permissions, unless
-    ``mode`` is 0o600; a new one gets ``mode`` minus the umask. Raise OSError, with the old file
-    unchanged, if it cannot be written or a folder on the way is a link.
+    A link of that name is replaced, not followed. A new file gets ``mode`` minus the umask. An
+    existing file keeps its permissions, except that ``mode`` 0o600 makes any file private. Raise
+    OSError, with the old file unchanged, if it cannot be written or a folder on the way is a link.
     """
     with _folder(root, name, make=True) as (folder, last):
         part = f"{last}.{os.urandom(6).hex()}"
@@ -93,8 +93,8 @@ def _folder(
     """Open the folder that contains ``name``, below ``root``, without following links. Yield its
     descriptor, which is closed at the end, and the last part of ``name``.
 
-    With ``make``, missing folders on the way are made with ``mode``. Raise OSError if a folder
-    is missing otherwise, or is a link (ELOOP).
+    With ``make``, missing folders on the way are made with ``mode``; without it, raise OSError for
+    a missing folder. Raise OSError (ELOOP) for a folder that is a link.
     """
     *parents, last = name.split("/")
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

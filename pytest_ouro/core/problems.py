@@ -18,7 +18,8 @@ def line_numbers(text: str) -> dict[Where, int]:
     A place is a path of keys: ``("experiment", "cpu", "budget")``. A key of the first
     ``[[never-do]]`` is ``("never-do", 0, "id")``, and its header both ``("never-do", 0)`` and
     ``("never-do",)``. Keys in inline tables are not in the dict, nor is what is within a string of
-    three quotation marks. A dotted key is one key; what looks like a key in a comment may count.
+    three quotation marks. A dotted key ``a.b =`` is the single key ``"a.b"``; what looks like a key
+    in a comment may count.
     """
     lines: dict[Where, int] = {}
     table: Where = ()

@@ -33,9 +33,9 @@ NAME = (r"[^\s:=\x00-\x1f\x7f-\x9f]+", "a name without spaces, colons and `=`")
 class Limits:
     """What a value must satisfy, besides its type.
 
-    For numbers: ``min`` and ``max`` (inclusive), ``above`` and ``below`` (exclusive). For a
-    text, and each text of a list: ``pattern``, a regular expression for the whole text and its
-    meaning in words. For a list: at least ``items`` items.
+    For numbers: ``min`` and ``max`` (inclusive), ``above`` and ``below`` (exclusive). For a text,
+    and each text of a list: ``pattern``, a pair of a regular expression for the whole text and the
+    meaning of that expression in words. For a list: at least ``items`` items.
     """
 
     min: float | None = None
@@ -83,8 +83,8 @@ def option(help: str, *, default: Any = MISSING, **limits: Any) -> Any:
     """Return a dataclass field for a key of a TOML table: ``help`` says what the key means,
     ``limits`` are attributes of `Limits`.
 
-    Validation, messages, the reference and the JSON Schema use them. The default is not
-    validated: it may stand for an absent key.
+    Validation, messages, the reference and the JSON Schema use them. The default is not validated:
+    it may be a value that no table can state, such as None for an absent key.
     """
     return Field(default=default, help=help, limits=Limits(**limits) if limits else NO_LIMITS)
 
@@ -138,7 +138,7 @@ def keys_of(cls: type) -> Mapping[str, Field]:
 
 @cache
 def _keys_of(cls: type) -> Mapping[str, Field]:
-    """Return what `keys_of` does."""
+    """Compute the result of `keys_of`, once for each class."""
     return {f.name.replace("_", "-"): f for f in fields(cls)}
 
 
@@ -220,8 +220,9 @@ def _check_relations(
     cls: type, table: _Table, values: _Table, where: Where, problems: Problems
 ) -> None:
     """Add a problem for each relation of ``cls`` that does not hold, with the line of its first key
-    that the table states, or of the table. Relations with a key that is invalid, or required and
-    missing, are not checked."""
+    that the table states, or of the table. ``table`` is the table as TOML read it, ``values`` are
+    its valid values, converted, by field name. Relations with a key that is invalid, or required
+    and missing, are not checked."""
     relations: tuple[Relation, ...] = getattr(cls, "relations", ())
     if not relations:
         return

@@ -97,7 +97,9 @@ check = "scope"
 
 @dataclass(frozen=True)
 class Trial:
-    """The result of a canary at ``level``; ``why`` says why the level is not higher.
+    """The result of a canary, a small experiment, honest or cheating, that tests the isolation of
+    runs. ``level`` is the assurance level at which it ran ("claimed", "supervised", "judged" or
+    "sandboxed"); ``why`` says why the level is not higher.
 
     ``state``: an honest run ``held``; a cheat was ``caught``, ``neutralised`` (it had no effect) or
     is ``open``; a run that shows nothing ``failed``. ``words`` explain it. ``value`` is the
@@ -129,8 +131,8 @@ def attempt(
     ``honest`` is the metric of the honest canary at that level. A cheat that is not caught is
     ``open`` if its metric differs from ``honest``, or if ``honest`` is None. A canary that left a
     trace outside of its run is ``open`` whatever its metric. A canary without a metric ``failed``,
-    and so did a cheat that acts outside of its process if nothing shows what became of the action.
-    KeyboardInterrupt if the run was interrupted.
+    and so did a cheat that acts outside of its process if its run.log says neither that the action
+    was refused nor which process it started. KeyboardInterrupt if the run was interrupted.
     """
     try:
         with _make_workspace(name, python, highest, torch) as workspace:
@@ -156,9 +158,10 @@ def _classify(
     """Return a tuple: the state of a canary after its run, and the words that explain it. The first
     of these that applies decides.
 
-    A trace outside of the run: ``open``. No run: ``failed``. A breach by a cheat: ``caught``. Any
-    other end without a metric: ``failed``. An honest canary: ``held``. A cheat whose metric is not
-    ``honest``, or if that is None: ``open``. A cheat that acts outside of its process, if
+    A trace outside of the run: ``open``. No run: ``failed``. A run of a cheat that ended as a
+    breach, since it broke a rule or was seen to forge its result: ``caught``. Any other end without
+    a metric: ``failed``. An honest canary: ``held``. A cheat whose metric differs from ``honest``,
+    or if ``honest`` is None: ``open``. A cheat that acts outside of its process, if
     `_Workspace.refusal` is "": ``failed``. Any other cheat: ``neutralised``.
     """
     if effect := workspace.effect():
@@ -205,8 +208,9 @@ class _Workspace:
         return ""
 
     def refusal(self) -> str:
-        """Return why the cheat had no effect, by what the program wrote to ``run.log``: that an
-        action was refused, or which process it left; "" if it wrote neither."""
+        """Return why a cheat that left no trace (see `effect`) had no effect, by what the program
+        wrote to ``run.log``: that an action was refused, or which process it left behind, which
+        then ended with the run. "" if it wrote neither."""
         if error := self._find_line(_REFUSED):
             return f"{_REFUSED}{error}"
         left = self._find_line(_LEFT)
@@ -317,8 +321,8 @@ def _make_tokens(split: str) -> bytes:
 
 @contextmanager
 def _collect_signals() -> Iterator[list[int]]:
-    """Yield a list to which each signal SIGUSR1 that this process receives is added; restore the
-    handler afterwards."""
+    """Yield a list to which the number of each signal SIGUSR1 that this process receives is added;
+    restore the handler afterwards."""
     received: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: received.append(number))
     try:

@@ -34,8 +34,10 @@ _WORKFLOWS = (
 
 
 def examine_doors(git: Git, bound: Path | None) -> Iterator[Item]:
-    """Yield the items about the pre-commit hook, CI and the agents, in this order: whether they
-    call the gate or the guard. ``bound`` is the path of bound.toml, None if there is none."""
+    """Yield the items about the pre-commit hook, CI and the agents, in this order: whether hook and
+    CI call the gate (the command that judges commits), and the agents' settings the guard (the
+    command that an agent asks before it edits). ``bound`` is the path of bound.toml, None if it is
+    missing."""
     yield _examine_hook(git)
     yield _examine_ci(git.top)
     yield from _examine_agents(git.top, bound)
@@ -114,10 +116,10 @@ def _examine_agents(top: Path, bound: Path | None) -> Iterator[Item]:
 
 def _examine_agent(top: Path, name: str, fault: Callable[[], str]) -> Item:
     """Return the item about the agent ``name``: ``ok`` if its settings call the guard before it
-    acts, as far as is known; ``weak`` if a session that is started in the current folder would not
-    read those settings. It is ``off`` if the settings do not call the guard, if other settings turn
-    hooks off, if the agent's program does not trust the hooks, or if ``fault``, which tries the
-    hook's command, returns what is wrong."""
+    acts, even if it is not known whether the agent's program trusts them; ``weak`` if a session
+    that is started in the current folder would not read those settings. It is ``off`` if the
+    settings do not call the guard, if other settings turn hooks off, if the agent's program does
+    not trust the hooks, or if ``fault``, which tries the hook's command, returns what is wrong."""
     topic = f"agents {name}"
     if not _calls_guard(top / agents.AGENTS[name].settings, name):
         words = "it edits without asking the guard"
@@ -170,8 +172,8 @@ def _calls_gate(lines: list[str]) -> bool:
 
 
 def _read_lines(path: Path) -> list[str]:
-    """Return the lines of a file without those that begin with ``#``; an empty list if it is absent
-    or cannot be read."""
+    """Return the lines of a file without those whose first character, after blanks, is ``#``; an
+    empty list if it is absent or cannot be read."""
     try:
         text = path.read_text("utf-8", "replace") if path.is_file() else ""
     except OSError:

@@ -45,8 +45,8 @@ def examine(
     machine has for it. An OuroError on the way becomes an item of it.
 
     ``trust`` names the commit to trust. ``run_commands`` allows to start the interpreter that the
-    bound names. ``missing`` says why no bound.toml was found in the folder of ``path``; then the
-    rules and the machine are not examined.
+    bound names. ``missing`` is the error that says why no bound.toml was found; then ``path`` is
+    where one would be, only its folder counts, and the rules and the machine are not examined.
     """
     found = Examination()
     found.items += _examine(path, trust, run_commands, missing, found)

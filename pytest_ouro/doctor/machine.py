@@ -89,8 +89,8 @@ def own_interpreter() -> Interpreter:
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine has for the experiment of ``case``. Each part is observed once, when it is
-    first needed."""
+    """What this machine has for the experiment of ``case`` (its trusted rules and the repository).
+    Each part is observed once, when it is first needed."""
 
     case: Case
 
@@ -132,7 +132,8 @@ class Machine:
     @cached_property
     def lacks_torch(self) -> bool:
         """Whether the harness imports torch and the interpreter does not have it; False for a
-        command. SyntaxError or ValueError if the harness is not Python; else as `interpreter`."""
+        command. Raise SyntaxError or ValueError if the harness is not Python, and the errors of
+        `interpreter`."""
         if self.experiment.command:
             return False
         tree = ast.parse(trusted_source(self.case, self.experiment.harness).encode("latin-1"))
@@ -186,8 +187,8 @@ class Machine:
 
     def _device(self) -> Item:
         """Return the item about the device of a run: ``weak`` if another process computes on the
-        card, or if other runs hold the device; else ``ok``. ExperimentError if the bound's device
-        is missing."""
+        card, or if other runs of pytest-ouro hold the locks of the device, so that the next run
+        would wait; else ``ok``. ExperimentError if the bound's device is missing."""
         profile = device.choose(self.case.experiment.device)  # raises if it is missing
         words, number = f"the processor ({device.cpu_name()})", self.experiment.slots
         if profile == "cpu" and number > 1:
@@ -207,7 +208,7 @@ class Machine:
     def _data(self) -> Item:
         """Return the item about the data: ``off`` if the bound names no files; ``fails`` if some
         are missing, but ``weak`` if the first run makes them; ``weak`` too if no rule compares the
-        files or not all are blessed; else ``ok``."""
+        files or bound.lock does not have the digests of all of them; else ``ok``."""
         root, experiment = self.case.evidence.root, self.experiment
         if not experiment.data:
             words = "the bound names no data: none is compared from run to run"
@@ -235,10 +236,11 @@ class Machine:
         return Item("data", "ok", f"{words}, blessed; the gate compares them")
 
     def _judge(self) -> Item:
-        """Return the item about the judge: ``weak``, with the reason, if there can be no judge;
-        ``fails`` if the harness imports torch and the interpreter lacks it; else ``ok``, as for a
-        command with an evaluation that can run apart. Raises as `lacks_torch`, and
-        ExperimentError if the harness is not trusted."""
+        """Return the item about the judge, the process that computes the metric apart from the
+        experiment: ``weak``, with the reason, if there can be no judge; ``fails`` if the harness
+        imports torch and the interpreter lacks it; else ``ok``, also for a command whose evaluation
+        can run apart. Raises as `lacks_torch`, and ExperimentError if the harness is not
+        trusted."""
         experiment = self.experiment
         if not (why := level.no_judge(self.case, experiment)):
             if experiment.command:

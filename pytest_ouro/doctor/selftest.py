@@ -59,10 +59,11 @@ def selftest(
 ) -> Selftest:
     """Run the canaries, call ``on_trial`` with each result, and return all results with the highest
     level that holds. With ``command``, they are those of a command; else those of a script, under
-    the interpreter ``python``, and without ``torch`` only those of `PLAIN`, at most supervised.
+    the interpreter ``python``. Without ``torch``, only the scripts of `PLAIN` run, and the level is
+    "supervised" at most.
 
-    All run at the highest available level. If that level does not hold, those that the next lower
-    level promises to stop run there, and so on. KeyboardInterrupt if a run was interrupted.
+    All run at the highest available level. If that level does not hold, the canaries that the next
+    lower level promises to stop run there, and so on. KeyboardInterrupt if a run was interrupted.
     """
     trials: list[Trial] = []
     why = "" if torch or command else f"torch is missing in {python}"

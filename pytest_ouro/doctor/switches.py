@@ -21,7 +21,7 @@ _COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 
 
 def _parse(text: str) -> Any:
-    """Return the value of a JSON text with comments. ValueError if it is another text."""
+    """Return the value of a JSON text that may contain comments. ValueError if it is not JSON."""
     return json.loads(_COMMENT.sub(lambda found: found[1] or "", text))
 
 

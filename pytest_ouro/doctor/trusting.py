@@ -37,7 +37,8 @@ _SAID = re.compile(rf"{_SERVER}: .* - (\w+)")
 
 class Trust(NamedTuple):
     """Whether an agent's program trusts a project's hooks (``holds``; None if that is not known).
-    If it does not, ``why`` says so in words, and ``next`` is the next step; else both are ""."""
+    If ``holds`` is False, ``why`` says in words that it does not, and ``next`` is the next step; if
+    it is True or None, both are ""."""
 
     holds: bool | None
     why: str = ""

@@ -96,7 +96,9 @@ class Answer:
 
     @property
     def touched(self) -> bool:
-        """Whether a change since the trusted commit reaches the experiment, as `reaches` says."""
+        """Whether a change since the trusted commit is in a file that concerns the experiment (see
+        `reaches`): bound.toml or bound.lock, the harness or another frozen file, an editable file,
+        the ledger, or a file that a rule watches by its folder."""
         return reaches(self.case.bound, self.case.repository)
 
     @property
@@ -129,11 +131,12 @@ def open_case(
 
     ``trust`` is the revision to trust, and ``trust_by`` the option that gave it, for messages; if
     it is None, OURO_TRUST, git's setting ouro.trust or bound.lock decides. ``subject`` is what is
-    checked, and ``index`` the GIT_INDEX_FILE to keep for a partial commit ("" for git's own index).
-    With ``rehash`` all data is read again; ``run_commands`` allows the commands that the bound
-    names. With ``from_top``, the commands of a help have paths relative to the repository's top.
-    ``checks``, by name, are known beside those of pytest-ouro and of packages. Raise GitError,
-    TrustError, BoundError, LimitError or another OuroError if the rules cannot be read.
+    checked. ``index`` is the path of the index that git uses for ``git commit PATH`` and passes to
+    hooks as GIT_INDEX_FILE; "" is the repository's own index. With ``rehash`` all data is read
+    again; ``run_commands`` allows the commands that the bound names. With ``from_top``, the
+    commands that errors advise have paths relative to the repository's top. ``checks``, by name,
+    are known beside those of pytest-ouro and of packages. Raise GitError, TrustError, BoundError,
+    LimitError or another OuroError if the rules cannot be read.
     """
     git = replace(Git.discover(path.parent, index=index), from_top=from_top)
     bound_path = git.relative(path)
@@ -166,8 +169,9 @@ def open_commit(
     ``named``, ``trust`` (which ``trust_by`` names), OURO_TRUST or git's setting ouro.trust must
     name the trusted commit; without it, a bound.lock of the checked commit is enough. The commit is
     compared with the point where it left the trusted one's history. Raise GitError, TrustError,
-    BoundError, LimitError or another OuroError if ``revision`` names no commit, the rules cannot be
-    read, or they changed after that point.
+    BoundError, LimitError or another OuroError if ``revision`` names no commit, if the rules cannot
+    be read, or if the trusted commit has rules or frozen files that changed after that point and
+    that the checked commit does not have.
     """
     head = demand_commit(git, revision)
     commit, _ = trusts.named(git, asked=trust, asked_by=trust_by)
@@ -235,7 +239,8 @@ def check_rule(rule: Rule, evidence: Evidence) -> RuleResult:
 
 
 def _is_claimed(rule: Rule, evidence: Evidence) -> bool:
-    """Return whether a rule that applies judges rows that were written by hand."""
+    """Return whether a rule is judged by rows of a ledger that the supervisor did not write. The
+    caller makes sure that the rule is not skipped."""
     return rule.checker.judges_claims and evidence.claimed is not None
 
 
@@ -261,12 +266,12 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
     """Return why a rule about a run or about the records has nothing to judge here; "" if it has
     something to judge, or if it is a rule about the repository.
 
-    For a commit alone that was not measured just now, neither kind of rule has anything to judge,
-    and for the index no rule about
-    a run, since the next commit may be the one that fixes the run. Elsewhere, a rule that judges
-    rows written by hand has something to judge if there are such rows. Any other rule about a run
-    needs a run that has just been measured, or one whose code is still in the working tree; any
-    other rule about the records needs a recorded run, or records that are at fault or gone.
+    For a commit alone that was not measured just now, neither kind of rule has anything to judge.
+    For the index, no rule about a run has: the next commit may be the one that takes back what the
+    run broke. Elsewhere, a rule that judges rows written by hand has something to judge if there
+    are such rows. Any other rule about a run needs a run that has just been measured, or one whose
+    code is still in the working tree; any other rule about the records needs a recorded run, or a
+    journal or ledger that is damaged or was deleted.
     """
     stage, subject = rule.checker.stage, evidence.repository.subject
     if stage == "repository":
@@ -297,8 +302,8 @@ def check_before_run(case: Case) -> list[RuleResult]:
 
 
 def check_after_run(case: Case) -> list[RuleResult]:
-    """Apply, after a run, the rules about the run that has just ended, and rules about the
-    repository or the records that a run may break. Return their results in the order of the bound;
-    other rules have none. Raise OuroError as from `check_rule`."""
+    """Apply, after a run, the rules about the run that has just ended, and the rules about the
+    repository or the records that a run may break. Return the results of these rules only, in the
+    order of the bound. Raise OuroError as from `check_rule`."""
     rules = [r for r in case.bound.rules if r.checker.stage == "run" or r.checker.after_run]
     return [check_rule(rule, case.evidence) for rule in rules]

@@ -93,9 +93,9 @@ def _with_undone(case: Case, rule: Rule, result: RuleResult, undone: _Undone) ->
 
 
 def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Finding:
-    """Return a copy of a finding that earlier commits broke and later ones undid. Its ``where``
-    names the first of these ``commits`` and the number of the others; its ``help`` is a git command
-    that joins the commits into one, which no longer has the finding."""
+    """Return a copy of a finding of earlier commits whose violation later commits undid. Its
+    ``where`` names the first of these ``commits`` and the number of the others; its ``help`` is a
+    git command that joins the commits into one, which no longer has the finding."""
     more = f" and {len(commits) - 1} more commits" if commits[1:] else ""
     oldest = case.repository.on_branch(commits[0])
     help = (

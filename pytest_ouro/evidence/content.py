@@ -187,11 +187,9 @@ def read_regular(
 
 def read_or_point(path: Path, *, limit: int = limits.FILE) -> bytes | None:
     """Return the bytes of a regular file, of a symbolic link the path of its target, None for
-    anything else. For a file of more than ``limit`` bytes return a Git LFS pointer with its
-    sha256 instead, or raise LimitError if ``limit`` is below `limits.FILE`.
-
-    Raise OuroError if the file cannot be read.
-    """
+    anything else. A file of more than ``limit`` bytes raises LimitError if ``limit`` is below
+    `limits.FILE`; otherwise a Git LFS pointer with its sha256 is returned instead. Raise OuroError
+    if the file cannot be read."""
     try:
         return read_file(path, limit=limit)
     except LimitError:

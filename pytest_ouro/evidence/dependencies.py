@@ -133,8 +133,8 @@ def _trusted_in(paths: frozenset[str], folders: frozenset[str]) -> frozenset[str
 def present_near(repository: Repository, root: str) -> set[str]:
     """Return the repository-relative paths of all files, whatever their names, directly in the
     folders that may have dependency files of the experiment in ``root`` (see `_folders`): the files
-    of the checked commit and, unless only a commit is checked, of the index, and untracked ones.
-    Raise GitError or LimitError if git's objects cannot be read."""
+    of the checked commit and, unless only a commit is checked, of the index, and untracked files
+    unless the index is checked. Raise GitError or LimitError if git's objects cannot be read."""
     store, folders = repository.git.store, _folders(root)
     found = {path for folder in folders for path in store.files_in(repository.head, folder)}
     if repository.subject != "commit":
@@ -211,8 +211,8 @@ def statements(path: str, data: bytes) -> dict[str, str]:
     For pyproject.toml, map a setting such as ``torch (dependencies)`` to its constraint, such as
     ``>=2`` ("": none; see `_pyproject`). For a TOML lock file, map each package's name to its
     version. For a requirements file, map each requirement's name to its constraint. For any other
-    file, and for one of the first two that is invalid, map ``line TEXT`` to "" for each line,
-    without comments, so that any change shows.
+    file, and for a pyproject.toml or a lock file that is invalid TOML, map ``line TEXT`` to "" for
+    each line, without comments, so that any change shows.
     """
     text = canonical(data).decode(errors="replace")
     name = path.rpartition("/")[2]
@@ -249,8 +249,9 @@ def in_script(data: bytes | None) -> dict[str, str]:
 
 
 def _block(text: str) -> str:
-    """Return the TOML text of the first PEP 723 block in a script: the comment lines from ``# ///
-    script`` to the last ``# ///`` of the same comment, without ``# ``; "" if there is none."""
+    """Return the TOML text of the first PEP 723 block in a script: the lines between ``# ///
+    script`` and the last ``# ///`` of the same unbroken run of comment lines, without ``# ``; "" if
+    there is none."""
     if "# /// script" not in text:
         return ""
     start = end = 0
@@ -278,8 +279,9 @@ def _joined(stated: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def provided(path: str, data: bytes) -> frozenset[str]:
     """Return the names, normalised by `normal`, of the distributions that a manifest or lock file
-    declares or locks. The set may contain other words too: every word of setup.py, setup.cfg,
-    environment files, Pipfile and conda-lock.yml, and keys such as ``python`` of other files."""
+    declares or locks: the packages that code may import without a new dependency. The set may
+    contain other words too: every word of setup.py, setup.cfg, environment files, Pipfile and
+    conda-lock.yml, and keys such as ``python`` of other files."""
     name = path.rpartition("/")[2]
     if matches(name, ("setup.*", "environment*", "Pipfile", "conda-lock.yml")):
         words = re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", data.decode(errors="replace"))
@@ -301,8 +303,7 @@ def _requirement(line: str) -> tuple[str, str]:
 def _pyproject(table: dict[str, object]) -> dict[str, str]:
     """Return the settings of a parsed pyproject.toml that decide what is installed, as a dict from
     names such as ``torch (dependencies)``, ``python`` or ``tool.uv.sources`` to values; from
-    ``[tool]`` only such keys of uv, poetry and the like. Raise TypeError if a table has another
-    form."""
+    ``[tool]`` only the keys of `_TOOLS`. Raise TypeError if a table has another form."""
     project, tool = (toml.table(table.get(name, {})) for name in ("project", "tool"))
     extras = toml.table(project.get("optional-dependencies", {}))
     groups = toml.table(table.get("dependency-groups", {}))

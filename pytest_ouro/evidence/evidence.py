@@ -42,11 +42,12 @@ class Layout:
     change, ``allowed`` of what a run may leave in the working tree, ``publish`` of what a report
     commit may add, ``data`` of what the run needs. ``evaluate`` is the function of the file
     ``harness`` that computes the metric, ``loader`` the one that yields training batches; without a
-    harness, ``harness`` and ``evaluate`` name nothing. ``script`` is the Python file to run ("" for
-    a command), ``run_by_us`` are the harness and the script that prepares the data, and ``python``
-    is the command line of the project's interpreter. ``runs`` says whether rows of runs that were
-    not recorded are judged; ``window`` are the fewest and the most seconds that a run may train on
-    any device.
+    harness, ``harness`` and ``evaluate`` are a name that no module or function can have. ``script``
+    is the Python file to run ("" for a command). ``run_by_us`` are the files that pytest-ouro
+    itself runs, outside of the experiment: the harness, and the script that prepares the data, if
+    there are any. ``python`` is the command line of the project's interpreter. ``runs`` says
+    whether rows of runs that were not recorded are judged; ``window`` are the fewest and the most
+    seconds that a run may train on any device.
     """
 
     folder: str
@@ -225,8 +226,8 @@ class Evidence:
     def tried(self) -> dict[int, str]:
         """The full ids of tried commits (of runs that started), as the refs refs/ouro/tried/<n>
         keep them, by n, the ``seq`` of the run's ``started`` line. Only the trusted commit and its
-        descendants are included. {} if there are none, or while a blessing is pending. Raise
-        GitError if git fails."""
+        descendants are included. {} if there are none, or if bound.lock was written by ``bless``
+        and is not committed yet. Raise GitError if git fails."""
         if self.trust.blessing_pending:
             return {}
         git = self.repository.git

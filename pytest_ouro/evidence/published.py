@@ -25,8 +25,9 @@ _MODULES = (".py", ".pyc", ".pyd", ".pth", ".so")
 @dataclass(frozen=True)
 class Published:
     """The globs of published files, relative to the repository's top, and the published files that
-    are beside other work. ``beside_work`` maps the path of each such file to the commits (or the
-    index), in words, that both contain it and change an unpublished file."""
+    are beside other work. A file is beside other work if a commit since the trusted one, or the
+    index, both contains it and changes an unpublished file. ``beside_work`` maps the path of each
+    such file to these commits (or the index), in words."""
 
     globs: tuple[str, ...]
     beside_work: dict[str, list[str]] = field(default_factory=dict)
@@ -37,9 +38,8 @@ class Published:
         return matches(path, self.globs) and not path.endswith(_MODULES)
 
     def lawful(self, path: str) -> bool:
-        """Return whether a path is that of a published file (`named`) that is not beside other
-        work: no commit since trust, and not the index, both contains it and changes an unpublished
-        file."""
+        """Return whether a path is that of a published file (`named`) that is not in
+        ``beside_work``, so that its change breaks no rule."""
         return self.named(path) and path not in self.beside_work
 
 
@@ -62,7 +62,8 @@ def published(evidence: Evidence) -> Published:
 def _work(evidence: Evidence, found: Published) -> Iterator[tuple[str, Iterable[str]]]:
     """Yield, for each commit since the trusted one that changes an unpublished file, the commit in
     words and all paths of its tree; then, if the index changes such a file, "the index" and all its
-    paths."""
+    paths. ``found`` says by its globs which files are published; its ``beside_work`` is not
+    read."""
     repository = evidence.repository
     commits: dict[str, list[Change]] = {}
     for change in repository.committed:

@@ -85,9 +85,10 @@ class Repository:
         tip: str = "",
     ) -> None:
         """``trust`` is the full id of the trusted commit ("": none), ``head`` that of the checked
-        commit ("": HEAD), ``tip`` the last commit of the history if ``head`` is an earlier one.
-        ``subject`` says what is checked: a commit alone, the index too, or the working tree as
-        well."""
+        commit ("": HEAD). ``tip`` is the last commit of the history if commits are checked one by
+        one and ``head`` is an earlier one ("": it is not); checks use it to word findings, and to
+        leave to the last commit what a later one may put right. ``subject`` says what is checked: a
+        commit alone, the index too, or the working tree as well."""
         self.git = git
         self.trust = trust
         self.subject = subject
@@ -254,9 +255,9 @@ class Repository:
     @cached_property
     def net(self) -> tuple[Change, ...]:
         """The changes from the merge base with trust to ``head`` in files that no single commit of
-        `commits` changes, as when a merge takes one side. Only files that differ between the
-        trusted commit and ``head`` are included. () if there is no trust or no merge base, or if
-        the trusted commit is ``head``."""
+        `commits` changes, as when a merge takes a file unchanged from one of its parents. Only
+        files that differ between the trusted commit and ``head`` are included. () if there is no
+        trust or no merge base, or if the trusted commit is ``head``."""
         if not (self.trust and self.trust != self.head and (base := self.base)):
             return ()
         seen, store = {change.path for change in self.committed}, self.git.store

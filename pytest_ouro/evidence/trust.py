@@ -145,9 +145,10 @@ class Trust:
 
     @cached_property
     def committed(self) -> frozenset[str]:
-        """The paths of all files of the trusted commit, frozen or not. While a blessing is pending,
-        the paths of all files of HEAD; empty before the first commit. Raise GitError or LimitError
-        if they cannot be read."""
+        """The paths of all files of the trusted commit, whether a rule freezes them or not. If
+        bound.lock is the reference and not committed yet (`blessing_pending`), the paths of all
+        files of HEAD; empty before the first commit. Raise GitError or LimitError if they cannot be
+        read."""
         head = self.git.commit("HEAD") if self.blessing_pending else ""
         return frozenset(self.git.tree(head) if head else self._tree)
 
@@ -272,14 +273,13 @@ def resolve(
     bound_path: str,
     read_at: str = "",
 ) -> Trust:
-    """Return the trust: the commit that `named` finds, or otherwise bound.lock beside
-    bound.toml.
+    """Return the trust: the commit that `named` finds, or otherwise bound.lock beside bound.toml.
 
-    ``bound_path`` is bound.toml's repository-relative path. ``read_at`` is the id of the commit
-    in which bound.lock is read ("": in the working tree). Raise TrustError if the named commit
-    is invalid; or, without one, if bound.lock is missing or damaged, bound.toml is missing or
-    has not the blessed digest, or a shallow clone lacks the blessing; OuroError if a file cannot
-    be read.
+    ``bound_path`` is bound.toml's repository-relative path. ``read_at`` is the id of the commit in
+    which bound.lock is read ("": in the working tree). Raise TrustError if the named commit is
+    invalid; or, without one, if bound.lock is missing or damaged, if bound.toml is missing or does
+    not have the digest in bound.lock, or if a shallow clone lacks the commit that introduced
+    bound.lock; OuroError if a file cannot be read.
     """
     lock_path = join(bound_path.rpartition("/")[0], lockfile.NAME)
     commit, source = named(git, asked=asked, asked_by=asked_by)

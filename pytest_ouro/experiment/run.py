@@ -75,10 +75,11 @@ def run_experiment(
 
 
 def _add_history(case: Case, result: Result) -> Result:
-    """Return ``result`` with notes on comparable runs, and with its repeats, whose mean replaces
-    ``value`` unless the last run crashed.
+    """Return ``result`` with the lines about the run (`history.notes`), and with its repeats, whose
+    mean replaces ``value`` unless the last run crashed.
 
-    With fewer than two comparable repeats, ``repeats`` is None and ``value`` stays.
+    With fewer than two repeats that can be compared with each other, ``repeats`` is None and
+    ``value`` stays.
     """
     assert result.record is not None
     runs = case.evidence.journal.runs()
@@ -89,7 +90,8 @@ def _add_history(case: Case, result: Result) -> Result:
 
 
 def _settle(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
-    """Settle the branch, or with ``apply`` False only say how; return the lines about it.
+    """Settle the branch, that is, set it back to the incumbent (its last keep), or with ``apply``
+    False only say how; return the lines about it.
 
     Return () after a keep, or if the run's commit is the incumbent. After a rehearsal, or a run
     that was interrupted or not started, the branch stays, and a line says why if ``apply`` is true.

@@ -7,8 +7,8 @@ from prepare import MAX_SEQ_LEN
 
 
 class Answers(Model):
-    """A model that also looks up the next token by the tokens before it, from the start of a row.
-    ``known`` maps a tuple of tokens to the one that follows."""
+    """A cheating model: besides counting pairs, it looks up the next token by all tokens before it
+    in the row. ``known`` maps a tuple of tokens to the one that follows."""
 
     known: dict = {}
 

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 class Future(Model):
-    """A model that knows each next token within a row."""
+    """A cheating model: it reads each next token from the row that it is given."""
 
     def predict(self, x):
         """Return the logits as `Model.predict` does, 8 higher for the token that follows in

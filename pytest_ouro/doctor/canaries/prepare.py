@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent
 
 
 class Tokenizer:
-    """A tokenizer without state: a token is a byte of a file."""
+    """A tokenizer without state: the bytes of a split's file are its tokens."""
 
     @classmethod
     def from_directory(cls):

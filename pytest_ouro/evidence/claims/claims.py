@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Claims:
-    """What is judged: the loop, the name of the ledger, the metric (None: not known; its direction
-    is known if it is), and the globs of editable and frozen files relative to the repository's top.
-    ``evaluate`` is the harness's function that returns the metric ("": unknown), ``instructions``
-    are the words of the project for its agents. ``unread`` grows by the files that `text` could not
-    read, as in a partial clone. ``bound`` is whether a trusted bound.toml states all this;
-    otherwise it is inferred."""
+    """What is judged of a past loop: its commits and rows (``loop``), the path of its ledger, the
+    metric (None: not known; with a metric, its direction is known too), and the globs of editable
+    and frozen files relative to the repository's top. ``evaluate`` is the harness's function that
+    returns the metric ("": unknown), ``instructions`` are the words of the project for its agents.
+    ``unread`` grows by the files that `text` could not read, as in a partial clone. ``bound`` is
+    whether a trusted bound.toml states all this; otherwise it is inferred."""
 
     loop: Loop
     ledger: str
@@ -80,8 +80,8 @@ class Claims:
         return linked <= 1.5 * len(self.rows_of)
 
     def is_kept(self, commit: str) -> bool:
-        """Return whether a row says that the commit was kept as an experiment, of a loop that
-        commits each one."""
+        """Return whether a row says that the commit was kept as an experiment. False in a loop
+        where many rows name one commit (see `per_commit`)."""
         return self.per_commit and any(row.status == "keep" for row in self.rows_of.get(commit, ()))
 
     def place(self, lines: Iterable[int]) -> str:

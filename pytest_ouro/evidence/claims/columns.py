@@ -137,8 +137,9 @@ def _find_commit(cells: Mapping[str, Sequence[str]]) -> str:
 
 
 def _find_status(cells: Mapping[str, Sequence[str]], commit: str) -> str:
-    """Return the column whose cells are mostly words for a status, or that says by its name that it
-    tells whether a result was kept; "" if there is none."""
+    """Return the column, other than ``commit`` (the column of commits), whose cells are mostly
+    words for a status, or that says by its name that it tells whether a result was kept; "" if
+    there is none."""
     shares: dict[str, float] = {}
     for name, texts in cells.items():
         column = normalise(name)
@@ -158,8 +159,8 @@ def _are_words(texts: Sequence[str]) -> bool:
 
 
 def _find_words(cells: Mapping[str, Sequence[str]], taken: set[str]) -> str:
-    """Return the column with the most words, of those whose cells are mostly several words; "" if
-    there is none."""
+    """Return the column with the most words, of those not in ``taken`` (the columns whose meaning
+    is known) whose cells are mostly several words; "" if there is none."""
     lengths = {
         name: sum(len(re.findall(r"[^\W\d_]{2,}", text)) for text in texts)
         for name, texts in cells.items()

@@ -146,5 +146,6 @@ class History:
 
 
 def _is_detail(line: list[str]) -> bool:
-    """Return whether a line of ``git cat-file --batch-check`` is about the line before it."""
+    """Return whether a line of ``git cat-file --batch-check`` is a hint or error that git adds
+    below the line of an ambiguous name, or empty, and so does not stand for a name of its own."""
     return not line or line[0] in ("hint:", "error:")

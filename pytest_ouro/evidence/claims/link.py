@@ -62,8 +62,9 @@ class Linker:
         return tuple(links)
 
     def _by_hash(self, row: ClaimedRow, commit: str) -> Link:
-        """Return the link of a row by its hash, which names ``commit``. If that is the parent of
-        the commit whose change the row describes, it is that one's."""
+        """Return the link of a row by its hash, which names ``commit`` ("": no commit, and the link
+        is empty). If the row describes not this commit but a child of it that changes the code of
+        an experiment, link the row to that child, with ``commit`` as ``stated``."""
         if not commit:
             return Link("", "")
         adding = self.added.get(key_of(row))
@@ -88,9 +89,12 @@ class Linker:
         return step is not None and self.is_work(step)
 
     def _by_adding(self, row: ClaimedRow, adding: Step, taken: set[str]) -> Link:
-        """Return the link of a row by the commit ``adding`` that adds it: that commit, if it
-        changes the code of an experiment, or other files and says the same; else the one before it,
-        if that changes the code, and no row has it yet."""
+        """Return the link of a row by the commit ``adding`` that adds it to the ledger. A baseline
+        is linked to the parent of ``adding``. Any other row is linked to ``adding`` if that changes
+        the code of an experiment, or changes other files than the ledger and has a subject that
+        says the same as the row. Otherwise, a kept row is linked to the parent of ``adding`` if
+        that changes the code. The link is empty if its commit is in ``taken``, the commits that
+        other rows have."""
         if row.status == "baseline":
             return Link(adding.parent or adding.id, "added")
         other = len(adding.parents) == 1 and len(self.history.changes(adding)) > 1
@@ -102,8 +106,9 @@ class Linker:
         return Link("", "")
 
     def _by_subject(self, rows: Sequence[ClaimedRow], links: list[Link], taken: set[str]) -> None:
-        """Link the rows that have no commit yet to the only commit that no row has, that changes
-        the code of an experiment, and whose subject says the same."""
+        """Link the rows that have no commit yet, by replacing their items in ``links``: each to the
+        only commit that is not in ``taken``, changes the code of an experiment, and has a subject
+        that says the same as the row. Add these commits to ``taken``."""
         waiting = [n for n, link in enumerate(links) if not link.commit and rows[n].description]
         if not waiting:
             return
@@ -126,10 +131,13 @@ class Linker:
 
 
 def _is_alone(row: ClaimedRow, together: Sequence[ClaimedRow]) -> bool:
-    """Return whether the commit that adds a row can be that of its experiment, among the rows that
-    the commit adds ``together``: it adds no other, or this is the only one that was kept. A
-    baseline may have one kept row beside it. Of a whole table
-    none is."""
+    """Return whether the commit that adds a row to the ledger can be the one of its experiment.
+    ``together`` are all rows that this commit adds.
+
+    True if the row is the only one, or the only one that was kept; for a baseline, if at most one
+    row beside it was kept. False for a row that was not kept and whose commit cell states a reason
+    for having no commit, such as ``reverted``.
+    """
     if not row.is_kept and _NO_COMMIT.fullmatch(row.cell):
         return False
     kept = [one for one in together if one.status == "keep"]

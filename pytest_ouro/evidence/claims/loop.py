@@ -47,10 +47,10 @@ class Experiment:
 @dataclass(frozen=True)
 class Loop:
     """A past loop. ``start`` is the full id of the commit that it starts from, ``end`` that of its
-    last commit ("" for both: unknown), ``steps`` the commits of the branch after the start up to
-    the end, oldest first. ``experiments`` are those of the rows, in the order of the ledger, then
-    those without a row. ``rows`` are all rows, ``lost`` and ``odd`` as in `Rows`, ``versions``
-    the history of the ledger."""
+    last commit ("" for both: unknown), ``steps`` the commits that ``end`` reaches and ``start``
+    does not, each after its parents. ``experiments`` are those of the rows, in the order of the
+    ledger, then those without a row. ``rows`` are all rows, ``lost`` and ``odd`` as in `Rows`,
+    ``versions`` the history of the ledger."""
 
     history: History
     start: str
@@ -100,8 +100,9 @@ def extent(
     texts if no row has a commit of the history. ``is_work`` says whether a commit changes the code
     of an experiment.
 
-    The loop starts at the commit of a baseline that comes first, else at the parent of the first
-    commit of an experiment.
+    The last commit is the last in the history that a row has. If the first that a row has is the
+    commit of a baseline, or does not change the code, or has no parent, the loop starts at it,
+    otherwise at its parent.
     """
     linked = [
         (history.by_id[link.commit], row.status)
@@ -156,8 +157,8 @@ def build(
 
 
 def moved(history: History, step: Step, editable: Sequence[str]) -> dict[str, str]:
-    """Return the new path of each editable file that a commit moves without a change, if it changes
-    no editable file otherwise; {} if it does, or moves none."""
+    """Return a dict from the old path to the new one of each editable file that a commit moves
+    without a change; {} if the commit moves no editable file, or changes one in another way."""
     paths = history.changes(step)
     found = {}
     for path in matching(paths, editable):
@@ -203,7 +204,9 @@ def _experiment(
     inside: dict[str, int],
     editable: Sequence[str],
 ) -> Experiment:
-    """Return the experiment of a commit and a row, either of which may be missing."""
+    """Return the experiment of a commit ``step`` and a ``row``, either of which may be missing
+    (None). ``how`` says how the two were linked, ``undone`` tells where the change of a commit of
+    the loop stands, and ``inside`` has the ids of the loop's commits."""
     if step is None:
         return Experiment("", "", row, how, (), (), "")
     paths = history.changes(step)
@@ -257,7 +260,7 @@ class _Undone:
         return self._standings[step.id]
 
     def _find_standing(self, step: Step) -> Standing:
-        """Return what `standing` does."""
+        """Compute what `standing` returns and keeps."""
         place = self._places[step.id]
         paths = matching(self._history.changes(step), self._editable)
         before = {path: self._blob(step.parent, path) for path in paths}
@@ -273,10 +276,10 @@ class _Undone:
         return any(n > place for n in self._seen.get((path, blob), ()))
 
     def _is_left(self, step: Step, path: str, place: int) -> bool:
-        """Return whether every later version of a file still has all lines that a commit was the
-        first to have, or lacks all that it removed if it added none. A commit that only brings
-        earlier lines back is not left, nor one that adds an option or a setting, since the change
-        may be there and not in use."""
+        """Return whether a change is left standing in a file: whether every later version has all
+        lines that the commit was the first to have; or, if the commit added none, whether no later
+        version has all lines that it removed. False for a commit that only brings earlier lines
+        back or adds an option or a setting, since the change may be there and not in use."""
         added, removed = self._lines(step.parent, step.id, path)
         blobs = [self._blob(step.id, path)]
         blobs += [blob for n, blob in self._after.get(path, ()) if n > place]
@@ -302,12 +305,14 @@ class _Undone:
         return self._first[path]
 
     def _lines(self, old: str, new: str, path: str) -> tuple[frozenset[bytes], frozenset[bytes]]:
-        """Return the telling lines that the newer commit added to a file, and those it removed."""
+        """Return the lines, as `_text` selects them, that the commit ``new`` added to a file, and
+        those it removed, compared with the commit ``old``."""
         before, after = self._text(self._blob(old, path)), self._text(self._blob(new, path))
         return after - before, before - after
 
     def _text(self, blob: str) -> frozenset[bytes]:
-        """Return the lines of a file that are long enough to tell something."""
+        """Return the lines of a file (by its blob id) that have more than three characters, without
+        the blanks around them; shorter ones tell nothing."""
         if blob not in self._texts:
             if len(self._texts) > 256:
                 self._texts.clear()
@@ -315,7 +320,7 @@ class _Undone:
         return self._texts[blob]
 
     def _read(self, blob: str) -> frozenset[bytes]:
-        """Return what `_text` does; an empty set for an absent or missing file."""
+        """Compute what `_text` returns and keeps; an empty set for an absent or missing file."""
         try:
             data = self._history.git.store.read(blob) if blob else b""
         except (GitError, LimitError):

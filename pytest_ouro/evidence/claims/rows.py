@@ -146,8 +146,10 @@ def _cells(row: Row, columns: Columns) -> Iterator[Sequence[Cell]]:
 
 
 def _second(split: list[str], width: int, columns: Columns) -> tuple[list[str], list[str]] | None:
-    """Return the last cell of the first row, and the cells of the second, of a line with two rows;
-    None for another line. Without a line break the two cells at the seam are one."""
+    """Return the last cell of the first row, and the cells of the second, of a line that has two
+    rows; None for another line. Where the line break between the rows is missing, the last cell of
+    the first row and the first cell of the second are one cell, which is split before the hash of
+    the commit."""
     place = columns.commit
     if place is None:
         return None

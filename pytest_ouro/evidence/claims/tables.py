@@ -40,8 +40,8 @@ _MOST, _DEEP = 40, 3
 
 @dataclass(frozen=True)
 class LedgerFile:
-    """A ledger that was found: its path in the repository, its bytes, where it lies, and the full
-    id of the commit that has it ("": none)."""
+    """A ledger that was found: its path in the repository, its bytes, the kind of place where it
+    was found, and the full id of the commit that has it ("" for a file on the disk)."""
 
     path: str
     data: bytes
@@ -88,8 +88,9 @@ def find(history: History, top: Path | None) -> tuple[LedgerFile | None, tuple[s
 
 
 class _Candidate(NamedTuple):
-    """A file that can be the ledger, what was read of it, the positions of its known columns, and
-    whether these are those of a ledger; otherwise it is one if there is no other."""
+    """A file that can be the ledger, what was read of it, and the positions of its known columns.
+    ``sure`` is whether these are the columns of a ledger; a file that is not ``sure`` is used only
+    if no other one is."""
 
     file: LedgerFile
     read: Ledger
@@ -98,8 +99,8 @@ class _Candidate(NamedTuple):
 
 
 def _readable(files: Iterable[LedgerFile | LimitError], faults: list[str]) -> Iterator[_Candidate]:
-    """Yield those of the files that have the columns of a ledger and a row. The messages of errors
-    are added to ``faults``."""
+    """Yield those of the files that have rows and the columns of a ledger or of a list of results
+    (see `_is_list_of_results`). The messages of errors are added to ``faults``."""
     for file in files:
         if isinstance(file, LimitError):
             faults.append(file.message)
@@ -122,9 +123,10 @@ def _readable(files: Iterable[LedgerFile | LimitError], faults: list[str]) -> It
 
 
 def _is_list_of_results(cells: Mapping[str, Sequence[str]], columns: Columns) -> bool:
-    """Return whether a table without a status lists results: it has a column whose name says that
-    its numbers can be better, and names commits, or describes each row in words of its own. A table
-    without commits whose rows are numbered is taken for the curve of one run."""
+    """Return whether a table without a status lists results: it has a column of numbers whose name
+    says whether lower or higher is better, such as ``loss``, and names commits, or describes each
+    row in words of its own. A table without commits whose rows are numbered is taken for the curve
+    of one run."""
     names = list(cells)
     measures = any(
         named_direction(name)
@@ -143,7 +145,9 @@ def _is_list_of_results(cells: Mapping[str, Sequence[str]], columns: Columns) ->
 
 
 def _rank(found: _Candidate) -> tuple[bool, bool, int, bool, int, int]:
-    """Return what a ledger is sorted by: its known columns, its rows, its name, the disk first."""
+    """Return what candidates are compared by, of which the largest is the ledger: whether it is
+    sure, whether it has both commits and statuses, the number of its rows up to 3, whether its name
+    contains ``result``, the number of its known columns, and the number of its rows."""
     file, read, columns, sure = found
     known = sum(place is not None for place in columns.known)
     rows = sum(bool(row.cells) for row in read.rows)
@@ -154,7 +158,8 @@ def _rank(found: _Candidate) -> tuple[bool, bool, int, bool, int, int]:
 
 def _candidates(history: History, top: Path | None) -> Iterator[LedgerFile | LimitError]:
     """Yield the files that may be the ledger, in the working tree and in the last commit, or the
-    error that one is too large. A file that is equal in both is yielded once, as on the disk."""
+    error that one is too large. A file of the working tree is yielded as in the last commit, too,
+    only if it is longer there."""
     seen: set[str] = set()
     for path in _on_disk(top) if top else ():
         try:
@@ -185,7 +190,8 @@ def _candidates(history: History, top: Path | None) -> Iterator[LedgerFile | Lim
 
 
 def _is_longer(history: History, path: str, top: Path | None) -> bool:
-    """Return whether the last commit has more of a ledger than the disk."""
+    """Return whether the file at ``path`` has more bytes in the last commit than on the disk; False
+    if it cannot be read."""
     entry = history.entry(history.head, path)
     try:
         size = (top / path).stat().st_size if top else 0
@@ -224,8 +230,9 @@ def _read_disk(path: Path) -> bytes:
 
 
 def _earlier(history: History) -> Iterator[LedgerFile | LimitError]:
-    """Yield the last version of each file that commits of the history added or changed, that has
-    the name of a ledger, and that the last commit has no more."""
+    """Yield the last version of each file with the name of a ledger that commits of the history
+    added, changed or deleted, or the error that it is too large. Used where the last commit has no
+    ledger."""
     seen: set[str] = set()
     for step in reversed(history.steps):
         for path in history.changes(step):

@@ -68,14 +68,16 @@ def _versions(history: History, path: str, metric: str, found: Found) -> Iterato
 
 
 class _Line:
-    """The commits by which the head of a history has the file at ``path``."""
+    """Finds the commits through which the head of a history came to have the file at ``path``: a
+    line of parents, as `_parent` chooses them."""
 
     def __init__(self, history: History, path: str) -> None:
         self._history, self._path = history, path
         self._main = {step.id for step in history.branch}
 
     def read(self) -> list[tuple[Step, str]]:
-        """Return these commits, oldest first, each with the id of the file ("": absent)."""
+        """Return all commits of the line, oldest first, each with the id of the file in it ("":
+        absent)."""
         line, one = [], self._history.head
         while one in self._history.by_id:
             step = self._history.by_id[one]
@@ -89,8 +91,9 @@ class _Line:
         return "" if entry is None or entry.is_submodule else entry.blob
 
     def _parent(self, step: Step) -> str:
-        """Return the parent by which a commit has the file: the first, or of a merge another one
-        that has the same file and went on from that of the first."""
+        """Return the parent by which a commit has the file: the first parent; or, if a merge took
+        the file from another parent whose branch had continued the first parent's version, that
+        other one."""
         blob, before = self._blob(step.id), self._blob(step.parent)
         if blob == before:
             return step.parent
@@ -140,8 +143,9 @@ class _Lines:
 
 
 def _header(ledger: Ledger, data: bytes) -> bytes:
-    """Return the bytes of the lines up to the header of a ledger's only table; b"" if it has
-    several, or none."""
+    """Return the bytes of the lines up to the header, including it, of a ledger with one table; b""
+    for a ledger with several tables, without a header, or with commas between its cells, where a
+    row may have several lines."""
     table = ledger.table
     lines = {row.table.line for row in ledger.rows}
     if table is None or table.line == 0 or lines - {table.line} or table.format.separator == ",":

@@ -23,8 +23,9 @@ _ALSO_SKIPPED = {
 
 
 def command_for(git: Git, index: Mapping[str, Entry], command: str, paths: Iterable[str]) -> str:
-    """Return a shell command for a ``help:`` line, to be run in the user's folder: ``command``,
-    then the first 20 of ``paths`` (repository-relative), each as `Git.word` quotes it.
+    """Return a shell command for a ``help:`` line, to be run in the folder where the user called
+    pytest-ouro: ``command``, then the first 20 of ``paths`` (repository-relative), each as
+    `Git.word` quotes it.
 
     If ``command`` is ``rm`` and one of these paths is a folder, add ``-r``. If ``command`` begins
     with ``git checkout``, ``git restore`` or ``git rm``, and ``index`` (its entries by path) marks

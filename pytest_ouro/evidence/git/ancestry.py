@@ -46,8 +46,9 @@ def list_commits(git: Git, tips: Iterable[str], *, since: str) -> list[str]:
 def list_descendants(git: Git, commit: str, *, start: str, refs: dict[str, str]) -> dict[str, str]:
     """Return the items of ``refs`` whose commit is ``commit`` or a descendant of it.
 
-    ``refs`` maps full ref names, which all begin with ``start``, to full commit ids. A ref whose
-    commit does not exist is left out. Raise GitError if git fails.
+    ``refs`` maps full ref names, which all begin with ``start``, to full commit ids; for a long
+    history, git is asked about all refs that begin with ``start``. A ref whose commit does not
+    exist is left out. Raise GitError if git fails.
     """
     known = None if git.shallow else _find_descendants(git, commit, refs.values())
     if known is None:

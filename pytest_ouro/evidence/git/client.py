@@ -148,11 +148,11 @@ def _own_index(index: str, top: Path, common_dir: Path) -> str:
 
 
 def _unreadable(error: bytes, tracked: Collection[str]) -> list[str]:
-    """Return the folders that git reports in ``error``, its standard error, as impossible to
-    open, each with a final ``/``; [] if there are none.
+    """Return the folders that git reports in ``error``, its standard error, as impossible to open,
+    each with a final ``/``; [] if there are none.
 
-    Git cuts the line if the path is too long. Then the uppermost folder of that path that
-    contains no file of ``tracked`` is returned in its place.
+    Git cuts the line if the path is too long. Of such a path, the uppermost folder that contains no
+    file of ``tracked`` is returned, since it contains the folder that git could not open.
     """
     found = []
     for line in os.fsdecode(error).split("\n"):
@@ -384,8 +384,8 @@ class Git:
 
     def blobs(self, ids: Iterable[str]) -> list[bytes]:
         """Return the bytes of the objects with these full ids, in the same order. Raise GitError if
-        one is missing or damaged, and LimitError if one has more than `limits.FILE` bytes, or all
-        that ``store`` read more than `limits.OBJECTS`."""
+        one is missing or damaged, and LimitError if one has more than `limits.FILE` bytes, or if
+        ``store`` has read more than `limits.OBJECTS` bytes in all."""
         return [self.store.read(blob) for blob in ids]
 
     def close(self) -> None:

@@ -88,10 +88,11 @@ def write_object(common_dir: Path, kind: bytes, data: bytes, *, like: str) -> st
 
 
 def write_ref(common_dir: Path, ref: str, name: str) -> None:
-    """Set the ref of this full name to the object id ``name``, and flush it to disk.
+    """Set the ref with the full name ``ref`` to the object with the id ``name``, and flush it to
+    disk.
 
-    Raise OSError, and leave the ref as it was, if refs are kept in another format, a link is on
-    the way, or a lock file exists, as of a process that is writing or was killed.
+    Raise OSError, and leave the ref as it was, if refs are kept in another format, a link is on the
+    way, or a lock file exists, as of a process that is writing or was killed.
     """
     if uses_reftable(common_dir):
         raise OSError("git keeps refs in another format")

@@ -230,13 +230,12 @@ class Objects:
         self._files.clear()
 
     def _fields(self, tree: str) -> _Tree:
-        """Return ``(mode, id)`` of each entry directly in a tree (full id), by name, all as
-        bytes.
+        """Return ``(mode, id)`` of each entry directly in a tree (full id), by name, all as bytes.
+        No Python loop runs over the entries, of which a large history has many thousands.
 
-        Raise GitError if the tree is missing or damaged, or has a name that must not be written
-        to disk: an empty one, ``.``, ``..``, one that occurs twice, has a slash, or could mean
+        Raise GitError if the tree is missing or damaged, or has a name that must not be written to
+        disk: an empty one, ``.``, ``..``, one that occurs twice, has a slash, or could mean
         ``.git``.
-        No loop in Python: the history of a large repository has many thousands of entries.
         """
         if tree not in self._parsed:
             data, width = self._read(tree, limits.FOLDER, ""), len(tree) // 2

@@ -64,8 +64,9 @@ def read_text(path: str, blob: bytes) -> Form:
 
 def zero_seeds(text: str) -> str:
     """Return ``text`` with 0 in place of each whole number that is a seed. A number is a seed if it
-    is set under the name of a seed, as in ``seed = 1``, or passed to a function that sets a seed,
-    as in ``srand(1)``, or that makes a generator."""
+    is set under the name of a seed, as in ``seed = 1``; if it is passed to a function that sets a
+    seed, as in ``srand(1)``; or if it is passed to one that makes a random generator, as in
+    ``Random(1)``."""
     return _NUMBER.sub(_zero_seed, _MADE.sub(r"\g<1>0", text))
 
 

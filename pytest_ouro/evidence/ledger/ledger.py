@@ -66,8 +66,8 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True)
 class Ledger:
-    """A ledger that was read. ``exists`` is False if there is no file. ``problems`` are pairs of
-    a line number and what is wrong there.
+    """A ledger that was read from ``path``, with its ``rows`` in order. ``exists`` is False if
+    there is no file. ``problems`` are pairs of a line number and what is wrong there.
 
     ``table`` is the table to which the next row belongs; None if there is neither a header nor a
     row. ``text`` is the decoded file.
@@ -260,13 +260,12 @@ def column_fault(ledger: Ledger, metric: str) -> RecordError | None:
 
 
 def pair(rows: Iterable[Row], entries: Sequence[Entry]) -> tuple[list[Row], list[Entry]]:
-    """Match the ledger's rows with the runs that should have a row. Return the rows that match
-    no run, in their order, and the runs of ``entries`` that have no row, equal ones next to each
-    other.
+    """Match the ledger's rows with the runs that should have a row. Return the rows that match no
+    run, in their order, and the runs of ``entries`` that have no row; among these, equal entries
+    stand together, and the order is otherwise that of ``entries``.
 
-    A run matches at most one row, the first whose known columns have what the run's own row
-    would have (`Table.key`). A row of a table without the column commit or metric matches no
-    run.
+    A run matches at most one row, the first whose known columns have what the run's own row would
+    have (`Table.key`). A row of a table without the column commit or metric matches no run.
     """
     waiting, left = Counter(entries), len(entries)
     by_key: dict[int, dict[tuple[Cell, ...], list[Entry]]] = {}

@@ -63,7 +63,7 @@ class Format:
     def split(self, line: str) -> list[str]:
         r"""Split a line, in any format but JSON, into its cells: CSV cells are unquoted, those of
         Markdown are stripped, with ``\|`` as ``|``. A tab-separated line without a tab is split at
-        each ``\t``, a backslash and a letter, which some tools write."""
+        each ``\t``, written as a backslash and the letter t, as some tools do."""
         if self.separator == "\t":
             cells = line.split("\t")
             return cells if len(cells) > 1 else line.split("\\t")  # some tools write \t as it is

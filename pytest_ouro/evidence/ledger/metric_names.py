@@ -27,8 +27,8 @@ def telling_words(metric: str) -> set[str]:
 
 def named_direction(metric: str) -> Literal["", "lower", "higher"]:
     """Return ``lower`` or ``higher``, as the words in a metric's name say; "" if it has no such
-    word, or words of both. In a name with ``per`` only the word before counts: ``lower`` for a
-    time, bytes or a cost, ``higher`` for any other."""
+    word, or words of both. In a name with ``per`` only the word before ``per`` counts: ``lower`` if
+    it is a time, ``bytes`` or ``cost``, ``higher`` if it is any other word."""
     parts = set(re.split(r"[_\W]+", metric.lower()))
     if "per" in parts:  # tokens_per_second, but ms_per_step
         times = {"ms", "us", "ns", "seconds", "secs", "time", "bytes", "cost"}

@@ -88,8 +88,9 @@ class Names:
         return self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
 
     def runs_once(self, node: ast.AST, within: tuple[ast.AST, ...] = ()) -> bool:
-        """Return whether a node runs at most once for each call in the text that leads to it. For a
-        plain function (see `Names`), the answer is about its body.
+        """Return whether a node runs at most once each time that the module runs, for each place in
+        the module that calls the functions around it. For a plain function (see `Names`), the
+        answer is about its body.
 
         The node must not be in a loop (except in what a ``for`` iterates over), comprehension,
         class or lambda. Each function around it must be plain, not recursive, and called only from

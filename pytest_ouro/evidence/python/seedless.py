@@ -53,7 +53,7 @@ class _Reducer(ast.NodeTransformer):
     def _is_empty(self, name: str) -> bool:
         """Return whether the plain function ``name`` (see `Names`) only sets seeds, and all of its
         calls, at least one, are statements that run at most once. Return False if ``name`` is in
-        `_empty` already."""
+        `_empty` already: the caller looks for further functions until it finds none."""
         function = self._names.functions[name]
         parameters = {arg.arg for arg in ast.walk(function.args) if isinstance(arg, ast.arg)}
         calls = self._names.calls_of(function)
@@ -238,7 +238,9 @@ class _Reducer(ast.NodeTransformer):
 
     def _stores_seed(self, node: ast.Assign | ast.AnnAssign) -> bool:
         """Return whether all targets of an assignment have the name of a seed, such as
-        ``config.seed``. False for a single plain name, except in the body of a class."""
+        ``config.seed``. False for a single plain name, which is left out with its assignment if it
+        only carries a seed (`Seeds.carriers`), except in the body of a class, where a name is a
+        field."""
         in_class = isinstance(self._names.parent(node), ast.ClassDef)
         return stores_seed(node) and (in_class or not _target(node))
 
@@ -259,7 +261,7 @@ class _Reducer(ast.NodeTransformer):
         """Return what replaces ``value``. If ``is_seed`` is false, or if ``value`` has side
         effects, this is ``value`` unchanged. If ``value`` has only literals and carriers of seeds,
         it is the constant 0. Otherwise it is a tuple of the other names that ``value`` uses,
-        sorted."""
+        sorted, so that the form still shows on what the seed depends."""
         if not is_seed or not self._seeds.is_pure(value):
             return value
         if self._seeds.is_constant(value):
@@ -332,8 +334,9 @@ def _inline_loaders(tree: ast.AST, seeds: Seeds) -> bool:
 
 
 def _drop_imports(tree: ast.AST, seeds: Seeds) -> None:
-    """Remove, in place, the imports of names that only dropped code used. Unused imports of modules
-    that do nothing when they are imported, such as ``random``, are removed in any case."""
+    """Remove, in place, the imports of names that ``tree`` no longer uses and that the whole module
+    used, from which ``seeds`` was made: only dropped code used them. Unused imports of modules that
+    do nothing when they are imported, such as ``random``, are removed in any case."""
     left = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     unused = {
         name

@@ -182,10 +182,10 @@ class Seeds:
         )
 
     def slots(self, call: ast.Call) -> list[ast.expr]:
-        """Return the arguments of a call that hold a seed; [] if there are none. They are all
-        arguments of a function that sets seeds (`_SEEDS`); otherwise keywords with the name of a
-        seed, ``default`` of a command-line option with such a name, and the first argument if
-        `is_seeded`."""
+        """Return the arguments of a call that hold a seed; [] if there are none. If the call sets
+        seeds (`_SEEDS`), these are all of its arguments. Otherwise they are the keyword arguments
+        with the name of a seed, ``default`` of a command-line option with such a name, and the
+        first argument if `is_seeded`."""
         if self._is_call_of(call, _SEEDS):
             return [*call.args, *(word.value for word in call.keywords)]
         option = any(isinstance(arg, ast.Constant) and is_seed_name(arg.value) for arg in call.args)
@@ -246,9 +246,9 @@ class Seeds:
             yield from self.names.arguments(function, name)
 
     def _slots(self, carriers: Iterable[str]) -> Iterator[ast.expr]:
-        """Yield the expressions in which the use of a carrier counts as a use as a seed: seeds
-        without side effects, the values of ``carriers``, and the tests of ``if`` statements that
-        only set seeds."""
+        """Yield the expressions in which the use of a carrier counts as a use as a seed: the
+        arguments of calls that hold a seed (`slots`) and have no side effects, the values of
+        ``carriers``, and the tests of ``if`` statements that only set seeds."""
         for call in self.names.calls:
             yield from filter(self.is_pure, self.slots(call))
         for name in carriers:

@@ -23,10 +23,11 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
     an interpreter runs at its start; [] if there are none or ``root`` cannot be listed. Files that
     git ignores are included.
 
-    ``harness`` is the harness's file name. ``own`` are the names of files and folders that belong
-    in ``root``, the harness among them; these are never reported. A compiled file that would run in
-    place of the harness has the name ``__pycache__/…``. Raise OuroError if a script in ``own`` has
-    an encoding that pytest-ouro refuses, LimitError if it is too large.
+    ``harness`` is the harness's file name. ``own`` are the names of the files and folders in
+    ``root`` that are trusted or editable, the harness among them; these are never reported. A
+    compiled file that would run in place of the harness has the name ``__pycache__/…``. Raise
+    OuroError if a script in ``own`` has an encoding that pytest-ouro refuses, LimitError if it is
+    too large.
     """
     wanted: set[str] | None = None
     found = []
@@ -49,9 +50,9 @@ def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
 
 
 def modules(root: Path) -> list[str]:
-    """Return the sorted names of the files and folders directly in ``root`` that a script there
-    could import: modules, and folders with an ``__init__`` file or a module in them. [] if ``root``
-    cannot be listed."""
+    """Return the sorted file and folder names, such as ``model.py``, directly in ``root`` that a
+    script there could import: modules, and folders with an ``__init__`` file or a module in them.
+    [] if ``root`` cannot be listed."""
     return sorted(
         name
         for name in _names(root)
@@ -97,8 +98,8 @@ def _module(path: Path) -> str:
 
 def _imports(root: Path, files: list[str]) -> set[str]:
     """Return the top-level names (``a`` of ``a.b``) of all modules that these files import. If a
-    file is not valid Python, every word in it counts, since it could be one; an unreadable file
-    is skipped.
+    file is not valid Python, every word in it counts, since any word could be the name of a module
+    that it imports; an unreadable file is skipped.
 
     Raise OuroError for an encoding that pytest-ouro refuses, LimitError for a file too large to
     parse.

@@ -48,9 +48,9 @@ def _call(folder: Path, *args: str, stdin: bytes = b"") -> bytes:
 
 
 def exists(folder: Path) -> bool:
-    """Return whether the ref of the journal's copy, refs/ouro/journal, exists. Git is called only
-    if refs are not kept as files. Raise GitError if git fails, OuroError if packed-refs cannot be
-    read."""
+    """Return whether git has a copy of the journal: whether the ref refs/ouro/journal exists, which
+    names a tree with all lines of the journal. Git is called only if refs are not kept as files.
+    Raise GitError if git fails, OuroError if packed-refs cannot be read."""
     if uses_reftable(folder):
         return REF in refs(folder)
     return (folder / REF).exists() or REF in packed_refs(folder, REF)
@@ -91,8 +91,8 @@ def tried_number(ref: str) -> int | None:
 def _read_refs(folder: Path) -> dict[str, str] | None:
     """Return the object id of each ref in refs/ouro/ by its full name, read from git's files
     without calling git; {} if there are none. Return None if git must be asked: refs are not kept
-    as files, a ref is a link or not an id, or the tree of the journal's copy is not a loose
-    object."""
+    as files, a ref is a link or not an id, or the tree that refs/ouro/journal names is not in a
+    file of its own, so that the files do not show whether git has it."""
     if uses_reftable(folder) or (folder / "refs").is_symlink() or (folder / _OURS).is_symlink():
         return None
     packed = packed_refs(folder, f"{_OURS}/")

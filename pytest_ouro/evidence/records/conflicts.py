@@ -50,8 +50,8 @@ _agreeing: list[bytes] = []
 
 def first_conflict(lines: list[bytes]) -> Conflict | None:
     """Return the first contradiction in these lines, which are all of a journal; None if there is
-    none. Raise ValueError for an invalid line. Facts of lines at the beginning that agreed in an
-    earlier call are not compared again."""
+    none. Raise ValueError for an invalid line. If the journal begins with the very lines that an
+    earlier call found to agree, the facts in them are not compared again."""
     known = len(_agreeing) if lines[: len(_agreeing)] == _agreeing else 0
     found = next(conflicts([record_format.read(line) for line in lines], known=known), None)
     if found is None:
@@ -89,8 +89,8 @@ def conflicts(records: Sequence[Line], *, known: int = 0) -> Iterator[Conflict]:
 
 def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
     """Yield a fact for each known key that the finished line should repeat from the started line
-    ``begun`` but states differently, and for each unknown key that both have, even if equal. Yield
-    nothing if ``begun`` is None."""
+    ``begun`` but states differently, and for each key that this version of pytest-ouro does not
+    know and that both lines have, even if equal. Yield nothing if ``begun`` is None."""
     if begun is None:
         return
     for key, known in keys_of(StartedRun).items():
@@ -124,9 +124,10 @@ def _derived(
 
 
 def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield what the run states about its reference as facts, expected from the last kept run of
-    that commit among ``before``; nothing if it has no reference, or agrees with any kept run of
-    that commit. If no run of the commit was kept, yield only the fact ``best_commit``."""
+    """Yield what the run states about its reference (the kept run with which its verdict compares
+    it) as facts, expected from the last kept run of that commit among ``before``; nothing if it has
+    no reference, or agrees with any kept run of that commit. If no run of the commit was kept,
+    yield only the fact ``best_commit``."""
     if run.best is None or run.best_commit is None:
         return
     kept = [one for one in before if one.commit == run.best_commit and one.status == "keep"]
@@ -159,9 +160,11 @@ def _size(run: FinishedRun, best: FinishedRun) -> Iterator[_Fact]:
 
 
 def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield facts about the series of repeats that the run ended; nothing if it ended none. ``n``
-    is yielded only if it exceeds the number of measured values in the series; ``mean`` and ``sd``,
-    as computed from these values, only if ``n`` is that number and at least two."""
+    """Yield facts about the series of repeats that the run ended; nothing if it ended none. ``n``,
+    how many values the verdict counted, may be less than the number of measured values in the
+    series, since runs on other hardware do not count; it is yielded only if it is more. ``mean``
+    and ``sd``, as computed from these values, are yielded only if ``n`` is that number and at least
+    two."""
     if run.n is None or run.series is None:
         return
     runs = [one for one in (*before, run) if one.series == run.series]

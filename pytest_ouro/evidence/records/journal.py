@@ -186,10 +186,8 @@ class Journal:
 
     def _awaited(self, held: str, lines: list[bytes]) -> list[bytes]:
         """Return these lines and the last one of git's copy, if only that is missing in the file
-        because its writer was killed; otherwise [].
-
-        Then the `place` of its run or plan still exists. Without it, the line was removed later.
-        """
+        because its writer was killed: the `place` of the line's run or plan still exists.
+        Otherwise, as when the line was removed later, return []."""
         from pytest_ouro.evidence.records import record_format
 
         recorded = anchor.read(self.common_dir, held) or [b""]
@@ -352,8 +350,9 @@ class Journal:
 
     def put_back(self, lines: list[bytes], others: list[bytes], *, name: str) -> Path:
         """Replace the lines of the file and of git's copy by ``lines``, then append the records of
-        the lines ``others`` with their own ``seq``; the caller holds the lock. Return
-        ``journal.NAME.jsonl`` beside the file, which has its former bytes."""
+        the lines ``others`` with their own ``seq``: this takes back what a run did, where other
+        runs wrote ``others`` meanwhile. The caller holds the lock. Return ``journal.NAME.jsonl``
+        beside the file, which has its former bytes."""
         from pytest_ouro.evidence.records import record_format
 
         anchor.write(self.common_dir, lines, "")

@@ -17,9 +17,10 @@ _STARTS = {
 
 
 class Course(Protocol):
-    """A measured or recorded run. ``clock_start`` says what started the run's clock ("": unknown),
-    ``clock_after`` how many seconds after the script's start that was. ``pace`` has the numbers
-    about its batches."""
+    """The attributes of a measured or recorded run that `describe_pace` reads. ``clock_start`` says
+    what started the run's clock ("": unknown), ``clock_after`` how many seconds after the script's
+    start that was. ``pace`` has, by name, how many batches there were and how many seconds they
+    took, {} if it is not known."""
 
     @property
     def pace(self) -> Mapping[str, float]: ...

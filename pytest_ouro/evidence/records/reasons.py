@@ -114,13 +114,15 @@ class Reason(str, Enum):
     @property
     def compares(self) -> bool:
         """Whether the verdict comes from comparing the metric with the reference's; False for a
-        first run, a broken guard, and any run that does not count as a try."""
+        first run, for a run that broke a guard (a limit that the bound sets for another number),
+        and for any run that does not count as a try."""
         return self.counts_as_try and self not in (Reason.BASELINE, Reason.GUARD)
 
     @property
     def unsettled(self) -> str:
         """Why a run with this reason leaves the branch where it is, as a clause without a full
-        stop; "" if the branch may be settled."""
+        stop; "" if the branch may be set to the last keep or left at the run's commit, as the
+        verdict says."""
         return _UNSETTLED.get(self, "")
 
 

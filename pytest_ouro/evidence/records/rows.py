@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 
 def entry_of(run: FinishedRun) -> Entry:
-    """Return what the ledger's row of a finished run says. The description of a rehearsal, a repeat
-    or a run that tries no commit begins with a mark, such as ``[repeat 1/3]`` or ``[pair]``."""
+    """Return what the ledger's row of a finished run says. The description of a rehearsal (a run
+    with a shorter budget, which is never kept), a repeat or a run that tries no commit begins with
+    a mark, such as ``[repeat 1/3]`` or ``[pair]``."""
     value = run.value if run.status != "crash" else None
     prefix = f"[rehearsal {run.budget:g}s] " if run.rehearsal else ""
     if run.repeat is not None:

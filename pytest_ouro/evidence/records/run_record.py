@@ -170,7 +170,9 @@ class StartedRun(Line):
 
     def shared(self) -> dict[str, Any]:
         """Return the attributes, by name, that a later record of the same run takes over: all but
-        those of the line itself (`OWN`). Keys of a finished line are left out of ``unknown``."""
+        those of the line itself (`OWN`). ``unknown``, the keys that a started line does not define,
+        is taken over without keys that a finished line defines: the finished line has values of its
+        own for these."""
         names = [field.name for field in fields(type(self)) if field.name not in OWN]
         finished = keys_of(FinishedRun)  # no started line may decide keys of the end
         unknown = {key: value for key, value in self.unknown.items() if key not in finished}
@@ -343,8 +345,8 @@ class FinishedRun(MeasuredRun):
 
     @property
     def broken_guards(self) -> list[Mapping[str, object]]:
-        """Those of ``guards`` that the run broke or that could not be judged; [] if there are
-        none."""
+        """The items of ``guards`` (limits that the bound sets for other numbers than the metric)
+        that the run broke or that could not be judged; [] if there are none."""
         return [guard for guard in self.guards if not guard.get("holds")]
 
     @property

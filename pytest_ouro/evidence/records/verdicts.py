@@ -112,6 +112,7 @@ def _is_measured(run: FinishedRun) -> bool:
 
 
 def _is_older(run: FinishedRun) -> bool:
-    """Return whether a run was recorded by an old version, which did not settle a commit with the
-    reason ``unchanged``: the record has version 1 and no incumbent."""
+    """Return whether a run with the reason ``unchanged`` was recorded by an old version of
+    pytest-ouro, under which this reason never decided about a commit: the record has version 1 and
+    does not state the ``incumbent``, the last keep of the branch."""
     return run.version == 1 and run.incumbent is None

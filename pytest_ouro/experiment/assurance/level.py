@@ -35,8 +35,8 @@ _HIGHEST_JUDGED = 'the bound says highest = "judged"'
 
 @dataclass(frozen=True)
 class Assured:
-    """A job, with a judge and a sandbox if its level has them, and ``why`` its level is not higher
-    ("" for *sandboxed*)."""
+    """A job (the program of a run, and how it is started), with a judge and a sandbox if its level
+    has them, and ``why`` its level is not higher ("" for *sandboxed*)."""
 
     job: Job
     why: str = ""
@@ -157,9 +157,9 @@ def no_judge(case: Case, experiment: Experiment) -> str:
     """Return why the level *judged* cannot be reached, as far as bound and source show; "" if it
     can be.
 
-    Three things are demanded. The bound's ``highest`` allows *judged*. For a script, the harness
-    defines each name in ``INTERFACE``, at its top level, as a function or class. For a command, the
-    bound has an evaluate-command, and `_no_evaluation` returns "". Raise ExperimentError if the
+    The bound's ``highest`` must allow *judged*. For a script, the harness must also define each
+    name in ``INTERFACE``, at its top level, as a function or class. For a command, the bound must
+    have an evaluate-command, and `_no_evaluation` must return "". Raise ExperimentError if the
     harness is not trusted, SyntaxError if it is not Python, GitError or LimitError if it cannot be
     read.
     """
@@ -181,8 +181,9 @@ def _no_evaluation(case: Case, experiment: Experiment) -> str:
     """Return why the evaluation of a command, or the command of a guard, cannot be kept apart from
     the candidate's code; "" if all of them can be.
 
-    They cannot if validation files cannot be hidden from the bound's command (`unhidden`), or if
-    the evaluate-command or a guard's command does not start a Python script or module.
+    They cannot if the validation files cannot be hidden from the ``command`` of the bound, which
+    runs the candidate's code (`unhidden`), or if the evaluate-command or a guard's command does not
+    start a Python script or module.
     """
     if why := sandbox_spec.unhidden(case, experiment):
         return f"the command could read what its evaluation reads: {why}"

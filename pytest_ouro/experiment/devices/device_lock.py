@@ -62,7 +62,7 @@ class _Held(Exception):
 @contextmanager
 def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
     """Hold the lock of one device until the context ends; yield whether the run had to wait for it.
-    Meanwhile a holder file beside the lock names this process.
+    While the lock is held, a file beside it, the holder file, names this process.
 
     With ``say`` None, do not wait: raise _Held if another run holds the device. Raise
     ExperimentError if the lock cannot be written.

@@ -148,8 +148,9 @@ def _find_instance(nvml: ctypes.CDLL, name: str) -> Access:
     """Return the `Access` to the MIG instance with the UUID ``name``. ``nodes`` has the nodes of
     its card and of the instance, as names below ``/dev``.
 
-    A node of the instance for which the system lists no number is left out. Raise ExperimentError
-    if the driver knows no such instance, or cannot state the numbers of the card and the instance.
+    Raise ExperimentError if the driver knows no such instance, or cannot state the numbers of the
+    card and the instance. With these numbers, the numbers of the instance's own nodes are read from
+    the files in ``/proc``; a node whose file is missing is left out.
     """
     part, card = ctypes.c_void_p(), ctypes.c_void_p()
     if nvml.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(part)) != 0:

@@ -115,11 +115,11 @@ class Snapshot:
         other runs added. Return a list of one line about what the run changed, [] if it changed
         nothing.
 
-        The journal stays as it is if it has all old lines, its file and ref agree, no record
-        contradicts another, and it has new lines of other runs or no new lines at all. Lines that
-        this run forged among those of other runs then stay too, and are reported. In all other
-        cases the journal is written again, and what was found is kept in a file; the returned line
-        names that file.
+        The journal is not written if it has all old lines, its file and git's copy agree, no record
+        contradicts another, and either no line is new or at least one new line is of another run.
+        In the latter case, new lines that claim to be of this run, which it forged, are reported
+        and stay. In all other cases the journal is written again, and what was found is kept in a
+        file; the returned line names that file.
         """
         journal, start = self.case.evidence.journal, len(self.lines)
         with journal.locked():

@@ -83,8 +83,8 @@ def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) ->
         return whole[len(there) :]
 
     def row_below(data: bytes) -> bytes:
-        """Return the row in the form of the table in ``data``, with a header before it if there is
-        none."""
+        """Return the row of ``entry`` in the form of the table that the ledger ``data`` ends with,
+        as bytes to add to ``data``; a header is before it if ``data`` has none."""
         found = ledger.parse(data, path, metric)
         if fault := ledger.column_fault(found, metric):
             raise fault

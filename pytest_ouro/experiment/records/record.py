@@ -108,7 +108,8 @@ def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> M
     write nothing.
 
     ``level_why`` says why the level is not higher. The record has the first ``MAX_CLAIMS`` summary
-    lines of the program and of its evaluation, and None for a score that is infinite or NaN.
+    lines of the program and of its evaluation. A measured metric or a number of the judge that is
+    infinite or NaN is recorded as None.
     """
     evaluated = seen.evaluation.claims if seen.evaluation else {}
     device_name = seen.environment.get("device_name") or started.device_name

@@ -32,19 +32,20 @@ if TYPE_CHECKING:
 
 
 def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
-    """Evaluate the result of a command, and return ``seen``, the command's measurement, with that
-    of the evaluation added. ``run`` is the job of the command.
+    """Evaluate the result of a command, and return ``seen``, the command's measurement, with the
+    measurement of the evaluation added. ``run`` is the job of the command.
 
     Without an evaluate-command, ``value`` becomes what the command printed (None if it failed or
-    was ended), and the level that of `of_command_alone`. With one, ``seen`` is returned unchanged
-    if the command failed or was ended. Otherwise ``value`` becomes the metric that the evaluation
-    printed (None if it failed or was ended), and ``guarded`` the numbers of guards, {} after such a
-    failure.
+    was ended), and the level the one that `of_command_alone` returns. With one, ``seen`` is
+    returned unchanged if the command failed or was ended. Otherwise ``value`` becomes the metric
+    that the evaluation printed (None if it failed or was ended), and ``guarded`` the numbers that
+    guards (limits in the bound on other numbers) limit, {} after such a failure.
 
     The evaluation, and after it the commands of guards, may use what is left of ``timeout``. If a
-    person interrupts a guard's command, that command's measurement is added as the evaluation. If
-    the evaluation or a guard's command ran code of the candidate in its own process, the level
-    becomes *supervised*. Errors as of `checkout` and `supervise`.
+    person interrupts a guard's command, the measurement of that command is added in place of the
+    evaluation's, so that the run counts as interrupted. If the evaluation or a guard's command ran
+    code of the candidate in its own process, the level becomes *supervised*. Errors as of
+    `checkout` and `supervise`.
     """
     if not setup.experiment.evaluate_command:
         level, _ = of_command_alone(setup.case, setup.experiment)
@@ -107,7 +108,8 @@ def _number(guard: Guard, printed: Measurement) -> float | None:
     metric, the exit status of its command.
 
     None if that number was not printed, if the program was ended, if a program that should print it
-    failed, or if the guard limits a number of the run's record.
+    failed, or if the guard limits a number that the run's record has anyway, such as its peak
+    memory.
     """
     if printed.stopped or guard.recorded:
         return None

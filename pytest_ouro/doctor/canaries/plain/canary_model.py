@@ -15,5 +15,6 @@ def train(model):
 
 
 def report(model):
-    """Evaluate the model once, and print the metric as ``val_bpb: 2.000000``."""
+    """Evaluate the model once, and print its score with six decimals, as in ``val_bpb:
+    2.000000``."""
     print(f"val_bpb: {evaluate_bpb(model):.6f}")
