@@ -106,8 +106,9 @@ class Logged(Check):
 
     def _strays(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding if rows of the ledger belong to none of `Evidence.all_runs`, all
-        recorded runs; otherwise nothing. The first `Evidence.inherited_rows` rows, which are older
-        than the first record, are not looked at."""
+        recorded runs, or, if each belongs to one, if rows were written by hand where only measured
+        runs count (`_unrecorded`); otherwise nothing. The first `Evidence.inherited_rows` rows,
+        which are older than the first record, are not looked at."""
         from pytest_ouro.evidence.ledger.ledger import pair  # only with a ledger
         from pytest_ouro.evidence.records.rows import entry_of
 

@@ -42,9 +42,10 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
     The first of these counts: the name ``given`` by an option; the name that the project prints
     (``discovered``) or that its instructions give (``said``), if the ledger has a column of numbers
     with that name; a column with a usual name for a metric; a column of numbers whose name can be a
-    metric's, of several the one that the statuses of the rows agree with best. If the table has no
-    header, the name is ``discovered``, else the first of ``said``, else "metric". Raise RecordError
-    if the ledger has names of columns, and none is that of the ``given`` metric.
+    metric's, of several the one that the statuses of the rows agree with best; a column of a time,
+    a size or the like that the statuses follow (`_followed`). If the table has no header, the name
+    is ``discovered``, else the first of ``said``, else "metric". Raise RecordError if the ledger
+    has names of columns, and none is that of the ``given`` metric.
     """
     if given:
         names = [] if _has_no_header(ledger) else list(read_columns(ledger))

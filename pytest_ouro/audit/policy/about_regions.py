@@ -96,9 +96,9 @@ def _find(asked: Region, data: bytes | None, path: str) -> _Part:
 def _judge_fixed(
     asked: Region, check: str, path: str, parts: tuple[_Part, _Part], notes: Notes
 ) -> None:
-    """Add a finding if the fixed lines of a region, those in which a pattern of ``asked.fixed`` is
-    found, are not the same in the same order in both ``parts``: the base's and the submission's.
-    Indentation is ignored."""
+    """Add a finding under the name ``check`` if the fixed lines of a region, those in which a
+    pattern of ``asked.fixed`` is found, are not the same in the same order in both ``parts``: the
+    base's and the submission's. Indentation is ignored. ``path`` is the submission's file."""
     if not asked.fixed:
         return
     patterns = [re.compile(pattern) for pattern in asked.fixed]

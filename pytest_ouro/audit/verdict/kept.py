@@ -106,9 +106,10 @@ def _verdict(
 def find_best(
     claims: Claims, kept: Sequence[KeptResult], metric: Metric | None
 ) -> tuple[KeptResult | None, KeptResult | None]:
-    """Return the best kept result as the ledger has it, and the best that stands or, if none does,
-    that is doubtful; None for both without a metric or a value. The luckiest of several
-    measurements of one code does not count as the best, only the first."""
+    """Return a tuple: the kept result with the best claimed value, and the honest best. The honest
+    best is the best kept result that stands or, if none stands, that is doubtful; only the first of
+    several measurements of one code can be it, since the luckiest says little. It is None if all
+    are void; both are None without a metric or a plausible value."""
     valued = [
         one
         for one in kept
@@ -140,7 +141,8 @@ def draw_curve(
     claims: Claims, kept: Sequence[KeptResult], metric: Metric | None
 ) -> tuple[Point, ...]:
     """Return a point for each row, in the order of the ledger, with the best kept value so far as
-    claimed, and the honest one: of those that stand or, if none does, that are doubtful."""
+    claimed, and the honest one: of those kept results that stand or, if none of the audit stands,
+    that are doubtful. A repeated measurement of one code does not count for the honest one."""
     _, last = find_best(claims, kept, metric)
     honest_rows = {
         one.row
