@@ -14,6 +14,7 @@ from pytest_ouro.experiment.verdict.pairs import (
     alpha_of_look,
     confirm,
     detectable,
+    draw_orders,
     grant,
     interval,
     lower_bound,
@@ -153,6 +154,12 @@ def test_a_larger_gain_of_every_pair_is_granted_too(gains, alpha, more):
 def test_a_smaller_alpha_grants_less(gains):
     # With seven pairs the sign flips are tested at both.
     assert grant(gains, 0.05).granted or not grant(gains, 0.01).granted
+
+
+def test_each_pair_draws_its_order_by_itself():
+    bits = iter([1, 0, 0, 1, 1])
+
+    assert draw_orders(5, lambda count: next(bits)) == ["tip", "baseline", "baseline", "tip", "tip"]
 
 
 def test_looks_without_end_add_up_to_the_total():

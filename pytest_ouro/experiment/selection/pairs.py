@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.experiment.result import Result
-    from pytest_ouro.experiment.selection.plan import Plan, Side
+    from pytest_ouro.experiment.selection.plan import Plan
     from pytest_ouro.experiment.terms.job import Progress
+    from pytest_ouro.experiment.verdict.pairs import Side
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,13 @@ from pytest_ouro.evidence.records.anchor import LOOKS
 from pytest_ouro.evidence.records.statement import Statement
 from pytest_ouro.experiment.records.record import now
 from pytest_ouro.experiment.terms import repo
-from pytest_ouro.experiment.verdict.pairs import alpha_of_look
+from pytest_ouro.experiment.verdict.pairs import ALPHA, Side, alpha_of_look, draw_orders
 from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_record import FinishedRun
 
-Side = Literal["baseline", "tip"]
-#: The largest probability with which all looks at one baseline together may grant wrongly.
-ALPHA = 0.05
 #: The salts are drawn from 1 to this.
 _SALTS = 2**31 - 1
 
@@ -109,7 +106,7 @@ def open_plan(
         raise messages.looks_stated_before(looks, stated, look)
     if stated and look > stated:
         raise messages.looks_used(stated, night)
-    alpha = ALPHA / stated if stated else alpha_of_look(look, ALPHA)
+    alpha = alpha_of_look(look, stated=stated or None)
     drawn = draw_pairs(pairs)
     plan = Plan(_new_id(), event, baseline, tip, night, drawn, look, stated, alpha)
     ref = f"{LOOKS}{event}/{night}/{look}"
@@ -119,18 +116,12 @@ def open_plan(
 
 
 def draw_pairs(count: int) -> tuple[tuple[int, Side], ...]:
-    """Return ``count`` different salts, not 0, each with the side that is run first: drawn for the
-    first pair, then alternating between two pairs (ABBA), so that a drift of the machine cancels.
-
-    For each further two pairs the order is drawn again.
-    """
+    """Return ``count`` different salts, not 0, each with the side that is run first, which is drawn
+    for each pair."""
     salts: set[int] = set()
     while len(salts) < count:
         salts.add(1 + secrets.randbelow(_SALTS))
-    sides: list[Side] = []
-    while len(sides) < count:
-        sides += ("baseline", "tip") if secrets.randbelow(2) else ("tip", "baseline")
-    return tuple(zip(salts, sides, strict=False))
+    return tuple(zip(salts, draw_orders(count, secrets.randbits), strict=True))
 
 
 def describe(plan: Plan, *, continued: bool) -> str:

@@ -17,7 +17,7 @@ from pytest_ouro.core.spread import deviation, mean
 from pytest_ouro.core.student import t_quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 #: The probability that anything is granted or confirmed in a night in which nothing helps.
 ALPHA = 0.05
@@ -31,6 +31,8 @@ FUTILE = 0.5
 PRIOR_DF = 4
 
 State = Literal["confirmed", "refuted", "undecided"]
+#: The two codes of a pair: the earlier and the later one.
+Side = Literal["baseline", "tip"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,16 @@ class Grant:
     low: float
     high: float
     p_flip: float | None
+
+
+def draw_orders(count: int, bits: Callable[[int], int]) -> list[Side]:
+    """Return which code is run first in each of ``count`` pairs. ``bits`` returns a random number
+    of that many bits.
+
+    Each pair is drawn by itself. Two pairs of opposite order would cancel a drift, but noise that
+    is like that of the run before then correlates their gains, and too much would be granted.
+    """
+    return ["tip" if bits(1) else "baseline" for _ in range(count)]
 
 
 def interval(gains: Sequence[float], alpha: float = ALPHA) -> tuple[float, float]:
