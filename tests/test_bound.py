@@ -314,8 +314,8 @@ FAULTS = {
     ),
     "another type for a device": (
         *("[verdict]", '[experiment.cuda]\nclock = "cup"\n[verdict]'),
-        "bound.toml:12: 'clock' in [experiment.cuda] must be one of 'wall', 'cpu', not 'cup'; "
-        "did you mean 'cpu'?",
+        "bound.toml:12: 'clock' in [experiment.cuda] must be one of 'wall', 'cpu', 'steps', not "
+        "'cup'; did you mean 'cpu'?",
     ),
     "a device that is not a table": (
         *("budget   = 300", "budget = 300\ncpu = 20"),

@@ -60,6 +60,9 @@ VALUES = [
     ("experiment", "warmup-seconds", "-0.1", f"a number from 0 to {YEAR}"),
     ("experiment", "startup-seconds", "-1", f"a number from 0 to {YEAR}"),
     ("experiment", "judged-rows", "-5", "a whole number from 0 to 1000000000"),
+    ("experiment", "clock", '"stpes"', "one of 'wall', 'cpu', 'steps'"),
+    ("experiment", "steps", "0", "a whole number from 1 to 1000000000"),
+    ("experiment", "steps", "1.5", "a whole number from 1 to 1000000000"),
     ("experiment", "slots", "0", "a whole number from 1 to 1024"),
     ("experiment", "judged-rows", "false", "a whole number from 0 to 1000000000"),
     ("experiment", "metric", '""', f"text, {NAME[1]}"),
@@ -122,6 +125,10 @@ RELATIONS = [
         "so no run could be kept: write level = 'supervised'",
     ),
     ('level = "sandboxed"\nhighest = "judged"', "level", "write level = 'judged'"),
+    ('clock = "steps"', "clock", "lacks 'steps': write after how many training batches"),
+    ("steps = 70", "steps", "'steps' has no effect with clock = 'wall': write clock = 'steps'"),
+    ('clock = "cpu"\nsteps = 70', "clock", "'steps' has no effect with clock = 'cpu'"),
+    ('clock = "steps"\nsteps = 40000000', "clock", "more than 100000 for each second of 'budget'"),
     ('publish = ["*.py"]', "publish", "'publish' names train.py"),
     ('python = ["uv", "run", "torchrun"]', "python", "write command = ['torchrun', …]"),
     ('python = ["python", "-m", "torch.distributed.run"]', "python", "starts the script several"),
@@ -159,6 +166,31 @@ def test_a_command_has_no_warm_up():
     (found,) = faults(COMMAND + "warmup-tokens = 3\nwarmup-seconds = 30\n" + SCOPE)
 
     assert found.startswith("bound.toml:7: [experiment]: 'warmup-tokens' and 'warmup-seconds' have")
+
+
+def test_a_command_has_no_steps():
+    (found,) = faults(COMMAND + 'clock = "steps"\nsteps = 70\n' + SCOPE)
+
+    assert found.startswith(
+        "bound.toml:7: [experiment]: 'clock' is 'steps', but a 'command' serves"
+    )
+
+
+def test_a_device_with_a_clock_of_its_own_has_no_steps_of_the_whole():
+    steps = 'clock = "steps"\nsteps = 70\n'
+    text = SCRIPT + steps + '[experiment.cuda]\nclock = "wall"\n[experiment.cpu]\nsteps = 7\n'
+
+    found = parse(text + SCOPE).experiments
+
+    assert (found["cpu"].clock, found["cpu"].steps) == ("steps", 7)
+    assert (found["cuda"].clock, found["cuda"].steps) == ("wall", None)
+
+
+@pytest.mark.parametrize(("budget", "steps"), [(150.0, 35), (300.0, 70), (0.1, 1)])
+def test_a_rehearsal_has_as_many_fewer_steps(budget, steps):
+    whole = parse(SCRIPT + 'clock = "steps"\nsteps = 70\n' + SCOPE).experiment
+
+    assert rehearse(whole, budget).steps == steps
 
 
 def test_a_rehearsal_keeps_the_limits_of_the_whole_budget():

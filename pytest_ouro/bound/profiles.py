@@ -25,7 +25,8 @@ def read_profiles(
     """Return a dict from "cpu" and "cuda" to the table ``name`` of that device, as an instance of
     ``cls``. It has the values of ``base``, of which the device's own table may replace the keys
     ``replaceable``. A device that replaces the budget does not get the ``tolerance`` and
-    ``timeout`` of ``base``. Add faults to ``problems`` and leave out a device with one."""
+    ``timeout`` of ``base``, and one that replaces the clock not its ``steps``. Add faults to
+    ``problems`` and leave out a device with one."""
     whole = read_table(cls, base, (name,), problems, also=DEVICES)
     if not isinstance(base, dict):
         return {}
@@ -37,7 +38,8 @@ def read_profiles(
         if whole is None or override is None:
             continue
         # Limits that were derived from another budget are not inherited with it.
-        lost = ("tolerance", "timeout") if "budget" in override else ()
+        lost = {"tolerance", "timeout"} if "budget" in override else set()
+        lost |= {"steps"} if "clock" in override else set()
         kept = {key: value for key, value in shared.items() if key not in lost}
         profile = read_table(cls, {**kept, **override}, where, problems) if override else whole
         if profile is not None:

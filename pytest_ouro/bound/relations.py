@@ -18,6 +18,9 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 #: A tolerance below this many seconds is allowed even if the budget is shorter.
 SHORT = 10.0
 
+#: The most steps for each second of the budget: each advances a clock that counts microseconds.
+FINEST = 100_000
+
 #: The words of the last line, the columns of the ledger and the names of JUnit properties.
 TAKEN = (
     *("best", "level", "commit", "reason", "status", "mean", "sd", "n", "repeats", "gain"),
@@ -119,6 +122,32 @@ def _tolerance_fault(e: Any) -> str:
     )
 
 
+def _steps_fault(e: Any) -> str:
+    """Return a message if only one of ``steps`` and ``clock = "steps"`` is stated, if both are with
+    ``command``, or if ``steps`` is more than `FINEST` times the budget; otherwise ""."""
+    if e.clock == "steps" and e.command:
+        return (
+            "'clock' is 'steps', but a 'command' serves no training batches that could be counted: "
+            "write clock = 'cpu' or 'wall'"
+        )
+    if e.clock == "steps" and e.steps is None:
+        return (
+            "'clock' is 'steps', and lacks 'steps': write after how many training batches a run "
+            "ends, such as steps = 200"
+        )
+    if e.steps is not None and e.clock != "steps":
+        return (
+            f"'steps' has no effect with clock = '{e.clock}': write clock = 'steps', or leave "
+            "'steps' out"
+        )
+    if e.steps is not None and e.steps > FINEST * e.budget:
+        return (
+            f"'steps' is {e.steps}, more than {FINEST} for each second of 'budget', {e.budget:g}: "
+            "write fewer, or raise 'budget', which is the TIME_BUDGET that the script sees"
+        )
+    return ""
+
+
 def _timeout_fault(e: Any) -> str:
     """Return a message if ``timeout`` is stated and not more than ``budget``; otherwise ""."""
     if e.timeout is None or e.timeout > e.budget:
@@ -211,6 +240,12 @@ _WARMUP_SCHEMA = {
         },
     },
 }
+#: The relation of the clock that counts steps as JSON Schema.
+_STEPS_SCHEMA = {
+    "if": {"required": ["clock"], "properties": {"clock": {"const": "steps"}}},
+    "then": {"required": ["steps"], "not": {"required": ["command"]}},
+    "else": {"not": {"required": ["steps"]}},
+}
 _LEVEL_SCHEMA = {
     "allOf": [
         {
@@ -262,6 +297,13 @@ RELATIONS = (
         f"`tolerance` is less than `budget`, or than {SHORT:g} where the budget is shorter; above "
         "0 with a `script`",
         _tolerance_fault,
+    ),
+    Relation(
+        ("clock", "steps", "budget", "command"),
+        f'`steps` is stated with `clock = "steps"`, and only then; not with a `command`; it is at '
+        f"most {FINEST} for each second of `budget`",
+        _steps_fault,
+        _STEPS_SCHEMA,
     ),
     Relation(("timeout", "budget"), "`timeout` is more than `budget`", _timeout_fault),
     Relation(

@@ -174,11 +174,21 @@ class Experiment:
         above=0,
         max=YEAR,
     )
-    clock: Literal["wall", "cpu"] = option(
-        '`"cpu"` counts CPU seconds of the run and its children', default="wall"
+    clock: Literal["wall", "cpu", "steps"] = option(
+        '`"cpu"` counts CPU seconds of the run and its children; `"steps"` training batches, each '
+        "of which advances the time that the script reads by `budget` / `steps`",
+        default="wall",
+    )
+    steps: int | None = option(
+        'with `clock = "steps"`: how many batches of `loader` use the budget up; a run has exactly '
+        "so many",
+        default=None,
+        min=1,
+        max=1_000_000_000,
     )
     tolerance: float | None = option(
-        "seconds below and above the budget that still count as exact (2 % of it, at least 1)",
+        "seconds below and above the budget that still count as exact (2 % of it, at least 1; with "
+        "`steps` nothing but the budget does)",
         default=None,
         min=0,
         max=YEAR,
@@ -297,7 +307,7 @@ Experiment.relations = RELATIONS
 
 #: The keys of ``[experiment]`` that ``[experiment.cpu]`` and ``[experiment.cuda]`` may replace.
 PER_DEVICE = (
-    *("budget", "clock", "tolerance", "timeout"),
+    *("budget", "clock", "steps", "tolerance", "timeout"),
     *("warmup-tokens", "warmup-seconds", "startup-seconds"),
     *("level", "highest", "judged-rows", "data", "validation"),
 )

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class BudgetExact(Check):
     """A run that called its evaluation trained for the whole budget, neither more nor less, within
-    the tolerance. If it printed a training time, that agrees with the measured one. A run without
-    an evaluation may train too short. A run passes if it crashed, was interrupted or lost, or never
+    the tolerance. If it printed a training time, that agrees with the measured one. With
+    ``clock = "steps"`` it had exactly ``steps`` training batches. A run without an evaluation may
+    train too short. A run passes if it crashed, was interrupted or lost, or never
     started."""
 
     stage = "run"
@@ -35,9 +36,9 @@ class BudgetExact(Check):
         """Yield the findings of `BudgetLimit`, one if a ``run.log`` that is judged as a claim says
         that the last run trained too short, and at most two about the run: that it trained too
         short, and that it printed a training time that differs from the measured one by more than
-        the tolerance.
+        the tolerance. Under the clock ``steps`` they are one that too few batches were counted.
 
-        Those two are yielded only if the run called its evaluation and its outcome is not in
+        Those are yielded only if the run called its evaluation and its outcome is not in
         `CUT_SHORT`. A run that was not timed counts as 0 seconds of training.
         """
         yield from BudgetLimit().findings(evidence)
@@ -47,6 +48,11 @@ class BudgetExact(Check):
             yield from judge_log(evidence, short=True)
         run = evidence.run
         if run is None or not run.evaluations or run.outcome in CUT_SHORT:
+            return
+        if run.steps:
+            from pytest_ouro.checks._steps import judge_steps
+
+            yield from judge_steps(run, fewer=True)
             return
         window = run.window_seconds or 0.0
         short = run.budget - window

@@ -34,22 +34,30 @@ class BudgetLimit(Check):
     with the first training batch, or as the warm-up and start-up keys of ``[experiment]`` say, and
     ends with the call of the evaluation; all of a ``command`` is timed. When the judge asks the
     script for predictions, time that an answer takes beyond the model's inference counts as
-    training. A run passes if it was not timed, or if it crashed, was interrupted or lost, or never
-    started. Where runs are logged by hand, the ``training_seconds`` of ``run.log`` are judged."""
+    training. With ``clock = "steps"`` no run has more training batches than ``steps``, and the
+    first one comes in time. A run passes if it was not timed, or if it crashed, was interrupted or
+    lost, or never started. Where runs are logged by hand, the ``training_seconds`` of ``run.log``
+    are judged."""
 
     stage = "run"
     judges_claims = True
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding if a ``run.log`` that is judged as a claim says that the last run
-        trained too long, and one if the run did by the supervisor's clock. The second is left out
-        without a run, if the run was not timed, or if its outcome is in `CUT_SHORT`."""
+        trained too long, and one if the run did by the supervisor's clock; under the clock
+        ``steps`` those of `judge_steps` instead. The latter are left out without a run, if the run
+        was not timed, or if its outcome is in `CUT_SHORT`."""
         if evidence.claimed:
             from pytest_ouro.checks._claims.budget import judge_log
 
             yield from judge_log(evidence)
         run = evidence.run
         if run is None or run.window_seconds is None or run.outcome in CUT_SHORT:
+            return
+        if run.steps:
+            from pytest_ouro.checks._steps import judge_steps
+
+            yield from judge_steps(run)
             return
         over = run.window_seconds - run.budget
         if over > run.tolerance:

@@ -10,70 +10,17 @@ import inspect
 import operator
 import sys
 import types
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from . import harness, predictor, probes, splits
+from .clocks import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .channel import Channel
+    from .clocks import StepClock
     from .job import Job
-
-
-#: How many of the first batches have their own length reported.
-_FIRST = 32
-
-
-class Pace:
-    """The lengths of the training batches in seconds, each from the time when a batch is served to
-    the next, or to the end of training.
-
-    They are claims of the script's process, and used in messages alone. ``batches`` counts all
-    batches, ``before`` those that were served before the clock of the budget started.
-    """
-
-    def __init__(self) -> None:
-        self.batches = 0
-        self.before = 0
-        self._first: list[float] = []
-        self._later, self._longest, self._last = 0.0, 0.0, 0.0
-
-    def serve(self) -> bool:
-        """Note that a batch is served now, which ends the one before; return whether it is time for
-        a report: at the batches 4, 16, 64, …"""
-        self._end_batch()
-        self.batches += 1
-        power_of_two = self.batches & (self.batches - 1) == 0
-        return self.batches > 2 and power_of_two and self.batches.bit_length() % 2 == 1
-
-    def _end_batch(self) -> None:
-        """Add the length, up to now, of the batch that was served last, if there is one; the next
-        length counts from now."""
-        now = monotonic()
-        if self.batches:
-            length = now - self._last
-            self._longest = max(self._longest, length)
-            if len(self._first) < _FIRST:
-                self._first.append(round(length, 3))
-            else:
-                self._later += length
-        self._last = now
-
-    def facts(self, *, ended: bool = False) -> dict[str, object]:
-        """Return what is reported of the batches: their number (``batches``), the number of those
-        ``before`` the clock started, and the seconds of each of the ``first`` 32 (`_FIRST`), of all
-        ``later`` ones together and of the ``longest``. With ``ended``, the last batch ends now."""
-        if ended:
-            self._end_batch()
-        return {
-            "batches": self.batches,
-            "before": self.before,
-            "first": self._first,
-            "later": round(self._later, 3),
-            "longest": round(self._longest, 3),
-        }
 
 
 class HarnessHooks:
@@ -81,10 +28,17 @@ class HarnessHooks:
     imports, and for what hands out held-out data there. They are put into the module when this
     object is made.
 
-    If no judge computes the score, a newly built harness does.
+    If no judge computes the score, a newly built harness does. Each batch after the start of the
+    budget's clock advances ``clock``, if there is one.
     """
 
-    def __init__(self, module: types.ModuleType, job: Job, channel: Channel) -> None:
+    def __init__(
+        self,
+        module: types.ModuleType,
+        job: Job,
+        channel: Channel,
+        clock: StepClock | None = None,
+    ) -> None:
         self._module, self._job, self._channel = module, job, channel
         self._evaluate = getattr(module, job["evaluate"])
         # A split may be an instance of a class of the harness.
@@ -92,6 +46,7 @@ class HarnessHooks:
         self._plain: set[type] = {str, int, bool, type(None), *classes}
         self._served = 0
         self._pace = Pace()
+        self._clock = clock
         self._started = False
         self._device: Any = None
         #: Digests of the generators, in a run with a salt.
@@ -195,8 +150,8 @@ class HarnessHooks:
         the report of the evaluation; do nothing without a salt. ``point`` says in words when this
         is, such as "the first batch"."""
         if self._job.get("salt"):
-            reseed = importlib.import_module(".reseed", __package__)
-            generators = importlib.import_module(".generators", __package__)
+            reseed = importlib.import_module(".chance.reseed", __package__)
+            generators = importlib.import_module(".chance.generators", __package__)
             left_out = frozenset(reseed.seeded_by_harness)
             self._generators.update(generators.digests(point, leave_out=left_out))
 
@@ -215,20 +170,30 @@ class HarnessHooks:
 
         Before that, report one event at most: ``start``, once, if at least the job's
         ``warmup_tokens`` were served before this batch; else ``warm-up`` if none were; else
-        ``pace`` if `Pace.serve` says that it is time.
+        ``pace`` if `Pace.serve` or the virtual clock says that it is time. From the ``start`` on,
+        the batch advances the virtual clock.
         """
         due = self._pace.serve()
-        if not self._started and self._served >= self._job["warmup_tokens"]:
+        begins = not self._started and self._served >= self._job["warmup_tokens"]
+        if self._clock and (self._started or begins):
+            due |= self._clock.serve()
+        if begins:
             self._started = True
             self._pace.before = self._pace.batches - 1
             self._channel.report("start")
         elif not self._served:
             self._channel.report("warm-up")
         elif due:
-            self._channel.report("pace", served=self._served, pace=self._pace.facts())
+            self._channel.report("pace", **self._progress())
         self._served += splits.size_of(batch)
         first = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
         self._device = getattr(first, "device", None)
+
+    def _progress(self, *, ended: bool = False) -> dict[str, object]:
+        """Return what is reported of the training: the tokens served, the `Pace.facts` of the
+        batches, and how many ``steps`` the virtual clock counted, 0 without one."""
+        steps = self._clock.served if self._clock else 0
+        return {"served": self._served, "steps": steps, "pace": self._pace.facts(ended=ended)}
 
     def evaluation(self, *args: Any, **kwargs: Any) -> Any:
         """Take the place of the harness's evaluation: return the judge's score if there is a judge,
@@ -240,16 +205,12 @@ class HarnessHooks:
         if cuda := _cuda():
             cuda.synchronize()
         self._describe_generators("the evaluation")
-        self._channel.report(
-            "evaluate",
-            served=self._served,
-            generators=self._generators,
-            pace=self._pace.facts(ended=True),
-        )
+        self._channel.report("evaluate", generators=self._generators, **self._progress(ended=True))
         value = self._ask_judge(args, kwargs) if "line" in self._job else self._score(args, kwargs)
         cuda = _cuda()
         peak_mb = cuda.max_memory_allocated() / 2**20 if cuda else 0.0
-        self._channel.report("measured", value=repr(self._number(value)), peak_mb=peak_mb)
+        value_text, steps = repr(self._number(value)), self._progress()["steps"]
+        self._channel.report("measured", value=value_text, peak_mb=peak_mb, steps=steps)
         return value
 
     def _number(self, value: Any) -> float:
@@ -315,11 +276,14 @@ class Served:
         return len(self._batches)
 
     def __getitem__(self, place: Any) -> Any:
-        """Return the batch at this place, or the batches of a slice, which are counted as one;
-        raise what the data raises."""
-        batch = self._batches[place]
-        self._hooks._count(batch)
-        return batch
+        """Return the batch at this place, or the batches of a slice; raise what the data raises.
+        The batches of a slice are counted as one, but each of them if the data is a list or
+        tuple."""
+        found = self._batches[place]
+        several = isinstance(place, slice) and isinstance(self._batches, (list, tuple))
+        for batch in found if several else [found]:
+            self._hooks._count(batch)
+        return found
 
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the data; AttributeError if it has none of that name."""

@@ -29,6 +29,8 @@ class Job(TypedDict, total=False):
     metric: str
     #: Seconds of training, which replace the harness's own.
     budget: float
+    #: How many training batches use the budget up; 0 if the machine's clock does.
+    steps: int
     #: Tokens that are served before the clock starts.
     warmup_tokens: int
     #: The number of rows to score; 0 for the judge's choice.

@@ -146,8 +146,8 @@ def _place(frame: traceback.FrameSummary) -> str:
 
 def start(fd: int) -> None:
     """Serve as the launcher: receive the job over ``fd``, fork, and execute the job in the child:
-    as far as the job asks for it, add the salt to the seeds, enter the sandbox and build the
-    harness, then run the script or command.
+    as far as the job asks for it, add the salt to the seeds, enter the sandbox, replace the clocks
+    and build the harness, then run the script or command.
 
     If one of these raises an exception, the child prints it, reports it with its stage
     (``sandbox``, ``harness`` or ``script``) and its place, and exits with 1.
@@ -160,7 +160,7 @@ def start(fd: int) -> None:
     stage = "sandbox"
     try:
         if job.get("salt"):
-            reseed = importlib.import_module(".reseed", __package__)
+            reseed = importlib.import_module(".chance.reseed", __package__)
             reseed.install(job["salt"], harness=job.get("harness", ""))
         if "sandbox" in job:
             sandbox = importlib.import_module(".kernel.sandbox", __package__)
@@ -168,7 +168,11 @@ def start(fd: int) -> None:
         stage = "harness"
         if job["mode"] == "experiment":
             hooks = importlib.import_module(".hooks", __package__)  # a command needs none of them
-            hooks.HarnessHooks(harness.build(job, install=True), job, channel)
+            clocks = importlib.import_module(".clocks", __package__)
+            clock = clocks.StepClock(job["budget"], steps) if (steps := job.get("steps")) else None
+            if clock is not None:
+                clock.install()
+            hooks.HarnessHooks(harness.build(job, install=True), job, channel, clock)
             channel.report("ready", **describe())
         stage = "script"
         if job["mode"] == "command":

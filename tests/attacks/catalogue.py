@@ -31,8 +31,9 @@ class Program:
     below HOME that is there after the run if the attack got what it wanted. ``alone``: it ends the
     process that supervises it, which must not be the one that tests. ``twice``: it is run again,
     and the second run is looked at. ``loader``: the function of the harness that the bound names as
-    its loader, if it is another one. ``evaluation``: the evaluation of a command, if it is another
-    one. ``note``: for people.
+    its loader, if it is another one. ``steps``: how many training batches its budget is, if it is
+    not counted in CPU seconds. ``evaluation``: the evaluation of a command, if it is another one.
+    ``note``: for people.
     """
 
     path: Path
@@ -60,6 +61,11 @@ class Program:
     def loader(self) -> str:
         """The function that the bound names as the loader."""
         return self.keys.get("loader", "make_dataloader")
+
+    @property
+    def steps(self) -> int:
+        """How many training batches the budget is; 0 if it is counted in CPU seconds."""
+        return int(self.keys.get("steps", 0))
 
     @property
     def reasons(self) -> list[str]:

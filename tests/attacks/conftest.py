@@ -126,7 +126,8 @@ class Laboratory:
 
 @pytest.fixture(scope="session")
 def miniatures() -> dict[Any, Any]:
-    """The project at each level with each loader, and the data, kept to be copied."""
+    """The project at each level with each loader and each number of steps, and the data, kept to be
+    copied."""
     return {}
 
 
@@ -138,19 +139,21 @@ def laboratory(
 ) -> Any:
     """``laboratory("supervised")``: return a laboratory whose bound has this highest level."""
 
-    def opened(level: str, loader: str = "make_dataloader") -> Laboratory:
+    def opened(level: str, loader: str = "make_dataloader", steps: int = 0) -> Laboratory:
         project = request.getfixturevalue("new_repository")
         if "data" not in miniatures:
             miniatures["data"] = tmp_path_factory.mktemp("data")
             miniatures["best"] = write_data(miniatures["data"])
         shutil.copytree(miniatures["data"], Path.home(), dirs_exist_ok=True)
-        if (level, loader) not in miniatures:
+        if (level, loader, steps) not in miniatures:
             baseline = Path(__file__).with_name("honest") / "baseline.py"
-            write_project(project, level, baseline.read_text(encoding="utf-8"), loader)
+            write_project(project, level, baseline.read_text(encoding="utf-8"), loader, steps)
             kept = tmp_path_factory.mktemp("built") / "project"
-            miniatures[level, loader] = replace(project, path=shutil.copytree(project.path, kept))
+            copied = replace(project, path=shutil.copytree(project.path, kept))
+            miniatures[level, loader, steps] = copied
         else:
-            shutil.copytree(miniatures[level, loader].path, project.path, dirs_exist_ok=True)
+            copied = miniatures[level, loader, steps]
+            shutil.copytree(copied.path, project.path, dirs_exist_ok=True)
         return Laboratory(project, miniatures["best"])
 
     return opened

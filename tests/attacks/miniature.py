@@ -36,7 +36,7 @@ harness    = "prepare.py"
 evaluate   = "evaluate_bpb"
 loader     = "{loader}"
 budget     = 0.5
-clock      = "cpu"
+{clock}
 tolerance  = 0.4
 timeout    = 40
 device     = "cpu"
@@ -67,12 +67,14 @@ def rules() -> str:
     return f"\n{found}{text}".replace('check = "evaluation"\n', warns)
 
 
-def bound(level: str, loader: str) -> str:
-    """Return the bound.toml with this highest level and this loader."""
+def bound(level: str, loader: str, steps: int) -> str:
+    """Return the bound.toml with this highest level and this loader. Its clock counts CPU seconds,
+    or training batches if there are ``steps``."""
+    clock = f'clock      = "steps"\nsteps      = {steps}' if steps else 'clock      = "cpu"'
     further = ""
     if len(ACHIEVABLE) > 1:
         further = f'highest    = "{level}"\nvalidation = ["~/.cache/miniature/data/val.txt"]'
-    return EXPERIMENT.format(further=further, loader=loader) + rules()
+    return EXPERIMENT.format(further=further, loader=loader, clock=clock) + rules()
 
 
 @dataclass(frozen=True)
@@ -137,12 +139,12 @@ def write_data(home: Path) -> float:
     return source.bits_per_byte(validation)
 
 
-def write_project(project: Any, level: str, script: str, loader: str) -> None:
+def write_project(project: Any, level: str, script: str, loader: str, steps: int) -> None:
     """Write the experiment to an empty repository, bless and commit it."""
     path: Path = project.path
     for file in (HERE / "harness").glob("*.py"):
         shutil.copy(file, path)
-    (path / "bound.toml").write_text(bound(level, loader), encoding="utf-8")
+    (path / "bound.toml").write_text(bound(level, loader, steps), encoding="utf-8")
     (path / "train.py").write_text(script, encoding="utf-8")
     (path / ".gitignore").write_text("run.log\nresults.tsv\n")
     (path / "pyproject.toml").write_text(PYPROJECT)

@@ -69,7 +69,7 @@ def demanded(seen: Any, program: Program, level: str) -> str:
 @at_levels(ATTACKS, needed(ATTACKS))
 @pytest.mark.usefixtures("forked")
 def test_an_attack_has_the_expected_outcome(laboratory, program, level):
-    seen = laboratory(level, program.loader).run(program)
+    seen = laboratory(level, program.loader, program.steps).run(program)
 
     assert demanded(seen, program, level) in (seen.outcome, CHANCE), f"{program.title}\n{seen}"
     if seen.outcome == "caught":
@@ -79,7 +79,7 @@ def test_an_attack_has_the_expected_outcome(laboratory, program, level):
 @at_levels(HONEST, highest(HONEST))
 @pytest.mark.usefixtures("forked")
 def test_honest_work_is_kept(laboratory, program, level):
-    seen = laboratory(level, program.loader).run(program)
+    seen = laboratory(level, program.loader, program.steps).run(program)
 
     assert demanded(seen, program, level) in (seen.outcome, CHANCE), f"{program.title}\n{seen}"
     if seen.outcome == "caught":
@@ -110,6 +110,7 @@ def test_a_header_is_whole(program):
         "alone",
         "twice",
         "loader",
+        "steps",
         "note",
     }
     assert program.kind

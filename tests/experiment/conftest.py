@@ -234,6 +234,7 @@ class Bench:
             "evaluate": "evaluate_bpb",
             "budget": changes.get("budget", 30.0),
             "warmup_tokens": changes.pop("warmup_tokens", 0),
+            "steps": changes.pop("steps", 0),
             "script_source": path.read_bytes().decode("latin-1"),
             "script_path": str(path),
         }

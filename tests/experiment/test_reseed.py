@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pytest_ouro.child import reseed
+from pytest_ouro.child.chance import reseed
 from pytest_ouro.experiment.supervision.supervisor import supervise
 
 

@@ -119,7 +119,10 @@ class StartedRun(Line):
         "", TEXT, "model of the device; in the finished line, as torch reports it"
     )
     budget: float = optional(0.0, NUMBER, "allowed training time", unit="s")
-    clock: str = optional("", TEXT, "clock of the budget: wall or cpu")
+    clock: str = optional("", TEXT, "clock of the budget: wall, cpu or steps")
+    steps: int = optional(
+        0, COUNT, "training batches that use the budget up; 0 unless the clock is steps", since=4
+    )
     tolerance: float = optional(0.0, NUMBER, "allowed difference from the budget", unit="s")
     rehearsal: bool = optional(False, FLAG, "whether the budget was shorter than the bound's")
     # The place.
@@ -237,13 +240,26 @@ class MeasuredRun(StartedRun):
     window_seconds: float | None = optional(
         None,
         NUMBER.or_null(),
-        "training time on the bound's clock; null if it never started",
+        "training time on the bound's clock; null if it never started; under the clock steps the "
+        "share of the budget that the batches used up",
         unit="s",
     )
     charged_seconds: float = optional(0.0, NUMBER, "part of it in which the judge waited", unit="s")
     clock_start: str = optional("", TEXT, "what started the clock; empty if nothing did", since=3)
     clock_after: float = optional(
-        0.0, NUMBER, "time from the script's start to that, on the bound's clock", unit="s", since=3
+        0.0,
+        NUMBER,
+        "time from the script's start to that, on the bound's clock; under the clock steps in CPU "
+        "seconds on the CPU profile, else by the wall clock",
+        unit="s",
+        since=3,
+    )
+    steps_served: int | None = optional(
+        None,
+        COUNT.or_null(),
+        "training batches since the clock started, as the script's process counted them; null "
+        "unless the clock is steps",
+        since=4,
     )
     pace: Mapping[str, float] = field(
         default_factory=dict,

@@ -57,6 +57,7 @@ def script_job(setup: Setup, tree: Path) -> Job:
         "evaluate": experiment.evaluate,
         "metric": experiment.metric,
         "budget": int(budget) if budget.is_integer() else budget,
+        "steps": experiment.steps or 0,
         "warmup_tokens": experiment.warmup_tokens,
         "script_source": script.read_bytes().decode("latin-1"),
         "script_path": str(script),

@@ -38,12 +38,14 @@ _SUBMODULE = "160000"
 
 def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
     """Return the experiment with this ``budget``, in seconds, in place of its own, or unchanged for
-    None. Raise ExperimentError if ``budget`` is longer than its own."""
+    None. Its ``steps``, if it has them, become as many fewer, but at least 1. Raise ExperimentError
+    if ``budget`` is longer than its own."""
     if budget is None:
         return experiment
     if budget > experiment.budget:
         raise messages.budget_too_long(f"{budget:g}", f"{experiment.budget:g}")
-    return replace(experiment, budget=budget)
+    steps = experiment.steps and max(1, round(experiment.steps * budget / experiment.budget))
+    return replace(experiment, budget=budget, steps=steps)
 
 
 def demand_committed(case: Case) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.supervision.pace import summarise
+from pytest_ouro.experiment.supervision.reported import MOST, cut, number, strings, texts
 from pytest_ouro.experiment.terms.measurement import MetricScore
 
 if TYPE_CHECKING:
@@ -20,15 +21,14 @@ if TYPE_CHECKING:
     from pytest_ouro.experiment.supervision.answers import Answers, Turn
     from pytest_ouro.experiment.terms.job import Job
 
-#: A run is ended when it has trained this many times its budget, and a second: it cannot be kept.
+#: A run that has trained this many times its budget, and a second, is ended: it cannot be kept. The
+#: second is left out under the clock ``steps``.
 OVERRUN = 1.5
 UNACCOUNTED = (
     "processes of the run have ended that no other waited for, so that the CPU seconds they used "
     "are not known"
 )
 OTHER_CORES = "a process of the run may use other cores than those of its slot: {}"
-#: The largest number of findings kept for one run; a script could report them without end.
-_MOST = 20
 
 Stop = Literal["", "timeout", "overrun", "interrupted", "unjudged"]
 
@@ -51,7 +51,8 @@ class RunState:
 
     ``began`` and ``deadline`` (the end of the warm-up allowance) are times of ``time.monotonic``.
     On the bound's clock, ``window_from`` is when the window began, and ``window`` its length once
-    it has ended; each is None before. ``served`` are the tokens that were trained on.
+    it has ended; each is None before. ``served`` are the tokens that were trained on, and ``steps``
+    the batches that a virtual clock counted in the window.
     """
 
     job: Job
@@ -69,6 +70,7 @@ class RunState:
     value: float | None = None
     evaluations: int = 0
     served: int = 0
+    steps: int = 0
     #: How the training batches went, see `pace.summarise`.
     pace: dict[str, float] = field(default_factory=dict)
     #: What began the window, and the seconds from the script's release to it.
@@ -97,12 +99,18 @@ class RunState:
         """Return the present time on the bound's clock, in seconds.
 
         The wall clock counts from an arbitrary point. The CPU clock is the run's CPU seconds; a
-        scan updates them first.
+        scan updates them first. What batches do not count under the clock ``steps``, such as the
+        start-up, is timed by the CPU clock on the CPU profile, and by the wall clock on another.
         """
-        if self.job.clock == "wall":
+        if not self._by_cpu:
             return time.monotonic()
         self.scan()
         return self.cpu
+
+    @property
+    def _by_cpu(self) -> bool:
+        """Whether `clock` returns CPU seconds."""
+        return self.job.clock == "cpu" or (self.job.clock == "steps" and self.job.hide_cuda)
 
     def scan(self) -> None:
         """Update the run's CPU seconds and peak memory, neither of which ever decreases, and set
@@ -150,21 +158,25 @@ class RunState:
         begins.
 
         Once the window has ended, return its length plus the seconds that are charged for answers
-        to the judge.
+        to the judge. Under the clock ``steps``, return the share of the budget that the batches
+        served so far use up, including those while the judge waits.
         """
+        if self.job.clock == "steps":
+            share = self.steps / self.job.message["steps"]
+            return None if self.window_from is None else self.job.budget * share
         if self.window is not None:
             return self.window + self.charged()
         return None if self.window_from is None else self.clock() - self.window_from
 
     def charged(self) -> float:
         """Return the seconds of the run's answers to the judge that count as training, because
-        inference does not explain them; 0 before the judge asks.
+        inference does not explain them; 0 before the judge asks, and under the clock ``steps``.
 
         Until the judge has a score, inference explains the usual pace of all batches of answers.
         From then on it explains that, but no more seconds than `excused` returns for the tokens and
         CPU seconds that the score states.
         """
-        if self.answers is None:
+        if self.answers is None or self.job.clock == "steps":
             return 0.0
         if self.judgment is None:
             return self.answers.charged_by_now(self.clock(), self.cpu)
@@ -197,23 +209,23 @@ class RunState:
             self.start()
         elif event == "evaluate":
             self.evaluations += 1
-            self.served = min(
-                int(_number(message, "served")), sys.maxsize
-            )  # a script may report anything
+            self._count(message)
             if self.evaluations == 1:
                 self.pace = summarise(message.get("pace"), self.served)
-                self.generators = _cut(message.get("generators"))
+                self.generators = cut(message.get("generators"))
                 if self.job.judge is None:
                     self.close()
         elif event == "measured":
-            if self.evaluations == 1 and self.job.judge is None:
-                self.value = _number(message, "value")
-            if math.isfinite(peak := _number(message, "peak_mb")):
+            if self.evaluations == 1:
+                self._count_steps(message)
+                if self.job.judge is None:
+                    self.value = number(message, "value")
+            if math.isfinite(peak := number(message, "peak_mb")):
                 self.peak_mb = max(self.peak_mb, peak)
         elif event == "finding":
-            self.findings = [*self.findings, str(message["text"])][:_MOST]
+            self.findings = [*self.findings, str(message["text"])][:MOST]
         elif event == "ready" and not self.environment:  # once, before the script runs
-            self.environment = _strings(message, "python", "torch", "device", "device_name")
+            self.environment = strings(message, "python", "torch", "device", "device_name")
             self.waiting = True
             if self.job.judge is None or self.judge_ready:
                 self.release()
@@ -221,10 +233,20 @@ class RunState:
             self.exposed = self.exposed or str(message["text"])[:200]
         elif event == "exception":
             names = ("stage", "type", "text", "place", "module", "hidden", "denied")
-            self.exception = _strings(message, *names)
+            self.exception = strings(message, *names)
         elif event == "pace":
-            self.served = min(int(_number(message, "served")), sys.maxsize)
+            self._count(message)
             self.pace = summarise(message.get("pace"), self.served)
+
+    def _count(self, message: Mapping[str, object]) -> None:
+        """Take over the numbers of tokens and of steps that a message reports."""
+        self.served = min(int(number(message, "served")), sys.maxsize)  # a script may say anything
+        self._count_steps(message)
+
+    def _count_steps(self, message: Mapping[str, object]) -> None:
+        """Under the clock ``steps``, raise their number to the one that a message reports."""
+        if self.job.clock == "steps":
+            self.steps = max(self.steps, min(int(number(message, "steps")), sys.maxsize))
 
     def on_judge_event(self, message: Mapping[str, object]) -> None:
         """Handle an event that the judge reports; ignore an unknown one.
@@ -237,8 +259,7 @@ class RunState:
         so does each of ``question``, ``room``, ``answered``, ``finding`` and ``judged`` before
         ``asked``.
         """
-        event = message.get("event")
-        if event == "ready":
+        if (event := message.get("event")) == "ready":
             self.judge_ready = True
         elif event == "unable":
             self.unable = str(message["why"])
@@ -255,18 +276,18 @@ class RunState:
             self._pass_to("judge").end_batch()
         elif event == "finding":
             self._pass_to("nobody")
-            self.findings = [*self.findings, str(message["text"])][:_MOST]
+            self.findings = [*self.findings, str(message["text"])][:MOST]
         elif event == "judged":
             assert self.answers is not None
-            self.findings = [*self.findings, *_texts(message, "findings")][:_MOST]
+            self.findings = [*self.findings, *texts(message, "findings")][:MOST]
             self.judgment = MetricScore(
-                value=_number(message, "value"),
-                se=_number(message, "se"),
-                rows=int(_number(message, "rows")),
-                questions=int(_number(message, "questions")),
-                tokens=int(_number(message, "tokens")),
-                seconds=_number(message, "seconds"),
-                scoring=_number(message, "scoring"),
+                value=number(message, "value"),
+                se=number(message, "se"),
+                rows=int(number(message, "rows")),
+                questions=int(number(message, "questions")),
+                tokens=int(number(message, "tokens")),
+                seconds=number(message, "seconds"),
+                scoring=number(message, "scoring"),
                 answering=self.answers.seconds,
             )
             self.value = self.judgment.value
@@ -282,7 +303,7 @@ class RunState:
         received = time.monotonic()
         self.scan()
         wall = time.monotonic() if turn == "run" else received
-        self.answers.pass_to(turn, wall if self.job.clock == "wall" else self.cpu, self.cpu)
+        self.answers.pass_to(turn, self.cpu if self._by_cpu else wall, self.cpu)
         return self.answers
 
     def release(self) -> None:
@@ -311,7 +332,7 @@ class RunState:
         released = now - self._startup()
         start, cause = now, "warmup-tokens" if self.job.message.get("warmup_tokens") else "batch"
         if self.deadline is not None and time.monotonic() > self.deadline:
-            start = min(now, self.deadline) if self.job.clock == "wall" else now
+            start = now if self._by_cpu else min(now, self.deadline)
             cause = "warmup-seconds"
         latest = released + self.job.startup_seconds
         if latest < start:
@@ -344,39 +365,8 @@ class RunState:
             return "unjudged"
         if time.monotonic() - self.began > self.job.timeout:
             return "timeout"
-        trained, limit = self.trained(), self.job.limit or OVERRUN * self.job.budget + 1
+        limit = self.job.limit or OVERRUN * self.job.budget + (self.job.clock != "steps")
+        trained = self.trained()
         if self.judgment is None and trained and trained > limit:
             return "overrun"
         return ""
-
-
-def _number(message: Mapping[str, object], name: str) -> float:
-    """Return the number ``name`` of a message, which may be written as text; KeyError if it is
-    missing, TypeError or ValueError if it is not a number."""
-    value = message[name]
-    if not isinstance(value, (int, float, str)):
-        raise TypeError(f"{name} is not a number")
-    return float(value) if isinstance(value, str) else value
-
-
-def _texts(message: Mapping[str, object], name: str) -> list[str]:
-    """Return the elements of the list ``name`` of a message, each converted to text; KeyError if it
-    is missing, TypeError if it is not a list."""
-    value = message[name]
-    if not isinstance(value, list):
-        raise TypeError(f"{name} is not a list")
-    return list(map(str, value))
-
-
-def _strings(message: Mapping[str, object], *names: str) -> dict[str, str]:
-    """Return a dict of the given keys of a message with their values as text; KeyError if one is
-    missing."""
-    return {name: str(message[name]) for name in names}
-
-
-def _cut(reported: object) -> dict[str, str]:
-    """Return the first ``_MOST`` entries of a dict as texts, each name cut to 40 characters and
-    each value to 16; {} for anything but a dict. They are the digests of random generators that a
-    script reports; it may report anything."""
-    entries = list(reported.items())[:_MOST] if isinstance(reported, dict) else []
-    return {str(name)[:40]: str(digest)[:16] for name, digest in entries}

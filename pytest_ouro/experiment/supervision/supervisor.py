@@ -125,6 +125,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         pace=state.pace,
         clock_start=state.clock_start,
         clock_after=round(state.clock_after, 3),
+        steps=state.steps if job.clock == "steps" else None,
     )
 
 

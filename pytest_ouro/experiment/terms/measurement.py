@@ -36,6 +36,7 @@ _DENIED = {
     "git": " (a sandboxed run reads no repository: leave the call out, the record has the commit)",
     "network": f" (a sandboxed run has no network: keep what it needs in 'data', {_OR_PERSON})",
 }
+_STILL = "{} batches were counted, and time stands still between them: clock = 'steps'"
 _CONFINED = " (a confined program reaches little but its own tree: docs/sandbox.md says what)"
 
 
@@ -84,7 +85,8 @@ class Measurement:
     is the metric that it printed. ``exposed`` is for such a run itself: how the evaluation ran the
     candidate's code in its own process, "" if it did not. ``pace`` says how the training batches
     went, ``clock_start`` what began the window, and ``clock_after`` how many seconds after the
-    script that was; see `evidence.records.pace`. ``numbers`` are those that the program printed for
+    script that was; see `evidence.records.pace`. ``steps`` is how many batches were counted under
+    the clock ``steps``, None under another. ``numbers`` are those that the program printed for
     guards, by name, None if one was not read; ``guarded`` has all numbers that guards limit, by
     `Guard.source`. ``launched`` is False if the process ended before the launcher reported
     anything. ``alone``: the program is a command without an evaluation, and ``value`` is the metric
@@ -118,6 +120,7 @@ class Measurement:
     pace: dict[str, float] = field(default_factory=dict)
     clock_start: str = ""
     clock_after: float = 0.0
+    steps: int | None = None
     numbers: dict[str, float | None] = field(default_factory=dict)
     guarded: dict[str, float] = field(default_factory=dict)
     alone: bool = False
@@ -245,7 +248,8 @@ def _find_failure(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | No
     if seen.stopped == "interrupted":
         return "interrupted", "interrupted by a person"
     if seen.stopped == "timeout":
-        return "timeout", f"{script} was killed after {seen.wall_seconds:.0f} s, the timeout"
+        still = f" ({_STILL.format(seen.steps)})" if seen.steps is not None else ""
+        return "timeout", f"{script} was killed after {seen.wall_seconds:.0f} s, the timeout{still}"
     if seen.stopped == "overrun":
         phase = " while the judge waited for its answers" if seen.charged_seconds else ""
         course = "" if phase else describe_pace(seen)

@@ -27,10 +27,10 @@ def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
     """Return the conditions in which two runs differ, each as text like ``budget (20 → 300)``, with
     the value of ``past`` first; [] if they agree.
 
-    Compared are the kind and the model of the device, budget, clock, data, harness and metric; and
-    the last blessing with ``--new-baseline`` that was in force, so that a run before such a
-    blessing differs from every run after it. If ``run`` was measured with success, its level and
-    its number of scored rows are compared too; before its measurement they are not known.
+    Compared are the kind and the model of the device, budget, clock, its steps, data, harness and
+    metric; and the last blessing with ``--new-baseline`` that was in force, so that a run before
+    such a blessing differs from every run after it. If ``run`` was measured with success, its level
+    and its number of scored rows are compared too; before its measurement they are not known.
     """
     then, now = _known_before(past), _known_before(run)
     if isinstance(run, MeasuredRun) and run.outcome == "ok":
@@ -50,6 +50,7 @@ def _known_before(run: StartedRun) -> list[tuple[str, object]]:
         ("device", run.device_name),
         ("budget", run.budget),
         ("clock", run.clock),
+        ("steps", run.steps),
         ("data", run.data),
         ("harness", run.harness),
         ("metric", run.metric.name),

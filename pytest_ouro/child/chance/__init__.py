@@ -1,0 +1,1 @@
+"""The random numbers of a run: a salt in the seeds, and the states of the generators."""
