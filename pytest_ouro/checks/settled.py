@@ -11,7 +11,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, count, several
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from pytest_ouro.evidence.evidence import Evidence
     from pytest_ouro.evidence.records.run_record import FinishedRun
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Settled(Check):
     """The branch has every kept commit and no discarded one, of the runs recorded on it since the
-    last blessing. The last verdict on a commit counts. The commit of the last run may still be at
-    the tip, waiting for its revert. A discarded commit with the editable files of its reference may
-    stay. Where runs are logged by hand, the change of a discarded row may not be left below a kept
-    one."""
+    last blessing. The last verdict on a commit counts; a keep that was refuted, or is void for a
+    breach or for its refuted reference, may not stay either. The commit of the last run may still
+    be at the tip, waiting for its revert. A discarded commit with the editable files of its
+    reference may stay. Where runs are logged by hand, the change of a discarded row may not be
+    left below a kept one."""
 
     stage = "ledger"
     judges_claims = True
@@ -47,23 +48,26 @@ class Settled(Check):
         runs = [run for run in evidence.runs if branch and run.branch == branch]
         if not runs:
             return
+        from pytest_ouro.evidence.records.states import fallen
         from pytest_ouro.evidence.records.verdicts import last_verdicts
 
         ancestors = evidence.repository.ancestors
         last = last_verdicts(runs).values()
+        gone = fallen(evidence.all_runs, evidence.statements)
         code = {run.commit: run.code for run in evidence.all_runs}
         stays = [
             run
             for run in last
-            if run.status == "discard" and run.commit in ancestors and not _is_kept_code(run, code)
+            if _must_go(run, gone) and run.commit in ancestors and not _is_kept_code(run, code)
         ]
-        awaiting = runs[-1].commit
+        tries = [run for run in runs if run.purpose == "search"]
+        awaiting = tries[-1].commit if tries else ""
         if evidence.repository.head == awaiting:
             stays = [run for run in stays if run.commit != awaiting]
         if stays:
             commit = stays[-1].commit[:7]
             yield Finding(
-                f"{branch} still has {count(len(stays), 'discarded commit')}",
+                f"{branch} still has {_count_lost(stays)}",
                 where=several([_name(run) for run in stays]),
                 help="drop it: "
                 + stash(
@@ -71,7 +75,11 @@ class Settled(Check):
                 ),
                 facts={"commits": len(stays)},
             )
-        lost = [run for run in last if run.status == "keep" and run.commit not in ancestors]
+        lost = [
+            run
+            for run in last
+            if run.status == "keep" and run.commit not in ancestors and run.commit not in gone
+        ]
         if lost:
             yield Finding(
                 f"{branch} lacks {count(len(lost), 'kept commit')}",
@@ -80,6 +88,19 @@ class Settled(Check):
                 + stash(evidence.repository, f"git reset --keep {lost[-1].commit[:7]}"),
                 facts={"commits": len(lost)},
             )
+
+
+def _must_go(run: FinishedRun, gone: Collection[str]) -> bool:
+    """Return whether the commit of a run, whose verdict decides about it, may not stay on the
+    branch: it was discarded, or it is one of ``gone``, the keeps that do not stand any more."""
+    return run.status == "discard" or run.commit in gone
+
+
+def _count_lost(runs: list[FinishedRun]) -> str:
+    """Return how many commits may not stay, in words; ``runs`` are their deciding runs."""
+    if any(run.status == "keep" for run in runs):
+        return f"{count(len(runs), 'commit')} whose keep does not stand, or that was discarded"
+    return count(len(runs), "discarded commit")
 
 
 def _is_kept_code(run: FinishedRun, code: dict[str, Mapping[str, str]]) -> bool:

@@ -17,6 +17,7 @@ from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.ledger.ledger_format import TSV
 from pytest_ouro.evidence.ledger.ledger_table import Table
 from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.records.states import states_by_run
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.verdict.history import comparable, tally
 from pytest_ouro.messages import command_line as messages
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.evidence.records.states import KeepState
 
 
-#: The columns: time, commit, metric, status, level, reason, description.
-_ROW = "{:19.19}  {:7.7}  {:>{width}}  {:7}  {:10}  {:12}  {}"
+#: The columns: time, commit, metric, status, state, level, reason, description.
+_ROW = "{:19.19}  {:7.7}  {:>{width}}  {:7}  {:11}  {:10}  {:12}  {}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,15 +69,17 @@ def main(args: argparse.Namespace) -> int:
         _prune(git, journal, args.prune)
         return 0
     runs = journal.runs()
+    states = states_by_run(runs, journal.statements())
     if args.tsv:
         say_row(*Table.new(TSV, _metric_name(journal, bound)).header)
         for run in runs:
             say_row(run.row)
     elif args.json:
         for run in runs:
-            say_document(escape_json(json.dumps(run.to_json(), ensure_ascii=False)))
+            table = {**run.to_json(), **_state_keys(states.get(run.run))}
+            say_document(escape_json(json.dumps(table, ensure_ascii=False)))
     else:
-        _print_table(journal, runs, _metric_name(journal, bound))
+        _print_table(journal, runs, states, _metric_name(journal, bound))
     journal.demand_whole()
     return 0
 
@@ -122,20 +126,30 @@ def _metric_name(journal: Journal, bound: Path) -> str:
     return "metric"
 
 
-def _print_table(journal: Journal, runs: list[FinishedRun], metric: str) -> None:
+def _state_keys(state: KeepState | None) -> dict[str, str]:
+    """Return the keys that a record gets for the state of its keep: ``state``, and ``state_why`` in
+    words ("" while it is provisional). {} if it has none."""
+    return {"state": state.state, "state_why": state.why} if state else {}
+
+
+def _print_table(
+    journal: Journal, runs: list[FinishedRun], states: dict[str, KeepState], metric: str
+) -> None:
     """Print a heading, a line for each finished run and for each run without an end, and last what
-    the runs have gained, if that can be said. ``metric`` is the heading of the values. Say so on
-    standard error if no run is recorded."""
-    columns = ("time", "commit", metric, "status", "level", "reason", "description")
+    the runs have gained, if that can be said. ``states`` has the states of keeps by the id of their
+    run, ``metric`` is the heading of the values. Say so on standard error if no run is recorded."""
+    columns = ("time", "commit", metric, "status", "state", "level", "reason", "description")
     width = max(9, len(metric))
     say(_ROW.format(*columns, width=width))
     for run in runs:
         value = "-" if run.value is None else run.metric.text(run.value)
-        words = (run.status, run.level or "", run.reason_text, clean(run.description, width=60))
+        state = states[run.run].state if run.run in states else ""
+        description = clean(run.description, width=60)
+        words = (run.status, state, run.level or "", run.reason_text, description)
         say(_ROW.format(run.time, run.commit, value, *words, width=width))
     for started in journal.unfinished():
         row = _ROW.format(
-            started.time, started.commit, "", "running or killed", "", "", "", width=width
+            started.time, started.commit, "", "running or killed", "", "", "", "", width=width
         )
         say(row.rstrip())
     if line := _sum_up(runs):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.fault import Fault
     from pytest_ouro.evidence.records.journal import Journal
     from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
+    from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.evidence.repository import Repository
     from pytest_ouro.evidence.trust import Trust
 
@@ -214,6 +215,12 @@ class Evidence:
         if the journal cannot be read, LimitError if it is too large."""
         finished = journal.finished(self.records)
         return tuple(run for run in finished if run.worktree == self.worktree)
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """The statements of the journal, such as confirmations, oldest first; () if there are none.
+        Raise RecordError if the journal cannot be read, LimitError if it is too large."""
+        return tuple(self.journal.statements())
 
     @cached_property
     def runs(self) -> tuple[FinishedRun, ...]:

@@ -191,6 +191,7 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
         experiment=experiment,
         rule=case.bound.verdicts[setup.profile],
         guards=case.bound.guards,
+        statements=case.evidence.journal.statements(),
         describe_again=partial(describe_again, case),
     )
     rules = tuple(result.rule for result in broken)

@@ -56,6 +56,12 @@ class Result:
         return self.reason.status
 
     @property
+    def state(self) -> str:
+        """The state of a keep, which is "provisional" right after its run; "" for any other
+        verdict."""
+        return "provisional" if self.status == "keep" else ""
+
+    @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C or TERM ended the run."""
         return self.reason is Reason.INTERRUPTED

@@ -160,6 +160,7 @@ class ExperimentItem(MeasuringItem):
         facts: dict[str, str | float | None] = {
             "status": result.status,
             "reason": result.reason,
+            "state": result.state or None,
             "commit": result.commit,
             "level": result.level,
             result.metric.name: result.value,

@@ -59,7 +59,8 @@ def _lines(facts: Facts) -> Iterator[str]:
         yield f"best: nothing is kept yet ({place})"
     else:
         where = "HEAD" if best["is_head"] else "the code of HEAD" if best["is_code"] else "not HEAD"
-        yield f"best: {best['shown']} of {best['commit'][:7]}, {where} ({place}): {_words(best)}"
+        value = f"{best['shown']} of {best['commit'][:7]}, {best['state']}, {where} ({place})"
+        yield f"best: {value}: {_words(best)}"
     if peak := facts["best_ever"]:
         yield f"best ever kept here: {peak['shown']} of {peak['commit'][:7]}: {_words(peak)}"
     if facts["noise_explains"]:
@@ -89,9 +90,11 @@ def _lines(facts: Facts) -> Iterator[str]:
         value = "-" if one["value"] is None else one["shown"]
         on = (one["on"] or "-")[:7]
         differs = f" (not comparable: {one['differs']})" if one["differs"] else ""
+        state = f" ({one['state']})" if one["state"] else ""
+        because = f" ({one['state']}: {one['state_why']})" if one["state_why"] else ""
         yield (
-            f"  {one['commit'][:7]} {on} {one['status']} {one['reason']} {value}  "
-            f"{_words(one)}{one['why'] and ': '}{one['why']}{differs}"
+            f"  {one['commit'][:7]} {on} {one['status']}{state} {one['reason']} {value}  "
+            f"{_words(one)}{one['why'] and ': '}{one['why']}{because}{differs}"
         )
     if facts["left_out"]:
         yield f"  … and {facts['left_out']} older: pytest-ouro log"

@@ -41,10 +41,11 @@ class RunEntry(TypedDict):
 
 
 class KeepEntry(RunEntry):
-    """The facts that a brief states of a keep, with its level, its memory in MB and its number of
-    runs. ``is_head``: its commit is HEAD. ``is_code``: it is the best keep, and the editable files
-    of HEAD are the same as in its commit."""
+    """The facts that a brief states of a keep, with its ``state``, its level, its memory in MB and
+    its number of runs. ``is_head``: its commit is HEAD. ``is_code``: it is the best keep, and the
+    editable files of HEAD are the same as in its commit."""
 
+    state: str
     level: str | None
     peak_mb: float | None
     runs: int
@@ -54,7 +55,8 @@ class KeepEntry(RunEntry):
 
 class TryEntry(RunEntry):
     """The facts that a brief states of any finished run: also its verdict (``status`` and
-    ``reason``), ``why`` in words, its ``gain``, the commit that it was compared with (``on``),
+    ``reason``), ``why`` in words, its ``gain``, the commit that it was compared with (``on``), the
+    ``state`` of a keep (otherwise "") with ``state_why`` in words ("" while it is provisional),
     whether it is a rehearsal, its working tree ("": the main one), and the conditions in which it
     differs from the last keep."""
 
@@ -66,6 +68,8 @@ class TryEntry(RunEntry):
     rehearsal: bool
     worktree: str
     differs: str
+    state: str
+    state_why: str
 
 
 class FaultEntry(TypedDict):
@@ -192,6 +196,7 @@ def _keep(standing: Standing, run: FinishedRun) -> KeepEntry:
     is_best = run is standing.best
     return {
         **_run(run),
+        "state": state.state if (state := standing.state(run)) else "",
         "level": run.level,
         "peak_mb": run.peak_mb,
         "runs": run.n or 1,
@@ -202,6 +207,7 @@ def _keep(standing: Standing, run: FinishedRun) -> KeepEntry:
 
 def _try(standing: Standing, run: FinishedRun) -> TryEntry:
     """Return the entry of ``run``, a finished run, for a brief; long texts in it are cut."""
+    state = standing.state(run)
     return {
         **_run(run),
         "on": run.best_commit,
@@ -212,6 +218,8 @@ def _try(standing: Standing, run: FinishedRun) -> TryEntry:
         "rehearsal": run.rehearsal,
         "worktree": run.worktree or "",
         "differs": clean(standing.differs(run), width=100),
+        "state": state.state if state else "",
+        "state_why": clean(state.why, width=100) if state else "",
     }
 
 

@@ -6,6 +6,7 @@ judge's details and what an evaluation printed beside the metric stay in the jou
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from pytest_ouro.core.errors import OuroError
@@ -13,7 +14,8 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.engine import check_before_run
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.records.reasons import Reason
-from pytest_ouro.evidence.records.verdicts import kept_in, noise_explains, saved
+from pytest_ouro.evidence.records.states import KeepState, keep_states
+from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts, noise_explains, saved
 from pytest_ouro.experiment.records.editable import files_at_head
 from pytest_ouro.experiment.steps import preconditions
 from pytest_ouro.experiment.steps.settle import place_to_return
@@ -23,7 +25,7 @@ from pytest_ouro.experiment.verdict.history import comparable, differences, find
 from pytest_ouro.report.unforeseen import to_error
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
@@ -79,7 +81,8 @@ class Fault(NamedTuple):
 class Standing:
     """Where an experiment stands.
 
-    ``runs`` are all finished runs, oldest first; ``kept`` the keeps on the branch, newest first.
+    ``runs`` are all finished runs, oldest first; ``kept`` the keeps on the branch that stand,
+    newest first; ``states`` the states of all keeps, by commit.
     ``faults`` say why no run can start. ``edited`` are the paths, relative to the repository's top,
     of editable files with changes that are not committed, and ``new`` those of them that git does
     not track. ``going`` is the run of this working tree that goes on now, None without one.
@@ -88,6 +91,7 @@ class Standing:
     case: Case
     runs: tuple[FinishedRun, ...]
     kept: tuple[FinishedRun, ...]
+    states: Mapping[str, KeepState]
     faults: tuple[Fault, ...]
     edited: tuple[str, ...]
     new: tuple[str, ...]
@@ -99,6 +103,8 @@ class Standing:
         another OuroError if git cannot be."""
         repository = case.repository
         runs = tuple(case.evidence.journal.runs())
+        states = keep_states(runs, case.evidence.statements)
+        fallen = [commit for commit, state in states.items() if not state.stands]
         globs = case.evidence.layout.editable_globs
         changes = (*repository.staged, *repository.unstaged(case.bound.root))
         new = {path for path in repository.untracked if matches(path, globs)}
@@ -112,7 +118,8 @@ class Standing:
         return cls(
             case,
             runs,
-            tuple(kept_in(repository.history, runs)),
+            tuple(kept_in(repository.history, runs, fallen)),
+            states,
             tuple(_faults(case, edited=bool(edited))),
             tuple(sorted(edited)),
             tuple(sorted(new)),
@@ -149,6 +156,16 @@ class Standing:
         measured = [run for run in self.runs if comparable(run, run)]
         like = self.best or (measured[-1] if measured else None)
         return [] if like is None else [run for run in measured if comparable(run, like)]
+
+    def state(self, run: FinishedRun) -> KeepState | None:
+        """Return the state of a keep; None for another run, and for a keep on whose commit a later
+        run decided."""
+        return self.states.get(run.commit) if self._deciding.get(run.commit) is run else None
+
+    @cached_property
+    def _deciding(self) -> dict[str, FinishedRun]:
+        """The run that decided about each commit, by its id."""
+        return last_verdicts(self.runs)
 
     def why(self, run: FinishedRun) -> str:
         """Return in words why a run came to its verdict. It is the run's message, if there is one;
@@ -224,9 +241,14 @@ class Standing:
         base = place_to_return(self.case, best.commit)[:7] if best else ""
         back = f"git reset --keep {base}"
         lost = last is not None and last.status != "keep" and last.reason not in _AGAIN
-        if best and lost and not self.has_best_code:
+        state = self.states.get(self.head)
+        gone = state is not None and not state.stands
+        if best and (lost or gone) and not self.has_best_code:
             assert last is not None
-            why = f"HEAD is {last.status} ({last.reason}): return to the last keep, {base}"
+            verdict = f"{last.status} ({last.reason})"
+            if gone and state is not None:
+                verdict = f"{state.state} ({state.why})"
+            why = f"HEAD is {verdict}: return to the last keep, {base}"
             if not self.edited:
                 return _step("settle", why, [back])
             why += ", and take the changes that are not committed along"

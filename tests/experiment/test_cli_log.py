@@ -19,8 +19,8 @@ def test_table(two_runs):
     done = two_runs.project.ouro("log")
     assert (done.returncode, done.stderr) == (0, "")
     head, kept, crashed = done.stdout.splitlines()
-    assert head.split() == ["time", "commit", "val_bpb", "status", "level", "reason", "description"]
-    assert kept.split()[2:5] == ["2.000000", "keep", "supervised"]
+    assert head.split()[2:7] == ["val_bpb", "status", "state", "level", "reason"]
+    assert kept.split()[2:6] == ["2.000000", "keep", "provisional", "supervised"]
     assert crashed.split()[2:5] == ["-", "crash", "supervised"]
     assert crashed.endswith("divide by zero")
     assert "\x1b" not in done.stdout
@@ -30,7 +30,9 @@ def test_json_is_one_record_a_line(two_runs):
     done = two_runs.project.ouro("log", "--json")
     assert done.returncode == 0
     records = [json.loads(line) for line in done.stdout.splitlines()]
-    assert records == [run.to_json() for run in two_runs.journal.runs()]
+    kept, crashed = two_runs.journal.runs()
+    state = {"state": "provisional", "state_why": ""}
+    assert records == [{**kept.to_json(), **state}, crashed.to_json()]
 
 
 def test_tsv_is_the_ledger(two_runs):

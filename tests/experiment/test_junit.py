@@ -48,6 +48,7 @@ def test_the_run_carries_plain_values(mine, tmp_path, properties):
     assert run == {
         "status": "keep",
         "reason": "improved",
+        "state": "provisional",
         "commit": commit,
         "level": record["level"],
         "val_bpb": "1.5",

@@ -16,7 +16,7 @@ from pytest_ouro.checks.settled import Settled
 from pytest_ouro.checks.simplicity import Simplicity
 from pytest_ouro.core import metric
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
-from pytest_ouro.evidence.records.verdicts import last_verdicts
+from pytest_ouro.evidence.records.states import standing_keeps
 from pytest_ouro.experiment.verdict.compare import compare
 
 BOUND = b"""
@@ -56,13 +56,8 @@ class Night:
 
     @property
     def keeps(self) -> list[str]:
-        """The commits that are kept and on the branch, oldest first."""
-        verdicts = last_verdicts(self.runs)
-        return [
-            commit
-            for commit in self.branch
-            if commit in verdicts and verdicts[commit].status == "keep"
-        ]
+        """The commits that are kept, stand and are on the branch, oldest first."""
+        return [run.commit for run in standing_keeps(self.branch[::-1], self.runs)][::-1]
 
     def run(
         self,
@@ -127,6 +122,7 @@ class Night:
             layout=SimpleNamespace(metric=metric.Metric("score")),
             runs=tuple(self.runs),
             all_runs=tuple(self.runs),
+            statements=(),
             run=self.runs[-1],
             repository=SimpleNamespace(head=self.branch[-1], ancestors=frozenset(self.branch)),
         )
@@ -173,6 +169,9 @@ def test_any_night_ends_on_its_last_keep(tries, direction, rule, level):
         if record.status == "keep":
             assert kept[: len(before)] == before
             assert kept[-1] == record.commit
+        elif record.outcome == "breach":  # it takes back keeps of the same code, and what followed
+            assert kept == before[: len(kept)]
+            assert kept[:1] == before[:1]
         else:
             again = record.commit if head and record.reason != "unchanged" else ""
             assert [c for c in kept if c != again] == [c for c in before if c != again]

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
 
@@ -92,15 +92,18 @@ def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
     return found
 
 
-def kept_in(history: Iterable[str], runs: Iterable[FinishedRun]) -> list[FinishedRun]:
+def kept_in(
+    history: Iterable[str], runs: Iterable[FinishedRun], without: Collection[str] = ()
+) -> list[FinishedRun]:
     """Return the keeps in a history: the deciding run of each commit in ``history`` that is a keep
     with a finite value. They are in the order of ``history`` (ids, newest first), so that the first
     is the last keep; [] if nothing was kept.
 
-    ``runs`` are all runs, oldest first; `last_verdicts` says which of them decides.
+    ``runs`` are all runs, oldest first; `last_verdicts` says which of them decides. Commits in
+    ``without`` are left out: those that `states.fallen` finds, in any use but a test.
     """
     verdicts = last_verdicts(runs)
-    found = [verdicts[commit] for commit in history if commit in verdicts]
+    found = [verdicts[c] for c in history if c in verdicts and c not in without]
     return [run for run in found if run.status == "keep" and _is_measured(run)]
 
 

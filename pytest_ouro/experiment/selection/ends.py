@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.evidence.records.verdicts import kept_in
+from pytest_ouro.evidence.records.states import standing_keeps
 from pytest_ouro.experiment.verdict.history import comparable
 from pytest_ouro.messages import selection as messages
 
@@ -19,7 +19,7 @@ def find_ends(case: Case) -> tuple[FinishedRun, FinishedRun]:
 
     Raise ExperimentError if nothing is kept, or nothing after the baseline.
     """
-    kept = kept_in(case.repository.history, case.evidence.journal.runs())
+    kept = _read_kept(case)
     if not kept:
         raise messages.nothing_kept()
     tip = kept[0]
@@ -37,7 +37,7 @@ def find_edit(case: Case, revision: str) -> tuple[FinishedRun, FinishedRun, str]
     no reference.
     """
     commit = case.repository.git.commit(revision)
-    kept = kept_in(case.repository.history, case.evidence.journal.runs())
+    kept = _read_kept(case)
     edit = next((run for run in kept if commit and run.commit == commit), None)
     if edit is None:
         raise messages.no_such_keep(revision)
@@ -45,6 +45,12 @@ def find_edit(case: Case, revision: str) -> tuple[FinishedRun, FinishedRun, str]
     if before is None:
         raise messages.no_reference(edit.commit)
     return before, edit, _first_of_night(kept, edit).commit
+
+
+def _read_kept(case: Case) -> list[FinishedRun]:
+    """Return the keeps of the branch that stand, newest first."""
+    journal = case.evidence.journal
+    return standing_keeps(case.repository.history, journal.runs(), journal.statements())
 
 
 def _first_of_night(kept: list[FinishedRun], run: FinishedRun) -> FinishedRun:

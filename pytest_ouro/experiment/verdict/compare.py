@@ -8,6 +8,7 @@ from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun
+from pytest_ouro.evidence.records.states import keep_states, standing_keeps
 from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
 from pytest_ouro.experiment.verdict.decide import (
     Candidate,
@@ -21,11 +22,13 @@ from pytest_ouro.experiment.verdict.history import comparable, differences
 from pytest_ouro.experiment.verdict.repeats import find_repeats, independent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_ouro.bound.guards import Guard
     from pytest_ouro.bound.tables import Experiment, VerdictRule
     from pytest_ouro.evidence.records.run_record import MeasuredRun
+    from pytest_ouro.evidence.records.statement import Statement
+    from pytest_ouro.evidence.records.states import KeepState
 
 #: The reasons of runs that try no commit, by their purpose.
 _ASIDE = {
@@ -44,16 +47,18 @@ def compare(
     experiment: Experiment,
     rule: VerdictRule,
     guards: Iterable[Guard] = (),
+    statements: Sequence[Statement] = (),
     describe_again: Callable[[FinishedRun], FinishedRun] = lambda run: run,
 ) -> FinishedRun:
     """Return ``measured`` as a finished record, with its verdict and the values that the verdict
     follows from; its ``row`` is still "". Nothing is written.
 
-    ``runs`` are the finished runs of the journal, oldest first. ``history`` has the ids of the
-    run's commit and its ancestors, newest first. The run is compared with the reference, the last
-    keep in ``history`` among the runs that are `comparable`; without a reference it becomes the
-    baseline. The last run of a series is compared by the mean of the series, and its own commit is
-    not taken as the reference. ``experiment`` states the level that a keep needs, ``rule`` the
+    ``runs`` are the finished runs of the journal, oldest first, and ``statements`` its statements:
+    a keep that does not stand any more (`KeepState.stands`) does not count. ``history`` has the ids
+    of the run's commit and its ancestors, newest first. The run is compared with the reference, the
+    last keep in ``history`` among the runs that are `comparable`; without a reference it becomes
+    the baseline. The last run of a series is compared by the mean of the series, and its own commit
+    is not taken as the reference. ``experiment`` states the level that a keep needs, ``rule`` the
     noise and how large a gain must be. A run that breaks one of the ``guards`` is not kept.
     ``describe_again`` is called with each earlier run whose code is compared with this one's: it
     returns the run with the sizes and digests of its code computed again, since an older version
@@ -69,8 +74,10 @@ def compare(
     run = None if value is None else _candidate(measured, value, count)
     # A kept commit that is measured again, by repeats, is compared with the others.
     again = measured.commit if measured.series and run is not None else ""
-    kept = kept_in([commit for commit in history if commit != again], past)
-    lost = [] if again else _lost(past, kept, measured.trust)
+    states = keep_states(runs, statements)
+    fallen = [commit for commit, state in states.items() if not state.stands]
+    kept = kept_in([commit for commit in history if commit != again], past, fallen)
+    lost = [] if again else _lost(past, kept, states, measured.trust)
     kept = [describe_again(run) for run in kept[:1]] + kept[1:]
     candidates = _candidates(kept)
     best = candidates[0] if candidates else None
@@ -117,7 +124,8 @@ def compare(
         band=0.0,
         apart="" if kept else _apart(runs, past, measured),
     )
-    finished = replace(finished, incumbent=_incumbent(history, runs, finished))
+    incumbent = _incumbent(history, runs, statements, finished)
+    finished = replace(finished, incumbent=incumbent)
     uncompared = reason is Reason.REPEAT or measured.purpose != "search"
     if run is None or best is None or peak is None or uncompared:
         return finished
@@ -133,30 +141,37 @@ def compare(
 
 
 def _incumbent(
-    history: Sequence[str], runs: Sequence[FinishedRun], finished: FinishedRun
+    history: Sequence[str],
+    runs: Sequence[FinishedRun],
+    statements: Sequence[Statement],
+    finished: FinishedRun,
 ) -> str | None:
     """Return the value of the record's ``incumbent``: the commit to which the branch is moved back
     if ``finished`` is not kept, which is that of the last keep in ``history``; None if nothing is
     kept.
 
     If ``finished`` is a keep, the last keep before it is returned. If it is not, its own verdict is
-    applied first: a commit that was kept, and is discarded when it is measured again, is not a keep
-    any more.
+    applied first: a commit that was kept, and is discarded or a breach when it is measured again,
+    is not a keep any more.
     """
-    standing = kept_in(history, runs if finished.status == "keep" else [*runs, finished])
+    counted = runs if finished.status == "keep" else [*runs, finished]
+    standing = standing_keeps(history, counted, statements)
     return standing[0].commit if standing else None
 
 
 def _lost(
-    past: Sequence[FinishedRun], kept: Sequence[FinishedRun], trust: str
+    past: Sequence[FinishedRun],
+    kept: Sequence[FinishedRun],
+    states: Mapping[str, KeepState],
+    trust: str,
 ) -> list[FinishedRun]:
     """Return the runs whose code lost to the last keep; [] if nothing is kept. They are the earlier
     keeps, and for each commit the run that decided about it last (`last_verdicts`), if that run was
-    discarded and was compared with the last keep.
+    compared with the last keep, and was discarded or is a keep that was refuted or a breach since.
 
-    ``past`` are the comparable runs, oldest first, ``kept`` the keeps, newest first. A run that
-    broke a guard counts only if it ran under the trust ``trust``: under another one the limit may
-    have been another.
+    ``past`` are the comparable runs, oldest first, ``kept`` the keeps, newest first, ``states`` the
+    states of keeps by commit. A run that broke a guard counts only if it ran under the trust
+    ``trust``: under another one the limit may have been another.
     """
     if not kept:
         return []
@@ -164,7 +179,7 @@ def _lost(
     discarded = [
         run
         for run in last_verdicts(past).values()
-        if run.status == "discard"
+        if (run.status == "discard" or (run.commit in states and states[run.commit].lost))
         and run.best_commit == best.commit
         and (run.reason is not Reason.GUARD or run.trust == trust)
     ]
