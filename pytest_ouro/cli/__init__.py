@@ -25,6 +25,7 @@ COMMANDS = {
     "guard": "refuse an agent's tool call on standard input if a rule forbids it",
     "doctor": "show what is enforced here and what is not, with the next step to fix it",
     "log": "show the recorded runs as a table",
+    "calibrate": "measure by how much runs of one code differ, before a night",
     "brief": "tell an agent where the experiment stands: what was tried, and the next step",
     "uninit": "remove hooks, agents' entries and bound.lock, and say what stays",
 }
@@ -113,7 +114,7 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
 
 def _usage() -> str:
     """Return the text that ``pytest-ouro --help`` prints."""
-    commands = "\n".join(f"  {name:8} {text}" for name, text in COMMANDS.items())
+    commands = "\n".join(f"  {name:9} {text}" for name, text in COMMANDS.items())
     return f"""\
 usage: pytest-ouro COMMAND [OPTION ...]
 

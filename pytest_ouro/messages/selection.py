@@ -71,3 +71,11 @@ def no_reference(commit: str) -> ExperimentError:
         f"commit {commit:.7} has no keep before it that it could be compared with",
         help="name a keep that follows a baseline: pytest-ouro log",
     )
+
+
+def invalid_runs() -> ExperimentError:
+    """``--runs`` of ``calibrate`` is odd, or less than 4."""
+    return ExperimentError(
+        "--runs must be an even number from 4 on: each salt is run twice",
+        help="pytest-ouro calibrate --runs 8",
+    )

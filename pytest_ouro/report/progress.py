@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.core.escape import escape
 from pytest_ouro.experiment.terms.console_text import clean
+from pytest_ouro.report.position import EVERY, render
 
 if TYPE_CHECKING:
     import pytest
 
     from pytest_ouro.experiment.terms.job import Position
 
-#: Seconds between lines if the output is not a terminal.
-EVERY = 30.0
 #: Characters of a permanent line; it may quote files of the repository.
 MAX_WIDTH = 1000
 
@@ -78,20 +77,3 @@ class Progress:
         """Return a context in which pytest captures no output."""
         capture = self._capture
         return capture.global_and_fixture_disabled() if capture is not None else nullcontext()
-
-
-def render(position: Position) -> str:
-    """Return a position as ``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``; once no time is
-    left, with ``evaluating`` in place of ``left 12 s``. Before the window begins, return only the
-    seconds since the start: ``ouro: starting, 5 s``."""
-    if position.window is None:
-        return f"ouro: starting, {position.wall:.0f} s"
-    share = min(1.0, position.window / position.budget)
-    left = max(0.0, position.budget - position.window)
-    words = [
-        f"ouro: {position.window:.1f}/{position.budget:g} s",
-        f"{share:.0%}",
-        position.text,
-        f"left {left:.0f} s" if left else "evaluating",
-    ]
-    return " ".join(word for word in words if word)

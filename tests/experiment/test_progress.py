@@ -12,7 +12,8 @@ import pytest
 
 from pytest_ouro.experiment.terms.job import Position
 from pytest_ouro.report import progress
-from pytest_ouro.report.progress import Progress, render
+from pytest_ouro.report.position import render
+from pytest_ouro.report.progress import Progress
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,8 @@ def test_repeats_tell_the_noise(lab):
 
 def test_before_any_noise_is_known_a_line_says_how_to_calibrate(lab):
     line = (
-        "ouro: the noise is not known, so any gain may be luck; to calibrate: pytest "
-        "--ouro-experiment --ouro-repeat 3, or state 'noise' in bound.toml"
+        "ouro: the noise is not known, so any gain may be luck; to measure it: pytest-ouro "
+        "calibrate, or state 'noise' in bound.toml"
     )
     lab.bound(("noise = 0.01", 'noise = "auto"'))
     assert line in lab.run().notes, "the baseline"

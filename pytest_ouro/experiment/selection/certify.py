@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.experiment.selection.ends import find_ends
+from pytest_ouro.experiment.selection.ends import find_ends, gain_between
 from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
 from pytest_ouro.experiment.selection.selection import Selection, find_dependence, state
@@ -43,7 +43,7 @@ def certify(
     baseline, tip = find_ends(case)
     night = baseline.commit
     plan, continued = open_plan(
-        case, "certificate", baseline, tip, night=night, pairs=pairs, looks=looks
+        case, "certificate", night, tip.commit, night=night, pairs=pairs, looks=looks
     )
     say(describe(plan, continued=continued))
     count = len(plan.pairs)
@@ -51,7 +51,8 @@ def certify(
         done = Pairs(case, plan, device=device, say=say, progress=progress).run(count)
     except Unfinished as error:
         return Selection("certificate", error.done, count, result=error.result, message=error.why)
+    claimed = gain_between(baseline, tip)
     granted = grant([pair.gain for pair in done], plan.alpha).granted and not find_dependence(done)
     result: StatementResult = "granted" if granted else "not-granted"
-    written = case.evidence.journal.append(state(case, plan, done, result, plan.alpha))
+    written = case.evidence.journal.append(state(case, plan, done, result, plan.alpha, claimed))
     return Selection("certificate", count, count, written)

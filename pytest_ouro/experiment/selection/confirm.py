@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import replace
-from pytest_ouro.experiment.selection.ends import find_edit
+from pytest_ouro.experiment.selection.ends import find_edit, gain_between
 from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
 from pytest_ouro.experiment.selection.selection import Selection, find_dependence, state
@@ -42,7 +42,8 @@ def confirm_edit(
     """
     before, edit, night = find_edit(case, revision)
     most = LOOKS[-1]
-    plan, continued = open_plan(case, "confirmation", before, edit, night=night, pairs=most)
+    ends = (before.commit, edit.commit)
+    plan, continued = open_plan(case, "confirmation", *ends, night=night, pairs=most)
     say(describe(plan, continued=continued))
     pairs = Pairs(case, plan, device=device, say=say, progress=progress)
     for look in LOOKS:
@@ -57,8 +58,9 @@ def confirm_edit(
             break
         if found != "undecided":
             break
+    claimed = gain_between(before, edit)
     share = plan.alpha / len(LOOKS)
-    written = case.evidence.journal.append(state(case, plan, done, found, share))
+    written = case.evidence.journal.append(state(case, plan, done, found, share, claimed))
     selection = Selection("confirmation", len(done), most, written)
     if found != "refuted":
         return selection

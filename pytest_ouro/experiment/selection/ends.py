@@ -53,6 +53,15 @@ def _read_kept(case: Case) -> list[FinishedRun]:
     return standing_keeps(case.repository.history, journal.runs(), journal.statements())
 
 
+def gain_between(one: FinishedRun, other: FinishedRun) -> float:
+    """Return how much better the kept run ``other`` is than the kept run ``one``, in the metric's
+    unit; of a run with repeats, their mean counts."""
+    before, after = one.mean_or_value, other.mean_or_value
+    assert before is not None
+    assert after is not None
+    return other.metric.gain(after, before)
+
+
 def _first_of_night(kept: list[FinishedRun], run: FinishedRun) -> FinishedRun:
     """Return the oldest of these keeps (newest first) that can be compared with ``run``, which is
     one of them."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.engine import Case
-    from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.evidence.records.run_record import FinishedRun, Purpose
     from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.selection.plan import Plan
     from pytest_ouro.experiment.terms.job import Progress
@@ -88,6 +88,7 @@ class Pairs:
         self._say = say
         self._progress = progress
         self._done: list[Pair] = []
+        self._used: set[str] = set()
 
     def run(self, count: int) -> Sequence[Pair]:
         """Run pairs until the first ``count`` of the plan are complete, and return these. Raise
@@ -115,9 +116,12 @@ class Pairs:
         plan, commit = self._plan, self._commit(side)
         for run in reversed(self._case.evidence.journal.runs()):
             same = (run.plan, run.commit, run.salt) == (plan.id, commit, salt)
-            if same and run.value is not None and self._is_comparable(run):
+            counts = same and run.run not in self._used and run.value is not None
+            if counts and self._is_comparable(run):
+                self._used.add(run.run)
                 return run
-        turn = Turn(salt=salt, purpose="pair", plan=plan.id)
+        purpose: Purpose = "calibrate" if plan.event == "calibration" else "pair"
+        turn = Turn(salt=salt, purpose=purpose, plan=plan.id)
         case = self._case.at(commit)
         result, _ = measure_commit(
             case, turn, device=self._device, progress=self._progress, say=self._say
@@ -131,6 +135,7 @@ class Pairs:
                 f"the run was measured at the level {found.level}, and the bound asks for {lowest}"
             )
             raise Unfinished(result, len(self._done), why)
+        self._used.add(found.run)
         value = f"{found.metric_name}={found.metric.text(found.value)}"
         self._say(f"ouro: pair {number}/{len(plan.pairs)} {side} {value}")
         return found
@@ -141,7 +146,7 @@ class Pairs:
 
     def _commit(self, side: Side) -> str:
         """Return the commit of a side."""
-        return (self._plan.baseline if side == "baseline" else self._plan.tip).commit
+        return self._plan.baseline if side == "baseline" else self._plan.tip
 
 
 def digest_of(pairs: Sequence[Pair]) -> str:

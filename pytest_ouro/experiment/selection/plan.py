@@ -1,4 +1,5 @@
-"""Plan the pairs of a certificate or confirmation, and record the plan before its first run.
+"""Plan the pairs of a certificate, confirmation or calibration, and record the plan before its
+first run.
 
 Salts and orders are drawn by the supervisor and stated in the journal, so that no pair can be drawn
 again because of its result. A ref counts each look too, which outlives a deleted journal.
@@ -21,26 +22,28 @@ from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
     from pytest_ouro.engine import Case
-    from pytest_ouro.evidence.records.run_record import FinishedRun
 
+Event = Literal["certificate", "confirmation", "calibration"]
 #: The salts are drawn from 1 to this.
 _SALTS = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The pairs of one certificate or confirmation, as they are stated before the first run.
+    """The pairs of one certificate, confirmation or calibration, as they are stated before the
+    first run.
 
-    ``baseline`` and ``tip`` are the kept runs of the two commits, ``night`` is the first commit of
-    the night. ``pairs`` has the salt of each pair, and the side that is run first. ``look`` is the
-    number of the look in that night, ``looks`` how many were stated before the first (0: none), and
-    ``alpha`` the probability of an error that this look may use.
+    ``baseline`` and ``tip`` are the full ids of the two commits, the same for a calibration;
+    ``night`` is that of the night's first commit, "" for a calibration. ``pairs`` has the salt of
+    each pair, and the side that is run first. ``look`` is the number of the look in that night,
+    ``looks`` how many were stated before the first (0: none), and ``alpha`` the probability of an
+    error that this look may use.
     """
 
     id: str
-    event: Literal["certificate", "confirmation"]
-    baseline: FinishedRun
-    tip: FinishedRun
+    event: Event
+    baseline: str
+    tip: str
     night: str
     pairs: tuple[tuple[int, Side], ...]
     look: int
@@ -50,69 +53,88 @@ class Plan:
     def statement(self, case: Case, **facts: object) -> Statement:
         """Return the statement of this plan with further ``facts``, by the names of its
         attributes; nothing is written."""
-        pairs = tuple({"salt": salt, "first": first} for salt, first in self.pairs)
+        metric = case.experiment.described_metric
         known: dict[str, object] = {
             "event": self.event,
             "time": now(),
             "plan": self.id,
             "result": "stated",
-            "baseline": self.baseline.commit,
-            "tip": self.tip.commit,
+            "baseline": self.baseline,
+            "tip": self.tip,
             "night": self.night,
-            "pairs": pairs,
+            "pairs": tuple({"salt": salt, "first": first} for salt, first in self.pairs),
             "look": self.look,
             "looks": self.looks,
             "alpha": self.alpha,
-            "metric_name": self.tip.metric_name,
-            "direction": self.tip.direction,
-            "unit": self.tip.unit,
-            "decimals": self.tip.decimals,
+            "metric_name": metric.name,
+            "direction": metric.direction,
+            "unit": metric.unit,
+            "decimals": metric.decimals,
             "trust": case.trust.commit,
             "worktree": case.evidence.worktree,
             "branch": case.evidence.branch,
         }
         return Statement(**known | facts)  # type: ignore[arg-type]  # names and values are ours
 
+    @classmethod
+    def stated_by(cls, one: Statement) -> Plan:
+        """Return the plan that a statement with the result "stated" states."""
+        pairs: list[tuple[int, Side]] = []
+        for pair in one.pairs:
+            salt = pair.get("salt")
+            assert isinstance(salt, int)
+            pairs.append((salt, "tip" if pair.get("first") == "tip" else "baseline"))
+        alpha = ALPHA if one.alpha is None else one.alpha
+        facts = (one.night, tuple(pairs), one.look, one.looks, alpha)
+        return cls(one.plan, one.event, one.baseline, one.tip, *facts)  # type: ignore[arg-type]
+
 
 def open_plan(
     case: Case,
-    event: Literal["certificate", "confirmation"],
-    baseline: FinishedRun,
-    tip: FinishedRun,
+    event: Event,
+    baseline: str,
+    tip: str,
     *,
-    night: str,
+    night: str = "",
     pairs: int,
     looks: int = 0,
 ) -> tuple[Plan, bool]:
     """Return the plan of this kind for two commits, and whether it was stated in an earlier
     session: one that has no result yet is continued, otherwise a new one is stated.
 
-    ``night`` is the first commit of the night. ``pairs`` is the number of pairs of a new plan,
-    ``looks`` the number of looks that it states if it is the first of its kind in that night (0:
-    none is stated). Raise ExperimentError if all stated looks
-    are used, or if ``looks`` differs from what was stated; RecordError or GitError if the plan
-    cannot be recorded.
+    ``night`` is the first commit of the night, "" for a plan that is not a look. ``pairs`` is the
+    number of pairs of a new plan, ``looks`` the number of looks that it states if it is the first
+    of its kind in that night (0: none is stated). Raise ExperimentError if all stated looks are
+    used, or if ``looks`` differs from what was stated; RecordError or GitError if the plan cannot
+    be recorded.
     """
     statements = case.evidence.journal.statements()
     ended = {one.plan for one in statements if one.result != "stated"}
     same = [one for one in statements if (one.event, one.night) == (event, night)]
-    ends = (baseline.commit, tip.commit, case.trust.commit)
+    ends = (baseline, tip, case.trust.commit)
     for one in reversed(same):
         if one.plan not in ended and (one.baseline, one.tip, one.trust) == ends:
-            return _plan_of(one, event, baseline, tip), True
-    look = 1 + _count_looks(case, event, night, same)
-    stated = next((one.looks for one in same), looks if look == 1 else 0)
-    if looks not in (0, stated):
-        raise messages.looks_stated_before(looks, stated, look)
-    if stated and look > stated:
-        raise messages.looks_used(stated, night)
+            return Plan.stated_by(one), True
+    look, stated = _count_look(case, event, night, same, looks) if night else (1, 0)
     alpha = alpha_of_look(look, stated=stated or None)
-    drawn = draw_pairs(pairs)
-    plan = Plan(_new_id(), event, baseline, tip, night, drawn, look, stated, alpha)
-    ref = f"{LOOKS}{event}/{night}/{look}"
-    repo.set_ref(case.repository.git, ref, tip.commit)  # first: it must outlive a killed process
+    plan = Plan(_new_id(), event, baseline, tip, night, draw_pairs(pairs), look, stated, alpha)
+    if night:
+        ref = f"{LOOKS}{event}/{night}/{look}"
+        repo.set_ref(case.repository.git, ref, tip)  # first: it must outlive a killed process
     case.evidence.journal.append(plan.statement(case))
     return plan, False
+
+
+def describe(plan: Plan, *, continued: bool) -> str:
+    """Return a line about a plan that begins, or continues."""
+    begins = "continues" if continued else "begins"
+    against = "" if plan.tip == plan.baseline else f" against {plan.baseline[:7]}"
+    what = f"ouro: the {plan.event} of {plan.tip[:7]}{against} {begins}"
+    if not plan.night:
+        return f"{what}: 2 runs with each of {len(plan.pairs)} salts"
+    looks = f" of {plan.looks}" if plan.looks else ""
+    most = "up to " if plan.event == "confirmation" else ""
+    return f"{what}: {most}{len(plan.pairs)} pairs, look {plan.look}{looks}, alpha {plan.alpha:.4f}"
 
 
 def draw_pairs(count: int) -> tuple[tuple[int, Side], ...]:
@@ -124,42 +146,26 @@ def draw_pairs(count: int) -> tuple[tuple[int, Side], ...]:
     return tuple(zip(salts, draw_orders(count, secrets.randbits), strict=True))
 
 
-def describe(plan: Plan, *, continued: bool) -> str:
-    """Return a line about a plan that begins, or continues."""
-    begins = "continues" if continued else "begins"
-    looks = f" of {plan.looks}" if plan.looks else ""
-    most = "up to " if plan.event == "confirmation" else ""
-    return (
-        f"ouro: the {plan.event} of {plan.tip.commit[:7]} against {plan.baseline.commit[:7]} "
-        f"{begins}: {most}{len(plan.pairs)} pairs, look {plan.look}{looks}, alpha {plan.alpha:.4f}"
-    )
+def _count_look(
+    case: Case, event: str, night: str, same: list[Statement], looks: int
+) -> tuple[int, int]:
+    """Return the number of the next look in a night, and how many were stated (0: none), where
+    ``same`` are the statements of its kind and ``looks`` is how many are asked for now. Raise
+    ExperimentError if that differs from what was stated, or no stated look is left.
 
-
-def _plan_of(
-    stated: Statement,
-    event: Literal["certificate", "confirmation"],
-    baseline: FinishedRun,
-    tip: FinishedRun,
-) -> Plan:
-    """Return the plan that a statement states."""
-    pairs: list[tuple[int, Side]] = []
-    for pair in stated.pairs:
-        salt, first = pair.get("salt"), pair.get("first")
-        assert isinstance(salt, int)
-        pairs.append((salt, "tip" if first == "tip" else "baseline"))
-    alpha = stated.alpha if stated.alpha is not None else ALPHA
-    facts = (stated.night, tuple(pairs), stated.look, stated.looks, alpha)
-    return Plan(stated.plan, event, baseline, tip, *facts)
-
-
-def _count_looks(case: Case, event: str, night: str, same: list[Statement]) -> int:
-    """Return how many looks were begun in a night: the highest number that a statement in ``same``
-    or the name of a ref has; 0 for none."""
+    The looks that were begun are counted by the statements and by the names of refs.
+    """
     start = f"{LOOKS}{event}/{night}/"
     refs = anchor.refs(case.repository.git.common_dir)
     numbers = [ref.removeprefix(start) for ref in refs if ref.startswith(start)]
     found = [int(number) for number in numbers if number.isdecimal()]
-    return max([*found, *(one.look for one in same)], default=0)
+    look = 1 + max([*found, *(one.look for one in same)], default=0)
+    stated = next((one.looks for one in same), looks if look == 1 else 0)
+    if looks not in (0, stated):
+        raise messages.looks_stated_before(looks, stated, look)
+    if stated and look > stated:
+        raise messages.looks_used(stated, night)
+    return look, stated
 
 
 def _new_id() -> str:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ouro.engine import Case
-    from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.evidence.records.statement import Statement, StatementResult
     from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.selection.pairs import Pair
@@ -94,10 +93,17 @@ def _explain(one: Statement) -> str:
 
 
 def state(
-    case: Case, plan: Plan, pairs: Sequence[Pair], result: StatementResult, alpha: float
+    case: Case,
+    plan: Plan,
+    pairs: Sequence[Pair],
+    result: StatementResult,
+    alpha: float,
+    claimed: float | None,
+    **facts: object,
 ) -> Statement:
     """Return the statement on the pairs of a plan, which came to ``result``; it is not written yet.
-    The bounds of the gain are those at ``alpha``."""
+    The bounds of the gain are those at ``alpha``. ``claimed`` is the gain by the runs of the
+    search, and ``facts`` are further attributes of the statement."""
     gains = [pair.gain for pair in pairs]
     found = grant(gains, alpha)
     dependent = find_dependence(pairs)
@@ -115,7 +121,7 @@ def state(
         high=_finite(found.high),
         p_flip=found.p_flip,
         detectable=_finite(smallest),
-        claimed=plan.tip.metric.gain(_value(plan.tip), _value(plan.baseline)),
+        claimed=claimed,
         level=min((run.level or "claimed" for run in runs), key=LEVELS.index),
         harness=last.harness or "",
         data=last.data or "",
@@ -123,6 +129,7 @@ def state(
         device_name=last.device_name,
         holds=last.holds,
         evidence=digest_of(pairs),
+        **facts,
     )
 
 
@@ -132,12 +139,6 @@ def find_dependence(pairs: Sequence[Pair]) -> str:
     measures may be without any noise."""
     sides = ([pair.baseline for pair in pairs], [pair.tip for pair in pairs])
     return next((why for side in sides if len(side) > 1 and (why := why_dependent(side))), "")
-
-
-def _value(run: FinishedRun) -> float:
-    """Return the value of a kept run, the mean of its repeats if it has any."""
-    assert run.mean_or_value is not None
-    return run.mean_or_value
 
 
 def _finite(value: float) -> float | None:

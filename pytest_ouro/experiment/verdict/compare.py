@@ -190,12 +190,12 @@ def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
     """Return the noise, the standard deviation of a single run; None if it is not known.
 
     If ``rule.noise`` is a number, return it. If it is "auto", return what `noise_of` computes from
-    those of ``runs`` that have a value, grouped by the meaning of their code: from the runs with a
-    salt or, if that gives None, from all of them.
+    those of ``runs`` that have a value, grouped by the meaning of their code: from the first run of
+    each code with each salt or, if that gives None, from all of them.
     """
     if rule.noise != "auto":
         return rule.noise
-    salted = [run for run in runs if run.salt]
+    salted = {(run.code_meaning, run.salt): run for run in reversed(runs) if run.salt}.values()
     for group in (salted, runs):
         found = noise_of((run.code_meaning, run.value) for run in group if run.value is not None)
         if found is not None:

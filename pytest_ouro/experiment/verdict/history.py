@@ -157,8 +157,8 @@ def _noise_unknown(run: FinishedRun) -> str:
     if run.series and run.reason is Reason.BASELINE:  # another line says why they tell nothing
         return ""
     return (
-        "the noise is not known, so any gain may be luck; to calibrate: pytest --ouro-experiment "
-        "--ouro-repeat 3, or state 'noise' in bound.toml"
+        "the noise is not known, so any gain may be luck; to measure it: pytest-ouro calibrate, or "
+        "state 'noise' in bound.toml"
     )
 
 

@@ -1,0 +1,142 @@
+"""Calibration: by how much runs of one code differ, and what share a common salt cancels."""
+
+import math
+import random
+import re
+import statistics
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_ouro.engine import open_case
+from pytest_ouro.experiment.selection.calibrate import Noise, calibrate
+
+#: A train.py whose value has noise from its seed (``salted``) and from elsewhere (``machine``).
+SCRIPT = """\
+import os, random
+from prepare import evaluate_bpb
+random.seed(5)
+own = {salted} * random.gauss(0, 1)
+other = {machine} * random.Random(os.urandom(8)).gauss(0, 1)
+val_bpb = evaluate_bpb(3 + own + other)
+print(f"val_bpb: {{val_bpb:.6f}}")
+"""
+
+
+def script(salted=0.1, machine=0.0):
+    return SCRIPT.format(salted=salted, machine=machine)
+
+
+def case_of(lab):
+    return open_case(lab.path / "bound.toml")
+
+
+def command(lab, *args):
+    words = [sys.executable, "-m", "pytest_ouro", "calibrate", *args]
+    return subprocess.run(words, cwd=lab.path, capture_output=True, text=True, check=False)
+
+
+def test_both_parts_of_the_noise_are_found():
+    draw = random.Random(4)
+    pairs = []
+    for _ in range(4000):
+        common = draw.gauss(0, 3)
+        pairs.append((common + draw.gauss(0, 4), common + draw.gauss(0, 4)))
+    noise = Noise.of(pairs)
+    assert noise.sd == pytest.approx(5, rel=0.03)
+    assert noise.shared == pytest.approx(9 / 25, abs=0.03)
+    assert noise.of_pair == pytest.approx(4 * math.sqrt(2), rel=0.03)
+    gains = [one - other for one, other in pairs]
+    assert noise.of_pair == pytest.approx(statistics.stdev(gains), rel=0.03)
+
+
+@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=2, max_size=9))
+def test_a_share_is_from_0_to_1(pairs):
+    noise = Noise.of(pairs)
+    assert noise.sd >= 0
+    assert 0 <= noise.shared <= 1
+
+
+def test_noise_by_the_salt_alone_is_shared_wholly(lab):
+    commit = lab.commit(script(salted=0.1))
+    said = []
+    found = calibrate(case_of(lab), runs=6, say=said.append)
+
+    one = found.statement
+    assert (one.event, one.result, one.baseline, one.tip) == (
+        "calibration",
+        "measured",
+        commit,
+        commit,
+    )
+    runs = lab.journal.runs()
+    assert [run.reason.value for run in runs] == ["calibrate"] * 6
+    assert len({run.salt for run in runs}) == 3
+    values = {run.salt: run.value for run in runs}
+    assert found.noise.sd == pytest.approx(statistics.stdev(values.values()), rel=1e-6)
+    assert found.noise.shared == 1
+    assert "2 runs with each of 3 salts" in said[0]
+    assert lab.project.git("for-each-ref", "refs/ouro/looks") == "", "a calibration is not a look"
+    lab.clean()
+
+
+def test_noise_of_the_machine_is_not_shared(lab):
+    lab.commit(script(salted=0.0, machine=0.1))
+    found = calibrate(case_of(lab), runs=8)
+    assert found.noise.sd > 0.01
+    assert found.noise.shared < 0.95
+
+
+def test_later_verdicts_use_the_noise(lab):
+    lab.bound(("noise = 0.01", 'noise = "auto"'))
+    lab.commit(script(salted=0.1))
+    assert lab.run().record.noise is None
+    found = calibrate(case_of(lab), runs=6)
+    later = lab.run(script(salted=0.1).replace("3 +", "2 +"))
+    assert later.record.noise == pytest.approx(found.noise.sd, rel=1e-6)
+
+
+def test_the_command(lab):
+    lab.commit(script(salted=0.1, machine=0.05))
+    done = command(lab, "--runs", "4")
+    assert done.returncode == 0, done.stderr
+    *_, last = done.stdout.splitlines()
+    assert re.fullmatch(
+        r"ouro: calibrated noise=0\.\d+ shared=[01]\.\d\d detectable=\d\.\d+ runs=4 commit=\w{7}",
+        last,
+    )
+    assert "a certificate of 5 pairs shows" in done.stdout
+
+
+def test_values_that_no_salt_changes_calibrate_nothing(lab):
+    lab.commit(lab.script(2.0))
+    done = command(lab, "--runs", "4")
+    assert done.returncode == 1
+    assert "does not depend on the salted seeds: the noise cannot be measured" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("ouro: not-calibrated runs=4 ")
+
+
+def test_a_crash_is_resumed(lab):
+    mark = lab.path.parent / "mark"
+    stops = f"if os.path.exists({str(mark)!r}): raise SystemExit(3)\n"
+    lab.commit(script() + stops)
+    mark.touch()
+    done = command(lab, "--runs", "4")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("ouro: calibration-unfinished runs=0 ")
+    stated = lab.journal.statements()[-1]
+    mark.unlink()
+    again = calibrate(case_of(lab)).statement
+    assert again.plan == stated.plan
+    assert [pair["salt"] for pair in again.pairs] == [pair["salt"] for pair in stated.pairs]
+
+
+@pytest.mark.parametrize("runs", ["3", "2", "5"])
+def test_a_number_of_runs_that_does_not_fit(lab, runs):
+    done = command(lab, "--runs", runs)
+    assert done.returncode == 2
+    assert "--runs must be an even number from 4 on" in done.stderr
+    assert "help: pytest-ouro calibrate --runs 8" in done.stderr
