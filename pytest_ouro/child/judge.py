@@ -8,6 +8,7 @@ process is hostile: the judge accepts logits from it and nothing else.
 
 from __future__ import annotations
 
+import base64
 import math
 import mmap
 import os
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _MAX_BATCH = 256
 #: The smallest number of batches. The supervisor takes their median time as the usual pace.
 _BATCHES = 8
+#: The most bytes of a file that one message carries.
+_PART = 1 << 18
 
 
 class ScoreEvent(TypedDict):
@@ -49,7 +52,8 @@ def start(fd: int) -> None:
     model.
 
     Report to the supervisor ``ready`` when the rows are read, ``asked`` when the training process
-    calls, and ``judged`` with the score, which the training process gets too. Report ``unable``,
+    calls, ``losses`` with the file of losses by row, in parts, and ``judged`` with the score, which
+    the training process gets too. Report ``unable``,
     and nothing more, if the rows cannot be read, and ``finding`` in place of ``judged`` if an
     answer is not a prediction. If the run ends before the score, report nothing more.
     """
@@ -81,8 +85,8 @@ def start(fd: int) -> None:
 def score_model(
     rows: Any, line: Channel, job: Job, batch_size: Any, channel: Channel
 ) -> ScoreEvent:
-    """Ask the training process every question of a randomly drawn plan for ``rows``; return the
-    score and the findings.
+    """Ask the training process every question of a randomly drawn plan for ``rows``; report the
+    losses by row, and return the score and the findings.
 
     ``line`` leads to the training process, ``channel`` to the supervisor. Each change of turn is
     reported to the supervisor, which charges the run for the time of its turns. Questions are asked
@@ -92,6 +96,7 @@ def score_model(
     """
     import torch
 
+    from .losses import file, slices
     from .scoring import Score, batches, losses, plan
 
     began = time.monotonic()
@@ -113,6 +118,9 @@ def score_model(
             score.add(losses(row, rows.y[question.row : question.row + 1].to(device)))
     worked = time.thread_time() - worked
     value, error = score.value()
+    order, nats, num_bytes = score.by_target()
+    rare = slices.find_rare(rows.y[order], rows.num_bytes)
+    _send_file(channel, file.pack(slices.sum_up(order, nats, num_bytes, rare)))
     return {
         "value": value,
         "se": error,
@@ -123,6 +131,13 @@ def score_model(
         "seconds": round(time.monotonic() - began, 3),
         "scoring": round(worked, 3),
     }
+
+
+def _send_file(channel: Channel, content: bytes) -> None:
+    """Report the content of a file of losses to the supervisor, in parts."""
+    for start in range(0, len(content), _PART):
+        part = base64.b64encode(content[start : start + _PART]).decode()
+        channel.report("losses", part=part)
 
 
 class LogitExchange:

@@ -212,13 +212,17 @@ class Score:
         self._nats.extend(nats.cpu())
 
     def value(self) -> tuple[float, float]:
-        """Return a tuple: bits per byte of the rows that were asked whole, by the first answer for
-        each, and its standard error; NaN or infinite if an answer is. The answers to all of
-        ``asked`` up to the last scored one must have been added."""
+        """Return a tuple: bits per byte of the scored rows, and its standard error; NaN or infinite
+        if an answer is. The answers that count must have been added."""
+        _, nats, num_bytes = self.by_target()
+        return bits_per_byte(nats, num_bytes), standard_error(nats, num_bytes)
+
+    def by_target(self) -> tuple[list[int], torch.Tensor, torch.Tensor]:
+        """Return the indexes of the N scored rows, ascending, with the nats of their targets, by
+        the first answer for each row, and the bytes of the targets, both of shape (N, T)."""
         order = sorted(self._whole)
         nats = torch.stack([self._nats[self._whole[row]] for row in order])
-        num_bytes = self.rows.num_bytes[self.rows.y[order]]
-        return bits_per_byte(nats, num_bytes), standard_error(nats, num_bytes)
+        return order, nats, self.rows.num_bytes[self.rows.y[order]]
 
     def findings(self) -> list[str]:
         """Return a line for each failed test; a failure that explains others comes first. [] if all

@@ -17,6 +17,7 @@ from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.ledger.ledger_format import TSV
 from pytest_ouro.evidence.ledger.ledger_table import Table
 from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.records.row_losses import demand_unchanged
 from pytest_ouro.evidence.records.states import states_by_run
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.verdict.history import comparable, tally
@@ -48,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prune",
         type=float,
         metavar="DAYS",
-        help="remove the logs of runs older than DAYS days, and the refs of those not kept",
+        help="remove the logs and the losses by row of runs older than DAYS days, and the refs of "
+        "those not kept",
     )
 
 
@@ -56,7 +58,8 @@ def main(args: argparse.Namespace) -> int:
     """Print the finished runs in the chosen form, restore the journal and the ledger, or prune what
     is kept of old runs. Return 0.
 
-    If the journal is not what was recorded, raise RecordError, after the runs are printed.
+    If the journal or a file of losses by row is not what was recorded, raise RecordError, after the
+    runs are printed.
     OuroError if there is no bound.toml or no repository; the errors of `_restore` and `_prune` too.
     """
     bound = find_bound(args.bound)
@@ -81,6 +84,7 @@ def main(args: argparse.Namespace) -> int:
     else:
         _print_table(journal, runs, states, _metric_name(journal, bound))
     journal.demand_whole()
+    demand_unchanged(journal, runs)
     return 0
 
 
@@ -101,17 +105,20 @@ def _restore(journal: Journal, bound: Path) -> None:
 
 
 def _prune(git: Git, journal: Journal, days: float) -> None:
-    """Remove the logs of runs that ended more than ``days`` days ago, and the refs of those runs
-    that were not kept; print how many logs and refs. Records and rows stay. OuroError for a number
-    that is negative, infinite or NaN; else as in `prune`."""
+    """Remove the logs and the losses by row of runs that ended more than ``days`` days ago, and the
+    refs of those runs that were not kept; print how many. Records and rows stay. OuroError for a
+    number that is negative, infinite or NaN; else as in `prune`."""
     from pytest_ouro.experiment.records.prune import prune
 
     if not 0 <= days < math.inf:
         raise messages.invalid_days(days)
     gone = prune(git, journal, min(days, 36500))
+    files = f"{gone.logs} logs"
+    if gone.losses:
+        files += f", {gone.losses} files of losses by row"
     say(
-        f"ouro: removed {gone.logs} logs ({gone.size / 1e6:.1f} MB) and {gone.refs} refs of runs "
-        f"before {gone.before}; their records and rows stay"
+        f"ouro: removed {files} ({gone.size / 1e6:.1f} MB) and {gone.refs} refs of runs before "
+        f"{gone.before}; their records and rows stay"
     )
 
 

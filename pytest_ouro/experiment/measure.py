@@ -13,7 +13,7 @@ from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.experiment.assurance.level import assure
 from pytest_ouro.experiment.devices import device as devices
 from pytest_ouro.experiment.devices.slots import hold_place
-from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.records import record, row_files
 from pytest_ouro.experiment.records.editable import describe_again
 from pytest_ouro.experiment.records.integrity import Snapshot
 from pytest_ouro.experiment.result import Result
@@ -105,6 +105,7 @@ def measure_commit(
             return _abandon(case, started, error), case
         seen = replace(seen, findings=(*snapshot.restore(seen.level), *seen.findings))
         measured = record.measured_run(started, seen, level_why=why)
+    measured = row_files.store(case.evidence.journal, measured, seen, say)
     return replace(_conclude(setup, measured, seen), before=before), case
 
 

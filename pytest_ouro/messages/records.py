@@ -48,6 +48,19 @@ def newer_record(journal: Path, line: int, why: str) -> RecordError:
     )
 
 
+def changed_losses(path: Path) -> RecordError:
+    """A file of losses by row is not the one whose digest the run's record has."""
+    return RecordError(
+        f"{path} is not what was recorded: the losses by row were changed",
+        help=f"remove it, no verdict needs it: rm {quoted(str(path))}",
+    )
+
+
+def unknown_losses(path: Path, why: str) -> RecordError:
+    """A file of losses by row has the recorded digest, but not the format that is known here."""
+    return RecordError(f"{path}: {why}", help="update pytest-ouro: pip install -U pytest-ouro")
+
+
 def damaged_record(journal: Path, line: int, why: str, held: str) -> RecordError:
     """A line of the journal is not JSON, or has a key that is missing or of another type.
 

@@ -16,6 +16,7 @@ from pytest_ouro.evidence.records.kinds import (
     COMMIT,
     COUNT,
     COUNT_TABLE,
+    DIGEST,
     DIRECTION,
     EVENT,
     FLAG,
@@ -209,6 +210,12 @@ class MeasuredRun(StartedRun):
         "the judge's score, with its standard error, its rows, questions, tokens and seconds",
     )
     rows: int | None = optional(None, COUNT.or_null(), "rows that the judge scored")
+    row_losses: str = optional(
+        "",
+        DIGEST,
+        "sha256 of the file of [losses by row](records.md#losses-by-row); empty if there is none",
+        since=4,
+    )
     caught: tuple[str, ...] = optional((), TEXTS, "forbidden actions that were observed in the run")
     outcome: Outcome | None = optional(
         None, OUTCOME, "`ok`, or the reason why there is no lawful measurement"

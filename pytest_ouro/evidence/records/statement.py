@@ -75,6 +75,11 @@ class Statement(Line):
     claimed: float | None = optional(
         None, NUMBER.or_null(), "the gain that the search runs of the two commits claim"
     )
+    rows_se: float | None = optional(
+        None,
+        NUMBER.or_null(),
+        "for claims beyond the judged rows: standard error of the gain that is due to their choice",
+    )
     counts_as_one: str = optional(
         "", TEXT, "why the pairs count as one and show nothing; empty if they are independent"
     )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.records.row_losses import read_losses
 from pytest_ouro.experiment.selection.pairs import digest_of
 from pytest_ouro.experiment.verdict.pairs import PairStatistics, detectable, grant
 from pytest_ouro.experiment.verdict.repeats import why_dependent
+from pytest_ouro.experiment.verdict.rows_error import rows_standard_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +54,13 @@ class Selection:
         one = self.statement
         if quiet or one is None:
             return self.settlement
-        return (f"ouro: {_explain(one)}", *self.settlement)
+        lines = [_explain(one)]
+        if one.rows_se is not None:
+            lines.append(
+                f"on other rows than the judged ones, the gain has a further standard error of "
+                f"{one.metric.text(one.rows_se)}"
+            )
+        return (*(f"ouro: {line}" for line in lines), *self.settlement)
 
     @property
     def last_line(self) -> str:
@@ -122,6 +130,7 @@ def state(
         p_flip=found.p_flip,
         detectable=_finite(smallest),
         claimed=claimed,
+        rows_se=_rows_error(case, pairs),
         level=min((run.level or "claimed" for run in runs), key=LEVELS.index),
         harness=last.harness or "",
         data=last.data or "",
@@ -131,6 +140,20 @@ def state(
         evidence=digest_of(pairs),
         **facts,
     )
+
+
+def _rows_error(case: Case, pairs: Sequence[Pair]) -> float | None:
+    """Return the standard error of the pairs' gain that is due to the choice of the rows; None if
+    the losses by row of a run are not stored, or as of `rows_standard_error`. Raise RecordError if
+    a file of them is not what was recorded."""
+    journal = case.evidence.journal
+    found = []
+    for pair in pairs:
+        sides = read_losses(journal, pair.baseline), read_losses(journal, pair.tip)
+        if sides[0] is None or sides[1] is None:
+            return None
+        found.append((sides[0], sides[1]))
+    return rows_standard_error(found)
 
 
 def find_dependence(pairs: Sequence[Pair]) -> str:

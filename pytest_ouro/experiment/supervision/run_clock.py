@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import random
 import resource
@@ -29,6 +30,8 @@ UNACCOUNTED = (
     "are not known"
 )
 OTHER_CORES = "a process of the run may use other cores than those of its slot: {}"
+#: The most bytes of the file of losses by row.
+_MOST_LOSSES = 100 << 20
 
 Stop = Literal["", "timeout", "overrun", "interrupted", "unjudged"]
 
@@ -86,6 +89,8 @@ class RunState:
     #: Whether the training process waits for the judge before it starts the script.
     waiting: bool = False
     judgment: MetricScore | None = None
+    #: The file of losses by row, as far as the judge has sent it.
+    losses: bytes = b""
     unable: str = ""
     #: The time of the answers to the judge, from the call of the evaluation on.
     answers: Answers | None = None
@@ -255,9 +260,9 @@ class RunState:
         ``asked`` ends the window. ``question`` passes the turn to the run, which answers now;
         ``room`` (the judge enlarges the shared memory for the first answer) and ``answered`` pass
         it to the judge, and ``answered`` ends a batch. ``finding`` reports a fault and ends the
-        turns, and ``judged`` brings the score. A malformed message raises an exception of any kind;
-        so does each of ``question``, ``room``, ``answered``, ``finding`` and ``judged`` before
-        ``asked``.
+        turns, ``losses`` brings a part of the file of losses by row, and ``judged`` the score. A
+        malformed message raises an exception of any kind; so does each of ``question``, ``room``,
+        ``answered``, ``finding`` and ``judged`` before ``asked``.
         """
         if (event := message.get("event")) == "ready":
             self.judge_ready = True
@@ -277,6 +282,9 @@ class RunState:
         elif event == "finding":
             self._pass_to("nobody")
             self.findings = [*self.findings, str(message["text"])][:MOST]
+        elif event == "losses":
+            if len(self.losses) < _MOST_LOSSES:
+                self.losses += base64.b64decode(str(message["part"]), validate=True)
         elif event == "judged":
             assert self.answers is not None
             self.findings = [*self.findings, *texts(message, "findings")][:MOST]

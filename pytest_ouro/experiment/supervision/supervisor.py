@@ -118,6 +118,7 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         tail=tuple(console_text.tail(text)),
         findings=tuple(state.findings),
         judgment=state.judgment,
+        losses=state.losses if state.judgment else b"",
         unable=state.unable,
         level=_level(job),
         judge_failed=failed,

@@ -76,7 +76,8 @@ class Measurement:
     printed, ``reading`` what it printed as the metric. ``environment`` names Python, torch and the
     device, as the launcher reported them.
 
-    ``judgment`` is the judge's score, if there was a judge; then ``value`` is its value. ``unable``
+    ``judgment`` is the judge's score, if there was a judge; then ``value`` is its value, and
+    ``losses`` the content of the file of losses by row (`child.losses.file`). ``unable``
     says why the judge cannot score this harness; then the script was not run. ``findings`` are
     faults of the model or the run found by the judge, the probes or the supervisor,
     ``judge_failed`` the last line of a judge that gave no score. ``level`` is the level that was
@@ -112,6 +113,7 @@ class Measurement:
     tail: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     judgment: MetricScore | None = None
+    losses: bytes = b""
     unable: str = ""
     level: Level = "supervised"
     judge_failed: str = ""

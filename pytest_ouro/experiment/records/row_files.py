@@ -1,0 +1,38 @@
+"""Write the files of losses by row, which lie beside the journal."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.core.plain_file import make_folder, write_whole
+from pytest_ouro.evidence.records.row_losses import FOLDER, path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_ouro.evidence.records.journal import Journal
+    from pytest_ouro.evidence.records.run_record import MeasuredRun
+    from pytest_ouro.experiment.terms.measurement import Measurement
+
+
+def store(
+    journal: Journal, measured: MeasuredRun, seen: Measurement, say: Callable[[str], None]
+) -> MeasuredRun:
+    """Write the losses by row of a measurement to the file of its run, and return ``measured`` with
+    the file's digest. It is returned unchanged if there are no losses, or if the file cannot be
+    written: no verdict needs it. Then a line with the reason is passed to ``say``.
+
+    Raise RecordError if the record has no valid id.
+    """
+    if not seen.losses:
+        return measured
+    path = path_of(journal, measured.run)
+    try:
+        make_folder(journal.common_dir, f"{journal.folder.name}/{FOLDER}")
+        write_whole(path.parent, path.name, seen.losses, mode=0o600)
+    except OSError as error:
+        say(f"ouro: the losses by row are not stored: {path}: {error.strerror or error}")
+        return measured
+    return replace(measured, row_losses=hashlib.sha256(seen.losses).hexdigest())
