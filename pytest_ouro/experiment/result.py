@@ -27,7 +27,8 @@ class Result:
     ``peak_vram_mb`` is the peak of memory in MB: of CUDA's or of resident memory, whichever is
     larger. ``record`` is the run's last record in the journal. ``message`` says what went wrong, ""
     if nothing did. ``tail`` are the last lines of output of a crash. ``repeats`` has the values of
-    a series, None if there are fewer than two. ``settlement`` and ``notes`` are lines about the
+    a series, None if there are fewer than two. ``stopped`` is a line that says why repeats were not
+    made, or "". ``settlement`` and ``notes`` are lines about the
     branch and about earlier runs; ``before`` is one about an earlier run of the same code, or "".
     ``ended_by`` is the exception by which the run was not started, or ended from outside; None for
     every other run.
@@ -46,6 +47,7 @@ class Result:
     tail: tuple[str, ...] = ()
     settlement: tuple[str, ...] = ()
     repeats: Repeats | None = None
+    stopped: str = ""
     notes: tuple[str, ...] = ()
     before: str = ""
     ended_by: BaseException | None = None
@@ -76,8 +78,8 @@ class Result:
 
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
         """Return the lines that are printed before the last line: the notes (not if ``quiet``), the
-        broken guards, an earlier run of the same code, the repeats with their warning, and the
-        settlement. () if there is nothing to say about any of these."""
+        broken guards, an earlier run of the same code, the repeats with their warning, why others
+        were not made, and the settlement. () if there is nothing to say about any of these."""
         lines = [] if quiet else [*self.notes]
         if self.record:
             lines += [f"ouro: {guard['text']}" for guard in self.record.broken_guards]
@@ -86,6 +88,7 @@ class Result:
         if self.repeats and self.record:
             lines.append(self.repeats.line(self.commit, self.metric))
             lines += [warning] if (warning := self.repeats.warning) else []
+        lines += [self.stopped] if self.stopped else []
         return (*lines, *self.settlement)
 
     @property

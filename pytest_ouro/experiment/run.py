@@ -11,6 +11,7 @@ from pytest_ouro.experiment.steps.settle import settle
 from pytest_ouro.experiment.supervision.start_process import keep_starter
 from pytest_ouro.experiment.terms.turns import make_turns
 from pytest_ouro.experiment.verdict import history
+from pytest_ouro.experiment.verdict.decide import LOSER
 from pytest_ouro.experiment.verdict.repeats import find_repeats
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.terms.job import Progress
+    from pytest_ouro.experiment.terms.turns import Turn
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,10 @@ def run_experiment(
     settle the branch if ``order`` says so. Return the result of the last run.
 
     If a rule is broken, nothing more is run or settled, and the result is "closed". Repeats end
-    with the first crash. ``say`` is called with lines about the course, ``progress`` with the
-    position of the run. Raise OuroError, mostly ExperimentError, if a run cannot be prepared or
-    recorded, or if HEAD moves between repeats; KeyboardInterrupt for Ctrl-C except during the run
-    itself.
+    with the first crash, or with the first run if that is a clear loser (`is_clear_loser`).
+    ``say`` is called with lines about the course, ``progress`` with the position of the run. Raise
+    OuroError, mostly ExperimentError, if a run cannot be prepared or recorded, or if HEAD moves
+    between repeats; KeyboardInterrupt for Ctrl-C except during the run itself.
     """
     commit = ""
     with keep_starter():
@@ -70,8 +72,24 @@ def run_experiment(
             if turn.series:
                 value = f"{result.metric.name}={result.metric.text(result.value)}"
                 say(f"ouro: repeat {turn.number}/{turn.total} {value}")
+                if result.reason.decides:  # the last one, or a clear loser
+                    break
     settlement = _settle(case, result, apply=order.settle)
-    return replace(_add_history(case, result), settlement=settlement)
+    stopped = _explain_stop(result, turn)
+    return replace(_add_history(case, result), stopped=stopped, settlement=settlement)
+
+
+def _explain_stop(result: Result, turn: Turn) -> str:
+    """Return a line that says why no repeats followed the run of ``turn``, which had ``result``; ""
+    if it was the last one, or a crash."""
+    run, left = result.record, (turn.total or 1) - (turn.number or 1)
+    if not left or run is None or run.gain is None:
+        return ""
+    by = f" by {run.metric.text(-run.gain)}"
+    if run.se:
+        by = f" by {-run.gain / run.se:.3g} standard errors of the difference (limit: {LOSER:g})"
+    runs = "the other repeat was" if left == 1 else f"the other {left} repeats were"
+    return f"ouro: a clear loser, worse than {run.metric.text(run.best)}{by}: {runs} not made"
 
 
 def _add_history(case: Case, result: Result) -> Result:

@@ -171,6 +171,69 @@ def test_the_only_code_repeated_stays_the_baseline(lab):
     assert (again.repeats.mean, again.repeats.sd) == (2.0, 0.0)
 
 
+def test_a_clear_loser_is_stopped_after_its_first_run(lab, last_line):
+    kept = lab.commit(lab.script(2.0))
+    lab.run()
+    commit = lab.commit(seeded(lab, 2.06))
+
+    done = lab.pytest("--ouro-repeat", "3", "--ouro-settle", "-q")
+
+    *_, run = runs(lab)
+    assert (len(runs(lab)), run.reason.value, run.repeat) == (2, "worse", 1)
+    assert run.gain < -3 * run.se
+    assert [row[4] for row in lab.rows[1:]] == ["[repeat 1/3] an idea"]
+    by = f"{-run.gain / run.se:.3g} standard errors of the difference (limit: 3)"
+    line = f"ouro: a clear loser, worse than 2.000000 by {by}: the other 2 repeats were not made"
+    assert done.stdout.splitlines().count(line) == 1, done.stdout
+    assert last_line(done) == (
+        f"ouro: discard val_bpb={run.value:.6f} best=2.000000 level={run.level} "
+        f"commit={commit[:7]} reason=worse"
+    )
+    assert (done.returncode, lab.project.git("rev-parse", "HEAD")) == (0, kept)
+    assert lab.project.ouro("gate").returncode == 0
+    lab.clean()
+
+
+@pytest.mark.parametrize(
+    ("bound", "value"),
+    [
+        ("noise = 0.01", 2.03),  # 2.1 standard errors
+        ('noise = "auto"', 9.0),  # not known yet
+        ("noise = 0.01", 1.0),
+    ],
+)
+def test_what_is_not_a_clear_loser_is_repeated(lab, bound, value):
+    lab.bound(("noise = 0.01", bound))
+    lab.run(lab.script(2.0))
+
+    result = lab.run(lab.script(value), repeat=2)
+
+    assert (result.repeats.values, result.stopped) == ((value, value), "")
+    assert [run.reason.value for run in runs(lab)][1] == "repeat"
+
+
+def test_a_kept_commit_is_measured_as_often_as_asked(lab):
+    lab.run(lab.script(2.0))
+    lab.commit(lucky(lab, 1.5, 2.4, 2.2))
+    lab.run()
+
+    result = lab.run(repeat=2)
+
+    assert result.repeats.values == (2.4, 2.2)
+
+
+def test_without_noise_any_loss_is_clear(lab):
+    lab.bound(("noise = 0.01", "noise = 0.0"))
+    lab.run(lab.script(2.0))
+
+    result = lab.run(lab.script(2.001), repeat=2)
+
+    assert (result.reason, result.repeats) == ("worse", None)
+    assert result.stopped == (
+        "ouro: a clear loser, worse than 2.000000 by 0.001000: the other repeat was not made"
+    )
+
+
 def test_comments_make_no_other_code_of_it(lab):
     lab.run(lab.script(2.0))
     result = lab.run(lab.script(2.0, before="# words"), repeat=2)

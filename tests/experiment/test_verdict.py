@@ -85,6 +85,26 @@ def test_a_margin_below_noise_parts_what_may_be_luck(margin, kept):
     assert reasons[2:] == ["marginal", "marginal"]
 
 
+@pytest.mark.parametrize(
+    ("loser", "noise", "clear"),
+    [
+        (run(2 + 1.5 * CLEAR + 1e-6), 0.01, True),
+        (run(2 + 1.5 * CLEAR - 1e-9), 0.01, False),
+        (run(1.0), 0.01, False),
+        (run(9.0), None, False),
+        (run(2.000001), 0.0, True),
+        (run(float("nan")), 0.01, False),
+        (run(9.0, code="best"), 0.01, False),
+        (Candidate(9.0, 100, "new", "seedless"), 0.01, False),
+        (Candidate(9.0, 100, "", ""), 0.01, True),
+    ],
+)
+def test_a_clear_loser_is_worse_by_three_standard_errors(loser, noise, clear):
+    best = Candidate(2.0, 100, "best", "seedless")
+    loses = deciding.is_clear_loser(loser, best, noise=noise, metric=Metric("val_bpb"))
+    assert bool(loses) is clear
+
+
 def test_means_differ_by_less_than_single_runs():
     """Of four runs each, the standard error of the difference is half as large."""
     four, other = Candidate(2.0, 100, "best", runs=4), Candidate(1.985, 100, "new", runs=4)

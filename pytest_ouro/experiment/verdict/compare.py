@@ -14,6 +14,7 @@ from pytest_ouro.experiment.verdict.decide import (
     Candidate,
     band,
     decide,
+    is_clear_loser,
     noise_of,
     standard_error,
 )
@@ -58,8 +59,9 @@ def compare(
     of the run's commit and its ancestors, newest first. The run is compared with the reference, the
     last keep in ``history`` among the runs that are `comparable`; without a reference it becomes
     the baseline. The last run of a series is compared by the mean of the series, and its own commit
-    is not taken as the reference. ``experiment`` states the level that a keep needs, ``rule`` the
-    noise and how large a gain must be. A run that breaks one of the ``guards`` is not kept.
+    is not taken as the reference; the first run of a series decides too if it is a clear loser.
+    ``experiment`` states the level that a keep needs, ``rule`` the noise and how large a gain must
+    be. A run that breaks one of the ``guards`` is not kept.
     ``describe_again`` is called with each earlier run whose code is compared with this one's: it
     returns the run with the sizes and digests of its code computed again, since an older version
     may have recorded them in another form.
@@ -82,6 +84,16 @@ def compare(
     candidates = _candidates(kept)
     best = candidates[0] if candidates else None
     peak = metric.best(one.value for one in candidates) if candidates else None
+    below_level = LEVELS.index(measured.level) < LEVELS.index(experiment.level)
+    stops = (
+        measured.is_early
+        and measured.repeat == 1
+        and not below_level
+        and run is not None
+        and best is not None
+        and is_clear_loser(run, best, noise=noise, metric=metric)
+        and not kept_in([measured.commit], past, fallen)  # a keep is measured as often as asked
+    )
     reason = decide(
         measured.outcome or "crash",
         run,
@@ -92,8 +104,8 @@ def compare(
         peak=peak,
         earlier=_candidates(map(describe_again, lost)),
         rehearsal=measured.rehearsal,
-        early=measured.is_early,
-        below_level=LEVELS.index(measured.level) < LEVELS.index(experiment.level),
+        early=measured.is_early and not stops,
+        below_level=below_level,
         read=bool(experiment.command),
         aside=_ASIDE.get(measured.purpose),
     )

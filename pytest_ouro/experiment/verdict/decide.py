@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pytest_ouro.core.metric import Metric
     from pytest_ouro.evidence.records.run_record import Outcome
 
+#: How many standard errors of the difference a clear loser is worse than the reference, so that its
+#: repeats are stopped. A single run of code that is as good is one by luck once in 740 times.
+LOSER = 3.0
 #: Within how many standard errors of their difference two runs tie: for two single runs, within one
 #: standard deviation of a run.
 TIE = 0.5**0.5
@@ -111,6 +114,17 @@ def decide(
     if gained == 0:
         return Reason.EQUAL
     return Reason.WITHIN_NOISE if gained > 0 or -gained <= clear else Reason.WORSE
+
+
+def is_clear_loser(run: Candidate, best: Candidate, *, noise: float | None, metric: Metric) -> bool:
+    """Return whether ``run`` is worse than ``best`` by more than ``LOSER`` standard errors of the
+    difference, so that its repeats need not be made. False if the noise is not known (None), or for
+    the code of ``best``, with its seeds or others, whose repeats show the noise."""
+    same = bool(run.code) and run.code == best.code
+    reseeded = bool(run.seedless) and run.seedless == best.seedless
+    if noise is None or same or reseeded or not math.isfinite(run.value):
+        return False
+    return -metric.gain(run.value, best.value) > LOSER * standard_error(run, best, noise)
 
 
 def is_tie(gained: float, lost: float, within: float) -> bool:
