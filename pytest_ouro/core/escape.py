@@ -15,8 +15,8 @@ _COMMAND = r"##(?=\w*\[)"
 
 def escape(line: str) -> str:
     r"""Return a text as one line of printable characters that no CI server takes for a command. A
-    text that has nothing to escape is returned unchanged, and so is the result of an earlier call,
-    since backslashes are not escaped.
+    text that has nothing to escape is returned unchanged; this includes the result of an earlier
+    call, since backslashes are not escaped.
 
     Each unprintable character (control, line end, zero-width or direction mark, invalid byte) is
     written as ``\n``, ``\x1b``, ``\u202e``, …. CI servers obey ``::`` at the start, also after

@@ -130,9 +130,9 @@ def attempt(
 
     ``honest`` is the metric of the honest canary at that level. A cheat that is not caught is
     ``open`` if its metric differs from ``honest``, or if ``honest`` is None. A canary that left a
-    trace outside of its run is ``open`` whatever its metric. A canary without a metric ``failed``,
-    and so did a cheat that acts outside of its process if its run.log says neither that the action
-    was refused nor which process it started. KeyboardInterrupt if the run was interrupted.
+    trace outside of its run is ``open`` whatever its metric. A canary without a metric ``failed``.
+    A cheat that acts outside of its process also ``failed`` if its run.log says neither that the
+    action was refused nor which process it started. KeyboardInterrupt if the run was interrupted.
     """
     try:
         with _make_workspace(name, python, highest, torch) as workspace:

@@ -187,8 +187,8 @@ def read_regular(
 
 def read_or_point(path: Path, *, limit: int = limits.FILE) -> bytes | None:
     """Return the bytes of a regular file, of a symbolic link the path of its target, None for
-    anything else. A file of more than ``limit`` bytes raises LimitError if ``limit`` is below
-    `limits.FILE`; otherwise a Git LFS pointer with its sha256 is returned instead. Raise OuroError
+    anything else. If the file has more than ``limit`` bytes, raise LimitError where ``limit`` is
+    below `limits.FILE`; otherwise return a Git LFS pointer with its sha256 instead. Raise OuroError
     if the file cannot be read."""
     try:
         return read_file(path, limit=limit)

@@ -85,10 +85,10 @@ class Repository:
         tip: str = "",
     ) -> None:
         """``trust`` is the full id of the trusted commit ("": none), ``head`` that of the checked
-        commit ("": HEAD). ``tip`` is the last commit of the history if commits are checked one by
-        one and ``head`` is an earlier one ("": it is not); checks use it to word findings, and to
-        leave to the last commit what a later one may put right. ``subject`` says what is checked: a
-        commit alone, the index too, or the working tree as well."""
+        commit ("": HEAD). Where the commits of a history are checked one by one and ``head`` is an
+        earlier one, ``tip`` is the last of them, otherwise ""; checks use it to word findings, and
+        to leave out what a later commit may put right. ``subject`` says what is checked: a commit
+        alone, the index too, or the working tree as well."""
         self.git = git
         self.trust = trust
         self.subject = subject

@@ -86,7 +86,8 @@ def flatten(row: Row) -> tuple[list[str], list[Cell]] | None:
 
 
 def read_columns(ledger: Ledger) -> dict[str, list[str]]:
-    """Return the cells of the first rows by the name of their column; "" for an absent cell."""
+    """Return the cells of the first rows by the name of their column, to recognise the columns by;
+    "" for an absent cell."""
     found: dict[str, list[str]] = {}
     count = 0
     for row in ledger.rows[:_ROWS]:
@@ -127,7 +128,8 @@ def find(ledger: Ledger) -> Found:
 
 
 def _find_commit(cells: Mapping[str, Sequence[str]]) -> str:
-    """Return the column whose cells are mostly hashes, "" if there is none."""
+    """Return the column with the most hashes if at least 40% of its cells are hashes; otherwise
+    ""."""
     hashes = {
         name: sum(bool(commit_of(text)) and not text.isdigit() for text in texts)
         for name, texts in cells.items()
@@ -137,9 +139,9 @@ def _find_commit(cells: Mapping[str, Sequence[str]]) -> str:
 
 
 def _find_status(cells: Mapping[str, Sequence[str]], commit: str) -> str:
-    """Return the column, other than ``commit`` (the column of commits), whose cells are mostly
-    words for a status, or that says by its name that it tells whether a result was kept; "" if
-    there is none."""
+    """Return the column, other than ``commit`` (the column of commits), in which the most cells
+    mean a status, if at least 60% do; "" otherwise. Compared are columns of short words, and
+    columns whose name says that they tell whether a result was kept."""
     shares: dict[str, float] = {}
     for name, texts in cells.items():
         column = normalise(name)
@@ -160,7 +162,7 @@ def _are_words(texts: Sequence[str]) -> bool:
 
 def _find_words(cells: Mapping[str, Sequence[str]], taken: set[str]) -> str:
     """Return the column with the most words, of those not in ``taken`` (the columns whose meaning
-    is known) whose cells are mostly several words; "" if there is none."""
+    is known), if it has at least 1.5 words a cell; "" otherwise."""
     lengths = {
         name: sum(len(re.findall(r"[^\W\d_]{2,}", text)) for text in texts)
         for name, texts in cells.items()
@@ -171,8 +173,8 @@ def _find_words(cells: Mapping[str, Sequence[str]], taken: set[str]) -> str:
 
 
 def _find_metric(cells: Mapping[str, Sequence[str]], statuses: Sequence[StatusClass]) -> str:
-    """Return the column of numbers that the statuses agree with best, the first of equal ones;
-    "" if none agrees."""
+    """Return the column of numbers that the statuses agree with best (see `agreement`), the first
+    of equal ones, if at least three of four statuses agree; "" otherwise."""
     shares = {name: agreement(texts, statuses) for name, texts in cells.items()}
     best = max(shares, key=lambda name: shares[name], default="")
     return best if best and shares[best] >= AGREES else ""

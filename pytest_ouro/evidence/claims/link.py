@@ -147,8 +147,9 @@ def _is_alone(row: ClaimedRow, together: Sequence[ClaimedRow]) -> bool:
 
 
 def alike(one: str, other: str) -> bool:
-    """Return whether two descriptions say the same: the words of one are in the other, or most of
-    the words of both are common."""
+    """Return whether two descriptions say the same: their words are equal; or all words of one, at
+    least two, are in the other; or both have at least three words in common, and these are at least
+    60% of all their words. False if one has no words."""
     first, second = words_of(one), words_of(other)
     if not first or not second:
         return False

@@ -100,9 +100,9 @@ def extent(
     texts if no row has a commit of the history. ``is_work`` says whether a commit changes the code
     of an experiment.
 
-    The last commit is the last in the history that a row has. If the first that a row has is the
-    commit of a baseline, or does not change the code, or has no parent, the loop starts at it,
-    otherwise at its parent.
+    Of the commits to which rows are linked, the last in the history ends the loop. The first starts
+    it if it is the commit of a baseline, does not change the code, or has no parent; otherwise the
+    parent of the first starts it.
     """
     linked = [
         (history.by_id[link.commit], row.status)
@@ -127,8 +127,13 @@ def build(
     editable: Sequence[str],
     versions: tuple[Version, ...] = (),
 ) -> Loop:
-    """Return the loop between the commits ``bounds``, with the experiments of these rows and their
-    links, and of the commits that change a file of the globs ``editable`` and have no row."""
+    """Return the loop between the commits ``bounds``. It has the experiments of these rows and
+    their links, and those of the commits without a row that change a file of the globs
+    ``editable``, except for merges and commits that take changes back.
+
+    A kept row that repeats the best value, of a commit that only moves editable files, becomes a
+    baseline.
+    """
     start, end = bounds
     steps = _between(history, start, end)
     inside = {step.id: n for n, step in enumerate(steps)}
@@ -277,9 +282,9 @@ class _Undone:
 
     def _is_left(self, step: Step, path: str, place: int) -> bool:
         """Return whether a change is left standing in a file: whether every later version has all
-        lines that the commit was the first to have; or, if the commit added none, whether no later
-        version has all lines that it removed. False for a commit that only brings earlier lines
-        back or adds an option or a setting, since the change may be there and not in use."""
+        lines that the commit was the first to have; or, if the commit added no lines, whether no
+        later version has all lines that it removed. False for a commit that only brings earlier
+        lines back or adds an option or a setting, since the change may be there and not in use."""
         added, removed = self._lines(step.parent, step.id, path)
         blobs = [self._blob(step.id, path)]
         blobs += [blob for n, blob in self._after.get(path, ()) if n > place]

@@ -76,9 +76,10 @@ def read_given(path: str, history: History, top: Path | None) -> LedgerFile:
 
 
 def find(history: History, top: Path | None) -> tuple[LedgerFile | None, tuple[str, ...]]:
-    """Return a tuple: the ledger with the most rows that can be read, of those in the working tree
-    ``top`` (None: there is none) and in the last commit, else in an earlier commit; None without
-    one. And, in words, the files that look like one and cannot be read."""
+    """Return a tuple: the most likely ledger (see `_rank`) of the files in the working tree ``top``
+    (None: there is no working tree) and in the last commit, None if nothing looks like a ledger;
+    and, in words, the files that look like one and cannot be read. Files of earlier commits are
+    tried too if no file is surely a ledger."""
     faults: list[str] = []
     found = list(_readable(_candidates(history, top), faults))
     if not any(one.sure for one in found):
@@ -90,7 +91,7 @@ def find(history: History, top: Path | None) -> tuple[LedgerFile | None, tuple[s
 class _Candidate(NamedTuple):
     """A file that can be the ledger, what was read of it, and the positions of its known columns.
     ``sure`` is whether these are the columns of a ledger; a file that is not ``sure`` is used only
-    if no other one is."""
+    if there is no sure one."""
 
     file: LedgerFile
     read: Ledger

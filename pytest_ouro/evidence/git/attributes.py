@@ -53,8 +53,8 @@ def as_committed(git: Git, path: str, data: bytes) -> bytes:
 
 
 def _is_encoded(data: bytes) -> bool:
-    """Return whether ``data`` may be text in another encoding than UTF-8: it is not valid UTF-8, or
-    has a NUL byte."""
+    """Return whether ``data`` may be text in another encoding than UTF-8, so that git must be asked
+    for its attributes: it is not valid UTF-8, or has a NUL byte."""
     try:
         return "\0" in data.decode()
     except UnicodeDecodeError:

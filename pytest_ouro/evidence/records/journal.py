@@ -36,12 +36,12 @@ R = TypeVar("R", bound="Line")
 
 @dataclass(frozen=True)
 class Journal:
-    """``<git common dir>/ouro/journal.jsonl``: a ``started`` and a ``finished`` line for each
-    run.
+    """``<git common dir>/ouro/journal.jsonl``: a ``started`` and a ``finished`` line for each run,
+    and statements about several runs, such as certificates.
 
-    Methods that read raise RecordError if the file is damaged or cannot be read, LimitError if
-    it is too large, GitError if git fails. Methods that write also raise RecordError if the file
-    is not what was recorded (see `fault`) or cannot be written.
+    Methods that read raise RecordError if the file is damaged or cannot be read, LimitError if it
+    is too large, GitError if git fails. Methods that write also raise RecordError if the file is
+    not what was recorded (see `fault`) or cannot be written.
     """
 
     common_dir: Path

@@ -76,8 +76,9 @@ def tie_band(run: FinishedRun) -> float:
 
 def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
     """Return, by commit id, the last of ``runs`` (oldest first) that decided about that commit.
-    Crashes, rehearsals, repeats that are not the last of their series, and runs at too low a level
-    decide nothing: a commit with no other runs is absent.
+    Crashes, rehearsals, repeats that are not the last of their series, runs for another purpose
+    than to try a commit, and runs at too low a level decide nothing: a commit with no other runs is
+    absent.
 
     A run with the reason ``unchanged`` decides only about a commit that no earlier run decided
     about.
