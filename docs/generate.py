@@ -20,6 +20,7 @@ from pytest_ouro import messages
 from pytest_ouro.audit.policy.read import MANY, ONCE
 from pytest_ouro.bound.guards import Guard
 from pytest_ouro.bound.json_schema import schema
+from pytest_ouro.bound.night import Night
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
 from pytest_ouro.core.schema import NO_LIMITS, keys_of, members
@@ -37,6 +38,7 @@ TABLES = {
     "bound": Title,
     "experiment": Experiment,
     "verdict": VerdictRule,
+    "night": Night,
     "guard": Guard,
     "rule": RuleKeys,
     **{f"policy.{name}": cls for name, cls in (ONCE | MANY).items()},

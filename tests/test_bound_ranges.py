@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ouro.bound.json_schema import table
+from pytest_ouro.bound.night import Night
 from pytest_ouro.bound.read import parse
 from pytest_ouro.bound.tables import PER_DEVICE, Experiment, RuleKeys, Title, VerdictRule
 from pytest_ouro.checks import CHECKS, load
@@ -79,6 +80,14 @@ VALUES = [
     ("experiment", "level", '"attested"', "one of 'claimed', 'supervised', 'judged', 'sandboxed'"),
     ("experiment", "level", '"sealed"', "one of 'claimed', 'supervised', 'judged', 'sandboxed'"),
     ("bound", "name", '""', "text, not empty"),
+    ("night", "tries", "0", "a whole number from 1 to 1e+12"),
+    ("night", "plateau", "1.5", "a whole number from 1 to 1e+12"),
+    ("night", "cost", "0", "a number above 0, at most 1e+12"),
+    ("night", "price", "-1", "a number above 0, at most 1e+12"),
+    *(
+        ("night", "until", value, f"text, {keys_of(Night)['until'].limits.pattern[1]}")
+        for value in ('"24:00"', '"7:30"', '""', "07:30:00", '"tomorrow"', '"1026-12-01T07:30"')
+    ),
 ]
 
 
@@ -146,6 +155,32 @@ def test_keys_that_contradict_each_other_have_a_line_and_what_to_write(lines, ke
     assert found.startswith("bound.toml:7: [experiment]: ")
     assert lines.startswith(key)
     assert words in found
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("cost = 3", "'cost' needs 'price'"),
+        ("price = 3", "'price' has no effect without 'cost'"),
+        ('until = "2026-02-29T07:30"', "there is no such day"),
+        ('until = "2026-02-28T07:30+25:00"', "or no such offset from UTC"),
+        ("", "states no end: write 'until', 'tries', 'cost' or 'plateau'"),
+    ],
+)
+def test_a_night_that_contradicts_itself(lines, words):
+    (found,) = faults(SCRIPT + f"[night]\n{lines}\n" + SCOPE)
+
+    assert re.match(r"bound\.toml:[78]: \[night\]: ", found)
+    assert words in found
+
+
+@pytest.mark.parametrize("until", ["00:00", "2026-12-01 07:30", "2028-02-29T23:59-11:00"])
+def test_a_night_may_end_at_a_time(until):
+    stated = f'[night]\nuntil = "{until}"\ncost = 20\nprice = 2.5\ntries = 120\nplateau = 30\n'
+
+    assert parse(SCRIPT + stated + SCOPE).night == Night(
+        until=until, cost=20.0, price=2.5, tries=120, plateau=30
+    )
 
 
 @pytest.mark.parametrize("level", ["judged", "sandboxed"])
@@ -310,6 +345,7 @@ def test_a_warm_up_may_be_taken_back_for_a_device():
 
 
 TABLES = {"bound": Title, "experiment": Experiment, "verdict": VerdictRule, "rule": RuleKeys}
+TABLES["night"] = Night
 TABLES |= {name: load(name) for name in CHECKS}
 NUMERIC = [
     (name, key)

@@ -148,3 +148,14 @@ def test_a_file_that_a_person_wrote_is_not_replaced(project, capsys):
 def test_without_a_bound_there_is_no_program(repository, capsys):
     assert run(["init", "--program"]) == 2
     assert "bound.toml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("folder", "command"),
+    [("", "pytest --ouro-certify"), ("a", "pytest a/bound.toml --ouro-certify")],
+)
+def test_an_agent_stops_when_the_night_is_over(folder, command):
+    text = " ".join(program_md.loop(bounds.parse(EXPERIMENT + SCOPE, folder=folder)).split())
+
+    stops = text.index("If it ends with `next=stop`, the night is over: start no further run")
+    assert stops < text.index(f"`{command}`") < text.index("Until then, never stop")

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_ouro.bound.guards import GUARD, Guard
+from pytest_ouro.bound.night import NIGHT, Night
 from pytest_ouro.bound.profiles import DEVICES
 from pytest_ouro.bound.read import SECTIONS
 from pytest_ouro.bound.tables import (
@@ -49,6 +50,7 @@ def schema() -> Schema:
             "bound": table(Title),
             "experiment": {**table(Experiment, profiles), **kinds},
             "verdict": table(VerdictRule, verdicts),
+            NIGHT: table(Night),
             GUARD: {"type": "array", "items": table(Guard)},
             **{section: {"type": "array", "items": rule} for section in SECTIONS},
         },

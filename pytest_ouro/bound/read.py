@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_ouro.bound.guards import Guard
+    from pytest_ouro.bound.night import Night
     from pytest_ouro.checks import Check
     from pytest_ouro.core.problems import Where
 
@@ -62,7 +63,8 @@ class Rule:
 class Bound:
     """The content of one bound.toml. ``name`` is the experiment's name, ``folder`` the file's
     folder, repository-relative. ``rules`` are ordered by table (danger-zone, never-do, iron-law),
-    then as in the file. ``experiments`` and ``verdicts`` have the keys "cpu" and "cuda"."""
+    then as in the file. ``experiments`` and ``verdicts`` have the keys "cpu" and "cuda". ``night``
+    says when a night is over; None without the table."""
 
     name: str
     folder: str
@@ -70,6 +72,7 @@ class Bound:
     experiments: dict[str, Experiment]
     verdicts: dict[str, VerdictRule]
     guards: tuple[Guard, ...] = ()
+    night: Night | None = None
 
     def path(self, relative: str) -> str:
         """Convert a path or glob relative to the experiment's folder to a repository-relative one.
@@ -171,7 +174,7 @@ def parse(
         raise messages.not_toml(name, str(error), remedy) from None
     _demand_known(table, name, remedy)
     problems = Problems(name, text)
-    known = ("bound", "experiment", "verdict", "guard", *SECTIONS)
+    known = ("bound", "experiment", "verdict", "night", "guard", *SECTIONS)
     for key in table.keys() - set(known):
         problems.add((key,), f"unknown table '{key}'{nearest(key, known)}")
     title = read_table(Title, table.get("bound", {}), ("bound",), problems)
@@ -190,11 +193,16 @@ def parse(
         from pytest_ouro.bound.guards import read_guards  # most bounds have none
 
         guards = read_guards(table, experiments.get("cpu"), problems)
+    night: Night | None = None
+    if "night" in table:
+        from pytest_ouro.bound.night import NIGHT, Night  # most bounds have none
+
+        night = read_table(Night, table[NIGHT], (NIGHT,), problems)
     if len(experiments) == len(DEVICES):
         _check_paths(folder, experiments, rules, problems)
     if problems.found or title is None:
         raise messages.faulty(problems.sorted(), remedy)
-    bound = Bound(title.name, folder, tuple(rules.values()), experiments, verdicts, guards)
+    bound = Bound(title.name, folder, tuple(rules.values()), experiments, verdicts, guards, night)
     _check_ledger(bound, name, problems)
     if problems.found:
         raise messages.faulty(problems.sorted(), remedy)

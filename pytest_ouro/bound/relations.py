@@ -23,7 +23,7 @@ FINEST = 100_000
 
 #: The words of the last line, the columns of the ledger and the names of JUnit properties.
 TAKEN = (
-    *("best", "level", "commit", "reason", "status", "mean", "sd", "n", "repeats", "gain"),
+    *("best", "level", "commit", "reason", "status", "mean", "sd", "n", "repeats", "gain", "next"),
     *("memory_gb", "description", "peak_vram_mb", "message", "check", "warns"),
 )
 

@@ -3,6 +3,7 @@ collected, so that a person sees them at once."""
 
 from __future__ import annotations
 
+import datetime
 import re
 import sys
 import types
@@ -340,7 +341,10 @@ def _name(hint: type) -> str:
 
 def shown(value: object) -> str:
     """Return a value as messages show it: its repr, cut to 40 characters; ``true`` or ``false`` for
-    a bool, and ``a number that is too long`` for an integer that Python refuses to write."""
+    a bool, a date or time in ISO 8601, and ``a number that is too long`` for an integer that Python
+    refuses to write."""
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
     try:
         text = str(value).lower() if isinstance(value, bool) else repr(value)
     except ValueError:  # Python refuses to write an integer of more than 4,300 digits

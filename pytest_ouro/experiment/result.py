@@ -31,7 +31,8 @@ class Result:
     made, or "". ``settlement`` and ``notes`` are lines about the
     branch and about earlier runs; ``before`` is one about an earlier run of the same code, or "".
     ``ended_by`` is the exception by which the run was not started, or ended from outside; None for
-    every other run.
+    every other run. ``over`` are lines that say why the night is over and what to do; () if it is
+    not over.
     """
 
     reason: Reason
@@ -51,6 +52,7 @@ class Result:
     notes: tuple[str, ...] = ()
     before: str = ""
     ended_by: BaseException | None = None
+    over: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -79,7 +81,8 @@ class Result:
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
         """Return the lines that are printed before the last line: the notes (not if ``quiet``), the
         broken guards, an earlier run of the same code, the repeats with their warning, why others
-        were not made, and the settlement. () if there is nothing to say about any of these."""
+        were not made, the settlement, and why the night is over. () if there is nothing to say
+        about any of these."""
         lines = [] if quiet else [*self.notes]
         if self.record:
             lines += [f"ouro: {guard['text']}" for guard in self.record.broken_guards]
@@ -89,17 +92,19 @@ class Result:
             lines.append(self.repeats.line(self.commit, self.metric))
             lines += [warning] if (warning := self.repeats.warning) else []
         lines += [self.stopped] if self.stopped else []
-        return (*lines, *self.settlement)
+        return (*lines, *self.settlement, *self.over)
 
     @property
     def last_line(self) -> str:
         """The stable line that people and agents grep for: verdict, value, the reference's value if
         there is one, level if the run was started, commit and reason.
 
-        If a rule is broken, it has only the word "closed", the commit and the reason.
+        If a rule is broken, it has only the word "closed", the commit and the reason. It ends with
+        ``next=stop`` if the night is over.
         """
+        stop = " next=stop" if self.over else ""
         if self.record is None:
-            return f"ouro: closed commit={self.commit[:7]} reason={self.reason}"
+            return f"ouro: closed commit={self.commit[:7]} reason={self.reason}{stop}"
         value, best = self.metric.text(self.value), ""
         if self.best is not None:
             value, best = self.metric.texts(self.value, self.best)
@@ -107,5 +112,5 @@ class Result:
         level = f" level={self.level}" if self.level else ""  # a run that was not started has none
         return (
             f"ouro: {self.status} {self.metric.name}={value}{best}{level} "
-            f"commit={self.commit[:7]} reason={self.record.reason_text}"
+            f"commit={self.commit[:7]} reason={self.record.reason_text}{stop}"
         )

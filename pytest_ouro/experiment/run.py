@@ -47,7 +47,8 @@ def run_experiment(
     say: Callable[[str], None] = lambda text: None,
 ) -> Result:
     """Check the rules, run the present commit as often as ``order`` says, decide and record, and
-    settle the branch if ``order`` says so. Return the result of the last run.
+    settle the branch if ``order`` says so. Return the result of the last run, with the lines that
+    say whether the night is over.
 
     If a rule is broken, nothing more is run or settled, and the result is "closed". Repeats end
     with the first crash, or with the first run if that is a clear loser (`is_clear_loser`).
@@ -66,7 +67,7 @@ def run_experiment(
             )
             commit = result.commit
             if result.status == "closed":
-                return result
+                return replace(result, over=_say_over(case))
             if result.status == "crash":
                 break
             if turn.series:
@@ -76,7 +77,8 @@ def run_experiment(
                     break
     settlement = _settle(case, result, apply=order.settle)
     stopped = _explain_stop(result, turn)
-    return replace(_add_history(case, result), stopped=stopped, settlement=settlement)
+    result = _add_history(case, result)
+    return replace(result, stopped=stopped, settlement=settlement, over=_say_over(case))
 
 
 def _explain_stop(result: Result, turn: Turn) -> str:
@@ -126,3 +128,14 @@ def _settle(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
     if target == result.commit:
         return ()
     return settle(case, target=target, tried=result.record.tried, apply=apply)
+
+
+def _say_over(case: Case) -> tuple[str, ...]:
+    """Return a tuple of the line that says that the night is over, and what to do; () if it is
+    not."""
+    if case.bound.night is None:
+        return ()
+    from pytest_ouro.experiment.steps.night_end import find_night_end  # most bounds state no end
+
+    end = find_night_end(case)
+    return () if end is None else (f"ouro: {end.text}",)

@@ -72,8 +72,11 @@ The first run is of the code as it is: the baseline. Then, again and again:
 | `crash` | the same; the lines above it say what went wrong, and where |
 | `closed` | nothing ran: a rule is broken, or a run cannot start; do what `help:` says |
 
-Never stop, and do not ask whether to go on: a person stops you. If you run out of ideas,
-read the brief again, combine what was kept, or try something larger.
+If it ends with `next=stop`, the night is over: start no further run, and give the command
+that the line above it names (`{certify}`), which measures what was kept
+once more. Report its last line. Until then, never stop, and do not ask whether to go on: a
+person stops you. If you run out of ideas, read the brief again, combine what was kept, or
+try something larger.
 A gain that may be luck is measured again with `--ouro-repeat 3`: three runs with other
 seeds, and the mean decides. It costs three runs.
 """
@@ -135,6 +138,7 @@ def loop(bound: Bound) -> str:
     return _LOOP.format(
         brief=f"pytest-ouro brief{path and ' --bound '}{path}",
         run=f"pytest {path}{path and ' '}--ouro-experiment --ouro-settle -q",
+        certify=f"pytest {path}{path and ' '}--ouro-certify",
         folder=", from the repository's top folder" if path else "",
         experiment=experiment,
         editable=", ".join(f"`{name}`" for name in experiment.editable),

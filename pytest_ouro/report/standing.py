@@ -18,6 +18,7 @@ from pytest_ouro.evidence.records.states import KeepState, keep_states
 from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts, noise_explains, saved
 from pytest_ouro.experiment.records.editable import files_at_head
 from pytest_ouro.experiment.steps import preconditions
+from pytest_ouro.experiment.steps.night_end import find_night_end
 from pytest_ouro.experiment.steps.settle import place_to_return
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.verdict.guards import number_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
+    from pytest_ouro.experiment.steps.night_end import NightEnd
 
 #: Reasons after which the same commit is run again: nothing was learnt about it.
 _AGAIN = (Reason.INTERRUPTED, Reason.LOST, Reason.NOT_STARTED)
@@ -50,10 +52,10 @@ class Limited(TypedDict):
 
 class Step(TypedDict):
     """The next step for an agent: ``step`` is its kind, ``why`` the reason in words, and
-    ``commands`` the commands to give, in order ([] for "wait" and "fix"). ``help`` is how to fix a
-    fault; "" unless ``step`` is "fix"."""
+    ``commands`` the commands to give, in order ([] for "wait" and "fix", and for "stop" if nothing
+    can be certified). ``help`` is how to fix a fault; "" unless ``step`` is "fix"."""
 
-    step: Literal["wait", "fix", "settle", "commit", "run", "edit"]
+    step: Literal["wait", "fix", "settle", "stop", "commit", "run", "edit"]
     why: str
     help: str
     commands: list[str]
@@ -85,7 +87,8 @@ class Standing:
     newest first; ``states`` the states of all keeps, by commit.
     ``faults`` say why no run can start. ``edited`` are the paths, relative to the repository's top,
     of editable files with changes that are not committed, and ``new`` those of them that git does
-    not track. ``going`` is the run of this working tree that goes on now, None without one.
+    not track. ``going`` is the run of this working tree that goes on now, None without one, and
+    ``end`` the end of the night, None if it is not over.
     """
 
     case: Case
@@ -96,6 +99,7 @@ class Standing:
     edited: tuple[str, ...]
     new: tuple[str, ...]
     going: StartedRun | None
+    end: NightEnd | None
 
     @classmethod
     def observe(cls, case: Case) -> Standing:
@@ -124,6 +128,7 @@ class Standing:
             tuple(sorted(edited)),
             tuple(sorted(new)),
             going[-1] if going else None,
+            find_night_end(case),
         )
 
     @property
@@ -228,8 +233,8 @@ class Standing:
 
     def next(self, run_command: str) -> Step:
         """Return the next step, the first that applies: wait for a run, fix what keeps a run from
-        starting, settle, commit changes, run HEAD, or edit. ``run_command`` is the command that
-        makes a run."""
+        starting, settle, stop because the night is over, commit changes, run HEAD, or edit.
+        ``run_command`` is the command that makes a run."""
         best, last = self.best, self.of_head
         try_it = [*self._commit(), run_command]
         if self.going:
@@ -253,6 +258,8 @@ class Standing:
                 return _step("settle", why, [back])
             why += ", and take the changes that are not committed along"
             return _step("settle", why, [*self._add(), "git stash", back, "git stash pop"])
+        if self.end:
+            return _step("stop", f"{self.end.why}; {self.end.todo}", list(self.end.commands))
         if self.edited:
             why = f"{', '.join(self.edited[:3])} has changes that are not committed: run them"
             return _step("commit", why, try_it)
@@ -290,7 +297,7 @@ class Standing:
 
 
 def _step(
-    step: Literal["wait", "fix", "settle", "commit", "run", "edit"],
+    step: Literal["wait", "fix", "settle", "stop", "commit", "run", "edit"],
     why: str,
     commands: list[str],
     *,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.records.states import standing_keeps
-from pytest_ouro.experiment.verdict.history import comparable
+from pytest_ouro.experiment.verdict.night import first_of_night
 from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def find_ends(case: Case) -> tuple[FinishedRun, FinishedRun]:
     if not kept:
         raise messages.nothing_kept()
     tip = kept[0]
-    baseline = _first_of_night(kept, tip)
+    baseline = first_of_night(kept, tip)
     if baseline.commit == tip.commit:
         raise messages.nothing_gained(tip.commit)
     return baseline, tip
@@ -44,7 +44,7 @@ def find_edit(case: Case, revision: str) -> tuple[FinishedRun, FinishedRun, str]
     before = next((run for run in kept if run.commit == edit.best_commit), None)
     if before is None:
         raise messages.no_reference(edit.commit)
-    return before, edit, _first_of_night(kept, edit).commit
+    return before, edit, first_of_night(kept, edit).commit
 
 
 def _read_kept(case: Case) -> list[FinishedRun]:
@@ -60,9 +60,3 @@ def gain_between(one: FinishedRun, other: FinishedRun) -> float:
     assert before is not None
     assert after is not None
     return other.metric.gain(after, before)
-
-
-def _first_of_night(kept: list[FinishedRun], run: FinishedRun) -> FinishedRun:
-    """Return the oldest of these keeps (newest first) that can be compared with ``run``, which is
-    one of them."""
-    return [one for one in kept if comparable(one, run)][-1]

@@ -1,0 +1,66 @@
+"""Say whether the night of a case is over, and what is to be done then."""
+
+from __future__ import annotations
+
+import datetime
+import posixpath
+from typing import TYPE_CHECKING
+
+from pytest_ouro.bound.read import NAME
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.records.states import standing_keeps
+from pytest_ouro.experiment.verdict.night import find_stop, first_of_night, runs_of_night
+
+if TYPE_CHECKING:
+    from pytest_ouro.engine import Case
+
+
+@dataclass(frozen=True)
+class NightEnd:
+    """The end of a night. ``why`` says which condition of ``[night]`` was reached; ``todo`` is what
+    to do now, in words, and ``commands`` the commands for it, () if nothing was kept that could be
+    certified."""
+
+    why: str
+    todo: str
+    commands: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The reason and what to do, in one line."""
+        return "; ".join((self.why, ": ".join((self.todo, *self.commands))))
+
+
+def find_night_end(case: Case, *, now: datetime.datetime | None = None) -> NightEnd | None:
+    """Return the end of the night of a case, whose journal is read again; None if the night is not
+    over by the conditions of ``[night]`` (`find_stop`), or the bound states none. ``now`` is the
+    time of which that is asked, which must be aware (None: the present).
+
+    The last keep is to be certified; once its certificate is recorded, the night is to be
+    finalized. Raise RecordError if the journal cannot be read.
+    """
+    if case.bound.night is None:
+        return None
+    journal, worktree = case.evidence.journal, case.evidence.worktree
+    every = journal.runs()
+    statements = journal.statements()
+    kept = standing_keeps(case.repository.history, every, statements)
+    runs = [run for run in every if run.worktree == worktree]
+    night = runs_of_night(kept, runs, case.trust.commit)
+    now = now or datetime.datetime.now(datetime.timezone.utc)
+    stop = find_stop(case.bound.night, night, now=now)
+    if stop is None:
+        return None
+    if not kept or first_of_night(kept, kept[0]) is kept[0]:
+        todo = "start no further run; nothing was kept that could be certified"
+        return NightEnd(stop.text, todo, ())
+    path = posixpath.join(case.bound.folder, NAME) if case.bound.folder else ""
+    certified = any(
+        one.event == "certificate" and one.result != "stated" and one.tip == kept[0].commit
+        for one in statements
+    )
+    if certified:
+        command = f"pytest-ouro finalize{path and ' --bound '}{path}"
+        return NightEnd(stop.text, "start no further run, and make the branch", (command,))
+    command = f"pytest {path}{path and ' '}--ouro-certify"
+    return NightEnd(stop.text, "start no further run, and certify the last keep", (command,))

@@ -1,0 +1,135 @@
+"""Find out whether a night of experiments is over, by the conditions of ``[night]`` in the
+bound."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from pytest_ouro.bound.night import read_time
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.experiment.verdict.history import comparable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.bound.night import Night
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+
+#: Reasons of runs that tried nothing: their commits are run again.
+_NOT_TRIED = (
+    *(Reason.REHEARSAL, Reason.REPEAT),
+    *(Reason.INTERRUPTED, Reason.LOST, Reason.NOT_STARTED),
+)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a night is over: ``condition`` is the key of ``[night]`` that was reached, and ``why``
+    says in words what it states and what was reached."""
+
+    condition: str
+    why: str
+
+    @property
+    def text(self) -> str:
+        """The whole reason in one clause, as in ``the night is over: 120 tries of 120 ([night]
+        tries)``."""
+        return f"the night is over: {self.why} ([night] {self.condition})"
+
+
+def first_of_night(kept: Sequence[FinishedRun], run: FinishedRun) -> FinishedRun:
+    """Return the baseline of the night that ``run`` is part of: the oldest of ``kept``, the keeps
+    on a branch, newest first, that can be compared with ``run``, which is one of them."""
+    return [one for one in kept if comparable(one, run)][-1]
+
+
+def runs_of_night(
+    kept: Sequence[FinishedRun], runs: Sequence[FinishedRun], trust: str
+) -> tuple[FinishedRun, ...]:
+    """Return the runs of a night in one working tree, oldest first: those of ``runs`` from the
+    baseline on (`first_of_night`), with the repeats that ended in it; if nothing is kept yet, those
+    under the trusted commit ``trust``.
+
+    ``kept`` are the keeps on the branch, newest first, and ``runs`` the finished runs of the
+    working tree, oldest first.
+    """
+    if not kept:
+        return tuple(run for run in runs if run.trust == trust)
+    first = first_of_night(kept, kept[0])
+    series = {run.seq or 0 for run in runs if first.series and run.series == first.series}
+    start = min(series, default=first.seq or 0)
+    return tuple(run for run in runs if (run.seq or 0) >= start)
+
+
+def find_stop(
+    night: Night | None, runs: Sequence[FinishedRun], *, now: datetime.datetime
+) -> Stop | None:
+    """Return why a night is over; None if it is not, or if no conditions are stated (``night`` is
+    None).
+
+    ``runs`` are those of the night, oldest first (`runs_of_night`); ``now`` is the present time,
+    and must be aware. The conditions are examined in the order ``until``, ``tries``, ``cost``,
+    ``plateau``. A try is a run of the search, also one that crashed, and the last of repeats; not a
+    rehearsal, nor a run that was interrupted or not started. A night without a run is over only if
+    its ``until`` is a date and time.
+    """
+    if night is None:
+        return None
+    if night.until and (end := _end(night.until, runs)) and now >= end:
+        return Stop("until", f"{night.until} has passed")
+    tried = [run for run in runs if run.purpose == "search" and run.reason not in _NOT_TRIED]
+    if night.tries is not None and len(tried) >= night.tries:
+        return Stop("tries", f"{len(tried)} of {night.tries} tries were made")
+    if night.cost is not None and night.price is not None:
+        spent = night.price * sum(run.wall_seconds or 0.0 for run in runs) / 3600
+        if spent >= night.cost:
+            return Stop("cost", f"its runs cost {spent:.2f} of {night.cost:.12g}")
+    keeps = [number for number, run in enumerate(tried, start=1) if run.status == "keep"]
+    row = len(tried) - (keeps[-1] if keeps else 0)
+    if night.plateau is not None and row >= night.plateau:
+        return Stop("plateau", f"the last {row} tries were not kept, of {night.plateau} in a row")
+    return None
+
+
+def _end(until: str, runs: Sequence[FinishedRun]) -> datetime.datetime | None:
+    """Return the moment at which ``until``, a text as `read_time` reads it, is reached; None for a
+    time of day if there is no run whose time is known.
+
+    A date and time without an offset is one of the machine's clock. A time of day is its first
+    occurrence on that clock after the first of ``runs``. Where the clock is set back, a time occurs
+    twice; where it is set forward, a time that it skips is reached as long after the change as it
+    lies behind the time of the change.
+    """
+    stated = read_time(until)
+    if isinstance(stated, datetime.datetime):
+        return _moment(stated)
+    try:
+        began = datetime.datetime.fromisoformat(runs[0].time).astimezone()
+    except (
+        IndexError,
+        ValueError,
+        OverflowError,
+    ):  # no run, or a time that pytest-ouro does not write
+        return None
+    days = (began.date(), began.date() + datetime.timedelta(days=1))
+    moments = [moment for day in days for moment in _occurrences(day, stated)]
+    return min(moment for moment in moments if moment > began)
+
+
+def _occurrences(day: datetime.date, time: datetime.time) -> list[datetime.datetime]:
+    """Return the moments, as aware times, at which the machine's clock shows ``time`` on ``day``:
+    two if it is set back over that time. If it is set forward over it, return the moment by the
+    offset from UTC before the change."""
+    both = [datetime.datetime.combine(day, time.replace(fold=fold)) for fold in (0, 1)]
+    moments = [_moment(shown) for shown in both]
+    return [
+        moment for moment in moments if moment.astimezone().replace(tzinfo=None, fold=0) == both[0]
+    ] or moments[:1]
+
+
+def _moment(shown: datetime.datetime) -> datetime.datetime:
+    """Return the moment of a date and time, in UTC; if it is not aware, by the machine's clock, and
+    by the offset before a change if that skips it (unlike `datetime.astimezone`)."""
+    return datetime.datetime.fromtimestamp(shown.timestamp(), datetime.timezone.utc)
