@@ -27,6 +27,7 @@ COMMANDS = {
     "log": "show the recorded runs as a table",
     "calibrate": "measure by how much runs of one code differ, before a night",
     "brief": "tell an agent where the experiment stands: what was tried, and the next step",
+    "simulate": "show what a night would claim if nothing helped, and if a little did",
     "uninit": "remove hooks, agents' entries and bound.lock, and say what stays",
 }
 

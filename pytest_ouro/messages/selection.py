@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.core.errors import ExperimentError, OuroError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,4 +78,23 @@ def invalid_runs() -> ExperimentError:
     return ExperimentError(
         "--runs must be an even number from 4 on: each salt is run twice",
         help="pytest-ouro calibrate --runs 8",
+    )
+
+
+def unusable_number(option: str, value: float, range: str, example: float) -> OuroError:
+    """An ``option`` of ``simulate`` has a ``value`` out of its range, which is given in words;
+    ``example`` is a value within it."""
+    return OuroError(
+        f"{option} must be {range}, not {value:g}",
+        help=f"pytest-ouro simulate {option} {example:g}",
+    )
+
+
+def too_few_tries(tries: int, pairs: int, reserved: int, enough: int) -> OuroError:
+    """``simulate`` is asked for nights of so few runs (``tries``) that beside the baseline and the
+    ``reserved`` runs of the certificate's ``pairs`` none is left; ``enough`` runs are."""
+    return OuroError(
+        f"a night of {tries} runs has none for the search: {pairs} pairs take {reserved}, the "
+        "baseline one",
+        help=f"pytest-ouro simulate --tries {enough} --pairs {pairs}",
     )

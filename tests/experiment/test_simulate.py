@@ -62,6 +62,14 @@ def test_a_margin_keeps_less():
     assert keeps[0] > 2 * keeps[1] > 4 * keeps[2]
 
 
+def test_a_margin_keeps_nothing_less_while_the_noise_is_not_known():
+    keeps = [
+        summary(50, known=None, rule=VerdictRule(margin=margin), **SHORT).kept for margin in (0, 3)
+    ]
+
+    assert keeps[0] == keeps[1]
+
+
 def test_a_shared_salt_finds_more():
     apart, shared = (summary(200, effects="late", rho=rho, **SHORT) for rho in (0, 0.9))
 

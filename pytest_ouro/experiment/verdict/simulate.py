@@ -32,7 +32,8 @@ Effects = Literal["none", "late", "heavy"]
 NoiseKind = Literal["gaussian", "t3", "skewed", "ar1"]
 
 _METRIC = Metric("gain", "higher")
-_SIZES = {"": 1}
+#: The changes of a simulated night neither shorten nor lengthen the code.
+_SIZES: dict[str, int] = {}
 
 
 class Share(NamedTuple):
@@ -64,10 +65,11 @@ class Settings:
     ``rho`` of its variance. With "ar1" the rest is Gaussian, and has the correlation ``phi`` with
     that of the run before.
 
-    ``rule`` decides about the tries; of the runs, the part ``placebo`` has the reference's own
-    code. Unless ``shares_salt``, every run of the search has a salt of its own, and the reference
-    is never measured again: a plain greedy search. With ``confirms``, each keep of the night is
-    confirmed at its end, in order, by further runs that ``runs`` does not count.
+    ``rule`` decides about the tries, with ``known`` as the noise of a run (None: the noise is not
+    known); of the runs, the part ``placebo`` has the reference's own code. Unless ``shares_salt``,
+    every run of the search has a salt of its own, and the reference is never measured again: a
+    plain greedy search. With ``confirms``, each keep of the night is confirmed at its end, in
+    order, by further runs that ``runs`` does not count.
     """
 
     runs: int = 120
@@ -79,6 +81,7 @@ class Settings:
     effects: Effects = "none"
     noise: NoiseKind = "gaussian"
     phi: float = 0.5
+    known: float | None = 1.0
     rule: VerdictRule = field(default_factory=VerdictRule)
     shares_salt: bool = True
     confirms: bool = True
@@ -135,7 +138,8 @@ class _Night:
         self._salt = self._noise.salt()
         self._true, self._edits = 0.0, list[float]()
         self._tries = self._discards = self._placebos = self._placebos_kept = 0
-        self._first = self._value = self._last_kept = self._noise.of_run(self._salt)
+        self._first = self._last_kept = self._noise.of_run(self._salt)
+        self._reference = Candidate(self._first, _SIZES)
 
     def play(self) -> Night:
         """Search, certify what was found, confirm each keep, and return what came of it."""
@@ -164,11 +168,11 @@ class _Night:
         settings = self._settings
         if settings.shares_salt and is_due(self._discards):
             self._salt, self._discards = self._noise.salt(), 0
-            self._value = self._true + self._noise.of_run(self._salt)
+            self._reference = Candidate(self._true + self._noise.of_run(self._salt), _SIZES)
         elif settings.placebo and self._chance.random() < settings.placebo:
             value = self._true + self._noise.of_run(self._noise.salt())
             self._placebos += 1
-            self._placebos_kept += self._is_kept(value, settings.sigma)
+            self._placebos_kept += self._is_kept(value, 0.0)
         else:
             self._try()
 
@@ -179,20 +183,22 @@ class _Night:
         salt = self._salt if settings.shares_salt else noise.salt()
         value = self._true + effect + noise.of_run(salt)
         self._tries += 1
-        if not self._is_kept(value, noise.own if settings.shares_salt else settings.sigma):
+        if not self._is_kept(value, settings.rho if settings.shares_salt else 0.0):
             self._discards += 1
             return
         self._edits.append(effect)
         self._true += effect
-        self._value = self._last_kept = value
+        self._last_kept = value
+        self._reference = Candidate(value, _SIZES)
         self._discards = 0
 
-    def _is_kept(self, value: float, noise: float) -> bool:
-        """Return whether a run with this ``value`` is kept, by the verdict against the reference;
-        ``noise`` is the standard deviation of a run, without what the two share."""
-        run, best = Candidate(value, _SIZES), Candidate(self._value, _SIZES)
-        rule = self._settings.rule
-        reason = decide("ok", run, best, rule=rule, noise=noise, metric=_METRIC)
+    def _is_kept(self, value: float, shared: float) -> bool:
+        """Return whether a run with this ``value`` is kept, by the verdict against the reference.
+        The two have the part ``shared`` of the variance of their noise in common."""
+        settings = self._settings
+        noise = None if settings.known is None else settings.known * math.sqrt(1 - shared)
+        run, best = Candidate(value, _SIZES), self._reference
+        reason = decide("ok", run, best, rule=settings.rule, noise=noise, metric=_METRIC)
         return reason.status == "keep"
 
     def _gains(self, effect: float, pairs: int) -> list[float]:
@@ -223,13 +229,12 @@ class _Night:
 
 
 class _Noise:
-    """The noise of the runs of a night, in their order. ``own`` is the standard deviation of the
-    part that runs on one salt do not share."""
+    """The noise of the runs of a night, in their order."""
 
     def __init__(self, settings: Settings, chance: random.Random) -> None:
         self._draw = partial(_DRAWS[settings.noise], chance)
         self._shared = settings.sigma * math.sqrt(settings.rho)
-        self.own = settings.sigma * math.sqrt(1 - settings.rho)
+        self._own = settings.sigma * math.sqrt(1 - settings.rho)
         self._phi = settings.phi if settings.noise == "ar1" else 0.0
         self._fresh = math.sqrt(1 - self._phi**2)
         self._last = self._draw()
@@ -241,7 +246,7 @@ class _Noise:
     def of_run(self, salt: float) -> float:
         """Return the noise of the next run, whose salt adds ``salt``."""
         self._last = self._phi * self._last + self._fresh * self._draw()
-        return salt + self.own * self._last
+        return salt + self._own * self._last
 
 
 def _draw_effect(share: Share, chance: random.Random) -> float:

@@ -122,9 +122,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _run_audit(args: argparse.Namespace, env: Mapping[str, str]) -> int:
-    """Audit the change, or post the report of an audit, as `ci_audit` does. OuroError after it is
+    """Audit the change, or post the report of an audit, as `audit` does. OuroError after it is
     reported to the job."""
-    from pytest_ouro.cli.ci_audit import post_audit, write_audit
+    from pytest_ouro.cli.ci.audit import post_audit, write_audit
 
     try:
         return post_audit(env) if args.comment else write_audit(env, args.out)

@@ -1,0 +1,155 @@
+"""``pytest-ouro simulate``: what a night with these settings would claim, if nothing helped and if
+a little did."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple, get_args
+
+from pytest_ouro.bound.read import read
+from pytest_ouro.cli import find_bound
+from pytest_ouro.cli.output import say, say_document
+from pytest_ouro.core.escape import escape_json
+from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.experiment.devices import device as devices
+from pytest_ouro.experiment.verdict.simulate import Effects, NoiseKind, Settings, simulate_nights
+from pytest_ouro.experiment.verdict.summarise import summarise
+from pytest_ouro.messages import selection as messages
+from pytest_ouro.report.simulated import Simulated, render, to_json
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from pytest_ouro.bound.tables import VerdictRule
+
+#: The largest shared part that is simulated where a calibration found that salts decide everything.
+_MOST_SHARED = 0.999
+
+
+class _Noise(NamedTuple):
+    """The standard deviation of a run, None if it is not known; the part of its variance that runs
+    on one salt share; and where it comes from, in words."""
+
+    sigma: float | None
+    rho: float
+    source: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``simulate`` to its parser."""
+
+    def number(name: str, help: str, default: float | None = None) -> None:
+        parser.add_argument(name, type=float, metavar="X", default=default, help=help)
+
+    def count(name: str, help: str, default: int) -> None:
+        parser.add_argument(
+            name, type=int, metavar="N", default=default, help=f"{help} ({default})"
+        )
+
+    count("--tries", "runs of a night, with those of the certificate", 120)
+    number("--sigma", "standard deviation of a run (from bound.toml or the records; else 1)")
+    number("--rho", "part of its variance that runs on one salt share (as calibrated; else 0)")
+    count("--pairs", "pairs of the certificate", 5)
+    count("--looks", "certificates that are stated before the first, 0 for none", 0)
+    number("--placebo", "part of the runs that are placebos (from bound.toml)")
+    parser.add_argument(
+        "--effects", choices=get_args(Effects), help="one case alone (none, and late)"
+    )
+    parser.add_argument(
+        "--noise",
+        choices=get_args(NoiseKind),
+        default="gaussian",
+        help="distribution of the noise (gaussian)",
+    )
+    number("--phi", "with --noise ar1: correlation with the run before (0.5)", 0.5)
+    count("--nights", "nights to simulate", 500)
+    count("--seed", "seed of the simulation", 0)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Simulate nights with the ``[verdict]`` of bound.toml, and print what they claim. Return 0;
+    OuroError if a number is out of its range, or if the rules or the records cannot be read."""
+    path = find_bound(args.bound)
+    bound = read(path.read_bytes(), path.name)
+    device = bound.experiment.device
+    rule = bound.verdicts[devices.choose("auto") if device == "auto" else device]
+    metric = bound.experiment.described_metric
+    noise = _find_noise(path, rule, metric.name)
+    known = noise.sigma
+    if args.sigma is not None:
+        noise = noise._replace(sigma=args.sigma, source="--sigma")
+        known = args.sigma if rule.noise == "auto" else known
+    settings = Settings(
+        runs=args.tries,
+        sigma=1.0 if noise.sigma is None else noise.sigma,
+        rho=noise.rho if args.rho is None else args.rho,
+        pairs=args.pairs,
+        looks=args.looks,
+        placebo=getattr(rule, "placebo", 0.0) if args.placebo is None else args.placebo,
+        noise=args.noise,
+        phi=args.phi,
+        known=known,
+        rule=rule,
+    )
+    _demand_usable(settings, args.nights)
+    cases: tuple[Effects, ...] = (args.effects,) if args.effects else ("none", "late")
+    summaries = {
+        case: summarise(simulate_nights(replace(settings, effects=case), args.nights, args.seed))
+        for case in cases
+    }
+    shown = None if noise.sigma is None else metric
+    found = Simulated(settings, args.seed, summaries, shown, noise.source)
+    if args.json:
+        say_document(escape_json(json.dumps(to_json(found), ensure_ascii=False)))
+    else:
+        say(*render(found))
+    return 0
+
+
+def _find_noise(bound: Path, rule: VerdictRule, metric: str) -> _Noise:
+    """Return the noise by which runs are decided here: that of the ``rule`` in the file ``bound``,
+    if it is a number, else that of the last calibration, else that of the last run whose record has
+    one. The shared part is that of the last calibration, or 0. Only records of the ``metric``
+    count. RecordError if the journal cannot be read."""
+    journal = Journal(Git.discover(bound.parent).common_dir)
+    calibrated = [
+        one
+        for one in journal.statements()
+        if one.event == "calibration" and one.metric_name == metric and one.result == "measured"
+    ]
+    rho = next((one.shared for one in reversed(calibrated) if one.shared is not None), 0.0)
+    rho = min(rho, _MOST_SHARED)
+    if rule.noise != "auto":
+        return _Noise(rule.noise, rho, bound.name)
+    for one in reversed(calibrated):
+        if one.sd:
+            return _Noise(one.sd, rho, "the last calibration")
+    for run in reversed(journal.runs()):
+        if run.noise and run.metric_name == metric:
+            return _Noise(run.noise, rho, "the last run's record")
+    return _Noise(None, rho, "not known yet, so that gains are given in it")
+
+
+def _demand_usable(settings: Settings, nights: int) -> None:
+    """Raise OuroError for the first number that is out of its range, or if a night has no run for
+    the search."""
+    share = "from 0 to below 1"
+    for option, value, fits, range, example in (
+        ("--nights", nights, nights >= 1, "1 or more", 500),
+        ("--pairs", settings.pairs, settings.pairs >= 0, "0 or more", 5),
+        ("--looks", settings.looks, settings.looks >= 0, "0 or more", 1),
+        ("--sigma", settings.sigma, 0 < settings.sigma <= 1e18, "above 0, at most 1e18", 0.01),
+        ("--rho", settings.rho, 0 <= settings.rho < 1, share, 0.5),
+        ("--placebo", settings.placebo, 0 <= settings.placebo < 1, share, 0.04),
+        ("--phi", settings.phi, -1 < settings.phi < 1, "between -1 and 1", 0.5),
+    ):
+        if not fits:
+            raise messages.unusable_number(option, value, range, example)
+    reserved = 2 * settings.pairs
+    if settings.runs < reserved + 2:
+        enough = max(reserved + 2, 20)
+        raise messages.too_few_tries(settings.runs, settings.pairs, reserved, enough)
