@@ -36,7 +36,8 @@ def render(audit: Audit) -> str:
         "curve": [vars(one) for one in audit.curve],
         "counts": vars(audit.counts),
         "notes": list(audit.notes),
-        "broken": audit.broken,
+        "reach": audit.reach,
+        "broken": audit.broken if audit.exit_status != 2 else None,
     }
     return _serialise(facts)
 

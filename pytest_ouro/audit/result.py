@@ -17,6 +17,13 @@ State = Literal["reached", "not reached", "not checked"]
 #: Of a kept result: nothing speaks against it; there is a warning about it, or it cannot be
 #: verified; an error is about its own commit or one that it builds on.
 Verdict = Literal["stands", "doubtful", "void"]
+#: How far a whole audit reaches: ``all`` and ``part`` by the number of its checks, ``nothing`` if
+#: only the form of the log was read.
+Reach = Literal["all", "part", "nothing"]
+#: Checks about the form of the log alone, which say nothing of its results.
+FORMAL = ("log-schema", "untracked")
+#: Checks that read the code of commits.
+OF_CODE = ("scope", "frozen", "evaluation", "metric-meaning")
 #: What a row says about its experiment; "other" for a status that has no known meaning.
 StatusClass = Literal["keep", "discard", "crash", "baseline", "other"]
 
@@ -152,3 +159,26 @@ class Audit:
     def broken(self) -> bool:
         """Whether an error was found, for which the exit status is 1."""
         return bool(self.errors)
+
+    @property
+    def judging(self) -> tuple[Statement, ...]:
+        """The statements about results and code, without those about the form of the log."""
+        return tuple(one for one in self.statements if one.name not in FORMAL)
+
+    @property
+    def reach(self) -> Reach:
+        """How far the audit reaches. ``part`` is fewer than a third of the statements about results
+        and code or, of those about code, none."""
+        reached = [one.name for one in self.judging if one.state == "reached"]
+        if not reached:
+            return "nothing"
+        code = [one.name for one in self.judging if one.name in OF_CODE]
+        without_code = bool(code) and not set(code) & set(reached)
+        return "part" if without_code or 3 * len(reached) < len(self.judging) else "all"
+
+    @property
+    def exit_status(self) -> int:
+        """1 if an error was found; else 2 if nothing could be judged, otherwise 0."""
+        if self.broken:
+            return 1
+        return 2 if self.reach == "nothing" else 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.inference.metric import infer_direction, infer_metric
-from pytest_ouro.audit.inference.project import infer_layout, is_code
+from pytest_ouro.audit.inference.project import infer_layout
 from pytest_ouro.audit.inference.subject import find_subject
+from pytest_ouro.audit.reading import explain_words, read_first
 from pytest_ouro.audit.result import Audit, AuditFinding, Counts, Inference
 from pytest_ouro.audit.verdict.judge import Judgement, judge
 from pytest_ouro.audit.verdict.kept import draw_curve, find_best, judge_kept
@@ -16,13 +17,12 @@ from pytest_ouro.audit.words import number
 from pytest_ouro.checks import judge_claims
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.metric import Metric
-from pytest_ouro.evidence.claims import columns, tables
 from pytest_ouro.evidence.claims import loop as loops
+from pytest_ouro.evidence.claims import tables
 from pytest_ouro.evidence.claims.claims import Claims
 from pytest_ouro.evidence.claims.commits import MOST, History
 from pytest_ouro.evidence.claims.link import Linker
-from pytest_ouro.evidence.claims.rows import read_rows
-from pytest_ouro.evidence.claims.versions import added_by, read_versions
+from pytest_ouro.evidence.claims.versions import added_by
 from pytest_ouro.evidence.paths import matches, matching
 from pytest_ouro.messages import records as messages
 
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from pytest_ouro.audit.inference.layout import Layout
     from pytest_ouro.audit.inference.subject import Subject
     from pytest_ouro.audit.options import Options
+    from pytest_ouro.audit.reading import Work
     from pytest_ouro.evidence.claims.commits import Step
+    from pytest_ouro.evidence.claims.ledger_file import LedgerFile
     from pytest_ouro.evidence.claims.loop import Loop
     from pytest_ouro.evidence.claims.rows import ClaimedRow, Rows
-    from pytest_ouro.evidence.claims.tables import LedgerFile
     from pytest_ouro.evidence.claims.versions import Version
 
 
@@ -53,45 +54,36 @@ def _audit(subject: Subject, options: Options) -> Audit:
     """Return the audit of a subject."""
     history = History(subject.git, subject.head)
     file, faults = _find_ledger(subject, history, options)
-    first = infer_metric(file.parse(options.metric), options.metric, "", ())
-    read = file.parse(first.value)
-    rows = read_rows(read, first.value).rows
-    if not rows:
-        raise messages.no_row(file.path)
-
-    def changes_code(step: Step) -> bool:
-        return _changes_code(history, step)
-
-    versions = read_versions(history, file.path, first.value, columns.find(read))
-    rough = Linker(history, added_by(versions), changes_code).link(rows)
-    start, _ = loops.extent(history, rows, rough, changes_code)
-    work = [
-        history.changes(history.find(link.commit))
-        for row, link in zip(rows, rough, strict=True)
-        if link.commit and row.status != "baseline"
-    ]
+    first = read_first(file, history, options)
+    start, _ = loops.extent(history, first.reading.rows, first.links, first.work)
+    steps = (history.find(commit) for commit in first.commits)
+    work = [history.changes(step) for step in steps if step.parents]
     layout = infer_layout(
         subject.git,
         start or subject.since or _oldest(history),
         work,
         file.path,
         options,
-        first.value,
+        first.reading.metric,
+        subject.folder,
     )
     layout = _follow(history, layout)
-    name = infer_metric(read, options.metric, layout.metric, layout.said)
-    read = file.parse(name.value)
-    found = read_rows(read, name.value)
-    rows = found.rows
+    name = infer_metric(
+        first.reading.ledger, options.metric, layout.metric, layout.said, first.reading.found
+    )
+    reading = first.reading.named(name.value)
+    rows = reading.rows
     stated = layout.direction if layout.metric == name.value else ""
     if layout.prose.file:
         named = name.value and name.value.lower() in layout.prose.whole.lower()
         stated = layout.prose.direction(name.value) if named else ""
-    direction, why = infer_direction(name.value, read.text.text, rows, options.direction, stated)
+    direction, why = infer_direction(
+        name.value, reading.ledger.text.text, rows, options.direction, stated
+    )
     known = Metric.named(name.value, direction) if name.value and direction else None
-    if name.value != first.value:
-        versions = read_versions(history, file.path, name.value, columns.find(read))
-    loop = _build(subject, history, found, versions, layout)
+    same = reading is first.reading
+    versions = first.versions if same else reading.versions(history)
+    loop = _build(subject, history, reading.read, versions, layout, first.work)
     evaluate = layout.bound.layout.evaluate if layout.bound else ""
     claims = Claims(
         loop,
@@ -118,7 +110,7 @@ def _audit(subject: Subject, options: Options) -> Audit:
         metric=known,
         inferences=(
             Inference("ledger", file.path, _why_ledger(file, options, rows)),
-            *_status_words(rows),
+            *explain_words(reading),
             name,
             why,
             *layout.inferences,
@@ -152,17 +144,12 @@ def _find_ledger(
     file can be one."""
     if options.ledger:
         return tables.read_given(options.ledger, history, subject.top), ()
-    file, faults = tables.find(history, subject.top)
+    file, faults = tables.find(history, subject.top, subject.folder)
     if file is None and subject.top is None and subject.git.head:
         file, faults = tables.find(history, subject.git.top)
     if file is None:
         raise messages.nothing_to_audit(subject.name, list(faults))
     return file, faults
-
-
-def _changes_code(history: History, step: Step) -> bool:
-    """Return whether a commit has exactly one parent and changes a file of code."""
-    return len(step.parents) == 1 and any(map(is_code, history.changes(step)))
 
 
 def _build(
@@ -171,12 +158,14 @@ def _build(
     read: Rows,
     versions: tuple[Version, ...],
     layout: Layout,
+    work: Work,
 ) -> Loop:
-    """Return the loop of these rows, with the inferred layout."""
+    """Return the loop of these rows, with the inferred layout; without one, ``work`` says which
+    commits are of experiments."""
 
     def is_work(step: Step) -> bool:
         if not layout.editable:
-            return _changes_code(history, step)
+            return work(step)
         return len(step.parents) == 1 and bool(matching(history.changes(step), layout.editable))
 
     links = Linker(history, added_by(versions), is_work).link(read.rows)
@@ -231,20 +220,8 @@ def _why_ledger(file: LedgerFile, options: Options, rows: Sequence[ClaimedRow]) 
     if options.ledger:
         return f"given by --ledger; {number(len(rows), 'row')}"
     of = f" {file.commit[:7]}" if file.commit else ""
-    return f"found in the {file.place}{of}; {number(len(rows), 'row')}"
-
-
-def _status_words(rows: Sequence[ClaimedRow]) -> list[Inference]:
-    """Return the words that were read as each class of status."""
-    words: dict[str, dict[str, None]] = {}
-    for row in rows:
-        words.setdefault(row.status, {})[row.word[:20] or "(none)"] = None
-    text = "; ".join(f"{status}: {', '.join([*found][:4])}" for status, found in words.items())
-    return [
-        Inference(
-            "status words", text, "each class, and the words of the ledger that are read as it"
-        )
-    ]
+    why = f"; {file.why}" if file.why else ""
+    return f"found in the {file.place}{of}; {number(len(rows), 'row')}{why}"
 
 
 def _extent(loop: Loop) -> list[Inference]:

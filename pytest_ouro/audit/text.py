@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.redact import shorten
-from pytest_ouro.audit.words import describe_place, list_bests, number
+from pytest_ouro.audit.words import count_reached, describe_place, list_bests, number, why_not
 from pytest_ouro.core.escape import escape_lines
 
 if TYPE_CHECKING:
@@ -84,15 +84,18 @@ def _show_kept(audit: Audit) -> Iterator[str]:
 
 
 def last_line(audit: Audit) -> str:
-    """Return the last line, for programs that search for it: its word is ``broken`` if there is an
-    error, ``not judged`` if there is no finding and no statement has the state "reached", else ``no
-    error``. Counts follow."""
+    """Return the last line, for programs that search for it: ``broken`` if there is an error, ``not
+    judged`` if nothing could be judged, ``partly judged`` if little was, else ``no error``."""
     counts = audit.counts
     state = "broken" if audit.broken else "no error"
-    if not audit.findings and all(one.state != "reached" for one in audit.statements):
-        state = "not judged"
+    scope = ""
+    if not audit.broken and audit.reach == "nothing":
+        state, scope = "not judged", f"; nothing could be judged{why_not(audit)}"
+    elif not audit.broken and audit.reach == "part":
+        state, scope = "partly judged", f"; {count_reached(audit)}"
     read = f"; {number(counts.rows, 'row')}, {number(counts.commits, 'commit')}"
     return (
         f"ouro: audit: {state}: {number(len(audit.errors), 'error')}, "
         f"{number(len(audit.warnings), 'warning')}{read if counts.rows or counts.commits else ''}"
+        f"{scope}"
     )

@@ -12,18 +12,34 @@ if TYPE_CHECKING:
 
 def conclude(audit: Audit) -> str:
     """Return the result in one clause, as ``2 errors, 1 warning; of 5 kept results: 3 stand, 1
-    doubtful, 1 void``. If no statement reaches anything, it says so: no data is never clean."""
+    doubtful, 1 void``. If the statements reach nothing, or little, it says so: no data is never
+    clean."""
     found = [number(len(audit.errors), "error")] if audit.errors else []
     found += [number(len(audit.warnings), "warning")] if audit.warnings else []
-    if not found and not any(one.state == "reached" for one in audit.statements):
-        return "nothing could be judged"
+    if audit.exit_status == 2:
+        return f"nothing could be judged{why_not(audit)}"
     verdicts = [one.verdict for one in audit.kept]
     words = ", ".join(found) or "no findings in what was judged"
+    words += f" ({count_reached(audit)})" if audit.reach == "part" else ""
     if not verdicts:
         return words
     stand, doubtful, void = (verdicts.count(v) for v in ("stands", "doubtful", "void"))
     of = number(len(verdicts), "kept result")
     return f"{words}; of {of}: {stand} stand, {doubtful} doubtful, {void} void"
+
+
+def why_not(audit: Audit) -> str:
+    """Return why nothing could be judged, after a colon, as most statements say; "" without a
+    reason."""
+    reasons = [one.why for one in audit.judging if one.why]
+    return f": {max(reasons, key=reasons.count)}" if reasons else ""
+
+
+def count_reached(audit: Audit) -> str:
+    """Return how many of the statements about results and code are reached, as ``2 of 14 checks
+    reached``."""
+    reached = sum(one.state == "reached" for one in audit.judging)
+    return f"{reached} of {number(len(audit.judging), 'check')} reached"
 
 
 def list_bests(audit: Audit) -> Iterator[tuple[str, str]]:

@@ -67,9 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Audit what the options name and print the result. Return 1 if an error was found, else 0.
-    OuroError if nothing can be judged, after it is printed in the chosen form; the form of plain
-    text leaves that to the caller."""
+    """Audit what the options name and print the result. Return 1 if an error was found, 2 if
+    nothing could be judged, else 0. OuroError if nothing can be read, after it is printed in
+    the chosen form; the form of plain text leaves that to the caller."""
     form = import_module(f"pytest_ouro.audit.{args.form}")
     try:
         result = _judge_by_policy(args) if args.policy else _audit(args)
@@ -82,7 +82,7 @@ def main(args: argparse.Namespace) -> int:
             say_document(said)
         raise known from None
     say_document(text)
-    return 1 if result.broken else 0
+    return result.exit_status
 
 
 def _audit(args: argparse.Namespace) -> Audit:

@@ -22,8 +22,11 @@ _EDITED = (
     r"|\b(?:mutable|editable) (?:files?|code|surface)\b|\b(?:is|are) yours\b"
 )
 _KEPT = (
-    r"\b(?:do not|don't|never) (?:modify|edit|change|touch)|\bread[- ]only\b"
-    r"|\b(?:is|are|stays?) (?:fixed|frozen|immutable|off[- ]limits)\b"
+    r"\b(?:do not|don't|never) (?:modify|edit|change|touch|alter)|\bread[- ]only\b"
+    r"|\b(?:is|are|stays?|remains?) (?:fixed|frozen|immutable|off[- ]limits|unchanged|untouched)\b"
+    r"|\bstays? (?:as (?:it is|they are)|the same)\b|\bhands off\b"
+    r"|\b(?:not to|must not|may not) (?:be (?:edited|changed|touched|modified)|change)\b"
+    r"|\bleave\b.*\b(?:alone|untouched|as (?:it is|they are))\b"
     r"|\bfixed (?:eval|harness)|\b(?:is|are) not\W*$"
 )
 #: Where a sentence goes on to what is forbidden.
@@ -37,6 +40,8 @@ _ASKED = re.compile(
     r"|make(?=\s+\S+\s+(?:faster|quicker|smaller|better)))\s+"
     r"(?:(?:the|only|files?|code|in|of)\s+){0,3}[`*]*([\w*./-]*\w\.[A-Za-z]\w{0,9})\b"
 )
+#: Names of files without a dot that instructions quote.
+_PLAIN_NAMES = r"(?:GNUm|M|m)akefile|[Jj]ustfile|Dockerfile|Rakefile"
 BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(.*)$")
 SPAN = re.compile(r"`([^`\n]+)`")
 
@@ -148,7 +153,9 @@ def paths_in(words: str) -> list[str]:
     none, the plain file names before the first `` — ``. Paths that are absolute or begin with ``~``
     or ``..`` are left out."""
     quoted = [
-        span for span in SPAN.findall(words) if re.fullmatch(r"[\w*.<>/-]*[./][\w*.<>/-]*", span)
+        span
+        for span in SPAN.findall(words)
+        if re.fullmatch(rf"[\w*.<>/-]*[./][\w*.<>/-]*|{_PLAIN_NAMES}", span)
     ]
     found = quoted or re.findall(phrases.FILE, re.sub(r"`[^`]*`", " ", words.partition(" — ")[0]))
     return [_pattern(path) for path in found if not path.startswith(("/", "~", ".."))]

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ouro.checks._claims.code import (
-    _budget_change,
-    _differs_in_seed_lines,
-    _setting_change,
-)
+from pytest_ouro.checks._claims.constants import _budget_change, _setting_change
 from pytest_ouro.checks._claims.logged import looks_made_up
 from pytest_ouro.checks._claims.meaning import _change
+from pytest_ouro.evidence.languages.surface import differs_in_seeds
 
 IMPORTED = "from prepare import TIME_BUDGET\nLR = 0.1\n"
 
@@ -45,9 +42,9 @@ def test_settings_that_are_not_python() -> None:
     assert _setting_change("time-budget: 300\nlr: 1\n", "time-budget: 600\nlr: 1\n")
     assert _setting_change("#define TIME_LIMIT 10\n", "#define TIME_LIMIT 20\n")
     assert _setting_change("time-budget: 300\nlr: 1\n", "time-budget: 300\nlr: 2\n") == ""
-    assert _differs_in_seed_lines("seed: 1\nlr: 2\n", "seed: 7\nlr: 2\n")
-    assert not _differs_in_seed_lines("seed: 1\nlr: 2\n", "seed: 7\nlr: 3\n")
-    assert not _differs_in_seed_lines("lr: 2\n", "lr: 2\n")
+    assert differs_in_seeds("a.yaml", "seed: 1\nlr: 2\n", "# new\nseed: 7\nlr: 2\n")
+    assert not differs_in_seeds("a.yaml", "seed: 1\nlr: 2\n", "seed: 7\nlr: 3\n")
+    assert not differs_in_seeds("a.yaml", "lr: 2\n", "lr: 2\n")
 
 
 @pytest.mark.parametrize("cell", ["a1b2c3d", "e2f3g4h", "1234567", "ab1ab1a", "1111111"])

@@ -26,7 +26,7 @@ def table(header: str, rows: list[str], name: str = "results.tsv"):
 def test_unusual_names_are_recognised_by_their_cells():
     read = table("rev\tq\tresult\ttext", ["\t".join(row) for row in NIGHT])
 
-    assert find(read) == ("", "result", "text", "")
+    assert find(read)[:4] == ("", "result", "text", "")
     assert infer_metric(read, "", "", ()).value == "q"
     assert [row.status for row in read_rows(read, "q").rows] == ["keep", "keep", "discard", "keep"]
 

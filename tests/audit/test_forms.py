@@ -116,7 +116,8 @@ def test_the_last_line_is_short_and_never_clean_without_data():
     assert lines == [
         "ouro: audit: broken: 1 error, 1 warning; 3 rows, 2 commits",
         "ouro: audit: no error: 0 errors, 0 warnings; 3 rows, 3 commits",
-        "ouro: audit: not judged: 0 errors, 0 warnings; 3 rows, 3 commits",
+        "ouro: audit: not judged: 0 errors, 0 warnings; 3 rows, 3 commits; nothing could be "
+        "judged: no ledger",
     ]
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.audit.result import Inference
 from pytest_ouro.evidence.claims.columns import AGREES, agreement, counts_rows, find, read_columns
-from pytest_ouro.evidence.claims.statuses import classify
 from pytest_ouro.evidence.ledger.ledger_names import find_columns, normalise, number_of
 from pytest_ouro.evidence.ledger.metric_names import named_direction
 from pytest_ouro.messages import records as messages
@@ -16,6 +15,7 @@ from pytest_ouro.messages import records as messages
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_ouro.evidence.claims.columns import Found
     from pytest_ouro.evidence.claims.rows import ClaimedRow
     from pytest_ouro.evidence.claims.statuses import StatusClass
     from pytest_ouro.evidence.ledger.ledger import Ledger
@@ -35,7 +35,13 @@ _ASIDE = re.compile(
 _ANY = ("metric", "value", "score", "metric_value", "metric_after", "result")
 
 
-def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str]) -> Inference:
+def infer_metric(
+    ledger: Ledger,
+    given: str,
+    discovered: str,
+    said: Iterable[str],
+    columns: Found | None = None,
+) -> Inference:
     """Return the metric's name and the reason for it; the name is "" if no column can be the
     metric.
 
@@ -44,7 +50,8 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
     with that name; a column with a usual name for a metric; a column of numbers whose name can be a
     metric's, of several the one that the statuses of the rows agree with best; a column of a time,
     a size or the like that the statuses follow (`_followed`). If the table has no header, the name
-    is ``discovered``, else the first of ``said``, else "metric". Raise RecordError if the ledger
+    is ``discovered``, else the first of ``said``, else "metric". ``columns`` are those that are
+    recognised by their cells (None: they are recognised here). Raise RecordError if the ledger
     has names of columns, and none is that of the ``given`` metric.
     """
     if given:
@@ -53,6 +60,7 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
             raise messages.no_column(_file_name(ledger), given, names)
         return Inference("metric", given, "given by --metric")
     said = tuple(said)
+    columns = find(ledger) if columns is None else columns
     cells = read_columns(ledger)
     names = list(cells)
     normal = {normalise(name): name for name in names}
@@ -70,16 +78,16 @@ def infer_metric(ledger: Ledger, given: str, discovered: str, said: Iterable[str
     telling = [name for name in others if named_direction(name)]
     if _has_no_header(ledger):
         chosen = discovered or next(iter(said), "") or "metric"
-        where = find(ledger).metric or "its second column"
+        where = columns.metric or "its second column"
         return Inference("metric", chosen, f"the table has no header; {where}")
     if usual and discovered:
         return Inference("metric", discovered, f"the code prints it; the column is {usual}")
     if usual:
         return Inference("metric", usual, f"{_file_name(ledger)} has that column")
     if telling or others:
-        chosen = _most_agreeing(ledger, cells, telling or others)
+        chosen = _most_agreeing(columns, cells, telling or others)
         return Inference("metric", chosen, f"a column of numbers of {_file_name(ledger)}")
-    if followed := _followed(ledger, cells):
+    if followed := _followed(columns, cells):
         return Inference("metric", followed, f"the statuses of {_file_name(ledger)} follow it")
     if discovered and find_columns(names, discovered).metric is not None:
         return Inference("metric", discovered, "the code prints it")
@@ -125,24 +133,27 @@ def _is_aside(name: str) -> bool:
     return any(map(_ASIDE.fullmatch, words))
 
 
-def _statuses(ledger: Ledger, cells: Mapping[str, Sequence[str]]) -> list[StatusClass]:
+def _statuses(columns: Found, cells: Mapping[str, Sequence[str]]) -> list[StatusClass]:
     """Return the classes of the statuses of the rows; [] without a column for them."""
-    status = find_columns(list(cells), "").status
-    column = find(ledger).status if status is None else list(cells)[status]
-    return [classify(text, normalise(column), "") for text in cells.get(column, ())]
+    names = list(cells)
+    status = columns.complete(names, find_columns(names, "")).status
+    if status is None:
+        return []
+    column = normalise(names[status])
+    return [columns.classify(text, column, "") for text in cells[names[status]]]
 
 
-def _most_agreeing(ledger: Ledger, cells: Mapping[str, Sequence[str]], names: Sequence[str]) -> str:
+def _most_agreeing(columns: Found, cells: Mapping[str, Sequence[str]], names: Sequence[str]) -> str:
     """Return that of the columns whose values the statuses of the rows agree with best; the first
     of equal ones."""
-    statuses = _statuses(ledger, cells)
+    statuses = _statuses(columns, cells)
     return max(names, key=lambda name: agreement(cells[name], statuses, named_direction(name)))
 
 
-def _followed(ledger: Ledger, cells: Mapping[str, Sequence[str]]) -> str:
+def _followed(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
     """Return the column of a time, a size or the like that decides what is kept: its name says
     which values are better, and the statuses agree with them; "" if there is none."""
-    statuses = _statuses(ledger, cells)
+    statuses = _statuses(columns, cells)
     shares = {
         name: agreement(texts, statuses, named_direction(name))
         for name, texts in cells.items()

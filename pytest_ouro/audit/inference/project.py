@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-import re
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.inference.layout import Layout, assume_layout, why_frozen
 from pytest_ouro.audit.inference.snapshot import snapshot
+from pytest_ouro.audit.inference.usual import usual_files
 from pytest_ouro.audit.result import Inference
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.core.errors import OuroError
@@ -30,50 +29,8 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.read import Bound
     from pytest_ouro.evidence.git.client import Git
 
-#: Names of files that measure.
-MEASURES = re.compile(
-    r"(?i)(?:\w+_)?(?:bench|eval|judge|scor|grade|measur|harness|prepare|metric|verif)"
-)
 #: Files for agents in general, which may be about the loop as well.
 _AGENT_FILES = ("AGENTS.md", "CLAUDE.md", "GEMINI.md")
-#: Names of files that hold code or the settings of an experiment.
-CODE = (
-    *(
-        ".py",
-        ".pyx",
-        ".ipynb",
-        ".sh",
-        ".c",
-        ".cc",
-        ".cpp",
-        ".cu",
-        ".cuh",
-        ".h",
-        ".hpp",
-        ".rs",
-        ".go",
-    ),
-    *(".js", ".mjs", ".ts", ".tsx", ".java", ".jl", ".rb", ".r", ".R", ".swift", ".zig", ".lua"),
-    *(
-        ".yaml",
-        ".yml",
-        ".toml",
-        ".json",
-        ".cfg",
-        ".ini",
-        ".ml",
-        ".hs",
-        ".scala",
-        ".kt",
-        ".m",
-        ".mm",
-    ),
-)
-
-
-def is_code(path: str) -> bool:
-    """Return whether a path is of code or settings, by its name."""
-    return path.endswith(CODE) and not posixpath.basename(path).startswith(".")
 
 
 def infer_layout(
@@ -83,14 +40,16 @@ def infer_layout(
     ledger: str,
     options: Options,
     metric: str,
+    folder: str = "",
 ) -> Layout:
     """Return the layout of the loop that starts from the commit ``start`` (full id). ``work`` are
     the files that each commit of an experiment changes, ``ledger`` the path of the table,
-    ``metric`` the name of its metric ("": not known yet)."""
+    ``metric`` the name of its metric ("": not known yet), ``folder`` that which is audited, from
+    the repository's top."""
     usual = usual_files(work, ledger)
     try:
         with snapshot(git, start) as top:
-            return _read(top, git, start, usual, ledger, options, metric)
+            return _read(top, folder, usual, ledger, options, metric)
     except OuroError as error:
         return assume_layout(
             usual,
@@ -102,39 +61,22 @@ def infer_layout(
         )
 
 
-def usual_files(work: Sequence[tuple[str, ...]], ledger: str) -> tuple[str, ...]:
-    """Return at most eight files of code that experiments usually change, the most frequent first:
-    the files changed by the most experiments, and each other file that at least two experiments,
-    and at least a fifth of all, change and whose name is not one of a file that measures. ``work``
-    has the changed files of each experiment; the ledger does not count. () if no experiment changes
-    code."""
-    counts = Counter(path for paths in work for path in paths if is_code(path) and path != ledger)
-    most = counts.most_common(8)
-    top = most[0][1] if most else 0
-    least = max(0.2 * len(work), 2)
-    return tuple(
-        path
-        for path, number in most
-        if number == top or (number >= least and not MEASURES.match(posixpath.basename(path)))
-    )
-
-
 def _read(
     top: Path,
-    git: Git,
-    start: str,
+    within: str,
     usual: tuple[str, ...],
     ledger: str,
     options: Options,
     metric: str,
 ) -> Layout:
-    """Return the layout of the project whose files at the commit ``start`` lie at ``top``: as its
-    bound.toml states it, else as ``init`` discovers it there or in the ledger's folder, else
-    assumed from the options, the instructions and the ``usual`` files."""
+    """Return the layout of the project whose files at the start of the loop lie at ``top``, and of
+    which the folder ``within`` is audited: as its bound.toml states it, else as ``init`` discovers
+    it in one of its folders (`_folders`), else assumed from the options, the instructions and the
+    ``usual`` files."""
     with contextlib.suppress(OuroError):
-        if stated := _stated(top):
+        if stated := _stated(top, within):
             return stated
-    folders = dict.fromkeys((top, top / posixpath.dirname(ledger)))
+    folders = [top / one for one in _folders(within, ledger, usual)]
     faults: list[str] = []
     prose = Prose()
     for folder in folders:
@@ -152,10 +94,23 @@ def _read(
     )
 
 
+def _folders(within: str, ledger: str, usual: Sequence[str]) -> list[str]:
+    """Return the folders, from the top, in which the project may be: the one that is audited, the
+    top, then those with the ledger and with what experiments usually change, the innermost
+    first."""
+    places = [posixpath.dirname(ledger), posixpath.commonpath(usual or ("",))]
+    above = []
+    for place in places:
+        while place:
+            above.append(place)
+            place = posixpath.dirname(place)
+    return list(dict.fromkeys([within, "", *above]))
+
+
 def _prose(folder: Path, top: Path) -> Prose:
     """Return what the instructions state: those that ``init`` reads or, if these name no file to
-    edit, what a file for agents in general says about a loop; an empty one if they cannot be
-    read."""
+    edit, what a file for agents in general, or README.md, says about a loop; an empty one if they
+    cannot be read."""
     found = Prose()
     for name in (None, *_AGENT_FILES):
         with contextlib.suppress(OuroError, OSError):
@@ -163,6 +118,10 @@ def _prose(folder: Path, top: Path) -> Prose:
             if said.editable and (name is None or said.metrics or said.fixed):
                 return said
             found = found if found.file or name else said
+    with contextlib.suppress(OuroError, OSError):
+        readme = find_prose(folder, top, "README.md")
+        if not found.file and readme.fixed and (readme.metrics or readme.direction("")):
+            return readme
     return found
 
 
@@ -181,16 +140,20 @@ def _place(prose: Prose, folder: Path, top: Path) -> Prose:
     )
 
 
-def _stated(top: Path) -> Layout | None:
-    """Return the layout of the bound.toml at the top; None if there is none. OuroError if it has
-    faults."""
-    place = top / bounds.NAME
-    if not place.is_file():
+def _stated(top: Path, within: str) -> Layout | None:
+    """Return the layout of the bound.toml in the folder that is audited, at the top, or of the only
+    one anywhere; None if there is none. OuroError if it has faults."""
+    places = [top / within / bounds.NAME, top / bounds.NAME]
+    below = sorted((top / within).rglob(bounds.NAME))
+    places += below if len(below) == 1 else []
+    place = next((one for one in places if one.is_file()), None)
+    if place is None:
         return None
-    bound = bounds.read(place.read_bytes(), bounds.NAME)
+    name = place.relative_to(top).as_posix()
+    bound = bounds.read(place.read_bytes(), name)
     experiment = bound.experiment
     frozen = [g for rule in bound.rules for g in rule.checker.protects(bound.layout).frozen]
-    why = "bound.toml states it"
+    why = f"{name} states it"
     return Layout(
         tuple(bound.layout.editable_globs),
         tuple(dict.fromkeys(frozen)),

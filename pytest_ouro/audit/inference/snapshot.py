@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError, LimitError
 from pytest_ouro.evidence.git.client import run_git
+from pytest_ouro.evidence.languages.kinds import is_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,12 +22,8 @@ if TYPE_CHECKING:
 
 #: How many files are laid out, how deep in folders, and how large all may be.
 _MOST, _DEEP, _BYTES = 600, 4, 16 << 20
-#: Names of files that say how a project works, or are its code.
-_SHOWN = (
-    *(".py", ".md", ".toml", ".txt", ".cfg", ".sh", ".yaml", ".yml", ".json", ".ini"),
-    *(".js", ".mjs", ".ts", ".rs", ".go", ".c", ".cc", ".cpp", ".cu", ".h", ".java", ".jl", ".rb"),
-    *(".r", ".R", ".mod", ".sum", ".zig", ".swift", ".lua", ".ml", ".gradle", ".kts"),
-)
+#: Other names than those of code, of files that say how a project works.
+_SHOWN = (".md", ".txt", ".mod", ".sum", ".gradle")
 
 
 @contextlib.contextmanager
@@ -80,4 +77,4 @@ def _write_files(top: Path, git: Git, commit: str) -> None:
 def _is_shown(name: str) -> bool:
     """Return whether the ending or the name of a file is that of code, settings or instructions,
     which are written into the snapshot."""
-    return name.endswith(_SHOWN) or name in ("Makefile", "justfile", "Gemfile", "Dockerfile")
+    return name.endswith(_SHOWN) or is_code(name) or name in ("Gemfile", "Dockerfile")

@@ -8,10 +8,11 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_ouro.audit.inference.project import MEASURES, is_code
+from pytest_ouro.audit.inference.usual import MEASURES
 from pytest_ouro.audit.result import AuditFinding
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.finding import several
+from pytest_ouro.evidence.languages.kinds import is_code
 from pytest_ouro.evidence.paths import matches, matching
 
 if TYPE_CHECKING:

@@ -60,13 +60,18 @@ def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield all findings about the claims of a loop."""
     from pytest_ouro.checks._claims import (
         code,
+        constants,
+        held_out,
         log_schema,
         logged,
         meaning,
         measuring,
         metric,
+        packages,
+        seeds,
         settled,
     )
 
-    for part in (logged, log_schema, metric, settled, code, meaning, measuring):
+    about_rows = (logged, log_schema, metric, settled, seeds)
+    for part in (*about_rows, constants, code, meaning, measuring, held_out, packages):
         yield from part.judge(claims)

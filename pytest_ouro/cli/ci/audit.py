@@ -56,7 +56,7 @@ def write_audit(env: Mapping[str, str], out: Path) -> int:
     for one in audit.findings:
         say(f"{one.severity} {one.check}: {shorten(one.finding.headline)}")
     say(f"ouro: audit: {conclude(audit)}")
-    return 1 if audit.broken else 0
+    return audit.exit_status
 
 
 def _audit(env: Mapping[str, str], git: Git, tip: str, question: Question) -> Audit:

@@ -10,6 +10,8 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.core.finding import several
 from pytest_ouro.evidence.claims.columns import counts_up
+from pytest_ouro.evidence.languages.kinds import is_code
+from pytest_ouro.evidence.paths import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,6 +80,17 @@ class Claims:
         experiment; False if many rows name one commit, as for variants of one code."""
         linked = sum(map(len, self.rows_of.values()))
         return linked <= 1.5 * len(self.rows_of)
+
+    @cached_property
+    def measuring_texts(self) -> dict[str, str]:
+        """The texts of the files of code that no experiment may change, at the start of the loop,
+        by their paths: at most 20."""
+        try:
+            tree = self.loop.history.git.tree(self.loop.start) if self.loop.start else {}
+        except OuroError:
+            return {}
+        paths = [path for path in tree if matches(path, self.frozen) and is_code(path)]
+        return {path: self.text(self.loop.start, path) for path in sorted(paths)[:20]}
 
     def is_kept(self, commit: str) -> bool:
         """Return whether a row says that the commit was kept as an experiment. False in a loop

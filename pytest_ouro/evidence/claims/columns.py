@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.evidence.claims.numbers import Numbers, numbers_of
 from pytest_ouro.evidence.claims.statuses import KEPT, classify
-from pytest_ouro.evidence.ledger.ledger_format import JSONL
+from pytest_ouro.evidence.ledger.ledger_format import JSONL, SEMICOLONS
 from pytest_ouro.evidence.ledger.ledger_names import (
     commit_of,
     find_columns,
@@ -34,12 +36,20 @@ AGREES = 0.75
 
 class Found(NamedTuple):
     """The names of the columns of a ledger that hold the commit, the status, the description, and,
-    without a header, the metric; "" for one that has a usual name, or that none holds."""
+    without a header, the metric; "" for one that has a usual name, or that none holds. A status
+    that is found so counts even if another column has its usual name.
+
+    ``numbers`` says of columns, by name, how they write their numbers, if not in the usual way.
+    ``words`` has the class of each word for a status (in small letters, without blanks around it)
+    that is known from what became of its rows alone.
+    """
 
     commit: str = ""
     status: str = ""
     description: str = ""
     metric: str = ""
+    numbers: Mapping[str, Numbers] = MappingProxyType({})
+    words: Mapping[str, StatusClass] = MappingProxyType({})
 
     def complete(self, names: Sequence[str], columns: Columns) -> Columns:
         """Return the positions of the columns ``names``: as ``columns`` has them, and of those it
@@ -48,12 +58,23 @@ class Found(NamedTuple):
         def place(name: str, known: int | None) -> int | None:
             return names.index(name) if known is None and name in names else known
 
+        own = self.status if self.status in names else ""
         return columns._replace(
             commit=place(self.commit, columns.commit),
-            status=place(self.status, columns.status),
+            status=names.index(own) if own else columns.status,
             description=place(self.description, columns.description),
             metric=place(self.metric, columns.metric),
         )
+
+    def plain(self, name: str, text: str) -> str:
+        """Return a cell of the column ``name``, a number in the usual way of writing."""
+        numbers = self.numbers.get(name)
+        return numbers.plain(text) if numbers else text
+
+    def classify(self, text: str, column: str, words: str) -> StatusClass:
+        """Return the class of a status, as `classify` does or as its word was inferred."""
+        known = self.words.get(text.strip().casefold()) if self.words else None
+        return known or classify(text, column, words)
 
 
 def names_of(row: Row) -> Sequence[str]:
@@ -87,7 +108,28 @@ def flatten(row: Row) -> tuple[list[str], list[Cell]] | None:
 
 def read_columns(ledger: Ledger) -> dict[str, list[str]]:
     """Return the cells of the first rows by the name of their column, to recognise the columns by;
-    "" for an absent cell."""
+    "" for an absent cell. Numbers are in the usual way of writing."""
+    found = _read_cells(ledger)
+    for name, numbers in _find_numbers(ledger, found).items():
+        found[name] = [numbers.plain(text) for text in found[name]]
+    return found
+
+
+def _find_numbers(ledger: Ledger, cells: Mapping[str, Sequence[str]]) -> dict[str, Numbers]:
+    """Return how the columns write their numbers, of those that have some which are not written in
+    the usual way, or in several units."""
+    table = ledger.table
+    commas = table is not None and table.format == SEMICOLONS
+    found = {}
+    for name, texts in cells.items():
+        numbers = numbers_of(texts, commas=commas)
+        if any(numbers.plain(text) != text for text in texts):
+            found[name] = numbers
+    return found
+
+
+def _read_cells(ledger: Ledger) -> dict[str, list[str]]:
+    """Return what `read_columns` does, as it is written."""
     found: dict[str, list[str]] = {}
     count = 0
     for row in ledger.rows[:_ROWS]:
@@ -110,7 +152,11 @@ def read_columns(ledger: Ledger) -> dict[str, list[str]]:
 def find(ledger: Ledger) -> Found:
     """Return the columns of a ledger that are recognised by their cells, of those without a usual
     name."""
-    cells = read_columns(ledger)
+    raw = _read_cells(ledger)
+    numbers = _find_numbers(ledger, raw)
+    cells: dict[str, Sequence[str]] = dict(raw)
+    for name, how in numbers.items():
+        cells[name] = [how.plain(text) for text in raw[name]]
     names = list(cells)
     named = find_columns(names, "")
     if names and any(row.table.columns.commit is not None for row in ledger.rows):
@@ -124,7 +170,7 @@ def find(ledger: Ledger) -> Found:
     if ledger.table is not None and not any(ledger.table.names) and commit:
         statuses = [classify(text, "status", "") for text in cells.get(status, ())]
         metric = _find_metric({n: t for n, t in left.items() if n not in taken}, statuses)
-    return Found(commit, status, words, metric)
+    return Found(commit, status, words, metric, MappingProxyType(numbers))
 
 
 def _find_commit(cells: Mapping[str, Sequence[str]]) -> str:
@@ -145,14 +191,14 @@ def _find_status(cells: Mapping[str, Sequence[str]], commit: str) -> str:
     shares: dict[str, float] = {}
     for name, texts in cells.items():
         column = normalise(name)
-        if name != commit and (column in KEPT or _are_words(texts)):
+        if name != commit and (column in KEPT or are_words(texts)):
             classes = [classify(text, column or "status", "") for text in texts if text]
             shares[name] = sum(one != "other" for one in classes) / len(texts)
     best = max(shares, key=lambda name: shares[name], default="")
     return best if best and shares[best] >= 0.6 else ""
 
 
-def _are_words(texts: Sequence[str]) -> bool:
+def are_words(texts: Sequence[str]) -> bool:
     """Return whether the cells of a column are short, mostly no numbers, and few different ones."""
     filled = [text for text in texts if text]
     few = len(set(filled)) <= max(4, len(filled) / 2)

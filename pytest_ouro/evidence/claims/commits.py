@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -82,6 +83,11 @@ class History:
             line.append(self.by_id[one])
             one = line[-1].parent
         return tuple(reversed(line))
+
+    @cached_property
+    def times_changed(self) -> Mapping[str, int]:
+        """How many commits of the history change each file, by its path."""
+        return Counter(path for step in self.steps for path in self.changes(step))
 
     def find(self, commit: str) -> Step:
         """Return a commit (full id) as a step; its place is -1 if it is not in this history. Raise

@@ -44,6 +44,10 @@ class Linker:
     added: Mapping[Key, Step]
     is_work: Callable[[Step], bool]
 
+    def adding(self, row: ClaimedRow) -> Step | None:
+        """Return the commit that added a row to the ledger; None if it is not known."""
+        return self.added.get(key_of(row))
+
     def link(self, rows: Sequence[ClaimedRow]) -> tuple[Link, ...]:
         """Return the link of each row, in their order."""
         together: dict[str, list[ClaimedRow]] = {}

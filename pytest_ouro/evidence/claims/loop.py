@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.errors import GitError, LimitError
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.claims.statuses import says_again
 from pytest_ouro.evidence.paths import matching
 
 if TYPE_CHECKING:
@@ -144,9 +145,8 @@ def build(
     for row, link in zip(read.rows, links, strict=True):
         step = history.find(link.commit) if link.commit else None
         seen |= {link.commit, link.stated}
-        same = row.status == "keep" and row.value is not None and row.value == best
-        if step and same and moved(history, step, editable):
-            row = row._replace(status="baseline")  # the same code, measured in its new place
+        if step and row.status == "keep" and _measures_again(history, step, row, best, editable):
+            row = row._replace(status="baseline")
         best = row.value if row.is_kept else best
         experiments.append(_experiment(history, step, row, link.how, undone, inside, editable))
     for step in steps:
@@ -159,6 +159,18 @@ def build(
         if not (_REVERTS.search(step.subject) or undone.restores(step)):
             experiments.append(_experiment(history, step, None, "", undone, inside, editable))
     return Loop(history, start, end, steps, tuple(experiments), *read, versions)
+
+
+def _measures_again(
+    history: History, step: Step, row: ClaimedRow, best: float | None, editable: Sequence[str]
+) -> bool:
+    """Return whether a kept row measures the code of the one kept before again: its commit only
+    moves that code, or it changes no editable file, as a person's repair of what measures does, and
+    the row says that it is measured again. ``best`` is the value kept before."""
+    if row.value is not None and row.value == best and moved(history, step, editable):
+        return True
+    code = matching(history.changes(step), editable)
+    return bool(editable) and not code and len(step.parents) == 1 and says_again(row.description)
 
 
 def moved(history: History, step: Step, editable: Sequence[str]) -> dict[str, str]:

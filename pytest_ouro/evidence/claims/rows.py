@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.evidence.claims import columns as recognised
-from pytest_ouro.evidence.claims.statuses import classify, names_baseline
+from pytest_ouro.evidence.claims.statuses import names_baseline
 from pytest_ouro.evidence.ledger.ledger_format import JSONL
 from pytest_ouro.evidence.ledger.ledger_names import (
     commit_of,
@@ -115,12 +115,12 @@ def _read(row: Row, metric: str, found: Found) -> Iterator[ClaimedRow]:
     if row.table.format == JSONL:
         if pair := recognised.flatten(row):
             columns = found.complete(pair[0], find_columns(pair[0], metric))
-            yield from _claim(row, *pair, columns)
+            yield from _claim(row, *pair, columns, found)
         return
     names = recognised.names_of(row)
     columns = found.complete(names, row.table.columns)
     for cells in _cells(row, columns):
-        yield from _claim(row, names, cells, columns)
+        yield from _claim(row, names, cells, columns, found)
 
 
 def _cells(row: Row, columns: Columns) -> Iterator[Sequence[Cell]]:
@@ -174,15 +174,20 @@ def _claim(
     names: Sequence[str],
     cells: Sequence[Cell],
     columns: Columns,
+    how: Found,
 ) -> Iterator[ClaimedRow]:
     """Yield the claim of a row with these columns and cells; nothing if no cell of it is a commit,
     a metric or a status."""
+    texts = ["" if cell is None else str(cell).strip() for cell in cells]
+    if how.numbers:
+        texts = [how.plain(name, text) for name, text in zip(names, texts, strict=True)]
     commit, value, memory, status, words = (
-        "" if place is None or cells[place] is None else str(cells[place]).strip()
-        for place in columns.known
+        "" if place is None else texts[place] for place in columns.known
     )
     normal = [normalise(name) for name in names]
-    klass = classify(status, normal[columns.status] if columns.status is not None else "", words)
+    klass = how.classify(
+        status, normal[columns.status] if columns.status is not None else "", words
+    )
     if klass == "keep" and (names_baseline(words) or names_baseline(commit)):
         klass = "baseline"
     number = _number(value)
@@ -194,12 +199,12 @@ def _claim(
     numbers = [
         (name, found)
         for place, name in enumerate(normal)
-        if place not in known and (found := _number(str(cells[place]))) is not None
+        if place not in known and (found := _number(texts[place])) is not None
     ]
     subject = [
-        str(cells[place]).strip().casefold()
+        texts[place].casefold()
         for place, name in enumerate(normal)
-        if place not in known and _SUBJECT.fullmatch(name) and _number(str(cells[place])) is None
+        if place not in known and _SUBJECT.fullmatch(name) and _number(texts[place]) is None
     ]
     seconds = next((found for name, found in numbers if _SECONDS.fullmatch(name)), None)
     used = _number(memory)

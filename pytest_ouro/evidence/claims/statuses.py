@@ -17,6 +17,12 @@ _BASELINE = re.compile(
     r"(?i)[\W_]*(?:(?:the|new|second|third|another|fresh|re-?run|re-?measured|updated) )*"
     r"base(?:-?line)?\b"
 )
+#: Words of a row that measures a code once more, as after a repair of what measures.
+_AGAIN = re.compile(
+    r"(?i)\b(?:re-?(?:measur|run|ran|eval|bas|check|bench|scor|test|calib|comput)\w*"
+    r"|(?:once|measured) (?:more|again)"
+    r"|new (?:reference|baseline)|same code|unchanged code|as it was|repeat\w*|check after)\b"
+)
 #: Columns that say by yes or no whether a result was kept.
 KEPT = ("kept", "keep", "accepted", "improved", "is_kept")
 _YES, _NO = ("yes", "y", "true", "1", "✓", "✅"), ("no", "n", "false", "0", "✗", "❌", "x")
@@ -44,3 +50,8 @@ def classify(text: str, column: str, words: str) -> StatusClass:
 def names_baseline(text: str) -> bool:
     """Return whether a description or a commit cell begins with words for a baseline."""
     return bool(_BASELINE.match(text))
+
+
+def says_again(text: str) -> bool:
+    """Return whether a description says that a code was measured again."""
+    return bool(_AGAIN.search(text))

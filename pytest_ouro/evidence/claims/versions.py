@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError, LimitError
+from pytest_ouro.evidence.claims.ledger_file import LedgerFile
 from pytest_ouro.evidence.claims.rows import ClaimedRow, read_rows
-from pytest_ouro.evidence.claims.tables import LedgerFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

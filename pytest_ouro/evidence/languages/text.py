@@ -58,7 +58,7 @@ def read_text(path: str, blob: bytes) -> Form:
     if "\0" in text:
         return Form("text", 2 * count_tokens(text), text, text)
     code = _TRAILING.sub("", text.replace("\r\n", "\n"))
-    size = 2 * count_tokens(_without_comments(path, code))
+    size = 2 * count_tokens(without_comments(path, code))
     return Form("text", size, code, zero_seeds(code))
 
 
@@ -88,7 +88,7 @@ def is_whole(text: str) -> bool:
     return bool(re.fullmatch(_WHOLE, text))
 
 
-def _without_comments(path: str, text: str) -> str:
+def without_comments(path: str, text: str) -> str:
     """Return a text without its comments, in the language that the file name in ``path`` or a
     ``#!`` line shows. A text in an unknown language, or longer than `limits.SCRIPT`, is returned
     unchanged. A comment mark in a string may be taken for a comment."""

@@ -137,10 +137,11 @@ def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Ta
     have no header and no row.
 
     If the first line that is not a comment begins with ``{``, return a table of JSON objects.
-    Otherwise return that of the first header among the first lines (`_HEADER_WITHIN`). If there is
-    no header, return one with the five columns of a new ledger, in the format by which the first
-    row has five cells. If there is no such format, return one with unnamed columns, as many as the
-    first row has cells (five if it has fewer than three).
+    Otherwise return that of the first header among the first lines (`_HEADER_WITHIN`), or of one
+    with names that are all unknown (`_find_unknown_header`). Without a header, return one with
+    the five columns of a new ledger, in the format by which the first row has five cells. If it has
+    five in none, return one with unnamed columns, as many as the first row has cells (five if
+    it has fewer than three).
     """
     width = len(COLUMNS)
     first = next((line for _, line in lines if not _is_marked(line)), "")
@@ -154,6 +155,8 @@ def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Ta
                 return Table.named(format, names, metric, number)
     if not first:
         return None
+    if table := _find_unknown_header(lines, metric):
+        return table
     named = ledger_format.of_name(path.name)
     for format in (TSV, TSV if named == JSONL else named, ledger_format.CSV):
         if len(format.split(first)) == width:
@@ -161,6 +164,30 @@ def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Ta
     format = ledger_format.CSV if named == ledger_format.CSV else TSV
     cells = len(format.split(first))
     return Table(format, ("",) * (cells if cells > 2 else width), ledger_names.Columns())
+
+
+def _find_unknown_header(lines: Sequence[tuple[int, str]], metric: str) -> Table | None:
+    """Return the table whose header is the first line that is not a comment, although no name in it
+    is known: it has at least three different cells, none empty or a value, and the lines below have
+    as many, of which those of one column are mostly numbers or hashes. None if the line is not a
+    header."""
+    plain = [(number, line) for number, line in lines[:_HEADER_WITHIN] if not _is_marked(line)]
+    if len(plain) < 2:
+        return None
+    number, first = plain[0]
+    for format in (TSV, ledger_format.CSV, ledger_format.SEMICOLONS, MARKDOWN):
+        names = [cell.strip() for cell in format.split(first)]
+        if len(names) < 3 or len(set(names)) < len(names) or not ledger_names.can_be_names(names):
+            continue
+        below = [format.split(line) for _, line in plain[1:] if not _is_rule(format, line)]
+        below = [cells for cells in below if len(cells) == len(names)]
+        if 2 * len(below) < len(plain) - 1:
+            continue
+        for cells in zip(*below, strict=True):
+            values = sum(ledger_names.is_value(cell) for cell in cells)
+            if 2 * values > len(cells):
+                return Table.named(format, names, metric, number)
+    return None
 
 
 def _is_marked(line: str) -> bool:
@@ -199,6 +226,8 @@ class _Reader:
             marked = _is_marked(line) or (format == MARKDOWN and not line.lstrip().startswith("|"))
             if number == start or (marked and not wide) or _is_rule(format, line):
                 continue
+            if number > start and cells == list(table.names) and any(cells):
+                continue  # the header again
             if number > start and ledger_names.is_header(cells, self.metric, least=2):
                 table, width = Table.named(format, cells, self.metric, number), len(cells)
                 continue

@@ -122,6 +122,18 @@ def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
     return len(known) >= least and (len(known) > 1 or not any(map(status_of, words)))
 
 
+def can_be_names(cells: Sequence[str]) -> bool:
+    """Return whether the cells of a line can be names of columns: none is empty or a value."""
+    words = [cell.strip().casefold() for cell in cells]
+    return all(words) and not any(map(_is_value, words))
+
+
+def is_value(cell: str) -> bool:
+    """Return whether a cell is a number or a hash."""
+    word = cell.strip().casefold()
+    return number_of(word) is not None or bool(commit_of(word))
+
+
 def _is_value(word: str) -> bool:
     """Return whether a lower-case cell is a value, not a column name: a status, a number, a hash,
     or a mark for a missing value such as ``-`` or ``n/a``."""

@@ -1,0 +1,239 @@
+"""What `budget-exact` owns: constants of the training time that a commit changes or binds again."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from pytest_ouro.checks._claims import Claimed
+from pytest_ouro.core.finding import Finding
+from pytest_ouro.evidence.languages import surface
+from pytest_ouro.evidence.paths import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.claims.claims import Claims
+    from pytest_ouro.evidence.claims.commits import Step
+
+#: Names of constants that say how long a run trains.
+_BUDGET = re.compile(
+    r"(?i)^(?:[a-z]+_)*(?:time_?(?:budget|limit)|budget(?:_?(?:s|sec|secs|seconds|min|minutes))?"
+    r"|max_(?:train(?:ing)?_)?(?:seconds|secs|time|minutes)|train(?:ing)?_(?:seconds|secs|minutes|time)"
+    r"|wall_?(?:clock|time)(?:_\w+)?)$"
+)
+#: Names of constants of what measures that say how much a run trains, if the script uses them.
+_AMOUNT = re.compile(
+    r"(?i)^(?:(?:max|num|n|total|train(?:ing)?)_)+(?:steps|iters|iterations|epochs|updates|tokens)$"
+)
+#: Words of the name of a constant of what measures: units of time, words of a time and of a limit,
+#: and words of a time that is not that of the training.
+_UNITS = {
+    *("seconds", "secs", "sec", "millis", "milliseconds", "ms", "msec", "minutes", "mins"),
+    *("hours", "duration"),
+}
+_TIMES, _LIMITS = {"time", "clock"}, {"limit", "max", "maximum", "cap", "allowed", "total", "train"}
+_WHOLE = {"budget", "deadline", "timeout", "wallclock"}
+_BESIDE = {"warmup", "warm", "sleep", "poll", "retry", "backoff", "step", "steps"}
+#: Words of a constant that says how often something is measured.
+_TIMES_MEASURED = {
+    *("repeat", "repeats", "runs", "games", "samples", "rounds", "trials", "iterations", "reps"),
+    *("episodes", "cases", "matches"),
+}
+_CONSTANT = re.compile(r"(?m)^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=[ \t]*(\d[\d_]*)")
+_MENTION = re.compile(
+    r"(?i)budget|time_?limit|max_\w*(?:seconds|secs|time|minutes)|train\w*_seconds|wall"
+    r"|_(?:steps|iters|iterations|epochs|updates|tokens)\b"
+)
+#: A name and a number in settings, C, JavaScript and the like.
+_SETTING = re.compile(r"([A-Za-z_][\w-]*)[\"']?\s*(?:[:=]|\s)\s*(\d[\d_.]*)")
+
+
+def judge(claims: Claims) -> Iterator[Claimed]:
+    """Yield what the commits of the loop show about the training time, each finding about one
+    commit: an error if a row says that the commit was kept."""
+    for step in claims.loop.steps:
+        if len(step.parents) == 1:
+            yield from _budget(claims, step)
+
+
+def _budget(claims: Claims, step: Step) -> Iterator[Claimed]:
+    """Yield a finding if a commit gives a constant of the training time another value, or binds it
+    again in a file that an experiment may change."""
+    for path in claims.loop.history.changes(step):
+        if not matches(path, (*claims.editable, *claims.frozen)):
+            continue
+        before, after = claims.text(step.parent, path), claims.text(step.id, path)
+        if before:
+            yield from _judge_file(claims, step, path, before, after)
+
+
+def _judge_file(
+    claims: Claims, step: Step, path: str, before: str, after: str
+) -> Iterator[Claimed]:
+    """Yield the finding about one file of a commit, from its text before and after."""
+    frozen = matches(path, claims.frozen)
+    changed = set(before.splitlines()) ^ set(after.splitlines())
+    mentions = any(map(_MENTION.search, changed))
+
+    def find(old: str, new: str) -> tuple[str, bool]:
+        """Return in words what differs between two texts of the file, or "", and whether it
+        surely has an effect."""
+        words = ""
+        if mentions:
+            words = (_budget_change if path.endswith(".py") else _setting_change)(old, new)
+            words = words or _amount_change(claims, step, path, old, new)
+        if not words and frozen:
+            words = _limit_change(path, old, new)
+        return (words, True) if words or frozen else _bound_again(claims, path, old, new)
+
+    words, sure = find(before, after)
+    start = claims.text(claims.loop.start, path) if words else ""
+    if not words or (start and not find(start, after)[0]):
+        return  # nothing, or it is as at the start again
+    kept = claims.is_kept(step.id)
+    yield Claimed(
+        "budget-exact",
+        Finding(
+            f"{path}: {words}, so that runs before and after it are not comparable",
+            where=str(step) + (", which was kept" if kept else ""),
+            help="restore the budget, and measure again what was kept since",
+            facts={"path": path},
+            warns=not (kept and sure),
+        ),
+        (step.id,),
+    )
+
+
+def is_limit(name: str) -> bool:
+    """Return whether the name of a constant of what measures says that it is about the time of a
+    run, in any style of writing names."""
+    words = {word.lower() for word in surface.words_of(name)}
+    if words & _BESIDE:
+        return False
+    return bool(words & (_UNITS | _WHOLE) or (words & _TIMES and words & _LIMITS))
+
+
+def _limit_change(path: str, before: str, after: str) -> str:
+    """Return in words how a constant of the time of a run differs between two texts of a file that
+    measures, in any language; "" if none does."""
+    was, now = surface.constants(path, before), surface.constants(path, after)
+    for name, value in now.items():
+        old = was.get(name, value)
+        if old != value and is_limit(name) and surface.is_number(old, value):
+            return f"{name} was changed from {old} to {value}"
+    return ""
+
+
+def _bound_again(claims: Claims, path: str, before: str, after: str) -> tuple[str, bool]:
+    """Return in words which constant of a file that measures, about its time or how often it
+    measures, an editable file newly gives a value, or "", and whether that surely has an effect:
+    the name is that of a part of another module or a variable of the environment that is read
+    there, the file is included there as it is, or both are of one package of Go."""
+    if path.endswith(".py"):
+        return "", False
+    new = "\n".join(set(after.splitlines()) - set(before.splitlines()))
+    for other, text in claims.measuring_texts.items():
+        for name in surface.constants(other, text):
+            words = {word.lower() for word in surface.words_of(name)}
+            if not (is_limit(name) or words & _TIMES_MEASURED) or len(name) < 4 or name not in new:
+                continue
+            said = f"{name} of {other} is bound again"
+            if re.search(
+                rf"(?:\w(?:\.|::)|env\W{{1,4}}){re.escape(name)}\b\W{{0,4}}[^=<>!]=[^=]", new
+            ):
+                return said, True
+            if name in surface.constants(path, new) and name not in surface.constants(path, before):
+                return said, _is_joined(claims, path, other, text)
+    return "", False
+
+
+def _is_joined(claims: Claims, path: str, other: str, text: str) -> bool:
+    """Return whether names of the file at ``path`` are those of the file ``other``, which has this
+    text: it includes the file, or both are of one package of Go."""
+    if path.endswith(".go"):
+        return posixpath.dirname(path) == posixpath.dirname(other) and other.endswith(".go")
+    return posixpath.basename(path) in surface.included(other, text)
+
+
+def _budget_change(before: str, after: str) -> str:
+    """Return in words how the constants of the training time differ between two texts of a file, or
+    which imported one is bound again; "" if they do not."""
+    try:
+        old, new = ast.parse(before), ast.parse(after)
+    except (SyntaxError, ValueError, RecursionError):
+        return ""
+    was, now = _bound(old), _bound(new)
+    imported = _imported(old)
+    for name, value in now.items():
+        if name in was and was[name] != value and _is_number(was[name]) and _is_number(value):
+            return f"{name} was changed from {was[name]} to {value}"
+        if name not in was and (name.rpartition(".")[2] in imported or "." in name):
+            return f"{name} of the harness is bound again, to {value[:40]}"
+    return ""
+
+
+def _setting_change(before: str, after: str) -> str:
+    """Return in words how a setting of the training time differs between two texts of a file that
+    is not Python; "" if none does."""
+    was, now = (dict(_SETTING.findall(text)) for text in (before, after))
+    for name, value in now.items():
+        old = was.get(name, value)
+        if old != value and _BUDGET.match(name.replace("-", "_")):
+            return f"{name} was changed from {old} to {value}"
+    return ""
+
+
+def _amount_change(claims: Claims, step: Step, path: str, before: str, after: str) -> str:
+    """Return in words how a constant of a frozen file that says how much a run trains, and that an
+    editable file uses, differs between two texts of that file; "" if none does."""
+    if not matches(path, claims.frozen):
+        return ""
+    was, now = (dict(_CONSTANT.findall(text)) for text in (before, after))
+    for name, value in now.items():
+        old = was.get(name, value)
+        used = re.compile(rf"\b{name}\b")
+        if old == value or not _AMOUNT.match(name):
+            continue
+        if any(used.search(claims.text(step.parent, glob)) for glob in claims.editable):
+            return f"{name} was changed from {old} to {value}"
+    return ""
+
+
+def _bound(tree: ast.Module) -> dict[str, str]:
+    """Return the constants of the training time that a module binds, anywhere, and attributes of
+    other modules with such names, with the text of the last value of each."""
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign | ast.AugAssign):
+            targets = [node.target]
+        value = getattr(node, "value", None)
+        for target in targets:
+            name = ast.unparse(target) if isinstance(target, ast.Name | ast.Attribute) else ""
+            if name.startswith("self.") or not _BUDGET.match(name.rpartition(".")[2]):
+                continue
+            if isinstance(value, ast.expr) and ("." in name or name.isupper()):
+                sign = "" if not isinstance(node, ast.AugAssign) else "itself and "
+                found[name] = sign + ast.unparse(value)
+    return found
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """Return the names that the ``from … import …`` statements of a module bind; those of plain
+    ``import`` statements are not among them."""
+    return {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def _is_number(text: str) -> bool:
+    """Return whether the text of an expression is made of numbers alone, as ``5 * 60``."""
+    return bool(re.fullmatch(r"[\d\s_.*+/()e-]+", text))

@@ -1,0 +1,186 @@
+"""What code asks of the files that measure it, in any language: their held-out data by its path,
+their functions again and again, or the name of their metric."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.checks._claims import Claimed
+from pytest_ouro.child.harness import HELD_OUT
+from pytest_ouro.core.finding import Finding
+from pytest_ouro.evidence.languages import surface
+from pytest_ouro.evidence.languages.kinds import is_code
+from pytest_ouro.evidence.paths import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.evidence.claims.claims import Claims
+    from pytest_ouro.evidence.claims.commits import Step
+
+#: Words in the path of data that no experiment may fit, beside the names of splits.
+_UNSEEN = {
+    *("held", "heldout", "hidden", "gold", "golden", "answer", "answers", "label", "labels"),
+    *("truth", "secret", "unseen", "solution", "solutions", "private", "tests", "reference"),
+}
+_READS = re.compile(
+    r"(?i)open|load|read|include|import|require|source\b|from\b|parse|cat\b|copy|file"
+)
+_WRITES = re.compile(r"""(?i)write|dump|save|["'](?:w|a|x)[bt+]*["']|mkdir""")
+_EVALUATES = re.compile(
+    r"(?i)^(?:eval|evaluat|scor|measur|bench|grade|judg|rate|metric|valid|loss|error|accuracy)"
+)
+
+
+class _Asked(NamedTuple):
+    """What a file newly asks for: the check that owns it, the words after the file's path in a
+    sentence, and whether it has no innocent explanation."""
+
+    check: str
+    words: str
+    sure: bool
+
+
+def judge(claims: Claims) -> Iterator[Claimed]:
+    """Yield a finding for each commit of the loop after which an editable file newly reads held-out
+    data that the files which measure read by the same path, or, if it is not Python, newly calls a
+    function of these files in a loop, or prints their metric itself. It is an error if a row keeps
+    the commit and nothing innocent explains it."""
+    measured = _Measured(claims)
+    for step in claims.loop.steps:
+        if len(step.parents) == 1 and claims.measuring_texts:
+            for path in claims.loop.history.changes(step):
+                if matches(path, claims.editable) and is_code(path):
+                    yield from _judge_file(claims, measured, step, path)
+
+
+def _judge_file(claims: Claims, measured: _Measured, step: Step, path: str) -> Iterator[Claimed]:
+    """Yield what a commit newly asks for in one file."""
+    before, after = claims.text(step.parent, path), claims.text(step.id, path)
+    if not after:
+        return
+    kept = claims.is_kept(step.id)
+    for one in measured.find_asked(path, before, after):
+        yield Claimed(
+            one.check,
+            Finding(
+                f"{path} {one.words}",
+                where=str(step) + (", which was kept" if kept else ""),
+                help="train and choose on the training data alone, and measure again",
+                facts={"path": path},
+                warns=not (one.sure and kept),
+            ),
+            (step.id,),
+        )
+
+
+class _Measured:
+    """What the files that measure read, define and print, as the loop starts."""
+
+    def __init__(self, claims: Claims) -> None:
+        self._claims = claims
+
+    def find_asked(self, path: str, before: str, after: str) -> Iterator[_Asked]:
+        """Yield what the text of a file asks for after a commit and not before it."""
+        known = set(before.splitlines())
+        fresh = {line.strip() for line in after.splitlines() if line not in known}
+        if not any(map(self._telling.search, fresh)):
+            return
+        lines = surface.lines_of(path, after)
+        new = [line for line in lines if any(line.text in one for one in fresh)]
+        reading = any(_READS.search(line.text) for line in new)
+        for line in new:
+            yield from self._find_data(path, before, line.text, reading=reading)
+        if not path.endswith(".py"):
+            yield from self._find_calls(before, new)
+            yield from self._find_prints(path, before, new)
+
+    @cached_property
+    def _telling(self) -> re.Pattern[str]:
+        """What a new line has that can be about this: the name of data, of a function, or of the
+        metric."""
+        metric = self._claims.metric.name if self._claims.metric else ""
+        names = {*map(posixpath.basename, self._data), *self._functions, metric} - {""}
+        return re.compile("|".join(map(re.escape, sorted(names))) or "(?!)")
+
+    def _find_data(self, path: str, before: str, line: str, *, reading: bool) -> Iterator[_Asked]:
+        """Yield that a new line names data that the measuring files read, and the text before does
+        not."""
+        for data, held_out in self._data.items():
+            name = posixpath.basename(data)
+            if name not in line or name in before or _WRITES.search(line) or name == path:
+                continue
+            if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", line):
+                kind = "held-out data" if held_out else "data of the evaluation"
+                sure = held_out and (reading or bool(_READS.search(line)))
+                yield _Asked("evaluation", f"reads the {kind} {data!r}", sure)
+
+    def _find_calls(self, before: str, new: list[surface.Line]) -> Iterator[_Asked]:
+        """Yield that a new line in a loop calls a function of the measuring files, that the text
+        before does not call."""
+        for name, (other, measures) in self._functions.items():
+            call = re.compile(rf"(?<![\w]){re.escape(name)}[ \t]*\(")
+            if call.search(before):
+                continue
+            if any(line.in_loop and call.search(line.text) for line in new):
+                yield _Asked("evaluation", f"calls {name} of {other} in a loop", measures)
+
+    def _find_prints(self, path: str, before: str, new: list[surface.Line]) -> Iterator[_Asked]:
+        """Yield that a new line prints the metric under its name, which a measuring file prints
+        and the text before did not name: surely of a number that stands in the line."""
+        metric = self._claims.metric.name if self._claims.metric else ""
+        if not metric or metric in before or not self._prints_metric:
+            return
+        label = re.compile(rf"{re.escape(metric)}\W{{1,4}}(?:\d|[^\w\n]*%|\W*$|.*[\"'`])")
+        for line in new:
+            if label.search(line.text) and surface.prints(line.text):
+                number = re.search(rf"{re.escape(metric)}\W{{1,4}}\d", line.text)
+                yield _Asked(
+                    "metric-meaning",
+                    f"prints {metric} itself, which the evaluation prints",
+                    bool(number) or path.endswith(".sh"),
+                )
+                return
+
+    @cached_property
+    def _prints_metric(self) -> bool:
+        """Whether a measuring file names the metric, and no editable file of the start does."""
+        claims = self._claims
+        metric = claims.metric.name if claims.metric else ""
+        return any(metric in text for text in claims.measuring_texts.values())
+
+    @cached_property
+    def _data(self) -> dict[str, bool]:
+        """The paths of data in the measuring files, and whether their names say that it is held
+        out: a folder counts if another path in these files is not in it."""
+        claims = self._claims
+        found: set[str] = set()
+        for path, text in claims.measuring_texts.items():
+            found |= surface.data_in(path, text)
+        texts = claims.measuring_texts
+        data = {one for one in found if one not in texts and not matches(one, claims.editable)}
+        return {one: _is_unseen(one) for one in sorted(data)}
+
+    @cached_property
+    def _functions(self) -> dict[str, tuple[str, bool]]:
+        """The functions of the measuring files, each with its file and whether it measures: its
+        name says so, or it is on a line that prints the metric."""
+        metric = self._claims.metric.name if self._claims.metric else ""
+        found: dict[str, tuple[str, bool]] = {}
+        for path, text in self._claims.measuring_texts.items():
+            lines = [one for one in text.splitlines() if metric and metric in one]
+            printing = "\n".join(line for line in lines if surface.prints(line))
+            for name in surface.defined(path, text):
+                printed = bool(re.search(rf"(?<!\w){re.escape(name)}[ \t]*\(", printing))
+                measures = printed or name == metric or bool(_EVALUATES.match(name))
+                found[name] = (path, measures)
+        return found
+
+
+def _is_unseen(path: str) -> bool:
+    """Return whether the name of a file has a word of data that no experiment may fit."""
+    words = {word.lower() for word in re.findall(r"[A-Za-z]+", posixpath.basename(path))}
+    return bool(words & (HELD_OUT | _UNSEEN))
