@@ -1,0 +1,52 @@
+"""Measure a candidate and a reference alternately, in an order that is drawn."""
+
+from __future__ import annotations
+
+import operator
+import random
+from collections.abc import Callable
+from typing import TypeAlias
+
+from pytest_ouro.timing.amounts import Refused
+from pytest_ouro.timing.comparison import Comparison, Round
+
+#: A program under measurement: it is asked a question, and returns its answer and what that took.
+Measured: TypeAlias = Callable[[bytes], tuple[bytes, float]]
+
+
+def compare(
+    reference: Measured,
+    candidate: Measured,
+    question: Callable[[], bytes] = bytes,
+    *,
+    rounds: int = 40,
+    equal: Callable[[bytes, bytes], bool] | None = operator.eq,
+) -> Comparison:
+    """Ask both programs the same new ``question()`` in each of the ``rounds`` and return what they
+    took; a first round is not counted.
+
+    Two rounds in a row have opposite orders, of which the system's random numbers draw the first:
+    reference, candidate, candidate, reference or the reverse. So what grows evenly on the machine
+    meanwhile cancels, and a program does not know its turn. Raise `Refused` if ``equal`` of the
+    candidate's and the reference's answer is false (None: they may differ), and what a program
+    raises. Raise ValueError unless ``rounds`` is an even number above 0.
+    """
+    if rounds < 2 or rounds % 2:
+        raise ValueError("the number of rounds must be even, and above 0")
+    draw = random.SystemRandom()
+    measured: list[Round] = []
+    first = True
+    for number in range(rounds + 1):
+        first = not first if number and number % 2 == 0 else draw.random() < 0.5
+        asked = question()
+        if first:
+            right, usual = reference(asked)
+            answer, taken = candidate(asked)
+        else:
+            answer, taken = candidate(asked)
+            right, usual = reference(asked)
+        if equal is not None and not equal(answer, right):
+            raise Refused("the candidate's answer is not that of the reference")
+        if number:
+            measured.append(Round(usual, taken, first))
+    return Comparison(tuple(measured))
