@@ -66,6 +66,8 @@ def test_against_the_best(candidate, best, status, reason):
         (2 - 1.5 * CLEAR + 1e-9, 100, "within-noise"),
         (2 - 1.5 * CLEAR - 1e-6, 100, "improved"),
         (1.99, 98, "simpler"),
+        (1.97, 98, "simpler"),  # better than what ties
+        (1.97, 99, "within-noise"),
         (2.02, 1, "within-noise"),
         (2.1, 1, "worse"),
     ],

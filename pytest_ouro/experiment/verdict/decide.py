@@ -107,7 +107,7 @@ def decide(
         return Reason.IMPROVED if noise is not None else Reason.NOISE_UNKNOWN
     lost = metric.gain(run.value, best.value if peak is None else peak)
     saved = saving(best.sizes, run.sizes)
-    if is_tie(gained, lost, band(error)) and saved and saved.less > LITERAL:
+    if is_tie(gained, lost, band(error), least) and saved and saved.less > LITERAL:
         return Reason.SIMPLER
     if gained > least:
         return Reason.MARGINAL
@@ -127,14 +127,16 @@ def is_clear_loser(run: Candidate, best: Candidate, *, noise: float | None, metr
     return -metric.gain(run.value, best.value) > LOSER * standard_error(run, best, noise)
 
 
-def is_tie(gained: float, lost: float, within: float) -> bool:
-    """Return whether a run ties with the last keep; ``within`` is the band.
+def is_tie(gained: float, lost: float, within: float, least: float) -> bool:
+    """Return whether a run ties with the last keep; ``within`` is the band, ``least`` the gain that
+    the margin asks for.
 
     Its gain over the last keep (``gained``, negative for a loss) must lie between minus the band
-    and the band. Its gain over the best value ever kept (``lost``, negative for a loss) must be at
-    least minus the band, so that ties, each of which may be a small loss, do not add up.
+    and the band, or above that be too small for the margin: a run that is better must not lose
+    where a worse one ties. Its gain over the best value ever kept (``lost``, negative for a loss)
+    must be at least minus the band, so that ties, each of which may be a small loss, do not add up.
     """
-    return abs(gained) <= within and lost >= -within
+    return -within <= gained <= max(within, least) and lost >= -within
 
 
 def standard_error(run: Candidate, best: Candidate, noise: float | None) -> float:
