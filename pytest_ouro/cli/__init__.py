@@ -28,6 +28,7 @@ COMMANDS = {
     "calibrate": "measure by how much runs of one code differ, before a night",
     "brief": "tell an agent where the experiment stands: what was tried, and the next step",
     "simulate": "show what a night would claim if nothing helped, and if a little did",
+    "finalize": "make a branch of what a night kept, for people to review",
     "uninit": "remove hooks, agents' entries and bound.lock, and say what stays",
 }
 

@@ -98,3 +98,29 @@ def too_few_tries(tries: int, pairs: int, reserved: int, enough: int) -> OuroErr
         "baseline one",
         help=f"pytest-ouro simulate --tries {enough} --pairs {pairs}",
     )
+
+
+def nothing_to_finalize(why: str) -> ExperimentError:
+    """``pytest-ouro finalize`` finds nothing of which a branch could be made; ``why`` is the
+    reason, as a clause."""
+    return ExperimentError(
+        f"there is nothing to finalize: {why}",
+        help="try and keep something first: pytest --ouro-experiment",
+    )
+
+
+def branch_exists(name: str) -> ExperimentError:
+    """The branch that ``pytest-ouro finalize`` is to make exists, or another one forbids its
+    name."""
+    return ExperimentError(
+        f"there is a branch {name} already, or one that git cannot have beside it",
+        help="give another name: pytest-ouro finalize --branch NAME",
+    )
+
+
+def invalid_branch(name: str) -> ExperimentError:
+    """Git allows no branch of the name that ``pytest-ouro finalize`` was given."""
+    return ExperimentError(
+        f"git allows no branch of the name {name!r}",
+        help="give another name: pytest-ouro finalize --branch NAME",
+    )

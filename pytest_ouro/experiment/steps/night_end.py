@@ -7,11 +7,13 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.read import NAME
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records.states import standing_keeps
 from pytest_ouro.experiment.verdict.night import find_stop, first_of_night, runs_of_night
 
 if TYPE_CHECKING:
+    from pytest_ouro.bound.read import Bound
     from pytest_ouro.engine import Case
 
 
@@ -54,13 +56,24 @@ def find_night_end(case: Case, *, now: datetime.datetime | None = None) -> Night
     if not kept or first_of_night(kept, kept[0]) is kept[0]:
         todo = "start no further run; nothing was kept that could be certified"
         return NightEnd(stop.text, todo, ())
-    path = posixpath.join(case.bound.folder, NAME) if case.bound.folder else ""
     certified = any(
         one.event == "certificate" and one.result != "stated" and one.tip == kept[0].commit
         for one in statements
     )
     if certified:
-        command = f"pytest-ouro finalize{path and ' --bound '}{path}"
+        command = f"pytest-ouro finalize{option_of(case.bound)}"
         return NightEnd(stop.text, "start no further run, and make the branch", (command,))
-    command = f"pytest {path}{path and ' '}--ouro-certify"
-    return NightEnd(stop.text, "start no further run, and certify the last keep", (command,))
+    todo, command = "start no further run, and certify the last keep", certify_command(case.bound)
+    return NightEnd(stop.text, todo, (command,))
+
+
+def certify_command(bound: Bound) -> str:
+    """Return the command that certifies a night, as it is given in the repository's top folder."""
+    path = posixpath.join(bound.folder, NAME) if bound.folder else ""
+    return f"pytest {quoted(path)} --ouro-certify" if path else "pytest --ouro-certify"
+
+
+def option_of(bound: Bound) -> str:
+    """Return the option `` --bound PATH``, with a space before it, that a command of pytest-ouro
+    needs in the repository's top folder; "" if the bound lies there."""
+    return f" --bound {quoted(posixpath.join(bound.folder, NAME))}" if bound.folder else ""
