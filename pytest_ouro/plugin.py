@@ -66,7 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=5,
         metavar="N",
-        help="The number of pairs of a certificate, at least 2 (default: 5)",
+        help="The number of pairs of a certificate or ablation, at least 2 (default: 5)",
     )
     group.addoption(
         "--ouro-looks",
@@ -81,6 +81,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="REV",
         help="Measure the kept commit REV and the keep before it on up to 8 fresh pairs of runs, "
         "and state whether the edit is confirmed",
+    )
+    group.addoption(
+        "--ouro-ablate",
+        action="store_true",
+        help="Measure what the last keep loses without each group of the night's edits",
     )
     group.addoption(
         "--ouro-settle",
@@ -173,8 +178,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _asks_for_runs(options: object) -> bool:
     """Return whether an option in a namespace of pytest's options, which may lack them, asks for
-    runs: ``--ouro-experiment``, ``--ouro-certify`` or ``--ouro-confirm``."""
-    names = ("ouro_experiment", "ouro_certify", "ouro_confirm")
+    runs: ``--ouro-experiment``, ``--ouro-certify``, ``--ouro-confirm`` or ``--ouro-ablate``."""
+    names = ("ouro_experiment", "ouro_certify", "ouro_confirm", "ouro_ablate")
     return any(getattr(options, name, None) for name in names)
 
 

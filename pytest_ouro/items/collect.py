@@ -185,20 +185,19 @@ class ExperimentItem(MeasuringItem):
 
 
 class SelectionItem(MeasuringItem):
-    """A certificate or a confirmation. It passes if every pair was measured, whatever came out, and
-    fails if a run gave no value that counts, or none was made."""
+    """A certificate, a confirmation or an ablation. It passes if every pair was measured, whatever
+    came out, and fails if a run gave no value that counts, or none was made."""
 
     def runtest(self) -> None:
         """Measure the pairs; add the numbers of the statement to the item's properties. Failure if
         a run crashed or a broken rule kept it from being made; other exceptions as
         `Session.select` raises them."""
         selection = find_session(self.config).select()
-        if one := selection.statement:
-            facts = {"result": one.result, "gain": one.gain, "low": one.low, "level": one.level}
-            self.user_properties.extend((n, v) for n, v in facts.items() if v is not None)
-            return
+        facts = selection.facts
+        self.user_properties.extend((n, v) for n, v in facts.items() if v is not None)
         result = selection.result
-        assert result is not None
+        if result is None:
+            return
         if result.status == "closed":
             rules = ", ".join(broken.rule for broken in result.closed)
             raise Failure(escape(f"{result.commit[:7]} was not run: it breaks {rules}"))

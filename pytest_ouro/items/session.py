@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.result import Result
+    from pytest_ouro.experiment.selection.ablate import Ablation
     from pytest_ouro.experiment.selection.selection import Selection
     from pytest_ouro.report.progress import Progress
 
@@ -44,7 +45,7 @@ class Session:
         self.settings = read_settings(config)
         self.opened: Case | None = None
         self.result: Result | None = None
-        self.selection: Selection | None = None
+        self.selection: Selection | Ablation | None = None
         self._refused: OuroError | None = None
         #: The rule that reported a finding first, by the finding's headline.
         self.reported: dict[str, str] = {}
@@ -80,10 +81,10 @@ class Session:
                 raise KeyboardInterrupt
         return self.result
 
-    def select(self) -> Selection:
-        """Return the outcome of the session's certificate or confirmation, which the first call
-        measures. Raise OuroError, the same in every call, if a run could not be made. The call that
-        makes the runs raises what ended one from outside."""
+    def select(self) -> Selection | Ablation:
+        """Return the outcome of the session's certificate, confirmation or ablation, which the
+        first call measures. Raise OuroError, the same in every call, if a run could not be made.
+        The call that makes the runs raises what ended one from outside."""
         if self._refused is not None:
             raise self._refused
         if self.selection is None:
@@ -124,12 +125,17 @@ class Session:
         order = Order(settings.device, settings.budget, settings.settle, settings.repeat)
         return run_experiment(self.case, order, progress=progress.show, say=progress.say)
 
-    def _select(self, progress: Progress) -> Selection:
-        """Measure the pairs of the certificate or confirmation, and return what it came to."""
+    def _select(self, progress: Progress) -> Selection | Ablation:
+        """Measure the pairs of the certificate, confirmation or ablation; return its outcome."""
+        from pytest_ouro.experiment.selection.ablate import ablate
         from pytest_ouro.experiment.selection.certify import certify
         from pytest_ouro.experiment.selection.confirm import confirm_edit
 
         settings, show, say = self.settings, progress.show, progress.say
+        if settings.task == "--ouro-ablate":
+            return ablate(
+                self.case, pairs=settings.pairs, device=settings.device, progress=show, say=say
+            )
         if settings.task == "--ouro-confirm":
             return confirm_edit(
                 self.case,

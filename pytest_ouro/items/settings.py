@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Device
 
 #: The options that ask for runs, of which a session carries out one; "" stands for no such option.
-Task = Literal["", "--ouro-experiment", "--ouro-certify", "--ouro-confirm"]
+Task = Literal["", "--ouro-experiment", "--ouro-certify", "--ouro-confirm", "--ouro-ablate"]
 #: The names by which pytest knows these options.
 TASKS: dict[str, Task] = {
     "ouro_experiment": "--ouro-experiment",
     "ouro_certify": "--ouro-certify",
     "ouro_confirm": "--ouro-confirm",
+    "ouro_ablate": "--ouro-ablate",
 }
 #: The last line of an experiment that could not start.
 CLOSED = "ouro: closed reason=cannot-run"

@@ -55,6 +55,15 @@ def conditions_changed(apart: Sequence[str]) -> ExperimentError:
     )
 
 
+def nothing_to_take_out(tip: str) -> ExperimentError:
+    """``--ouro-ablate`` finds no edit between the baseline and the tip that changes the tip when it
+    is taken out."""
+    return ExperimentError(
+        f"no edit can be taken out of the tip {tip:.7}: later edits changed the same lines",
+        help="confirm the night as a whole: pytest --ouro-certify",
+    )
+
+
 def no_such_keep(revision: str) -> ExperimentError:
     """``--ouro-confirm`` names something else than a commit of a kept run on this line of
     commits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import time
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -268,3 +270,13 @@ def bench(tmp_path: Path) -> Bench:
     folder = tmp_path / "bench"
     folder.mkdir()
     return Bench(folder, Path.home())
+
+
+@pytest.fixture
+def fixed_salts(monkeypatch: Any) -> None:
+    """Let plans draw the same salts and orders in every session, so that no luck decides a test."""
+    draw = random.Random(20)
+    stand_in = SimpleNamespace(
+        randbelow=lambda top: draw.randrange(top), randbits=lambda count: draw.getrandbits(count)
+    )
+    monkeypatch.setattr("pytest_ouro.experiment.selection.plan.secrets", stand_in)

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from pytest_ouro.engine import open_case
 from pytest_ouro.experiment.selection.calibrate import Noise, calibrate
 
+pytestmark = pytest.mark.usefixtures("fixed_salts")
+
 #: A train.py whose value has noise from its seed (``salted``) and from elsewhere (``machine``).
 SCRIPT = """\
 import os, random

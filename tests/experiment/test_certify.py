@@ -14,6 +14,8 @@ from pytest_ouro.experiment.selection.certify import certify
 from pytest_ouro.experiment.selection.confirm import confirm_edit
 from pytest_ouro.experiment.selection.plan import draw_pairs
 
+pytestmark = pytest.mark.usefixtures("fixed_salts")
+
 #: A train.py whose value is ``mean`` and noise that depends on the salt alone, and on ``own``.
 NOISY = """\
 import random

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 #: The version of the lines that are written now. Lines without one are of version 1.
 VERSION = 4
 
-Event = Literal["started", "measured", "finished", "certificate", "confirmation", "calibration"]
+Event = Literal[
+    "started", "measured", "finished", "certificate", "confirmation", "calibration", "ablation"
+]
 T = TypeVar("T", bound="Line")
 
 

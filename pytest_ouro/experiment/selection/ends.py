@@ -19,14 +19,20 @@ def find_ends(case: Case) -> tuple[FinishedRun, FinishedRun]:
 
     Raise ExperimentError if nothing is kept, or nothing after the baseline.
     """
+    tip, *_, baseline = find_night(case)
+    return baseline, tip
+
+
+def find_night(case: Case) -> list[FinishedRun]:
+    """Return the keeps of a night, newest first: at least two, the tip and the baseline. Raise
+    ExperimentError if nothing is kept, or nothing after the baseline."""
     kept = _read_kept(case)
     if not kept:
         raise messages.nothing_kept()
-    tip = kept[0]
-    baseline = first_of_night(kept, tip)
-    if baseline.commit == tip.commit:
-        raise messages.nothing_gained(tip.commit)
-    return baseline, tip
+    first = first_of_night(kept, kept[0])
+    if first is kept[0]:
+        raise messages.nothing_gained(first.commit)
+    return kept[: kept.index(first) + 1]
 
 
 def find_edit(case: Case, revision: str) -> tuple[FinishedRun, FinishedRun, str]:

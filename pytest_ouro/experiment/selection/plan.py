@@ -21,9 +21,11 @@ from pytest_ouro.experiment.verdict.pairs import ALPHA, Side, alpha_of_look, dra
 from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_ouro.engine import Case
 
-Event = Literal["certificate", "confirmation", "calibration"]
+Event = Literal["certificate", "confirmation", "calibration", "ablation"]
 #: The salts are drawn from 1 to this.
 _SALTS = 2**31 - 1
 
@@ -123,6 +125,31 @@ def open_plan(
         repo.set_ref(case.repository.git, ref, tip)  # first: it must outlive a killed process
     case.evidence.journal.append(plan.statement(case))
     return plan, False
+
+
+def open_ablation(case: Case, tip: str, without: Sequence[str], *, pairs: int) -> list[Plan]:
+    """Return a plan for each of the commits ``without`` a group of edits, in their order, to be
+    compared with the commit ``tip``: one stated in an earlier session that has no result, or new
+    ones, which are stated. All have the same id and the same pairs, so that they share the tip's
+    runs, and the same share of ALPHA. ``pairs`` is the number of pairs of new plans. Raise
+    RecordError if they cannot be recorded."""
+    statements = case.evidence.journal.statements()
+    ended = {one.plan for one in statements if one.result != "stated"}
+    open_ones = [
+        one
+        for one in statements
+        if one.event == "ablation" and one.tip == tip and one.plan not in ended
+    ]
+    if open_ones and open_ones[-1].trust == case.trust.commit:
+        stated = {one.baseline: one for one in open_ones if one.plan == open_ones[-1].plan}
+        if stated.keys() == {*without}:
+            return [Plan.stated_by(stated[commit]) for commit in without]
+    name, drawn = _new_id(), draw_pairs(pairs)
+    alpha = ALPHA / len(without)
+    plans = [Plan(name, "ablation", commit, tip, "", drawn, 1, 0, alpha) for commit in without]
+    for plan in plans:
+        case.evidence.journal.append(plan.statement(case))
+    return plans
 
 
 def describe(plan: Plan, *, continued: bool) -> str:

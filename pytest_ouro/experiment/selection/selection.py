@@ -48,6 +48,13 @@ class Selection:
     message: str = ""
     settlement: tuple[str, ...] = ()
 
+    @property
+    def facts(self) -> dict[str, str | float | None]:
+        """The numbers of the statement, by name; {} without one."""
+        if (one := self.statement) is None:
+            return {}
+        return {"result": one.result, "gain": one.gain, "low": one.low, "level": one.level}
+
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
         """Return the lines that are printed before the last line: on the branch, and, unless
         ``quiet``, what the numbers mean. () if there is nothing to say."""

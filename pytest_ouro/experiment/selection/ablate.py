@@ -1,0 +1,128 @@
+"""Ablate a tip: take each group of its edits out, and measure by fresh pairs of runs what the tip
+loses without it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.experiment.selection.edits import find_groups
+from pytest_ouro.experiment.selection.ends import find_night
+from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
+from pytest_ouro.experiment.selection.plan import open_ablation
+from pytest_ouro.experiment.selection.selection import state
+from pytest_ouro.messages import selection as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_ouro.bound.tables import Device
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.statement import Statement
+    from pytest_ouro.experiment.result import Result
+    from pytest_ouro.experiment.selection.edits import Group
+    from pytest_ouro.experiment.terms.job import Progress
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What an ablation came to: for each of ``groups`` a statement in ``statements``, in the same
+    order.
+
+    If a run gave no value that counts, ``statements`` is empty, ``result`` is that of the run, and
+    ``message`` says why. ``planned`` is the number of pairs of each group.
+    """
+
+    tip: str
+    groups: tuple[Group, ...]
+    planned: int
+    statements: tuple[Statement, ...] = ()
+    result: Result | None = None
+    message: str = ""
+
+    @property
+    def facts(self) -> dict[str, str | float | None]:
+        """The gain of each group, by its name."""
+        found = zip(self.groups, self.statements, strict=False)
+        return {group.name: one.gain for group, one in found}
+
+    def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
+        """Return a line for each group, the largest gain first: what the tip loses without it, and
+        whether that is shown; the same with ``quiet``. () if a run gave no value."""
+        found = sorted(
+            zip(self.groups, self.statements, strict=False), key=lambda one: -(one[1].gain or 0.0)
+        )
+        return tuple(f"ouro: {_describe(group, one)}" for group, one in found)
+
+    @property
+    def last_line(self) -> str:
+        """The stable line: ``ouro: ablated groups=4 matter=2 hurt=0 pairs=5 commit=…``."""
+        ends = f"pairs={self.planned} commit={self.tip[:7]}"
+        if not self.statements:
+            assert self.result is not None
+            return f"ouro: ablation-unfinished {ends} reason={self.result.reason}"
+        kinds = [_judge(one) for one in self.statements]
+        return (
+            f"ouro: ablated groups={len(kinds)} matter={kinds.count('matters')} "
+            f"hurt={kinds.count('hurts')} {ends}"
+        )
+
+
+def _judge(one: Statement) -> str:
+    """Return what a group's statement shows: that the group ``matters``, that it ``hurts``, or that
+    it is ``not shown to matter``."""
+    if not one.counts_as_one and one.low is not None and one.low > 0:
+        return "matters"
+    if not one.counts_as_one and one.high is not None and one.high < 0:
+        return "hurts"
+    return "not shown to matter"
+
+
+def _describe(group: Group, one: Statement) -> str:
+    """Return a line about a group: its gain, the bounds of it, what that shows, and its edits."""
+    text = one.metric.text
+    return (
+        f"gain {text(one.gain)} ({text(one.low)} to {text(one.high)}), {_judge(one)}: {group.name}"
+    )
+
+
+def ablate(
+    case: Case,
+    *,
+    pairs: int,
+    device: Device | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Ablation:
+    """Measure the tip of the night against the tip without each group of its edits, with ``pairs``
+    salts; record a statement for each group, and return them.
+
+    The tip runs once with each salt, for all groups. The bounds of all gains hold together with a
+    probability of 0.9: each is one-sided at 0.05 divided by the number of groups. An ablation that
+    was begun and has no result is continued. Raise OuroError, mostly ExperimentError, if there are
+    no edits, or none that can be taken out, or a run cannot be made.
+    """
+    kept = find_night(case)
+    groups, tip = find_groups(case, kept), kept[0].commit
+    if not groups:
+        raise messages.nothing_to_take_out(tip)
+    plans = open_ablation(case, tip, [group.without for group in groups], pairs=pairs)
+    count = len(plans[0].pairs)
+    runs = count * (1 + len(groups))
+    say(f"ouro: the ablation of {tip[:7]}: {len(groups)} groups of edits, {runs} runs")
+    sets = [Pairs(case, plan, device=device, say=say, progress=progress) for plan in plans]
+    try:
+        for number in range(1, count + 1):
+            order = list(sets)
+            secrets.SystemRandom().shuffle(order)
+            for one in order:
+                one.run(number)
+    except Unfinished as error:
+        message = error.why or error.result.message
+        return Ablation(tip, tuple(groups), count, (), error.result, message)
+    written = []
+    for plan, one in zip(plans, sets, strict=True):
+        found = state(case, plan, one.run(count), "measured", plan.alpha, None)
+        written.append(case.evidence.journal.append(found))
+    return Ablation(tip, tuple(groups), count, tuple(written))

@@ -1,0 +1,139 @@
+"""Find the edits of a night, in groups that can be taken out of its tip one by one."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.git.objects import Entry
+from pytest_ouro.experiment.terms.make_commit import (
+    change_tree,
+    make_commit,
+    merge_contents,
+    write_blob,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+
+#: The contents of editable files by path; None for a file that is absent.
+_Files = dict[str, bytes | None]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What one keep changed: its kept run, and the run of the keep before it."""
+
+    before: FinishedRun
+    after: FinishedRun
+
+    @property
+    def name(self) -> str:
+        """The first seven digits of the commit, and the first line of its message."""
+        return f"{self.after.commit[:7]} {self.after.description}".strip()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Edits, oldest first, that can be taken out of the tip together; ``without`` is the commit of
+    the tip without them."""
+
+    edits: tuple[Edit, ...]
+    without: str
+
+    @property
+    def name(self) -> str:
+        """The names of the edits, divided by `` + ``."""
+        return " + ".join(edit.name for edit in self.edits)
+
+
+def find_groups(case: Case, kept: Sequence[FinishedRun]) -> list[Group]:
+    """Return the groups of edits between the oldest of these keeps and the newest, the tip; oldest
+    group first.
+
+    ``kept`` are the keeps of a night, newest first. An edit that cannot be taken out of the tip by
+    itself, since a later one changed the same lines or the rest is not valid Python, is joined with
+    the next later edit, and so on. A group without which the tip stays as it is, as a later edit
+    replaced it wholly, is left out. For each group a commit is made. Raise GitError or OSError if
+    an object cannot be read or written.
+    """
+    git, tip = case.repository.git, kept[0]
+    edits = [Edit(*ends) for ends in zip(kept[:0:-1], kept[-2::-1], strict=True)]
+    whole: _Files = {path: git.store.read(blob) for path, blob in tip.code.items()}
+    groups, waiting = [], list[Edit]()
+    for edit in edits:
+        waiting.append(edit)
+        files = take_out(git, whole, waiting)
+        if files is None:
+            continue
+        if files != whole:
+            groups.append(Group(tuple(waiting), _commit(git, tip, whole, files, waiting)))
+        waiting = []
+    return groups
+
+
+def take_out(git: Git, whole: _Files, edits: Sequence[Edit]) -> _Files | None:
+    """Return the contents of editable files, ``whole``, without these edits (oldest first), which
+    are undone from the last to the first; None if one cannot be undone, or a Python file would not
+    be valid any more."""
+    files = dict(whole)
+    for edit in reversed(edits):
+        old, new = edit.before.code, edit.after.code
+        for path in sorted(old.keys() | new.keys()):
+            if old.get(path) != new.get(path):
+                undone = _undo(git, files.get(path), _read(git, old, path), _read(git, new, path))
+                if undone is _CONFLICT:
+                    return None
+                files[path] = undone if isinstance(undone, bytes) else None
+    changed = [path for path in files if files[path] != whole.get(path)]
+    return files if all(_is_valid(path, files[path]) for path in changed) else None
+
+
+#: What `_undo` returns if a change cannot be undone.
+_CONFLICT = object()
+
+
+def _undo(git: Git, present: bytes | None, old: bytes | None, new: bytes | None) -> object:
+    """Return the content ``present`` of a file without the change from ``old`` to ``new``, None if
+    it is absent then; `_CONFLICT` if the change cannot be undone."""
+    if present == new:
+        return old
+    if present is None or old is None or new is None:
+        return _CONFLICT
+    merged = merge_contents(git, new, present, old)
+    return _CONFLICT if merged is None else merged
+
+
+def _read(git: Git, code: Mapping[str, str], path: str) -> bytes | None:
+    """Return the content of a path in a run's record of its editable files; None if it has none."""
+    return git.store.read(code[path]) if path in code else None
+
+
+def _is_valid(path: str, data: bytes | None) -> bool:
+    """Return whether a content can be the file at ``path``: valid Python if that ends in ``.py``,
+    anything otherwise."""
+    if data is None or not path.endswith(".py"):
+        return True
+    try:
+        ast.parse(data)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _commit(git: Git, tip: FinishedRun, whole: _Files, files: _Files, edits: Sequence[Edit]) -> str:
+    """Make the commit of the tip with these files, and return its id."""
+    modes = git.tree(tip.commit)
+    changes: dict[str, Entry | None] = {}
+    for path, data in files.items():
+        if data != whole.get(path):
+            mode = modes[path].mode if path in modes else "100644"
+            changes[path] = None if data is None else Entry(mode, write_blob(git, data))
+    tree = change_tree(git, tip.commit, changes)
+    names = "\n".join(f"- {edit.name}" for edit in edits)
+    return make_commit(git, tree, [tip.commit], f"The tip without {len(edits)} edits\n\n{names}\n")

@@ -1,0 +1,150 @@
+"""Ablation: what the tip of a night loses without each of its edits."""
+
+import re
+
+import pytest
+
+from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.engine import open_case
+from pytest_ouro.evidence.git.client import run_git
+from pytest_ouro.experiment.selection.ablate import ablate
+from pytest_ouro.experiment.selection.edits import find_groups
+from pytest_ouro.experiment.selection.ends import find_night
+
+pytestmark = pytest.mark.usefixtures("fixed_salts")
+
+#: A train.py with parts that edits change; its noise depends on the salt.
+PARTS = """\
+import random
+from prepare import evaluate_bpb
+
+a = 1.0
+
+# the first part
+
+
+b = 1.0
+
+# the second part
+
+
+c = 1.0
+
+# the third part
+
+
+random.seed(3)
+val_bpb = evaluate_bpb(a + b + c + 0.01 * random.random() * {draws})
+print(f"val_bpb: {{val_bpb:.6f}}")
+"""
+
+
+@pytest.fixture
+def parts(lab):
+    """Edit one line of train.py, commit and run it."""
+    text = PARTS.format(draws=1)
+    lab.commit(text)
+    lab.run()
+
+    def edit(old, new, message):
+        nonlocal text
+        assert old in text
+        text = text.replace(old, new)
+        lab.commit(text, message)
+        result = lab.run()
+        assert result.status == "keep", result.last_line
+        return result.commit
+
+    return edit
+
+
+def case_of(lab):
+    return open_case(lab.path / "bound.toml")
+
+
+def names(groups):
+    return [[edit.after.description for edit in group.edits] for group in groups]
+
+
+def test_each_edit_has_its_worth(lab, parts):
+    parts("a = 1.0", "a = 0.5", "halve a")
+    parts("b = 1.0", "b = 0.9999999", "touch b")
+    head = parts("c = 1.0", "c = 0.8", "lower c")
+    found = ablate(case_of(lab), pairs=3)
+
+    assert names(found.groups) == [["halve a"], ["touch b"], ["lower c"]]
+    gains = [one.gain for one in found.statements]
+    assert gains == pytest.approx([0.5, 1e-7, 0.2], abs=1e-9)
+    assert found.last_line == f"ouro: ablated groups=3 matter=3 hurt=0 pairs=3 commit={head[:7]}"
+    assert [line.split(": ")[-1].split(" ", 1)[1] for line in found.lines()] == [
+        "halve a",
+        "lower c",
+        "touch b",
+    ]
+    pair_runs = [run for run in lab.journal.runs() if run.purpose == "pair"]
+    assert len(pair_runs) == 3 * (1 + 3), "the tip runs once with each salt"
+    assert len({run.run for run in pair_runs if run.commit == head}) == 3
+    lab.clean()
+
+
+def test_an_edit_whose_gain_is_luck_is_not_shown_to_matter(lab, parts):
+    parts("a = 1.0", "a = 0.5", "halve a")
+    # Other draws: a lucky value of the search, and noise in every pair.
+    parts("random.seed(3)", "random.seed(31)\nval_bpb = random.random()", "draw more")
+    parts("b = 1.0", "b = 0.9", "lower b")
+    found = ablate(case_of(lab), pairs=4)
+    luck = found.statements[1]
+    assert found.groups[1].edits[0].after.description == "draw more"
+    assert luck.low < 0 < luck.high
+    assert " matter=2 " in found.last_line
+
+
+def test_edits_of_the_same_lines_are_one_group(lab, parts):
+    parts("a = 1.0", "a = 0.9", "first a")
+    parts("b = 1.0", "b = 0.9", "lower b")
+    parts("a = 0.9", "a = 0.8", "second a")
+    groups = find_groups(case_of(lab), find_night(case_of(lab)))
+    # The first edit of `a` cannot be undone before the second: they go together.
+    assert names(groups) == [["first a", "lower b", "second a"]]
+
+
+def test_an_edit_on_which_a_later_one_depends_goes_with_it(lab, parts):
+    parts("a = 1.0", "a = 0.9\ndef f(x): return x", "define f")
+    parts("c = 1.0", "c = f(0.5)", "use f")
+    groups = find_groups(case_of(lab), find_night(case_of(lab)))
+    assert names(groups) == [["define f"], ["use f"]]
+    found = ablate(case_of(lab), pairs=2)
+    assert found.statements == ()
+    assert found.last_line.startswith("ouro: ablation-unfinished pairs=2 ")
+    assert "NameError" in found.message or found.result.reason == "crash"
+
+
+def test_a_group_s_commit_is_the_tip_without_its_edits(lab, parts):
+    parts("a = 1.0", "a = 0.5", "halve a")
+    head = parts("c = 1.0", "c = 0.8", "lower c")
+    groups = find_groups(case_of(lab), find_night(case_of(lab)))
+    again = find_groups(case_of(lab), find_night(case_of(lab)))
+    assert [group.without for group in groups] == [group.without for group in again]
+    text = run_git("show", f"{groups[0].without}:train.py", cwd=lab.path).decode()
+    assert "a = 1.0" in text
+    assert "c = 0.8" in text
+    message = run_git("log", "-1", "--format=%P%n%B", groups[0].without, cwd=lab.path).decode()
+    assert message.startswith(head)
+    assert "halve a" in message
+    assert lab.project.git("rev-parse", "HEAD").strip() == head
+    lab.clean()
+
+
+def test_nothing_to_ablate(lab, parts):
+    with pytest.raises(ExperimentError, match="still the last keep"):
+        ablate(case_of(lab), pairs=2)
+
+
+def test_the_command(lab, parts, last_line):
+    parts("a = 1.0", "a = 0.5", "halve a")
+    done = lab.project.pytest("--ouro-ablate", "--ouro-pairs", "2")
+    assert done.returncode == 0, done.stdout
+    assert re.fullmatch(
+        r"ouro: ablated groups=1 matter=1 hurt=0 pairs=2 commit=\w{7}", last_line(done)
+    )
+    assert re.search(r"ouro: gain 0\.500000 \(.* to .*\), matters: \w{7} halve a", done.stdout)
