@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.git.objects import Entry
-from pytest_ouro.experiment.terms.make_commit import (
-    change_tree,
-    make_commit,
-    merge_contents,
-    write_blob,
-)
+from pytest_ouro.experiment.terms import commits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +100,7 @@ def _undo(git: Git, present: bytes | None, old: bytes | None, new: bytes | None)
         return old
     if present is None or old is None or new is None:
         return _CONFLICT
-    merged = merge_contents(git, new, present, old)
+    merged = commits.merge_contents(git, new, present, old)
     return _CONFLICT if merged is None else merged
 
 
@@ -133,7 +128,8 @@ def _commit(git: Git, tip: FinishedRun, whole: _Files, files: _Files, edits: Seq
     for path, data in files.items():
         if data != whole.get(path):
             mode = modes[path].mode if path in modes else "100644"
-            changes[path] = None if data is None else Entry(mode, write_blob(git, data))
-    tree = change_tree(git, tip.commit, changes)
+            changes[path] = None if data is None else Entry(mode, commits.write_blob(git, data))
+    tree = commits.write_tree(git, tip.commit, changes)
     names = "\n".join(f"- {edit.name}" for edit in edits)
-    return make_commit(git, tree, [tip.commit], f"The tip without {len(edits)} edits\n\n{names}\n")
+    message = f"The tip without {len(edits)} edits\n\n{names}\n".encode(errors="replace")
+    return commits.write_commit(git, tree=tree, parent=tip.commit, like=tip.commit, message=message)

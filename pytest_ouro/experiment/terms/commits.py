@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core import limits
+from pytest_ouro.core.errors import GitError
 from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.evidence.git.objects import Entry
 
@@ -82,6 +85,24 @@ def write_commit(git: Git, *, tree: str, parent: str, like: str, message: bytes 
     return _write(git, "commit", b"\n".join(lines) + b"\n\n" + (message or text))
 
 
+def write_blob(git: Git, data: bytes) -> str:
+    """Store the content of a file, and return its full id. Raise GitError if git fails."""
+    return _write(git, "blob", data)
+
+
+def merge_contents(git: Git, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+    """Return ``ours`` with the changes from ``base`` to ``theirs``, merged line by line as git
+    merges; None if changes conflict, or a content is binary."""
+    with TemporaryDirectory(prefix="ouro-") as folder:
+        paths = [Path(folder, name) for name in ("ours", "base", "theirs")]
+        for path, data in zip(paths, (ours, base, theirs), strict=True):
+            path.write_bytes(data)
+        try:
+            return run_git("merge-file", "-p", "-q", *map(str, paths), cwd=git.top)
+        except GitError:
+            return None
+
+
 def message_of(git: Git, commit: str) -> bytes:
     """Return the message of a commit (full id) in UTF-8. Raise GitError if the commit is missing or
     damaged."""
@@ -132,7 +153,7 @@ def _no(commit: str) -> str:
     return "0" * len(commit)
 
 
-def _write(git: Git, kind: Literal["tree", "commit"], data: bytes) -> str:
+def _write(git: Git, kind: Literal["blob", "tree", "commit"], data: bytes) -> str:
     """Store an object of this kind, which git examines, and return its full id. Raise GitError if
     git refuses it or fails."""
     stored = run_git("hash-object", "-t", kind, "-w", "--stdin", cwd=git.top, stdin=data)
