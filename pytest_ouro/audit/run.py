@@ -15,6 +15,7 @@ from pytest_ouro.audit.verdict.statements import make_statements
 from pytest_ouro.audit.verdict.weigh import weigh
 from pytest_ouro.audit.words import number
 from pytest_ouro.checks import judge_claims
+from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.evidence.claims import loop as loops
@@ -54,7 +55,7 @@ def _audit(subject: Subject, options: Options) -> Audit:
     """Return the audit of a subject."""
     history = History(subject.git, subject.head)
     file, faults = _find_ledger(subject, history, options)
-    first = read_first(file, history, options)
+    first = read_first(file, history, options, _later(subject, history))
     start, _ = loops.extent(history, first.reading.rows, first.links, first.work)
     steps = (history.find(commit) for commit in first.commits)
     work = [history.changes(step) for step in steps if step.parents]
@@ -93,6 +94,7 @@ def _audit(subject: Subject, options: Options) -> Audit:
         layout.frozen,
         evaluate if evaluate.isidentifier() else "",
         layout.prose.whole,
+        budget=layout.budget,
     )
     judged = judge(loop, layout.bound) if layout.bound and loop.steps else None
     findings = _findings(claims, layout, judged)
@@ -146,10 +148,24 @@ def _find_ledger(
         return tables.read_given(options.ledger, history, subject.top), ()
     file, faults = tables.find(history, subject.top, subject.folder)
     if file is None and subject.top is None and subject.git.head:
-        file, faults = tables.find(history, subject.git.top)
+        tracked = frozenset(subject.git.tree(subject.git.head))
+        file, faults = tables.find(history, subject.git.top, without=tracked)
     if file is None:
         raise messages.nothing_to_audit(subject.name, list(faults))
     return file, faults
+
+
+def _later(subject: Subject, history: History) -> frozenset[str]:
+    """Return the full ids of the commits that are checked out and that an older revision, which is
+    audited, does not reach: rows about them are of later. The empty set if the last commit itself
+    is audited."""
+    if subject.top is not None or not subject.git.head or subject.git.head == subject.head:
+        return frozenset()
+    try:
+        asked = ("rev-list", f"--max-count={MOST}", subject.git.head, f"^{history.head}")
+        return frozenset(subject.git.call(*asked).decode().split())
+    except GitError:
+        return frozenset()
 
 
 def _build(
@@ -205,13 +221,35 @@ def _findings(claims: Claims, layout: Layout, judged: Judgement | None) -> tuple
     places = {step.id: n for n, step in enumerate(claims.loop.steps)}
     return tuple(
         sorted(
-            found,
+            _once(found),
             key=lambda one: (
                 one.severity != "error",
                 min((places.get(c, 0) for c in one.commits), default=len(places)),
             ),
         )
     )
+
+
+def _once(found: Sequence[AuditFinding]) -> list[AuditFinding]:
+    """Return the findings, of several about one change only the most severe one, of equal ones the
+    first: of those by `frozen` and `frozen-symbol` about one file and the same commits, and of
+    those by `dependencies` about the same commits."""
+    best: dict[object, AuditFinding] = {}
+    for one in found:
+        for key in _keys(one):
+            known = best.setdefault(key, one)
+            if known.severity != "error" and one.severity == "error":
+                best[key] = one
+    return [one for one in found if not _keys(one) or any(best[key] is one for key in _keys(one))]
+
+
+def _keys(one: AuditFinding) -> list[object]:
+    """Return what changes a finding is about, as far as another check may report them too."""
+    if one.check == "dependencies":
+        return [(one.check, one.commits)]
+    if one.check in ("frozen", "frozen-symbol"):
+        return [(path, one.commits) for path in one.finding.paths]
+    return []
 
 
 def _why_ledger(file: LedgerFile, options: Options, rows: Sequence[ClaimedRow]) -> str:

@@ -25,7 +25,7 @@ from pytest_ouro.evidence.paths import matching
 from pytest_ouro.evidence.python.installed import normal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pytest_ouro.checks._editable import ChangedScript
     from pytest_ouro.evidence.dependencies import DependencyFile
@@ -295,7 +295,7 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
     return words
 
 
-def _change(before: dict[str, str], after: dict[str, str]) -> str:
+def _change(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """Return in words which statements were added, removed or changed, of each kind three at most
     and the number of the others; "" if they are equal. Both dicts map the name of a package to what
     is stated about it, such as its versions."""

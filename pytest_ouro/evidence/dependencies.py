@@ -204,7 +204,8 @@ def included(path: str, data: bytes) -> list[str]:
     return found
 
 
-def statements(path: str, data: bytes) -> dict[str, str]:
+@lru_cache(maxsize=16)  # a lock of thousands of lines is the same in many commits of a loop
+def statements(path: str, data: bytes) -> Mapping[str, str]:
     """Return what a dependency file states as a dict, by which two versions of the file are
     compared.
 

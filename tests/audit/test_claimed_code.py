@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pytest_ouro.checks._claims.constants import _budget_change, _setting_change
-from pytest_ouro.checks._claims.logged import looks_made_up
 from pytest_ouro.checks._claims.meaning import _change
 from pytest_ouro.evidence.languages.surface import differs_in_seeds
+from pytest_ouro.evidence.ledger.made_up import looks_made_up
 
 IMPORTED = "from prepare import TIME_BUDGET\nLR = 0.1\n"
 

@@ -25,7 +25,7 @@ _LASTS = (
     "metric-meaning",
 )
 #: Checks whose warnings are about the log as a whole.
-_WHOLE = ("log-schema", "untracked")
+_WHOLE = ("log-schema", "untracked", "simplicity")
 
 
 def judge_kept(

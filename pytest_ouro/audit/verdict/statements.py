@@ -89,5 +89,16 @@ def _rows(claims: Claims, layout: Layout) -> Iterator[Statement]:
     else:
         for name in ("logged", "settled", "seed-only"):
             yield Statement(name, "not reached", _NO_COMMIT)
-    yield Statement("budget-limit", "not checked", "the time of runs is not in the history")
-    yield Statement("simplicity", "not checked", "code sizes are not compared")
+    timed = sum(row.seconds is not None for row in loop.rows)
+    if claims.budget is not None and timed:
+        words = f"{count(timed, 'row')} with seconds, against {claims.budget:g} s"
+        yield Statement("budget-limit", "reached", words)
+    else:
+        why = "no column has the seconds of runs" if not timed else "no budget is stated"
+        yield Statement("budget-limit", "not checked", why)
+    compared = [one for one in claims.keeps if one.row and one.row.value is not None and one.code]
+    if compared:
+        words = f"{count(len(compared), 'kept commit')}, of which a tie must not be larger"
+        yield Statement("simplicity", "reached", words)
+    else:
+        yield Statement("simplicity", "not checked", "no kept row with a value has a commit")

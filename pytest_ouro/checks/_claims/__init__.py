@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.core.fast_dataclass import replace
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -59,6 +61,7 @@ def commits_of(experiments: Sequence[Experiment]) -> tuple[str, ...]:
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield all findings about the claims of a loop."""
     from pytest_ouro.checks._claims import (
+        budget,
         code,
         constants,
         held_out,
@@ -70,8 +73,16 @@ def judge(claims: Claims) -> Iterator[Claimed]:
         packages,
         seeds,
         settled,
+        simplicity,
     )
 
     about_rows = (logged, log_schema, metric, settled, seeds)
+    yield from (_as_warning(one) for one in simplicity.judge(claims))
+    yield from budget.judge_rows(claims)
     for part in (*about_rows, constants, code, meaning, measuring, held_out, packages):
         yield from part.judge(claims)
+
+
+def _as_warning(claimed: Claimed) -> Claimed:
+    """Return a finding that only warns."""
+    return claimed._replace(finding=replace(claimed.finding, warns=True))

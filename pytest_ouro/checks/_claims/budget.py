@@ -1,14 +1,17 @@
-"""What the budget rules own: a run whose own log says that it trained too long, or not enough."""
+"""What the budget rules own: a run that trained too long, or not enough, as its own log or the
+ledger says."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.finding import Finding
+from pytest_ouro.checks._claims import Claimed
+from pytest_ouro.core.finding import Finding, count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_ouro.evidence.claims.claims import Claims
     from pytest_ouro.evidence.evidence import Evidence
 
 
@@ -38,4 +41,35 @@ def judge_log(evidence: Evidence, *, short: bool = False) -> Iterator[Finding]:
         "pytest --ouro-experiment",
         facts={"line": run.line, "claimed": True},
         warns=not logged,
+    )
+
+
+#: How many times the budget a run may take in all, as the gate allows it.
+_WHOLE = 2.0
+
+
+def judge_rows(claims: Claims) -> Iterator[Claimed]:
+    """Yield one warning about all kept rows whose seconds are more than twice the stated budget;
+    nothing if none is stated. If most rows are, the column is about something else."""
+    rows = [row for row in claims.loop.rows if row.seconds is not None]
+    if claims.budget is None or not rows:
+        return
+    most = _WHOLE * claims.budget
+    over = [row for row in rows if row.seconds is not None and row.seconds > most]
+    kept = [row for row in over if row.status == "keep"]
+    if not kept or 2 * len(over) > len(rows):
+        return
+    yield Claimed(
+        "budget-limit",
+        Finding(
+            f"{count(len(kept), 'kept row')} took more than twice the budget of "
+            f"{claims.budget:g} s",
+            where=claims.place([row.line for row in kept]),
+            expected=f"at most {most:g} s",
+            actual=f"{max(row.seconds or 0.0 for row in kept):g} s",
+            help="run them again with the stated budget",
+            facts={"rows": len(kept)},
+            warns=True,
+        ),
+        lines=tuple(row.line for row in kept),
     )

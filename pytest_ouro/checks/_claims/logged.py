@@ -11,6 +11,7 @@ from pytest_ouro.checks._claims import REASONS, Claimed, commits_of, lines_of
 from pytest_ouro.core.finding import Finding, count, several
 from pytest_ouro.evidence.claims.rows import SENTINELS
 from pytest_ouro.evidence.ledger.ledger_names import number_of
+from pytest_ouro.evidence.ledger.made_up import looks_made_up
 from pytest_ouro.evidence.paths import matches
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ _BACK = re.compile(
 _REPAIRS = re.compile(r"(?i)^(?:fix\w*|squash|typos?|repair\w*|correct\w*|debug\w*)\b")
 #: Words of a subject that begins a session.
 _STARTS = re.compile(r"(?i)\b(?:new|start\w*|begin\w*|fresh|init\w*|set-?up|session|again)\b")
-_HEX_PATTERN = re.compile(r"[0-9a-f]+")
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
@@ -152,36 +152,6 @@ def _fabricated(claims: Claims) -> Iterator[Claimed]:
     )
 
 
-def looks_made_up(cell: str) -> bool:
-    """Return whether a commit cell has the form of a hash (7 to 40 letters and digits, at least one
-    digit) and is too regular to be one. Of a cell with letters beyond ``f`` that is so if letters
-    and digits take turns. Of a hexadecimal one it is so if its characters count up or down, if a
-    part of at most three characters is repeated, or if letters and digits take turns and the
-    letters as well as the digits count."""
-    text = cell.strip().lower()
-    if not re.fullmatch(r"[0-9a-z]{7,40}", text) or not re.search(r"\d", text):
-        return False
-    digits, letters = re.findall(r"\d", text), re.findall(r"[a-z]", text)
-    turns = sum(a.isdigit() != b.isdigit() for a, b in itertools.pairwise(text))
-    takes_turns = turns == len(text) - 1
-    if not _HEX_PATTERN.fullmatch(text):
-        return takes_turns
-    counts = [ord(b) - ord(a) for a, b in itertools.pairwise(text)]
-    runs = len(set(counts)) == 1
-    repeated = any(
-        text == (text[:n] * len(text))[: len(text)] for n in range(1, min(4, len(text) // 2 + 1))
-    )
-    both = _counts(digits) and _counts(letters) and min(len(digits), len(letters)) >= 3
-    return bool(runs or repeated or (takes_turns and both))
-
-
-def _counts(signs: Sequence[str]) -> bool:
-    """Return whether each of the characters is the next one after, or the one before, the last, as
-    in ``abc`` or ``321``, or all are the same."""
-    steps = {ord(b) - ord(a) for a, b in itertools.pairwise(signs)}
-    return steps in ({1}, {-1}, {0})
-
-
 def _taken_back(claims: Claims) -> Iterator[Claimed]:
     """Yield what later versions of the ledger changed in rows of earlier ones: one finding about
     values, an error if a kept row's value became better, and one for each commit that removed
@@ -193,7 +163,50 @@ def _taken_back(claims: Claims) -> Iterator[Claimed]:
             rewritten.setdefault((old.cell, old.description), (old, new, after))
     if rewritten:
         yield _report_rewritten(claims, [*rewritten.values()])
+    yield from _flipped(claims)
     yield from _removed(claims, versions)
+
+
+def _flipped(claims: Claims) -> Iterator[Claimed]:
+    """Yield one finding about rows whose status a later commit changed between kept and not kept,
+    without another value: an error if one became kept whose code is not in the files any more."""
+    found: dict[int, tuple[ClaimedRow, ClaimedRow, Version]] = {}
+    settled = ("keep", "baseline", "discard", "crash")
+    for before, after in itertools.pairwise(claims.loop.versions):
+        if after.rows[: len(before.rows)] == before.rows:
+            continue
+        old = _unique(before.rows)
+        for key, new in _unique(after.rows).items():
+            was = old.get(key)
+            both = was is not None and was.status in settled and new.status in settled
+            if was and both and was.is_kept != new.is_kept and was.value in (None, new.value):
+                found[new.line] = (was, new, after)
+    if not found:
+        return
+    gone = {
+        one.row.line
+        for one in claims.loop.logged
+        if one.row and one.row.is_kept and one.standing in ("reverted", "dropped")
+    }
+    kept = [pair for pair in found.values() if pair[1].is_kept]
+    sure = [pair for pair in kept if pair[1].line in gone]
+    was, new, version = (sure or kept or [*found.values()])[0]
+    yield Claimed(
+        "logged",
+        Finding(
+            f"the status of {count(len(found), 'row')} was changed by a later commit"
+            + (f", of {len(kept)} to kept" if kept else "")
+            + (", whose code is not in the files" if sure else ""),
+            where=f"the first: line {new.line}, in {version.step}",
+            expected=was.word,
+            actual=new.word,
+            help="leave rows as they were logged, and add a new row for a new decision",
+            facts={"rows": len(found)},
+            warns=not sure,
+        ),
+        tuple(dict.fromkeys(one.step.id for _, _, one in found.values())),
+        tuple(found),
+    )
 
 
 def turned_better(claims: Claims) -> Iterator[ClaimedRow]:

@@ -28,7 +28,8 @@ class Claims:
     and frozen files relative to the repository's top. ``evaluate`` is the harness's function that
     returns the metric ("": unknown), ``instructions`` are the words of the project for its agents.
     ``unread`` grows by the files that `text` could not read, as in a partial clone. ``bound`` is
-    whether a trusted bound.toml states all this; otherwise it is inferred."""
+    whether a trusted bound.toml states all this; otherwise it is inferred. ``budget`` is the stated
+    training time in seconds (None: unknown)."""
 
     loop: Loop
     ledger: str
@@ -38,6 +39,7 @@ class Claims:
     evaluate: str = ""
     instructions: str = ""
     bound: bool = False
+    budget: float | None = None
     unread: list[str] = field(default_factory=list)
 
     @cached_property

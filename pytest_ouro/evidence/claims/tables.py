@@ -20,7 +20,7 @@ from pytest_ouro.evidence.ledger.metric_names import named_direction
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from pytest_ouro.evidence.claims.commits import History
     from pytest_ouro.evidence.ledger.ledger import Ledger
@@ -53,15 +53,20 @@ def read_given(path: str, history: History, top: Path | None) -> LedgerFile:
 
 
 def find(
-    history: History, top: Path | None, folder: str = ""
+    history: History, top: Path | None, folder: str = "", without: Container[str] = ()
 ) -> tuple[LedgerFile | None, tuple[str, ...]]:
     """Return a tuple: the most likely ledger (see `_rank`) of the files in the working tree ``top``
     (None: there is no working tree) and in the last commit, None if nothing looks like a ledger;
     and, in words, the files that look like one and cannot be read. Files of earlier commits are
     tried too if no file is surely a ledger. One in ``folder``, relative to the repository's top,
-    goes before others."""
+    goes before others. The paths ``without`` do not count on the disk."""
     faults: list[str] = []
-    found = list(_readable(candidates(history, top), history, faults))
+    on_disk = (
+        one
+        for one in candidates(history, top)
+        if isinstance(one, LimitError) or one.commit or one.path not in without
+    )
+    found = list(_readable(on_disk, history, faults))
     if not any(one.sure for one in found):
         found += _readable(earlier(history), history, faults)
     best = max(found, key=lambda one: _rank(one, folder), default=None)

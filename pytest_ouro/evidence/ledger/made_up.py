@@ -1,0 +1,42 @@
+"""Tell commit cells that no git wrote."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HEX_PATTERN = re.compile(r"[0-9a-f]+")
+
+
+def looks_made_up(cell: str) -> bool:
+    """Return whether a commit cell has the form of a hash (7 to 40 letters and digits, at least one
+    digit) and is too regular to be one. Of a cell with letters beyond ``f`` that is so if letters
+    and digits take turns. Of a hexadecimal one it is so if its characters count up or down, if a
+    part of at most three characters is repeated, or if letters and digits take turns and the
+    letters as well as the digits count."""
+    text = cell.strip().lower()
+    if not re.fullmatch(r"[0-9a-z]{7,40}", text) or not re.search(r"\d", text):
+        return False
+    digits, letters = re.findall(r"\d", text), re.findall(r"[a-z]", text)
+    turns = sum(a.isdigit() != b.isdigit() for a, b in itertools.pairwise(text))
+    takes_turns = turns == len(text) - 1
+    if not _HEX_PATTERN.fullmatch(text):
+        return takes_turns
+    counts = [ord(b) - ord(a) for a, b in itertools.pairwise(text)]
+    runs = len(set(counts)) == 1
+    repeated = any(
+        text == (text[:n] * len(text))[: len(text)] for n in range(1, min(4, len(text) // 2 + 1))
+    )
+    both = _counts(digits) and _counts(letters) and min(len(digits), len(letters)) >= 3
+    return bool(runs or repeated or (takes_turns and both))
+
+
+def _counts(signs: Sequence[str]) -> bool:
+    """Return whether each of the characters is the next one after, or the one before, the last, as
+    in ``abc`` or ``321``, or all are the same."""
+    steps = {ord(b) - ord(a) for a, b in itertools.pairwise(signs)}
+    return steps in ({1}, {-1}, {0})
