@@ -121,6 +121,26 @@ def test_time_limits_of_the_standard_library_still_pass(stepped, module):
     assert seen.stopped == ""
 
 
+def test_each_batch_of_a_slice_counts(stepped, bench):
+    harness = """
+TIME_BUDGET = 9
+
+class Batch(list):
+    def numel(self):
+        return len(self)
+
+def make_dataloader():
+    return [Batch([number] * 4) for number in range(50)]
+
+def evaluate_bpb(model):
+    return model
+"""
+
+    seen = stepped("data = make_dataloader()\ndata[0], data[2:6]\n", harness=harness)
+
+    assert (seen.steps, seen.pace["batches"]) == (5, 5), seen.tail
+
+
 def test_batches_of_the_warm_up_cost_nothing(stepped):
     body = "batches = make_dataloader()\n[next(batches) for _ in range(5)]\n"
     loop = LOOPS["while"].replace("batches = make_dataloader()\n", "")
