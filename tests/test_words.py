@@ -24,7 +24,7 @@ BANNED = {
     r"anew": "again, from scratch",
     r"(?<!there.)(?:is|are|was|were)~no" + _COMPARED: "is not a …, has no …, there is no …",
     r"(?<!there.)(?:is|are|was|were)~(?-i:none)": "is not one, there are none, or name the thing",
-    r"(?:un)?told": "shown, reported, passed, printed, distinguished",
+    r"(?<![`.\"'])(?:un)?told(?![`\"':]| = )": "shown, reported, passed, printed, distinguished",
     r"whoever|whosoever|whomever": "the process that, the user who, the code that",
     r"sees?~to~it": "make sure",
     r"deeds?": "action",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pytest_ouro.bound.relations import KINDS as KINDS
@@ -331,7 +332,28 @@ class VerdictRule:
         min=0,
         max=100,
     )
+    told: Literal["exact", "rounded"] = option(
+        'the score that the judge gives to the script and the record: `"exact"`, or `"rounded"` to '
+        "the largest power of ten that is not above `noise` (to 0.001 where that is `auto` or 0)",
+        default="exact",
+    )
+    vault: float = option(
+        "the share of the judged rows that the score leaves out, and whose losses are shown by "
+        "`pytest-ouro vault` alone; without effect on fewer than 512 rows, and below the level "
+        "`judged`",
+        default=0.0,
+        min=0,
+        max=0.5,
+    )
     retired: ClassVar[tuple[Retired, ...]]
+
+    @property
+    def score_decimals(self) -> int | None:
+        """The number of decimals to which the judge rounds its score; None if it does not."""
+        if self.told == "exact":
+            return None
+        noise = self.noise if self.noise != "auto" and self.noise > 0 else 1e-3
+        return max(0, -math.floor(math.log10(noise) + 1e-9))
 
 
 def _margin_instead(table: Mapping[str, object]) -> str:

@@ -35,6 +35,10 @@ class Job(TypedDict, total=False):
     warmup_tokens: int
     #: The number of rows to score; 0 for the judge's choice.
     rows: int
+    #: The share of the scored rows that the score leaves out.
+    vault: float
+    #: The number of decimals to which the score is rounded; None for an exact one.
+    score_decimals: int | None
     #: A number to mix into the seeds; 0 for none.
     salt: int
     #: Lists of paths, see sandbox.enter.

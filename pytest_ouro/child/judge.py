@@ -33,13 +33,17 @@ _PART = 1 << 18
 
 
 class ScoreEvent(TypedDict):
-    """The facts of the event ``judged``: the score in bits per byte and its standard error ``se``;
-    the numbers of scored rows, of questions and of their tokens; the findings; ``seconds`` of wall
-    time, and ``scoring``, the CPU seconds of the judge's own thread."""
+    """The facts of the event ``judged``: the score in bits per byte and its standard error ``se``,
+    over ``rows`` rows; the number of ``decimals`` to which the score is rounded (None: it is not);
+    how many further rows are in the ``vault``; the numbers of questions and of their tokens; the
+    findings; ``seconds`` of wall time, and ``scoring``, the CPU seconds of the judge's own
+    thread."""
 
     value: float
     se: float
+    decimals: int | None
     rows: int
+    vault: int
     questions: int
     tokens: int
     findings: list[str]
@@ -52,8 +56,8 @@ def start(fd: int) -> None:
     model.
 
     Report to the supervisor ``ready`` when the rows are read, ``asked`` when the training process
-    calls, ``losses`` with the file of losses by row, in parts, and ``judged`` with the score, which
-    the training process gets too. Report ``unable``,
+    calls, ``losses`` with the files of losses by row, in parts, and ``judged`` with the score,
+    which the training process gets too. Report ``unable``,
     and nothing more, if the rows cannot be read, and ``finding`` in place of ``judged`` if an
     answer is not a prediction. If the run ends before the score, report nothing more.
     """
@@ -86,7 +90,8 @@ def score_model(
     rows: Any, line: Channel, job: Job, batch_size: Any, channel: Channel
 ) -> ScoreEvent:
     """Ask the training process every question of a randomly drawn plan for ``rows``; report the
-    losses by row, and return the score and the findings.
+    losses by row, and return the score and the findings. The score leaves out the rows of the
+    vault, which have a file of losses of their own.
 
     ``line`` leads to the training process, ``channel`` to the supervisor. Each change of turn is
     reported to the supervisor, which charges the run for the time of its turns. Questions are asked
@@ -97,7 +102,8 @@ def score_model(
     import torch
 
     from .losses import file, slices
-    from .scoring import Score, batches, losses, plan
+    from .rows import choose_vault
+    from .scoring import Score, batches, bits_per_byte, losses, plan, standard_error
 
     began = time.monotonic()
     asked = plan(rows, random.SystemRandom().getrandbits(64))
@@ -117,14 +123,23 @@ def score_model(
             row = logits[place : place + 1].to(device)
             score.add(losses(row, rows.y[question.row : question.row + 1].to(device)))
     worked = time.thread_time() - worked
-    value, error = score.value()
     order, nats, num_bytes = score.by_target()
     rare = slices.find_rare(rows.y[order], rows.num_bytes)
-    _send_file(channel, file.pack(slices.sum_up(order, nats, num_bytes, rare)))
+    vault = choose_vault(order, job.get("vault", 0.0))
+    counts = [number for number, row in enumerate(order) if row not in vault]
+    others = [number for number, row in enumerate(order) if row in vault]
+    for name, places in (("rows", counts), ("vault", others)):
+        if places:
+            indexes = [order[place] for place in places]
+            parts = nats[places], num_bytes[places], rare[places]
+            _send_file(channel, name, file.pack(slices.sum_up(indexes, *parts)))
+    value, decimals = bits_per_byte(nats[counts], num_bytes[counts]), job.get("score_decimals")
     return {
-        "value": value,
-        "se": error,
-        "rows": len(rows.scored),
+        "value": value if decimals is None else round(value, decimals),
+        "se": standard_error(nats[counts], num_bytes[counts]),
+        "decimals": decimals,
+        "rows": len(counts),
+        "vault": len(others),
         "questions": len(asked),
         "tokens": len(asked) * rows.x.shape[1],
         "findings": score.findings(),
@@ -133,11 +148,11 @@ def score_model(
     }
 
 
-def _send_file(channel: Channel, content: bytes) -> None:
-    """Report the content of a file of losses to the supervisor, in parts."""
+def _send_file(channel: Channel, name: str, content: bytes) -> None:
+    """Report the content of the file ``name`` of losses to the supervisor, in parts."""
     for start in range(0, len(content), _PART):
         part = base64.b64encode(content[start : start + _PART]).decode()
-        channel.report("losses", part=part)
+        channel.report("losses", file=name, part=part)
 
 
 class LogitExchange:

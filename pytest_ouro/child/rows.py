@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 COST = 2**34
 #: Seed for the choice of the scored rows if not all are asked: always the same rows.
 SEED = 20260
+#: The fewest scored rows of which some go into the vault, and the fewest that go into it.
+FEWEST, SMALLEST = 512, 16
 #: Further rows to read for each spare row that is needed, since some may repeat others.
 FURTHER = 4
 #: Bounds of the number of consecutive tokens above which two rows hold the same text.
@@ -137,6 +139,16 @@ def split_rows(x: Any, y: Any, order: Sequence[int]) -> tuple[tuple[int, ...], t
         if len(held) >= LEAST:
             order, spare = order[:count], held
     return tuple(sorted(order)), tuple(spare[: count_spare(len(order))])
+
+
+def choose_vault(scored: Sequence[int], share: float) -> frozenset[int]:
+    """Return those of the ``scored`` rows that the score leaves out: the ``share`` of them, at
+    least `SMALLEST`, always the same rows. There are none if the share is 0, or for fewer than
+    `FEWEST` rows."""
+    if share <= 0 or len(scored) < FEWEST:
+        return frozenset()
+    count = max(SMALLEST, round(share * len(scored)))
+    return frozenset(random.Random(SEED + 1).sample(sorted(scored), count))
 
 
 def _spare(x: Any, y: Any, scored: Sequence[int]) -> list[int]:

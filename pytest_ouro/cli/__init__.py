@@ -26,6 +26,7 @@ COMMANDS = {
     "doctor": "show what is enforced here and what is not, with the next step to fix it",
     "log": "show the recorded runs as a table",
     "calibrate": "measure by how much runs of one code differ, before a night",
+    "vault": "show whether the gain is smaller on the rows that the loop is not shown",
     "brief": "tell an agent where the experiment stands: what was tried, and the next step",
     "simulate": "show what a night would claim if nothing helped, and if a little did",
     "finalize": "make a branch of what a night kept, for people to review",

@@ -138,7 +138,7 @@ def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measu
     with checkout(case.repository.git, case.repository.head) as tree:
         make = command_job if experiment.command else script_job
         job = turn.apply_salt(make(setup, tree))
-        assured = assure(case, experiment, job, tree)
+        assured = assure(case, experiment, job, tree, case.bound.verdicts[setup.profile])
         seen = supervise(assured.job, progress)
         if seen.stopped == "unjudged":  # the script has not been started
             assured = assured.unjudged(seen.unable)

@@ -47,6 +47,26 @@ def looks_used(stated: int, baseline: str) -> ExperimentError:
     )
 
 
+def no_vault(commit: str, scored: int | None) -> ExperimentError:
+    """``pytest-ouro vault`` finds no losses of the vault's rows for the kept run of ``commit``, in
+    which the judge scored ``scored`` rows (None: it had no judge)."""
+    rows = "no judge" if scored is None else f"{scored} judged rows"
+    return ExperimentError(
+        f"the kept run of {commit:.7} left no rows out: it had {rows}, and a vault needs 512",
+        help="a person writes vault = 0.1 into [verdict] of bound.toml, and blesses it; the next "
+        "run begins a new baseline",
+    )
+
+
+def vault_gone(commit: str) -> ExperimentError:
+    """The files of losses by row of the kept run of ``commit`` are gone, or do not fit those of
+    the other run."""
+    return ExperimentError(
+        f"the losses by row of the kept run of {commit:.7} are gone, or are of other rows",
+        help="keep something first, whose run has them: pytest --ouro-experiment",
+    )
+
+
 def conditions_changed(apart: Sequence[str]) -> ExperimentError:
     """Two runs of one plan differ in conditions, such as the device, which ``apart`` describes."""
     return ExperimentError(

@@ -103,11 +103,12 @@ class Miniature:
         return self.bench.train(self.script(**parts), harness=harness)
 
     def judged(self, *, harness: str = HARNESS, rows: int = 0, **parts: Any) -> Any:
+        judge = {key: parts.pop(key) for key in ("vault", "score_decimals") if key in parts}
         changes = {key: parts.pop(key) for key in ("budget", "startup_seconds") if key in parts}
         job = self.bench.job(self.script(**parts), mode="experiment", harness=harness, **changes)
         keys = ("harness", "harness_path", "harness_source", "loader", "evaluate", "budget")
         questions = {key: job.message[key] for key in keys}
-        return supervise(replace(job, judge={**questions, "rows": rows}))
+        return supervise(replace(job, judge={**questions, "rows": rows, **judge}))
 
 
 @pytest.fixture

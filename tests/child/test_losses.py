@@ -9,11 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ouro.child.losses.file import COLUMNS, QUARTERS, RowLosses, pack, unpack
+from pytest_ouro.core.metric import Metric
+from pytest_ouro.experiment.terms.measurement import outcome
 from pytest_ouro.experiment.verdict.rows_error import (
     difference,
+    find_gap,
     paired_error,
     rows_standard_error,
 )
+from tests.child.conftest import HARNESS
 
 SIZES = st.integers(0, 2**32 - 1)
 NATS = st.floats(width=32, allow_nan=False)
@@ -171,7 +175,7 @@ def test_rows_shorter_than_four_targets_have_empty_quarters():
 
 def test_the_judge_reports_the_losses_that_its_score_is_made_of(mini):
     seen = mini.judged()
-    found = unpack(seen.losses)
+    found = unpack(seen.losses["rows"])
     bits = sum(found.row_nats) / (math.log(2) * sum(found.row_bytes))
     assert [*found.rows] == [*range(64)]
     assert bits == pytest.approx(seen.value, rel=1e-6)
@@ -180,10 +184,91 @@ def test_the_judge_reports_the_losses_that_its_score_is_made_of(mini):
     assert sum(found.num_bytes["rare"]) <= 0.1 * sum(found.row_bytes)
 
 
+MANY = HARNESS.replace("EVAL_TOKENS = 64 *", "EVAL_TOKENS = 520 *")
+
+
+def bits_of(losses):
+    return sum(losses.row_nats) / (math.log(2) * sum(losses.row_bytes))
+
+
+def test_the_score_leaves_the_vault_out(mini):
+    whole = mini.judged(harness=MANY)
+    seen = mini.judged(harness=MANY, vault=0.1)
+    scored, vault = unpack(seen.losses["rows"]), unpack(seen.losses["vault"])
+
+    assert (whole.judgment.rows, whole.judgment.vault, [*whole.losses]) == (520, 0, ["rows"])
+    assert (seen.judgment.rows, seen.judgment.vault) == (len(scored.rows), len(vault.rows))
+    assert (len(scored.rows), len(vault.rows)) == (468, 52)
+    assert sorted([*scored.rows, *vault.rows]) == [*range(520)]
+    assert bits_of(scored) == pytest.approx(seen.value, rel=1e-6)
+    assert bits_of(vault) != pytest.approx(seen.value, rel=1e-6)
+    assert seen.value != pytest.approx(whole.value, rel=1e-6)
+    assert seen.claims["val_bpb"] == f"{seen.value:.6f}", "the script gets this score"
+    assert seen.judgment.se == pytest.approx(paired_error(scored.row_nats, scored.row_bytes), 1e-4)
+    again = mini.judged(harness=MANY, vault=0.1, before="model.table.weight.data *= 2")
+    assert unpack(again.losses["vault"]).rows == vault.rows, "always the same rows"
+
+
+def test_there_is_no_vault_of_few_rows(mini):
+    few = HARNESS.replace("EVAL_TOKENS = 64 *", "EVAL_TOKENS = 511 *")
+    seen = mini.judged(harness=few, vault=0.1)
+    assert (seen.judgment.rows, seen.judgment.vault, [*seen.losses]) == (511, 0, ["rows"])
+
+
+def test_a_rounded_score_is_what_the_script_gets_and_must_print(mini):
+    exact, seen = mini.judged(), mini.judged(score_decimals=2)
+    assert (exact.judgment.decimals, seen.judgment.decimals) == (None, 2)
+    assert seen.value == round(exact.value, 2) != exact.value
+    assert float(seen.claims["val_bpb"]) == seen.value
+    assert outcome(seen, Metric.named("val_bpb")) == ("ok", "")
+    lied = mini.judged(score_decimals=2, after=f"print('val_bpb: {exact.value:.6f}')")
+    assert outcome(lied, Metric.named("val_bpb"))[0] == "breach"
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.0, 0), (0.001, 16), (0.1, 60), (0.5, 300)])
+def test_the_vault_has_a_share_of_the_rows(share, count):
+    rows = pytest.importorskip("pytest_ouro.child.rows")
+    chosen = rows.choose_vault(range(7, 607), share)
+    assert len(chosen) == count
+    assert chosen <= set(range(7, 607))
+    assert chosen == rows.choose_vault([*reversed(range(7, 607))], share)
+    assert not rows.choose_vault(range(511), share)
+
+
+def test_a_gain_that_is_smaller_in_the_vault_is_a_gap():
+    scored, vault = fit(400, 1), fit(100, 2)
+    found = find_gap((scored, better(scored, 3, by=0.02)), (vault, better(vault, 4, by=0.0)), 0.05)
+    assert found.low > 0
+    assert found.gap == pytest.approx(found.gain, rel=0.05)
+    assert found.low < found.gap < found.high
+    alike = find_gap((scored, better(scored, 3, by=0.02)), (vault, better(vault, 4, by=0.02)), 0.05)
+    assert alike.low < 0 < alike.high
+    assert alike.detectable == pytest.approx(2.4865 * alike.se, rel=1e-3)
+
+
+def test_the_gap_of_two_equal_gains_is_covered():
+    """Where both gains are equal, its bounds miss 0 as often as they may."""
+    below = above = 0
+    for seed in range(300):
+        scored, vault = fit(60, seed), fit(20, -seed - 1)
+        pairs = [(one, better(one, seed + 1000 * i)) for i, one in enumerate((scored, vault))]
+        found = find_gap(*pairs, 0.1)
+        below, above = below + (found.high < 0), above + (found.low > 0)
+    assert 12 <= below <= 55
+    assert 12 <= above <= 55
+
+
+def test_no_gap_is_given_for_runs_with_other_rows():
+    one = fit()
+    moved = better(one, 2)._replace(rows=range(1, 65))
+    assert find_gap((one, moved), (one, better(one, 2)), 0.05) is None
+    assert find_gap((one, better(one, 2)), (one, moved), 0.05) is None
+
+
 def test_without_a_judge_there_are_no_losses_by_row(mini):
-    assert mini.supervised().losses == b""
+    assert mini.supervised().losses == {}
 
 
 def test_a_wrong_answer_leaves_no_losses(mini):
     before = "honest = Model.forward\nModel.forward = lambda self, x, y=None, **k: x"
-    assert mini.judged(before=before).losses == b""
+    assert mini.judged(before=before).losses == {}

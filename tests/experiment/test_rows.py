@@ -13,35 +13,13 @@ from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.row_losses import path_of, read_losses
 from pytest_ouro.experiment.records import prune
 from pytest_ouro.experiment.selection.certify import certify
-from tests.child.conftest import HARNESS, SCRIPT
-
-#: A model that learns nothing: its table depends on the seed, and its loss on ``scale``.
-MODEL = """\
-torch.manual_seed(1)
-with torch.no_grad():
-    model.table.weight.normal_().mul_({scale})
-"""
-
-
-def script(scale=1.0):
-    return SCRIPT.format(
-        before=MODEL.format(scale=scale), evaluate="evaluate_bpb(model, tokenizer, 8)", after=""
-    )
+from tests.experiment.judged import make_judged
+from tests.experiment.judged import model_script as script
 
 
 @pytest.fixture
 def judged(lab, fork_runs):
-    """The toy project with a harness of torch, whose runs are judged and not sandboxed."""
-    pytest.importorskip("torch", reason="the miniature's model is one of torch")
-    fork_runs()
-    lab.project.edit("pyproject.toml", '"six"', '"torch"')
-    lab.bound(
-        ('device    = "cpu"', 'device    = "cpu"\nhighest   = "judged"'),
-        ("budget    = 0.3", "budget    = 20"),
-        ("timeout   = 20", "timeout   = 60"),
-        prepare_py=HARNESS,
-    )
-    return lab
+    return make_judged(lab, fork_runs)
 
 
 def test_a_judged_run_keeps_its_losses_by_row(judged):

@@ -9,7 +9,16 @@ import pytest
 from pytest_ouro.experiment.supervision import processes, run_clock
 
 TOKENS = 1280
-JUDGED = {"value": 1.0, "se": 0.1, "rows": 64, "questions": 80, "tokens": TOKENS, "seconds": 1.0}
+JUDGED = {
+    "decimals": None,
+    "vault": 0,
+    "value": 1.0,
+    "se": 0.1,
+    "rows": 64,
+    "questions": 80,
+    "tokens": TOKENS,
+    "seconds": 1.0,
+}
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ TIME = _like(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[0-9.:Z+-]{0,16}", "a time, ISO 860
 LEVEL = _like(r"[a-z]{1,20}", "a level")
 TRIED_REF = _like(r"|refs/ouro/tried/[0-9]{1,16}", "a ref in refs/ouro/tried/")
 EVENT = _one_of("started", "finished")
-STATEMENT_EVENT = _one_of("certificate", "confirmation", "calibration", "ablation")
+STATEMENT_EVENT = _one_of("certificate", "confirmation", "calibration", "ablation", "look")
 STATEMENT_RESULT = _one_of(
     *("stated", "granted", "not-granted", "confirmed", "refuted", "undecided", "measured")
 )

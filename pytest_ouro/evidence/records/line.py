@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 VERSION = 4
 
 Event = Literal[
-    "started", "measured", "finished", "certificate", "confirmation", "calibration", "ablation"
+    "started",
+    "measured",
+    "finished",
+    "certificate",
+    "confirmation",
+    "calibration",
+    "ablation",
+    "look",
 ]
 T = TypeVar("T", bound="Line")
 

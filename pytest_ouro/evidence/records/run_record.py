@@ -207,7 +207,8 @@ class MeasuredRun(StartedRun):
     judgment: Mapping[str, object] | None = optional(
         None,
         TABLE.or_null(),
-        "the judge's score, with its standard error, its rows, questions, tokens and seconds",
+        "the judge's score, with its standard error, its rows, questions, tokens and seconds; from "
+        "version 4 on also the rows of the `vault`, and the `decimals` of a rounded score",
     )
     rows: int | None = optional(None, COUNT.or_null(), "rows that the judge scored")
     row_losses: str = optional(
@@ -216,6 +217,7 @@ class MeasuredRun(StartedRun):
         "sha256 of the file of [losses by row](records.md#losses-by-row); empty if there is none",
         since=4,
     )
+    vault_losses: str = optional("", DIGEST, "the same for the rows of the vault", since=4)
     caught: tuple[str, ...] = optional((), TEXTS, "forbidden actions that were observed in the run")
     outcome: Outcome | None = optional(
         None, OUTCOME, "`ok`, or the reason why there is no lawful measurement"
@@ -302,6 +304,11 @@ class MeasuredRun(StartedRun):
             since=2,
         ),
     )
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the judge rounded the score."""
+        return (self.judgment or {}).get("decimals") is not None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,8 @@ class Statement(Line):
 
     A certificate compares the first commit of a night with its last keep, a confirmation one commit
     with its parent, and a calibration measures one commit several times (``baseline`` and ``tip``
-    are the same). Gains are positive if the tip is better, whatever the metric's direction.
+    are the same). A look shows what the vault says about the kept runs of two commits. Gains are
+    positive if the tip is better, whatever the metric's direction.
     """
 
     event: Event = field(metadata=about(STATEMENT_EVENT, "which kind of statement it is"))
@@ -74,6 +75,18 @@ class Statement(Line):
     )
     claimed: float | None = optional(
         None, NUMBER.or_null(), "the gain that the search runs of the two commits claim"
+    )
+    runs: tuple[str, ...] = optional(
+        (),
+        TEXTS,
+        "in a look: the ids of the kept runs of the two commits, that of `baseline` first",
+    )
+    gap: float | None = optional(
+        None,
+        NUMBER.or_null(),
+        "in a look: how much larger the gain is on the scored rows than on the vault's; then `se`, "
+        "`low`, `high` and `detectable` are of this gap, and `claimed` is the gain on the scored "
+        "rows",
     )
     rows_se: float | None = optional(
         None,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_ouro.bound.tables import Experiment, Level
+    from pytest_ouro.bound.tables import Experiment, Level, VerdictRule
     from pytest_ouro.child.job import Job as Message
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.assurance.sandbox_spec import Availability
@@ -52,15 +52,16 @@ class Assured:
         return Assured(replace(self.job, judge=None, message=message), f"no judge: {why}")
 
 
-def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
+def assure(case: Case, experiment: Experiment, job: Job, tree: Path, rule: VerdictRule) -> Assured:
     """Return the job with a judge and a sandbox, as far as the experiment and this machine allow,
     and why its level is not higher. The job is unchanged if only *claimed* or *supervised* can be
     reached.
 
-    A command gets no judge process, since its evaluation is a program of its own. ``tree`` is the
-    checkout in which the job runs; if the job is a command in a sandbox, the validation files in
-    ``tree`` are deleted. Raise ExperimentError if the job gets a sandbox and the driver does not
-    know the card, OSError if a validation file cannot be deleted; other errors as of `reachable`.
+    A command gets no judge process, since its evaluation is a program of its own. A judge leaves
+    out the vault and rounds its score as ``rule`` says. ``tree`` is the checkout in which the job
+    runs; if the job is a command in a sandbox, the validation files in ``tree`` are deleted. Raise
+    ExperimentError if the job gets a sandbox and the driver does not know the card, OSError if a
+    validation file cannot be deleted; other errors as of `reachable`.
     """
 
     def tried() -> Availability:
@@ -84,6 +85,8 @@ def assure(case: Case, experiment: Experiment, job: Job, tree: Path) -> Assured:
         "evaluate": job.message["evaluate"],
         "budget": job.message["budget"],
         "rows": experiment.judged_rows,
+        "vault": rule.vault,
+        "score_decimals": rule.score_decimals,
     }
     judged = replace(job, judge=judge)
     if level == "judged":

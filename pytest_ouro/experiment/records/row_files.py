@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_ouro.evidence.records.journal import Journal
+    from pytest_ouro.evidence.records.row_losses import Kind
     from pytest_ouro.evidence.records.run_record import MeasuredRun
     from pytest_ouro.experiment.terms.measurement import Measurement
 
@@ -20,19 +21,23 @@ if TYPE_CHECKING:
 def store(
     journal: Journal, measured: MeasuredRun, seen: Measurement, say: Callable[[str], None]
 ) -> MeasuredRun:
-    """Write the losses by row of a measurement to the file of its run, and return ``measured`` with
-    the file's digest. It is returned unchanged if there are no losses, or if the file cannot be
-    written: no verdict needs it. Then a line with the reason is passed to ``say``.
+    """Write the losses by row of a measurement to the files of its run, and return ``measured``
+    with their digests. It lacks the digest if there are no losses, or if a file cannot be written:
+    no verdict needs it. Then a line with the reason is passed to ``say``.
 
     Raise RecordError if the record has no valid id.
     """
-    if not seen.losses:
-        return measured
-    path = path_of(journal, measured.run)
-    try:
-        make_folder(journal.common_dir, f"{journal.folder.name}/{FOLDER}")
-        write_whole(path.parent, path.name, seen.losses, mode=0o600)
-    except OSError as error:
-        say(f"ouro: the losses by row are not stored: {path}: {error.strerror or error}")
-        return measured
-    return replace(measured, row_losses=hashlib.sha256(seen.losses).hexdigest())
+    digests = {"rows": "", "vault": ""}
+    kinds: tuple[Kind, ...] = ("rows", "vault")
+    for kind in kinds:
+        if not (content := seen.losses.get(kind)):
+            continue
+        path = path_of(journal, measured.run, kind)
+        try:
+            make_folder(journal.common_dir, f"{journal.folder.name}/{FOLDER}")
+            write_whole(path.parent, path.name, content, mode=0o600)
+        except OSError as error:
+            say(f"ouro: the losses by row are not stored: {path}: {error.strerror or error}")
+            break
+        digests[kind] = hashlib.sha256(content).hexdigest()
+    return replace(measured, row_losses=digests["rows"], vault_losses=digests["vault"])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.engine import Case
 
-Event = Literal["certificate", "confirmation", "calibration", "ablation"]
+Event = Literal["certificate", "confirmation", "calibration", "ablation", "look"]
 #: The salts are drawn from 1 to this.
 _SALTS = 2**31 - 1
 
@@ -33,7 +33,7 @@ _SALTS = 2**31 - 1
 @dataclass(frozen=True)
 class Plan:
     """The pairs of one certificate, confirmation or calibration, as they are stated before the
-    first run.
+    first run; a look into the vault has none.
 
     ``baseline`` and ``tip`` are the full ids of the two commits, the same for a calibration;
     ``night`` is that of the night's first commit, "" for a calibration. ``pairs`` has the salt of

@@ -30,7 +30,7 @@ UNACCOUNTED = (
     "are not known"
 )
 OTHER_CORES = "a process of the run may use other cores than those of its slot: {}"
-#: The most bytes of the file of losses by row.
+#: The most bytes of a file of losses by row.
 _MOST_LOSSES = 100 << 20
 
 Stop = Literal["", "timeout", "overrun", "interrupted", "unjudged"]
@@ -89,8 +89,8 @@ class RunState:
     #: Whether the training process waits for the judge before it starts the script.
     waiting: bool = False
     judgment: MetricScore | None = None
-    #: The file of losses by row, as far as the judge has sent it.
-    losses: bytes = b""
+    #: The files of losses by row, "rows" and "vault", as far as the judge has sent them.
+    losses: dict[str, bytes] = field(default_factory=dict)
     unable: str = ""
     #: The time of the answers to the judge, from the call of the evaluation on.
     answers: Answers | None = None
@@ -260,7 +260,7 @@ class RunState:
         ``asked`` ends the window. ``question`` passes the turn to the run, which answers now;
         ``room`` (the judge enlarges the shared memory for the first answer) and ``answered`` pass
         it to the judge, and ``answered`` ends a batch. ``finding`` reports a fault and ends the
-        turns, ``losses`` brings a part of the file of losses by row, and ``judged`` the score. A
+        turns, ``losses`` brings a part of a file of losses by row, and ``judged`` the score. A
         malformed message raises an exception of any kind; so does each of ``question``, ``room``,
         ``answered``, ``finding`` and ``judged`` before ``asked``.
         """
@@ -283,15 +283,18 @@ class RunState:
             self._pass_to("nobody")
             self.findings = [*self.findings, str(message["text"])][:MOST]
         elif event == "losses":
-            if len(self.losses) < _MOST_LOSSES:
-                self.losses += base64.b64decode(str(message["part"]), validate=True)
+            name, part = str(message["file"]), base64.b64decode(str(message["part"]), validate=True)
+            if name in ("rows", "vault") and len(self.losses.get(name, b"")) < _MOST_LOSSES:
+                self.losses[name] = self.losses.get(name, b"") + part
         elif event == "judged":
             assert self.answers is not None
             self.findings = [*self.findings, *texts(message, "findings")][:MOST]
             self.judgment = MetricScore(
                 value=number(message, "value"),
                 se=number(message, "se"),
+                decimals=None if message["decimals"] is None else int(number(message, "decimals")),
                 rows=int(number(message, "rows")),
+                vault=int(number(message, "vault")),
                 questions=int(number(message, "questions")),
                 tokens=int(number(message, "tokens")),
                 seconds=number(message, "seconds"),

@@ -43,7 +43,8 @@ _CONFINED = " (a confined program reaches little but its own tree: docs/sandbox.
 @dataclass(frozen=True, kw_only=True)
 class MetricScore:
     """The judge's score: ``value`` in bits per byte and its standard error ``se``, over ``rows``
-    scored rows.
+    scored rows. The value is rounded to ``decimals``, unless that is None; ``vault`` further rows
+    are not part of it.
 
     ``questions`` is the number of questions that the judge asked the model: one for each scored
     row, and those that only test whether the model predicts (`child.scoring.plan`). ``tokens`` is
@@ -54,7 +55,9 @@ class MetricScore:
 
     value: float
     se: float
+    decimals: int | None = None
     rows: int
+    vault: int = 0
     questions: int
     tokens: int
     seconds: float
@@ -77,7 +80,8 @@ class Measurement:
     device, as the launcher reported them.
 
     ``judgment`` is the judge's score, if there was a judge; then ``value`` is its value, and
-    ``losses`` the content of the file of losses by row (`child.losses.file`). ``unable``
+    ``losses`` has the contents of the files of losses by row (`child.losses.file`): "rows" of those
+    that are scored, "vault" of the others, if there are any. ``unable``
     says why the judge cannot score this harness; then the script was not run. ``findings`` are
     faults of the model or the run found by the judge, the probes or the supervisor,
     ``judge_failed`` the last line of a judge that gave no score. ``level`` is the level that was
@@ -113,7 +117,7 @@ class Measurement:
     tail: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     judgment: MetricScore | None = None
-    losses: bytes = b""
+    losses: dict[str, bytes] = field(default_factory=dict)
     unable: str = ""
     level: Level = "supervised"
     judge_failed: str = ""

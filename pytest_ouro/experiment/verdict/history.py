@@ -29,8 +29,9 @@ def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
 
     Compared are the kind and the model of the device, budget, clock, its steps, data, harness and
     metric; and the last blessing with ``--new-baseline`` that was in force, so that a run before
-    such a blessing differs from every run after it. If ``run`` was measured with success, its level
-    and its number of scored rows are compared too; before its measurement they are not known.
+    such a blessing differs from every run after it. If ``run`` was measured with success, its
+    level, its numbers of scored rows and of rows in the vault, and the rounding of its score are
+    compared too; before its measurement they are not known.
     """
     then, now = _known_before(past), _known_before(run)
     if isinstance(run, MeasuredRun) and run.outcome == "ok":
@@ -59,9 +60,16 @@ def _known_before(run: StartedRun) -> list[tuple[str, object]]:
 
 
 def _measured(run: MeasuredRun) -> list[tuple[str, object]]:
-    """Return the name and value of each condition that is known only after a run: its level, and
-    its number of scored rows."""
-    return [("level", run.level), ("rows", run.rows)]
+    """Return the name and value of each condition that is known only after a run: its level, its
+    numbers of scored rows and of rows in the vault, and how its score is rounded."""
+    judged = run.judgment or {}
+    decimals = judged.get("decimals")
+    return [
+        ("level", run.level),
+        ("rows", run.rows),
+        ("vault", judged.get("vault") or 0),
+        ("score", "exact" if decimals is None else f"to {decimals} decimals"),
+    ]
 
 
 def _brief(value: object) -> str:

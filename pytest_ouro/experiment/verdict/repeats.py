@@ -94,12 +94,13 @@ def why_dependent(runs: Sequence[MeasuredRun]) -> str:
     Repeats are not independent if two of them report the same state of a random generator, or if
     they are runs of a script and all their values are equal: the script has no randomness, or hides
     its seeds, and in both cases the values say nothing about noise. Equal values of a command's
-    runs do not show that, since the command need not use the salt that it gets.
+    runs do not show that, since the command need not use the salt that it gets; nor do equal scores
+    that were rounded.
     """
     digests = Counter(digest for run in runs for digest in run.generators.items())
     libraries = [name.partition(" at ")[0] for (name, _), count in digests.items() if count > 1]
     if libraries:
         names = " and ".join(f"{name}'s generator" for name in dict.fromkeys(libraries))
         return _SAME_DRAWS.format(names)
-    from_script = all(run.evaluations for run in runs)
-    return _SAME_VALUES if from_script and len({run.value for run in runs}) == 1 else ""
+    exact = all(run.evaluations and not run.is_rounded for run in runs)
+    return _SAME_VALUES if exact and len({run.value for run in runs}) == 1 else ""

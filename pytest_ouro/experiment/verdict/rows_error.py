@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.fast_dataclass import dataclass
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -47,6 +49,50 @@ def difference(one: RowLosses, other: RowLosses) -> list[float]:
     """Return by how many nats the loss of each row of ``one`` exceeds that of ``other``, which must
     have the same rows."""
     return [a - b for a, b in zip(one.row_nats, other.row_nats, strict=True)]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """By how much the gain on the scored rows exceeds that on the vault's, ``gap``, in bits per
+    byte; its standard error ``se``, its one-sided bounds ``low`` and ``high``, and the smallest gap
+    that as many rows show in 4 of 5 cases (``detectable``). ``gain`` is that on the scored
+    rows."""
+
+    gain: float
+    gap: float
+    se: float
+    low: float
+    high: float
+    detectable: float
+
+
+def find_gap(
+    scored: tuple[RowLosses, RowLosses], vault: tuple[RowLosses, RowLosses], alpha: float
+) -> Gap | None:
+    """Compare the gain of a later run over an earlier one on the scored rows with that on the
+    vault's. Return None if the two runs do not have the same rows, or as of `paired_error`.
+
+    Both arguments have the losses of the earlier and of the later run. The noise of training is in
+    both gains alike, so that the gap varies by the choice of the rows alone: its variance is the
+    sum of the two squared standard errors. Each bound is beyond the true gap with the probability
+    ``alpha``, by the normal distribution.
+    """
+    from statistics import NormalDist  # for a look alone: it imports much
+
+    gains, squares = [], 0.0
+    for earlier, later in (scored, vault):
+        if not _same_rows(earlier, later):
+            return None
+        sizes, apart = earlier.row_bytes, difference(earlier, later)
+        error = paired_error(apart, sizes)
+        if error is None:
+            return None
+        gains.append(math.fsum(apart) / (sum(sizes) * math.log(2)))
+        squares += error**2
+    gap, se = gains[0] - gains[1], math.sqrt(squares)
+    wide = -NormalDist().inv_cdf(alpha) * se
+    smallest = wide + NormalDist().inv_cdf(0.8) * se
+    return Gap(gains[0], gap, se, gap - wide, gap + wide, smallest)
 
 
 def paired_error(nats: Sequence[float], num_bytes: Sequence[int]) -> float | None:
