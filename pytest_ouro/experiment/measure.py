@@ -13,6 +13,7 @@ from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.experiment.assurance.level import assure
 from pytest_ouro.experiment.devices import device as devices
 from pytest_ouro.experiment.devices.slots import hold_place
+from pytest_ouro.experiment.devices.speed import combine, probe_speed
 from pytest_ouro.experiment.records import record, row_files
 from pytest_ouro.experiment.records.editable import describe_again
 from pytest_ouro.experiment.records.integrity import Snapshot
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from pytest_ouro.experiment.terms.job import Progress
     from pytest_ouro.experiment.terms.measurement import Measurement
     from pytest_ouro.experiment.terms.turns import Turn
+
+#: The purposes of runs around which the speed of the machine is measured.
+_PROBED = ("pair", "calibrate")
 
 
 def measure_commit(
@@ -97,7 +101,10 @@ def measure_commit(
             say(before)
         snapshot = Snapshot.take(case, experiment, started)
         try:
+            probed = turn.purpose in _PROBED
+            speeds = [probe_speed()] if probed else []
             seen, why = _measure(setup, turn, progress)
+            speeds += [probe_speed()] if probed else []
         except BaseException as error:
             with contextlib.suppress(OuroError):
                 for change in snapshot.restore("supervised"):
@@ -105,6 +112,7 @@ def measure_commit(
             return _abandon(case, started, error), case
         seen = replace(seen, findings=(*snapshot.restore(seen.level), *seen.findings))
         measured = record.measured_run(started, seen, level_why=why)
+        measured = replace(measured, speed=combine(speeds))
     measured = row_files.store(case.evidence.journal, measured, seen, say)
     return replace(_conclude(setup, measured, seen), before=before), case
 

@@ -1,18 +1,24 @@
 """Calibration: by how much runs of one code differ, and what share a common salt cancels."""
 
+import itertools
 import math
 import random
 import re
 import statistics
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_ouro.core.metric import Metric
 from pytest_ouro.engine import open_case
-from pytest_ouro.experiment.selection.calibrate import Noise, calibrate
+from pytest_ouro.evidence.records.statement import paired_gain
+from pytest_ouro.experiment.devices.speed import combine, probe_speed
+from pytest_ouro.experiment.selection.calibrate import Noise, calibrate, find_slope
+from pytest_ouro.experiment.selection.certify import certify
 
 pytestmark = pytest.mark.usefixtures("fixed_salts")
 
@@ -90,6 +96,83 @@ def test_noise_of_the_machine_is_not_shared(lab):
     found = calibrate(case_of(lab), runs=8)
     assert found.noise.sd > 0.01
     assert found.noise.shared < 0.95
+
+
+def speeds(pairs):
+    """Pairs of runs with these values and speeds: (baseline's value, its speed, tip's, its)."""
+    return [
+        SimpleNamespace(
+            baseline=SimpleNamespace(value=one, speed=slow),
+            tip=SimpleNamespace(value=other, speed=fast),
+        )
+        for one, slow, other, fast in pairs
+    ]
+
+
+def test_a_slope_is_found_where_the_speed_explains_the_values():
+    draw = random.Random(6)
+    pairs = []
+    for _ in range(6):
+        slow, fast = draw.uniform(90, 110), draw.uniform(90, 110)
+        noise = draw.gauss(0, 0.001)
+        pairs.append((2 - 0.2 * math.log(slow), slow, 2 - 0.2 * math.log(fast) + noise, fast))
+    assert find_slope(speeds(pairs)) == pytest.approx(-0.2, abs=0.02)
+    assert find_slope(speeds(pairs[:3])) is None, "too few pairs"
+
+
+def test_no_slope_is_found_in_noise():
+    draw = random.Random(7)
+    found = 0
+    for _ in range(300):
+        pairs = [
+            (draw.gauss(0, 1), draw.uniform(90, 110), draw.gauss(0, 1), draw.uniform(90, 110))
+            for _ in range(4)
+        ]
+        found += find_slope(speeds(pairs)) is not None
+    assert found < 45
+    assert find_slope(speeds([(1.0, 100.0, 2.0, 100.0)] * 5)) is None, "the speed never differs"
+
+
+@pytest.mark.parametrize(("direction", "gain"), [("lower", 0.5), ("higher", -0.5)])
+def test_gains_are_corrected_to_the_speed_of_the_baseline(direction, gain):
+    metric = Metric("score", direction)
+    baseline = SimpleNamespace(value=2.0, speed=100.0)
+    # The machine was e times as fast for the tip, which by itself changes the value by -0.2.
+    tip = SimpleNamespace(value=1.3, speed=100.0 * math.e, metric=metric)
+    assert paired_gain(baseline, tip, -0.2) == pytest.approx(gain)
+    assert paired_gain(baseline, tip) == pytest.approx(gain * 0.7 / 0.5)
+    tip.speed = None
+    assert paired_gain(baseline, tip, -0.2) == pytest.approx(gain * 0.7 / 0.5)
+    tip.value = None
+    assert paired_gain(baseline, tip) is None
+
+
+def test_a_certificate_uses_the_slope_that_was_measured_before(lab, monkeypatch):
+    ticks = itertools.cycle([90.0, 90.0, 110.0, 110.0, 95.0, 95.0, 100.0, 100.0])
+    monkeypatch.setattr("pytest_ouro.experiment.measure.probe_speed", lambda: next(ticks))
+    lab.commit(script(salted=0.1, machine=0.0))
+    assert lab.run().record.speed is None, "an ordinary run is not slowed down by it"
+    lab.run(script(salted=0.1).replace("3 +", "2 +"))
+    monkeypatch.setattr("pytest_ouro.experiment.selection.calibrate.find_slope", lambda done: -0.5)
+    calibration = calibrate(case_of(lab), runs=8)
+    assert "the speed of the machine explains part of it" in calibration.lines()[2]
+
+    one = certify(case_of(lab), pairs=2).statement
+
+    assert one.slope == -0.5
+    runs = {run.run: run for run in lab.journal.runs()}
+    corrected = [
+        (b.value - t.value) - 0.5 * math.log(t.speed / b.speed)
+        for b, t in ([runs[name] for name in pair["runs"]] for pair in one.pairs)
+    ]
+    assert one.gain == pytest.approx(statistics.mean(corrected), rel=1e-9)
+    assert lab.journal.fault() is None
+
+
+def test_the_speed_of_the_machine_is_a_positive_number():
+    assert combine([probe_speed(), probe_speed()]) > 0
+    assert combine([]) is None
+    assert combine([1.0, 4.0]) == pytest.approx(2.0)
 
 
 def test_later_verdicts_use_the_noise(lab):

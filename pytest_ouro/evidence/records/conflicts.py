@@ -14,7 +14,7 @@ from pytest_ouro.evidence.records.kinds import keys_of
 from pytest_ouro.evidence.records.line import OWN
 from pytest_ouro.evidence.records.rows import row_of
 from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
-from pytest_ouro.evidence.records.statement import Statement
+from pytest_ouro.evidence.records.statement import Statement, paired_gain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -182,6 +182,7 @@ def _stated(statement: Statement, before: Sequence[FinishedRun]) -> Iterator[_Fa
     value of each run that a pair names, and the gain, which is the mean of the pairs' gains."""
     if statement.result == "stated":  # its runs are still to come
         return
+    slope = None if statement.event == "calibration" else statement.slope  # this line measured it
     known = {run.run: run for run in before}
     gains = []
     for pair in statement.pairs:
@@ -190,8 +191,8 @@ def _stated(statement: Statement, before: Sequence[FinishedRun]) -> Iterator[_Fa
         one, other = (known.get(str(name)) for name in [*ids, "", ""][:2])
         yield from _side("baseline", statement.baseline, pair, one)
         yield from _side("tip", statement.tip, pair, other)
-        if one and other and one.value is not None and other.value is not None:
-            gains.append(statement.metric.gain(other.value, one.value))
+        gain = paired_gain(one, other, slope) if one and other else None
+        gains += [] if gain is None else [gain]
     if statement.gain is not None and gains:
         fact = _Fact("gain", mean(gains), statement.gain)
         if not _same(fact.actual, fact.expected, rounded=False):

@@ -279,6 +279,13 @@ class MeasuredRun(StartedRun):
             since=3,
         ),
     )
+    speed: float | None = optional(
+        None,
+        NUMBER.or_null(),
+        "speed of the machine before and after the run: fixed computations per CPU second; null if "
+        "it was not measured",
+        since=4,
+    )
     wall_seconds: float | None = optional(
         None, NUMBER.or_null(), "time from start to end of the process", unit="s"
     )

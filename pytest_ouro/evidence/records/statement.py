@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass, field
@@ -27,6 +28,8 @@ from pytest_ouro.evidence.records.line import Event, Line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pytest_ouro.evidence.records.run_record import FinishedRun
 
 #: What a statement came to. "stated": it announces a plan, and its runs are still to come.
 StatementResult = Literal[
@@ -96,6 +99,12 @@ class Statement(Line):
     counts_as_one: str = optional(
         "", TEXT, "why the pairs count as one and show nothing; empty if they are independent"
     )
+    slope: float | None = optional(
+        None,
+        NUMBER.or_null(),
+        "by how much a value changes if the machine is e times as fast, which was measured by a "
+        "calibration, and by which gains are corrected; null if they are not",
+    )
     sd: float | None = optional(None, NUMBER.or_null(), "standard deviation of one run")
     shared: float | None = optional(
         None, NUMBER.or_null(), "share of the variance that two runs with one salt have in common"
@@ -128,3 +137,21 @@ class Statement(Line):
     def metric(self) -> Metric:
         """The metric as recorded; its ``plausible`` range is not recorded."""
         return Metric(self.metric_name, self.direction, self.unit, decimals=self.decimals)
+
+
+def paired_gain(
+    baseline: FinishedRun, tip: FinishedRun, slope: float | None = None
+) -> float | None:
+    """Return how much better one run, the tip, is than another, in the metric's unit; None if one
+    of them has no value.
+
+    With a ``slope`` (see `Statement`), and if the speed of the machine is known for both runs, the
+    tip's value is corrected to the speed at which the baseline ran: less slope · ln(speed of the
+    tip's run / speed of the baseline's).
+    """
+    if baseline.value is None or tip.value is None:
+        return None
+    value = tip.value
+    if slope is not None and baseline.speed and tip.speed:
+        value -= slope * math.log(tip.speed / baseline.speed)
+    return tip.metric.gain(value, baseline.value)

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.experiment.result import Result
+    from pytest_ouro.experiment.selection.pairs import Pair
     from pytest_ouro.experiment.terms.job import Progress
 
+_CORRECTED = "ouro: the speed of the machine explains part of it: pairs will be corrected for it"
 #: The runs of a calibration if no other number is asked for: 2 with each of 4 salts.
 RUNS = 8
+#: A slope needs so many pairs, and must lower the squares of the errors to this share of theirs.
+_LEAST_PAIRS, _HELPS = 4, 0.7
 #: The pairs for which the smallest detectable gain is stated, those of a usual certificate.
 _PAIRS = 5
 
@@ -85,11 +89,13 @@ class Calibration:
             return (f"ouro: a run gave no value that counts: {self.message}",)
         if noise is None:
             return (f"ouro: {one.counts_as_one}: the noise cannot be measured",)
+        corrected = [] if one.slope is None else [_CORRECTED]
         single, paired = _single(noise), detectable(noise.of_pair, _PAIRS)
         return (
             f"ouro: runs of this code differ by {text(noise.sd)} (standard deviation of one run)",
             f"ouro: two runs with one salt have {noise.shared:.0%} of the variance in common; a "
             "large edit shares less",
+            *corrected,
             f"ouro: one try shows a gain of {text(single)} or more in 4 of 5 cases",
             f"ouro: a certificate of {_PAIRS} pairs shows {text(paired)} or more in 4 of 5 nights",
         )
@@ -111,6 +117,34 @@ class Calibration:
             f"ouro: calibrated noise={text(noise.sd)} shared={noise.shared:.2f} "
             f"detectable={text(paired)} {ends}"
         )
+
+
+def find_slope(pairs: Sequence[Pair]) -> float | None:
+    """Return by how much a value changes if the machine is e times as fast, estimated from the
+    differences within pairs of runs of one code; None if that does not help to predict them.
+
+    It is the least-squares slope through the origin of d, the difference of the values, on x, that
+    of ln(speed). It helps if each d is predicted better by the slope of the other pairs than by 0:
+    the sum of the squares of the errors must be at most `_HELPS` times that of all d.
+    """
+    points = [
+        (math.log(pair.tip.speed / pair.baseline.speed), pair.tip.value - pair.baseline.value)
+        for pair in pairs
+        if pair.tip.speed and pair.baseline.speed
+        if pair.tip.value is not None and pair.baseline.value is not None
+    ]
+    if len(points) < _LEAST_PAIRS:
+        return None
+    others = [_slope([*points[:i], *points[i + 1 :]]) for i in range(len(points))]
+    errors = [(d - slope * x) ** 2 for (x, d), slope in zip(points, others, strict=True)]
+    total = math.fsum(d**2 for _, d in points)
+    return _slope(points) if math.fsum(errors) < _HELPS * total else None
+
+
+def _slope(points: Sequence[tuple[float, float]]) -> float:
+    """Return the least-squares slope of a line through the origin; 0 if all x are 0."""
+    squares = math.fsum(x**2 for x, _ in points)
+    return math.fsum(x * d for x, d in points) / squares if squares else 0.0
 
 
 def _single(noise: Noise) -> float:
@@ -147,6 +181,6 @@ def calibrate(
     facts: dict[str, object] = {}
     if not find_dependence(done):
         noise = Noise.of(values)
-        facts = {"sd": noise.sd, "shared": noise.shared}
+        facts = {"sd": noise.sd, "shared": noise.shared, "slope": find_slope(done)}
     statement = state(case, plan, done, "measured", ALPHA, None, **facts)
     return Calibration(metric, 2 * len(done), case.evidence.journal.append(statement))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records import record_format
+from pytest_ouro.evidence.records.statement import paired_gain
 from pytest_ouro.experiment.measure import measure_commit
 from pytest_ouro.experiment.supervision.start_process import keep_starter
 from pytest_ouro.experiment.terms.turns import Turn
@@ -28,19 +29,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pair:
-    """The two runs of a pair, and the side that was run ``first``."""
+    """The two runs of a pair, the side that was run ``first``, and the ``slope`` of the plan."""
 
     first: Side
     baseline: FinishedRun
     tip: FinishedRun
 
+    slope: float | None = None
+
     @property
     def gain(self) -> float:
-        """How much better the tip is than the baseline, in the metric's unit; negative if it is
-        worse."""
-        assert self.baseline.value is not None
-        assert self.tip.value is not None
-        return self.tip.metric.gain(self.tip.value, self.baseline.value)
+        """How much better the tip is than the baseline, in the metric's unit, corrected for the
+        speed of the machine if there is a ``slope``; negative if it is worse."""
+        gain = paired_gain(self.baseline, self.tip, self.slope)
+        assert gain is not None  # a run without a value is not part of a pair
+        return gain
 
     def to_json(self) -> dict[str, object]:
         """Return the pair as it stands in a statement."""
@@ -104,7 +107,7 @@ class Pairs:
         salt, first = self._plan.pairs[number - 1]
         other: Side = "tip" if first == "baseline" else "baseline"
         runs = {side: self._run_side(number, salt, side) for side in (first, other)}
-        pair = Pair(first, runs["baseline"], runs["tip"])
+        pair = Pair(first, runs["baseline"], runs["tip"], self._plan.slope)
         reference = self._done[0].baseline if self._done else pair.baseline
         for run in runs.values():
             if apart := differences(reference, run):

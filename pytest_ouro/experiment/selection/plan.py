@@ -39,7 +39,8 @@ class Plan:
     ``night`` is that of the night's first commit, "" for a calibration. ``pairs`` has the salt of
     each pair, and the side that is run first. ``look`` is the number of the look in that night,
     ``looks`` how many were stated before the first (0: none), and ``alpha`` the probability of an
-    error that this look may use.
+    error that this look may use. ``slope`` is by how much a value changes with the speed of the
+    machine (see `Statement`), None if gains are not corrected by it.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Plan:
     look: int
     looks: int
     alpha: float
+    slope: float | None = None
 
     def statement(self, case: Case, **facts: object) -> Statement:
         """Return the statement of this plan with further ``facts``, by the names of its
@@ -68,6 +70,7 @@ class Plan:
             "look": self.look,
             "looks": self.looks,
             "alpha": self.alpha,
+            "slope": self.slope,
             "metric_name": metric.name,
             "direction": metric.direction,
             "unit": metric.unit,
@@ -87,7 +90,7 @@ class Plan:
             assert isinstance(salt, int)
             pairs.append((salt, "tip" if pair.get("first") == "tip" else "baseline"))
         alpha = ALPHA if one.alpha is None else one.alpha
-        facts = (one.night, tuple(pairs), one.look, one.looks, alpha)
+        facts = (one.night, tuple(pairs), one.look, one.looks, alpha, one.slope)
         return cls(one.plan, one.event, one.baseline, one.tip, *facts)  # type: ignore[arg-type]
 
 
@@ -119,7 +122,9 @@ def open_plan(
             return Plan.stated_by(one), True
     look, stated = _count_look(case, event, night, same, looks) if night else (1, 0)
     alpha = alpha_of_look(look, stated=stated or None)
-    plan = Plan(_new_id(), event, baseline, tip, night, draw_pairs(pairs), look, stated, alpha)
+    slope = _find_slope(case, statements) if night else None
+    facts = (draw_pairs(pairs), look, stated, alpha, slope)
+    plan = Plan(_new_id(), event, baseline, tip, night, *facts)
     if night:
         ref = f"{LOOKS}{event}/{night}/{look}"
         repo.set_ref(case.repository.git, ref, tip)  # first: it must outlive a killed process
@@ -146,7 +151,8 @@ def open_ablation(case: Case, tip: str, without: Sequence[str], *, pairs: int) -
             return [Plan.stated_by(stated[commit]) for commit in without]
     name, drawn = _new_id(), draw_pairs(pairs)
     alpha = ALPHA / len(without)
-    plans = [Plan(name, "ablation", commit, tip, "", drawn, 1, 0, alpha) for commit in without]
+    facts = (drawn, 1, 0, alpha, _find_slope(case, statements))
+    plans = [Plan(name, "ablation", commit, tip, "", *facts) for commit in without]
     for plan in plans:
         case.evidence.journal.append(plan.statement(case))
     return plans
@@ -193,6 +199,19 @@ def _count_look(
     if stated and look > stated:
         raise messages.looks_used(stated, night)
     return look, stated
+
+
+def _find_slope(case: Case, statements: Sequence[Statement]) -> float | None:
+    """Return the slope that the last calibration under the present trust measured; None if it
+    measured none, as the speed of the machine did not explain the values."""
+    slopes = [
+        one.slope
+        for one in statements
+        if one.event == "calibration"
+        and one.result == "measured"
+        and one.trust == case.trust.commit
+    ]
+    return slopes[-1] if slopes else None
 
 
 def _new_id() -> str:
