@@ -11,6 +11,7 @@ import pytest
 
 from pytest_ouro import messages
 from pytest_ouro.core import errors
+from pytest_ouro.core.finding import count
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
@@ -66,3 +67,12 @@ def test_every_error_has_a_docstring_a_message_and_one_remedy(function):
     assert message.strip()
     assert remedy.strip()
     assert "help: " not in remedy
+
+
+def test_one_thing_has_the_right_article():
+    assert [count(n, noun) for n, noun in ((1, "row"), (1, "error"), (2, "error"), (0, "row"))] == [
+        "a row",
+        "an error",
+        "2 errors",
+        "0 rows",
+    ]

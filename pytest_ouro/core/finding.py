@@ -89,8 +89,11 @@ def several(items: list[str], *, limit: int = 3) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Return ``a row`` for 1, and ``3 rows``, the noun with an ``s``, for any other number."""
-    return f"a {noun}" if number == 1 else f"{number} {noun}s"
+    """Return ``a row`` or ``an error`` for 1, and ``3 rows``, the noun with an ``s``, for any other
+    number."""
+    if number != 1:
+        return f"{number} {noun}s"
+    return f"an {noun}" if noun[:1] in "aeiou" else f"a {noun}"
 
 
 def describe_run(run: str, commit: str) -> str:

@@ -58,6 +58,7 @@ HARD = [
     ("import prepare\nvars(prepare)['x'] = 1", "reaches for __dict__ of prepare"),
     ("globals().update(evaluate_bpb=min)", REBINDS),
     ("exec('evaluate_bpb = min')", REBINDS),
+    ("exec(b'evaluate_bpb = min')", REBINDS),
     ("eval('__import__(\"socket\")')", "imports socket"),
     ("import prepare\n(p := prepare).x = 1", "writes into the module prepare"),
     ("import prepare\np: object = prepare\np.x = 1", "writes into the module prepare: p.x"),

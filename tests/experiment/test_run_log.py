@@ -72,3 +72,37 @@ def test_a_full_disk_ends_the_file_not_the_run():
     with RunLog(FULL) as log:
         log.write(b"lost")
     assert log.end == b"lost"
+
+
+class Disk:
+    """A file on a disk that is full for a while: it takes 5 more bytes, then fails once."""
+
+    def __init__(self, file):
+        self.file = file
+        self.room = 5
+
+    def write(self, data):
+        if self.room is None:
+            return self.file.write(data)
+        if not self.room:
+            self.room = None
+            raise OSError(28, "No space left on device")
+        written, self.room = self.file.write(data[: self.room]), 0
+        return written
+
+    def close(self):
+        self.file.close()
+
+
+@pytest.mark.parametrize("later", [0, 30])
+def test_what_a_full_disk_did_not_take_is_counted(tmp_path, later):
+    data = bytes(48 + n % 10 for n in range(20 + later))
+    with RunLog(tmp_path / "run.log") as log:
+        log._file = Disk(log._file)
+        for at in range(0, len(data), 10):
+            log.write(data[at : at + 10])
+    kept = (tmp_path / "run.log").read_bytes()
+    assert kept.startswith(data[:5])
+    assert kept.endswith(data[-15:])
+    left = len(data) - 5 - 20
+    assert (f"... {left} bytes left out ...".encode() in kept) is (left > 0)

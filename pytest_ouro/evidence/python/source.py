@@ -337,14 +337,17 @@ def dotted(node: ast.expr) -> str:
 
 def literal_text(node: ast.expr) -> str:
     """Return the string that an expression of literals has as its value: a literal, ``+``, an
-    f-string (whose formats are ignored), or ``join`` of a list or tuple. Return "" if the value is
-    the empty string or unknown. Raise RecursionError if it is nested too deeply."""
+    f-string (whose formats are ignored), or ``join`` of a list or tuple; bytes are read as UTF-8.
+    Return "" if the value is the empty string or unknown. Raise RecursionError if it is nested too
+    deeply."""
     return _spelled(node) or ""
 
 
 def _spelled(node: ast.expr) -> str | None:
     """Return the string that an expression of literals has as its value, as for `literal_text`;
     None if it is unknown or not a string."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, bytes):
+        return node.value.decode(errors="replace")
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.FormattedValue):

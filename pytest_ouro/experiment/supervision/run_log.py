@@ -42,9 +42,8 @@ class RunLog:
         bytes of this run. Of the output after these, keep the last ``TAIL`` bytes in memory until
         the context ends, which writes them.
 
-        A write that fails, as on a full disk, raises no error. What it did not write is missing in
-        the file, and all output after it is kept in memory like output after the first ``HEAD``
-        bytes.
+        A write that fails, as on a full disk, raises no error. What it did not write, and all
+        output after it, is kept in memory like output after the first ``HEAD`` bytes.
         """
         self._recent += chunk
         if len(self._recent) > 2 * TAIL:
@@ -71,12 +70,13 @@ class RunLog:
         self._file.close()
 
     def _put(self, data: bytes) -> None:
-        """Write bytes to the file. If that fails, raise nothing, and set ``_written`` to ``HEAD``,
-        so that later output stays in memory."""
+        """Write bytes to the file. If that fails, raise nothing, count what was not written as
+        late, and set ``_written`` to ``HEAD``, so that later output stays in memory."""
         try:
             while data:
                 written = self._file.write(data) or 0
                 self._written += written
                 data = data[written:]
         except OSError:
+            self._late += len(data)
             self._written = HEAD  # write no more at once; the end stays in memory
