@@ -89,6 +89,8 @@ def infer_metric(
         return Inference("metric", chosen, f"a column of numbers of {_file_name(ledger)}")
     if followed := _followed(columns, cells):
         return Inference("metric", followed, f"the statuses of {_file_name(ledger)} follow it")
+    if only := _only_numbers(columns, cells):
+        return Inference("metric", only, f"the only column of numbers of {_file_name(ledger)}")
     if discovered and find_columns(names, discovered).metric is not None:
         return Inference("metric", discovered, "the code prints it")
     return Inference(
@@ -163,6 +165,20 @@ def _followed(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
     return best if best and shares[best] >= AGREES else ""
 
 
+def _only_numbers(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
+    """Return the only column without a known meaning that has mostly numbers, several ones, that do
+    not count the rows; "" if there is none or are several."""
+    names = list(cells)
+    known = columns.complete(names, find_columns(names, "")).known
+    found = [
+        name
+        for place, (name, texts) in enumerate(cells.items())
+        if place not in known and _is_numeric(texts)
+        if len(set(texts)) > 2 and not counts_rows(texts)
+    ]
+    return found[0] if len(found) == 1 else ""
+
+
 def infer_direction(
     name: str,
     text: str,
@@ -189,9 +205,22 @@ def infer_direction(
         return _as(named, f"the name {name} says so")
     if trend and (steps >= 4 or not named):
         return _as(trend, f"all {steps} kept values after the first are {trend}")
+    if followed := _followed_direction(rows):
+        return _as(followed, "the statuses of the rows follow it")
     return None, Inference(
         "direction", "", "no name, text or kept value shows it: --direction lower, or higher"
     )
+
+
+def _followed_direction(rows: Sequence[ClaimedRow]) -> str:
+    """Return the direction that the statuses agree with: most kept values are better than all
+    before by it, and most others not, and clearly fewer by the contrary; "" if there is none."""
+    texts = [row.metric if row.value is not None else "" for row in rows]
+    statuses = [row.status for row in rows]
+    lower, higher = (agreement(texts, statuses, way) for way in ("lower", "higher"))
+    if max(lower, higher) < AGREES or abs(lower - higher) < 0.25:
+        return ""
+    return "lower" if lower > higher else "higher"
 
 
 def _as(word: str, why: str) -> tuple[Direction, Inference]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.read import Bound
     from pytest_ouro.evidence.git.client import Git
 
+#: How many other texts of a folder are read, if none has a usual name.
+_NOTES = 20
 #: Files for agents in general, which may be about the loop as well.
 _AGENT_FILES = ("AGENTS.md", "CLAUDE.md", "GEMINI.md")
 
@@ -122,6 +124,11 @@ def _prose(folder: Path, top: Path) -> Prose:
         readme = find_prose(folder, top, "README.md")
         if not found.file and readme.fixed and (readme.metrics or readme.direction("")):
             return readme
+    for path in sorted(folder.glob("*.md"))[:_NOTES] if not found.fixed else ():
+        with contextlib.suppress(OuroError, OSError):
+            said = find_prose(folder, top, path.name)
+            if said.editable and said.fixed and (said.metrics or said.direction("")):
+                return said
     return found
 
 

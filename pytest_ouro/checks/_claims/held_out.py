@@ -26,9 +26,6 @@ _UNSEEN = {
     *("held", "heldout", "hidden", "gold", "golden", "answer", "answers", "label", "labels"),
     *("truth", "secret", "unseen", "solution", "solutions", "private", "tests", "reference"),
 }
-_READS = re.compile(
-    r"(?i)open|load|read|include|import|require|source\b|from\b|parse|cat\b|copy|file"
-)
 _WRITES = re.compile(r"""(?i)write|dump|save|["'](?:w|a|x)[bt+]*["']|mkdir""")
 _EVALUATES = re.compile(
     r"(?i)^(?:eval|evaluat|scor|measur|bench|grade|judg|rate|metric|valid|loss|error|accuracy)"
@@ -91,11 +88,10 @@ class _Measured:
             return
         lines = surface.lines_of(path, after)
         new = [line for line in lines if any(line.text in one for one in fresh)]
-        reading = any(_READS.search(line.text) for line in new)
         for line in new:
-            yield from self._find_data(path, before, line.text, reading=reading)
+            yield from self._find_data(path, before, line.text)
         if not path.endswith(".py"):
-            yield from self._find_calls(before, new)
+            yield from self._find_calls(before, new, surface.defined(path, after))
             yield from self._find_prints(path, before, new)
 
     @cached_property
@@ -106,7 +102,7 @@ class _Measured:
         names = {*map(posixpath.basename, self._data), *self._functions, metric} - {""}
         return re.compile("|".join(map(re.escape, sorted(names))) or "(?!)")
 
-    def _find_data(self, path: str, before: str, line: str, *, reading: bool) -> Iterator[_Asked]:
+    def _find_data(self, path: str, before: str, line: str) -> Iterator[_Asked]:
         """Yield that a new line names data that the measuring files read, and the text before does
         not."""
         for data, held_out in self._data.items():
@@ -115,13 +111,14 @@ class _Measured:
                 continue
             if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", line):
                 kind = "held-out data" if held_out else "data of the evaluation"
-                sure = held_out and (reading or bool(_READS.search(line)))
-                yield _Asked("evaluation", f"reads the {kind} {data!r}", sure)
+                yield _Asked("evaluation", f"reads the {kind} {data!r}", held_out)
 
-    def _find_calls(self, before: str, new: list[surface.Line]) -> Iterator[_Asked]:
+    def _find_calls(self, before: str, new: list[surface.Line], own: set[str]) -> Iterator[_Asked]:
         """Yield that a new line in a loop calls a function of the measuring files, that the text
-        before does not call."""
+        before does not call; ``own`` are the functions of the file itself."""
         for name, (other, measures) in self._functions.items():
+            if name in own:
+                continue
             call = re.compile(rf"(?<![\w]){re.escape(name)}[ \t]*\(")
             if call.search(before):
                 continue
@@ -134,7 +131,7 @@ class _Measured:
         metric = self._claims.metric.name if self._claims.metric else ""
         if not metric or metric in before or not self._prints_metric:
             return
-        label = re.compile(rf"{re.escape(metric)}\W{{1,4}}(?:\d|[^\w\n]*%|\W*$|.*[\"'`])")
+        label = re.compile(rf"(?<!\w){re.escape(metric)}[\"'`]?[ \t]*[:=]")
         for line in new:
             if label.search(line.text) and surface.prints(line.text):
                 number = re.search(rf"{re.escape(metric)}\W{{1,4}}\d", line.text)
@@ -160,9 +157,8 @@ class _Measured:
         found: set[str] = set()
         for path, text in claims.measuring_texts.items():
             found |= surface.data_in(path, text)
-        texts = claims.measuring_texts
-        data = {one for one in found if one not in texts and not matches(one, claims.editable)}
-        return {one: _is_unseen(one) for one in sorted(data)}
+        data = sorted(one for one in found if not matches(one, claims.editable))
+        return {one: _is_unseen(one) for one in data}
 
     @cached_property
     def _functions(self) -> dict[str, tuple[str, bool]]:

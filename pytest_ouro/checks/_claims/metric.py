@@ -41,6 +41,7 @@ _TIME = re.compile(
 )
 _SHARE = re.compile(
     r"(?i)acc(?:uracy)?(?:$|_)|(?:^|_)(?:f1|auc|auroc|recall|precision|iou|win_?rate)(?:$|_)"
+    r"|(?:^|_)(?:win|pass|hit|success|solved?|correct)_?(?:pct|percent|rate|share|ratio)(?:$|_)"
 )
 
 
@@ -150,7 +151,8 @@ def _fault(row: ClaimedRow, values: _Values, metric: Metric, *, bound: bool) -> 
             zero = zero or (bool(_TIME.search(metric.name)) and low >= 20 * _unit(row.metric))
             return "it stands for no result elsewhere", row.value >= 10 * high or zero
     if low > 0 and row.value < 0:
-        return "all others are positive", bool(_POSITIVE.search(metric.name))
+        sure = _POSITIVE.search(metric.name) or _SHARE.search(metric.name)
+        return "all others are positive", bool(sure)
     if _SHARE.search(metric.name) and low >= 0:
         for most in (1, 100):
             if high <= most < row.value:

@@ -130,7 +130,9 @@ def _read(file: LedgerFile, history: History) -> _Candidate | None:
             why.append(f"{count(times, 'commit')} of the history add to it")
     if why:
         file = replace(file, why=", ".join([*why, "and it has a column of numbers"]))
-    if not (sure or why or _is_list_of_results(cells, columns)):
+    likely = _names_many(cells, columns) and (settles or columns.description is not None)
+    likely = likely and _measures(cells, columns)
+    if not (sure or why or likely or _is_list_of_results(cells, columns)):
         return None
     return _Candidate(file, read, columns, sure or bool(why), linked, settles)
 
@@ -141,6 +143,16 @@ def _count_linked(cells: Mapping[str, Sequence[str]], columns: Columns, history:
         return 0
     texts = cells[list(cells)[columns.commit]]
     return len(set(history.resolve({commit_of(text) for text in texts} - {""}).values()))
+
+
+def _names_many(cells: Mapping[str, Sequence[str]], columns: Columns) -> bool:
+    """Return whether at least three cells, and most, of the column of commits are different hashes,
+    also of commits that a squash or a reset left behind."""
+    if columns.commit is None:
+        return False
+    texts = cells[list(cells)[columns.commit]]
+    hashes = {commit_of(text) for text in texts} - {""}
+    return len(hashes) >= 3 and 2 * len(hashes) > len(texts)
 
 
 def _measures(cells: Mapping[str, Sequence[str]], columns: Columns) -> bool:

@@ -82,11 +82,12 @@ _FIELD = re.compile(r"(?m)^[ \t]*(Scope|Metric|Verify):[ \t]+(\S.*)$")
 _UNIT = re.compile(r"(?i)metric unit:\s*`?([^\s`]+)")
 #: Words that say which values are better: plainly, and beside the metric's name alone.
 _PLAIN = (
-    r"\b(lower|higher)(?: [\w@-]+){0,2} (?:is|=|are) better"
+    r"\b(lower|higher|fewer|smaller|less|more|larger)(?: [\w@-]+){0,2} (?:is|=|are) better"
+    r"|\bthe (lower|higher|fewer|smaller|less|more|larger|bigger|faster),? the better"
     r"|\bdirection\W{1,6}(?:to )?(lower|higher|minimi|maximi)"
 )
 _BESIDE = rf"{_PLAIN}|\b(lowest|highest|minimi|maximi|lower|higher|reduce|increase)"
-_LOWER = ("lower", "lowest", "minimi", "reduce")
+_LOWER = ("lower", "lowest", "minimi", "reduce", "fewer", "smaller", "less")
 #: Characters of a line behind which a paragraph may go on.
 _WRAPPED = 60
 #: How many forbidden things, and how long ones, are taken as rules: longer lists are notes.

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: "stays": the next version of the changed files has the change; "gone": it is as before, or the
 #: commit is on no branch that was read; "": the change is not known, or replaced by another.
 Fate = Literal["stays", "gone", ""]
+#: The same with more detail: "undone" by a commit that does nothing else to the file, "replaced" by
+#: another change of the same lines.
+_Detail = Literal["stays", "gone", "undone", "replaced", ""]
 
 #: Files that experiments change beside their code.
 _ASIDE = re.compile(
@@ -34,7 +37,7 @@ class Fates:
 
     def __init__(self, history: History, ledger: str) -> None:
         self._history, self._ledger = history, ledger
-        self._known: dict[str, Fate] = {}
+        self._known: dict[str, _Detail] = {}
         self._texts: dict[str, frozenset[bytes]] = {}
 
     def of_rows(self, rows: Sequence[ClaimedRow], linker: Linker) -> list[Fate]:
@@ -44,17 +47,27 @@ class Fates:
         links = linker.link(rows)
         resolves = any(link.commit for link in links)
         seen: set[str] = set()
-        fates: list[Fate] = []
+        found: list[_Detail] = []
+        lost = 0
         for row, link in zip(rows, links, strict=True):
             commit = link.commit or self._beside(row, linker, seen)
             if commit in seen:
-                fates.append("")
+                found.append("")
             elif commit:
                 seen.add(commit)
-                fates.append(self.of(commit))
+                found.append(self.of(commit))
+                lost += commit not in self._history.by_id
             else:
-                fates.append("gone" if row.hash and resolves else "")
-        return fates
+                gone = bool(row.hash) and resolves
+                lost += gone
+                found.append("gone" if gone else "")
+        # a loop that takes changes back by resets or by commits of their own never leaves it to the
+        # next experiment, so that what that replaces is what it builds on
+        clean = lost == found.count("gone") and (lost or "undone" in found)
+        replaced: Fate = "stays" if clean else ""
+        return [
+            "gone" if one == "undone" else replaced if one == "replaced" else one for one in found
+        ]
 
     def _beside(self, row: ClaimedRow, linker: Linker, seen: set[str]) -> str:
         """Return the commit of a row without a hash: the one that adds it if that changes code,
@@ -79,13 +92,13 @@ class Fates:
             if path != self._ledger and not _ASIDE.fullmatch(posixpath.basename(path))
         ]
 
-    def of(self, commit: str) -> Fate:
+    def of(self, commit: str) -> _Detail:
         """Return the fate of the code of a commit (full id)."""
         if commit not in self._known:
             self._known[commit] = self._find(commit)
         return self._known[commit]
 
-    def _find(self, commit: str) -> Fate:
+    def _find(self, commit: str) -> _Detail:
         """Return what `of` does."""
         step = self._history.by_id.get(commit)
         if step is None:
@@ -93,21 +106,27 @@ class Fates:
         if not self.changes_code(step):
             return ""
         found = {self._of_file(step, path) for path in self._paths(step)}
+        if found == {"stays", "replaced"}:
+            return "stays"
         return found.pop() if len(found) == 1 else ""
 
-    def _of_file(self, step: Step, path: str) -> Fate:
+    def _of_file(self, step: Step, path: str) -> _Detail:
         """Return what became of the change of one file: what its next version on the branch has."""
         before, own = self._text(step.parent, path), self._text(step.id, path)
         added, removed = own - before, before - own
         if not (added or removed):
             return ""
         after = self._text(self._next(step, path), path)
+        if after == before:
+            return "undone"
         if added and added <= after:
             return "stays"
         if not added:
             return "gone" if removed <= after else ("stays" if not removed & after else "")
         if added & after:
             return ""
+        if removed and not removed & after:
+            return "replaced"
         return "gone" if removed <= after else ""
 
     def _next(self, step: Step, path: str) -> str:

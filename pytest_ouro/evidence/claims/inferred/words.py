@@ -29,6 +29,8 @@ _MOST, _LONGEST = 8, 24
 #: How many rows of a word have to show what it means; one row may show the contrary if at least
 #: three show it.
 _ROWS, _MANY = 2, 3
+#: How many rows have to show it where nothing is known of the code.
+_JUDGED = 5
 
 
 class Inferred(NamedTuple):
@@ -154,9 +156,34 @@ def _infer(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferr
         why.append(f"{word}: {_show(klass, tally, judged)}")
     both = kinds.get("keep", 0) and (kinds.get("discard", 0) or kinds.get("crash", 0))
     explained = [pair for pair in pairs if found.get(pair[0]) in ("keep", "discard")]
+    valued = sum(row.value is not None for _, row, _ in pairs)
+    if "crash" in found.values() and 2 * valued < len(pairs):
+        return None  # the metric is not known
+    if not found and not any(fate for _, _, fate in pairs):
+        return _by_values(column, pairs)
     if not found or not both or (explained and not any(fate for _, _, fate in explained)):
         return None
     return Inferred(column, found, "; ".join(why), sum(kinds.values()))
+
+
+def _by_values(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferred | None:
+    """Return what the two words of a column mean where nothing is known of the code: every row of
+    one, from the first row on, has a better value than all of its rows before, and no row of the
+    other has; for at least four rows after the first, and in one direction only. None otherwise."""
+    words = list(dict.fromkeys(word for word, _, _ in pairs if word))
+    if len(words) != 2 or classify(words[0], normalise(column) or "status", "") != "other":
+        return None
+    texts = [row.metric if row.value is not None else "" for _, row, _ in pairs]
+    statuses: list[StatusClass] = [
+        "keep" if word == words[0] else "discard" for word, _, _ in pairs
+    ]
+    lower, higher = (agreement(texts, statuses, way) for way in ("lower", "higher"))
+    both = min(statuses.count("keep") - 1, statuses.count("discard"))
+    if len(pairs) < _JUDGED or both < _ROWS or max(lower, higher) < 1 or lower == higher:
+        return None
+    found: dict[str, StatusClass] = {words[0]: "keep", words[1]: "discard"}
+    why = f"each {words[0]} has a better value than those before, and no {words[1]} has"
+    return Inferred(column, found, why, len(pairs))
 
 
 def _bests(pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> list[bool | None]:
