@@ -345,6 +345,13 @@ class VerdictRule:
         min=0,
         max=0.5,
     )
+    placebo: float = option(
+        "the probability that an experiment is preceded by a placebo, a run of the last keep's own "
+        "code with other seeds, which shows how often luck alone is kept; 0 for none",
+        default=0.0,
+        min=0,
+        max=0.5,
+    )
     retired: ClassVar[tuple[Retired, ...]]
 
     @property

@@ -89,12 +89,14 @@ class Logged(Check):
 
     def _lost(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield one finding if some of `Evidence.runs`, the runs recorded since the last blessing,
-        have no row in the ledger; otherwise nothing."""
+        have no row in the ledger; otherwise nothing. Placebos need none."""
         from pytest_ouro.evidence.ledger.ledger import pair  # only with a ledger
         from pytest_ouro.evidence.records.rows import entry_of
 
-        runs = {entry_of(run): run for run in reversed(evidence.runs)}
-        lost = pair(reversed(evidence.ledger.rows), [*map(entry_of, evidence.runs)])[1]
+        # The rows of placebos are written once the night is over.
+        every = [run for run in evidence.runs if run.purpose != "placebo"]
+        runs = {entry_of(run): run for run in reversed(every)}
+        lost = pair(reversed(evidence.ledger.rows), [*map(entry_of, every)])[1]
         if lost:
             first = runs[lost[0]]
             yield Finding(

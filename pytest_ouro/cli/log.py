@@ -14,13 +14,16 @@ from pytest_ouro.cli.output import say, say_aside, say_document, say_row
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import escape_json
 from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.ledger import ledger
 from pytest_ouro.evidence.ledger.ledger_format import TSV
 from pytest_ouro.evidence.ledger.ledger_table import Table
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.evidence.records.row_losses import demand_unchanged
+from pytest_ouro.evidence.records.rows import without_hidden
 from pytest_ouro.evidence.records.states import states_by_run
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.verdict.history import comparable, tally
+from pytest_ouro.experiment.verdict.placebos import count_placebos
 from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
@@ -55,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the finished runs in the chosen form, restore the journal and the ledger, or prune what
+    """Print the finished runs in the chosen form (placebos once the night is over, but in JSON
+    always), restore the journal and the ledger, or prune what
     is kept of old runs. Return 0.
 
     If the journal or a file of losses by row is not what was recorded, raise RecordError, after the
@@ -73,19 +77,32 @@ def main(args: argparse.Namespace) -> int:
         return 0
     runs = journal.runs()
     states = states_by_run(runs, journal.statements())
+    shown = runs if args.json else _without_hidden(git, bound, runs)
     if args.tsv:
         say_row(*Table.new(TSV, _metric_name(journal, bound)).header)
-        for run in runs:
+        for run in shown:
             say_row(run.row)
     elif args.json:
         for run in runs:
             table = {**run.to_json(), **_state_keys(states.get(run.run))}
             say_document(escape_json(json.dumps(table, ensure_ascii=False)))
     else:
-        _print_table(journal, runs, states, _metric_name(journal, bound))
+        _print_table(journal, shown, states, _metric_name(journal, bound))
     journal.demand_whole()
     demand_unchanged(journal, runs)
     return 0
+
+
+def _without_hidden(git: Git, bound: Path, runs: list[FinishedRun]) -> list[FinishedRun]:
+    """Return ``runs`` without the placebos whose rows are not in the ledger of ``bound`` yet; with
+    no placebo if bound or ledger cannot be read."""
+    if all(run.purpose != "placebo" for run in runs):
+        return runs
+    with contextlib.suppress(OuroError, OSError):
+        found = read(bound.read_bytes(), git.relative(bound))
+        rows = ledger.read(git.top / found.layout.ledger, found.experiment.metric).rows
+        return without_hidden(runs, rows)
+    return [run for run in runs if run.purpose != "placebo"]
 
 
 def _restore(journal: Journal, bound: Path) -> None:
@@ -155,12 +172,16 @@ def _print_table(
         words = (run.status, state, run.level or "", run.reason_text, description)
         say(_ROW.format(run.time, run.commit, value, *words, width=width))
     for started in journal.unfinished():
+        if started.purpose == "placebo":
+            continue
         row = _ROW.format(
             started.time, started.commit, "", "running or killed", "", "", "", "", width=width
         )
         say(row.rstrip())
     if line := _sum_up(runs):
         say(line)
+    if placebos := count_placebos(runs):
+        say(placebos.text)
     if not journal.records():
         say_aside("ouro: no run is recorded yet: pytest --ouro-experiment makes one")
 

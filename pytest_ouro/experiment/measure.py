@@ -96,7 +96,7 @@ def measure_commit(
         )
         before = ""
         earlier, same_seeds = history.find_same_code(case.evidence.journal.runs(), started)
-        if earlier and (turn.number or 1) == 1:
+        if earlier and turn.purpose == "search" and (turn.number or 1) == 1:
             before = history.describe_same_code(earlier, same_seeds=same_seeds)
             say(before)
         snapshot = Snapshot.take(case, experiment, started)

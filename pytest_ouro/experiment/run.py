@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass, replace
+from pytest_ouro.engine import check_before_run
+from pytest_ouro.evidence.records.states import standing_keeps
+from pytest_ouro.experiment.devices import device as devices
 from pytest_ouro.experiment.measure import measure_commit
+from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.steps import preconditions
 from pytest_ouro.experiment.steps.settle import settle
 from pytest_ouro.experiment.supervision.start_process import keep_starter
-from pytest_ouro.experiment.terms.turns import make_turns
+from pytest_ouro.experiment.terms.turns import Turn, draw_salt, make_turns
 from pytest_ouro.experiment.verdict import history
 from pytest_ouro.experiment.verdict.decide import LOSER
 from pytest_ouro.experiment.verdict.repeats import find_repeats
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.terms.job import Progress
-    from pytest_ouro.experiment.terms.turns import Turn
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,19 @@ def run_experiment(
     settle the branch if ``order`` says so. Return the result of the last run, with the lines that
     say whether the night is over.
 
-    If a rule is broken, nothing more is run or settled, and the result is "closed". Repeats end
-    with the first crash, or with the first run if that is a clear loser (`is_clear_loser`).
-    ``say`` is called with lines about the course, ``progress`` with the position of the run. Raise
-    OuroError, mostly ExperimentError, if a run cannot be prepared or recorded, or if HEAD moves
-    between repeats; KeyboardInterrupt for Ctrl-C except during the run itself.
+    With ``placebo`` in ``[verdict]``, one run more may come first, of the last keep: its result is
+    not part of what is returned. If a rule is broken, nothing more is run or settled, and the
+    result is "closed". Repeats end with the first crash, or with the first run if that is a clear
+    loser (`is_clear_loser`). ``say`` is called with lines about the course, ``progress`` with the
+    position of the run. Raise OuroError, mostly ExperimentError, if a run cannot be prepared or
+    recorded, or if HEAD moves between two runs; KeyboardInterrupt for Ctrl-C except during the run
+    itself.
     """
     commit = ""
     with keep_starter():
+        if placebo := _find_placebo(case, order):
+            commit = case.repository.head
+            _run_placebo(case, placebo, order, progress, say)
         for turn in make_turns(order.repeat):
             if commit:
                 case = case.again()
@@ -92,6 +100,49 @@ def _explain_stop(result: Result, turn: Turn) -> str:
         by = f" by {-run.gain / run.se:.3g} standard errors of the difference (limit: {LOSER:g})"
     runs = "the other repeat was" if left == 1 else f"the other {left} repeats were"
     return f"ouro: a clear loser, worse than {run.metric.text(run.best)}{by}: {runs} not made"
+
+
+def _find_placebo(case: Case, order: Order) -> str:
+    """Draw whether a placebo precedes the run that ``order`` asks for, and return the commit to
+    measure, that of the last keep; "" for none. None precedes repeats or a rehearsal, a run that a
+    broken rule prevents, or the first keep. Raise OuroError if a rule cannot be checked, or HEAD
+    cannot be run."""
+    profile = devices.choose(order.device or case.experiment.device)
+    share = case.bound.verdicts[profile].placebo
+    if not share or order.repeat != 1 or order.budget is not None or not draw(share):
+        return ""
+    journal = case.evidence.journal
+    kept = standing_keeps(case.repository.history, journal.runs(), journal.statements())
+    same = [run for run in kept[:1] if (run.device, run.baseline) == (profile, case.trust.baseline)]
+    if not same or any(result.broken for result in check_before_run(case)):
+        return ""
+    preconditions.demand_committed(case)
+    return same[0].commit
+
+
+def draw(share: float) -> bool:
+    """Return True with the probability ``share``."""
+    import secrets  # of a night with placebos alone
+
+    return secrets.randbelow(2**32) < share * 2**32
+
+
+def _run_placebo(
+    case: Case,
+    commit: str,
+    order: Order,
+    progress: Progress | None,
+    say: Callable[[str], None],
+) -> None:
+    """Measure the last keep, ``commit``, with a salt of its own, and record it as a placebo. A
+    crash is recorded, and a broken rule is left to the run that follows; raise what ended the run
+    from outside."""
+    turn = Turn(salt=draw_salt(), purpose="placebo")
+    result, _ = measure_commit(
+        case.at(commit), turn, device=order.device, progress=progress, say=say
+    )
+    if result.ended_by is not None or result.interrupted:
+        raise result.ended_by or KeyboardInterrupt
 
 
 def _add_history(case: Case, result: Result) -> Result:
@@ -131,11 +182,14 @@ def _settle(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
 
 
 def _say_over(case: Case) -> tuple[str, ...]:
-    """Return a tuple of the line that says that the night is over, and what to do; () if it is
-    not."""
+    """Return a tuple of the line that says that the night is over, and what to do; () if it is not.
+    Once it is, its placebos are written to the ledger."""
     if case.bound.night is None:
         return ()
     from pytest_ouro.experiment.steps.night_end import find_night_end  # most bounds state no end
 
     end = find_night_end(case)
-    return () if end is None else (f"ouro: {end.text}",)
+    if end is None:
+        return ()
+    record.write_placebos(case)
+    return (f"ouro: {end.text}",)

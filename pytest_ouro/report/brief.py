@@ -84,6 +84,8 @@ def _lines(facts: Facts) -> Iterator[str]:
         f"runs: {counts['runs']} ({counts['keep']} keep, {counts['discard']} discard, "
         f"{counts['crash']} crash)" + (f"; {facts['tally']}" if facts["tally"] else "")
     )
+    if facts["placebos"]:
+        yield facts["placebos"]
     if facts["tried"]:
         yield f"tried, newest first; do not repeat (commit, on, verdict, {facts['metric']}):"
     for one in facts["tried"]:

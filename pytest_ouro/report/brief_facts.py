@@ -112,6 +112,7 @@ class Facts(TypedDict):
     guards: list[Limited]
     count: Count
     tally: str
+    placebos: str
     kept: list[KeepEntry]
     tried: list[TryEntry]
     left_out: int
@@ -162,6 +163,7 @@ def collect(standing: Standing) -> Facts:
         ],
         "count": count(standing.runs),
         "tally": standing.tally(),
+        "placebos": standing.placebos(),
         "kept": [_keep(standing, one) for one in standing.kept[:_KEEPS]],
         "tried": [_try(standing, one) for one in reversed(standing.runs[-_TRIES:])],
         "left_out": max(0, len(standing.runs) - _TRIES),

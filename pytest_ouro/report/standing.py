@@ -14,6 +14,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.engine import check_before_run
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.evidence.records.rows import without_hidden
 from pytest_ouro.evidence.records.states import KeepState, keep_states
 from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts, noise_explains, saved
 from pytest_ouro.experiment.records.editable import files_at_head
@@ -23,6 +24,7 @@ from pytest_ouro.experiment.steps.settle import place_to_return
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.verdict.guards import number_of
 from pytest_ouro.experiment.verdict.history import comparable, differences, find_same_code, tally
+from pytest_ouro.experiment.verdict.placebos import count_placebos
 from pytest_ouro.report.unforeseen import to_error
 
 if TYPE_CHECKING:
@@ -83,12 +85,12 @@ class Fault(NamedTuple):
 class Standing:
     """Where an experiment stands.
 
-    ``runs`` are all finished runs, oldest first; ``kept`` the keeps on the branch that stand,
-    newest first; ``states`` the states of all keeps, by commit.
-    ``faults`` say why no run can start. ``edited`` are the paths, relative to the repository's top,
-    of editable files with changes that are not committed, and ``new`` those of them that git does
-    not track. ``going`` is the run of this working tree that goes on now, None without one, and
-    ``end`` the end of the night, None if it is not over.
+    ``runs`` are all finished runs, oldest first, without the placebos of a night that goes on;
+    ``kept`` the keeps on the branch that stand, newest first; ``states`` the states of all keeps,
+    by commit. ``faults`` say why no run can start. ``edited`` are the paths, relative to the
+    repository's top, of editable files with changes that are not committed, and ``new`` those of
+    them that git does not track. ``going`` is the run of this working tree that goes on now, None
+    without one, and ``end`` the end of the night, None if it is not over.
     """
 
     case: Case
@@ -106,8 +108,9 @@ class Standing:
         """Return where the experiment of a case stands. RecordError if the journal cannot be read,
         another OuroError if git cannot be."""
         repository = case.repository
-        runs = tuple(case.evidence.journal.runs())
-        states = keep_states(runs, case.evidence.statements)
+        every = case.evidence.journal.runs()
+        runs = tuple(without_hidden(every, case.evidence.ledger.rows))
+        states = keep_states(every, case.evidence.statements)
         fallen = [commit for commit, state in states.items() if not state.stands]
         globs = case.evidence.layout.editable_globs
         changes = (*repository.staged, *repository.unstaged(case.bound.root))
@@ -122,7 +125,7 @@ class Standing:
         return cls(
             case,
             runs,
-            tuple(kept_in(repository.history, runs, fallen)),
+            tuple(kept_in(repository.history, every, fallen)),
             states,
             tuple(_faults(case, edited=bool(edited))),
             tuple(sorted(edited)),
@@ -149,9 +152,13 @@ class Standing:
 
     @property
     def of_head(self) -> FinishedRun | None:
-        """The last run of HEAD in this working tree under the present trust, without rehearsals;
-        None without one."""
-        found = [r for r in self.case.evidence.runs if r.commit == self.head and not r.rehearsal]
+        """The last run of HEAD in this working tree under the present trust that tried it, without
+        rehearsals; None without one."""
+        found = [
+            run
+            for run in self.case.evidence.runs
+            if run.commit == self.head and run.purpose == "search" and not run.rehearsal
+        ]
         return found[-1] if found else None
 
     @property
@@ -204,6 +211,11 @@ class Standing:
         """Return the numbers of tries and keeps and the gain since the baseline, as `history.tally`
         does, of the runs ``compared``; "" for fewer than two tries."""
         return tally(self.compared)
+
+    def placebos(self) -> str:
+        """Return what the placebos of a night that is over show; "" if there are none."""
+        found = count_placebos(self.runs)
+        return found.text if found else ""
 
     def guards(self) -> list[Limited]:
         """Return the guards of the bound; [] if it has none."""

@@ -15,6 +15,7 @@ from pytest_ouro.evidence.records.line import OWN
 from pytest_ouro.evidence.records.rows import row_of
 from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
 from pytest_ouro.evidence.records.statement import Statement, paired_gain
+from pytest_ouro.evidence.records.verdicts import mean_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -135,7 +136,7 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
         yield _Fact("best_commit", "the commit of a kept run", run.best_commit)
     repeated = [
         (
-            _Fact("best", one.mean_or_value, run.best),
+            _Fact("best", _value_of_best(run, one, before), run.best),
             _Fact("best_peak_mb", one.peak_mb, run.best_peak_mb),
             *_size(run, one),
         )
@@ -147,6 +148,24 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
     for fact in repeated[-1] if repeated else ():
         if fact.actual is not None or run.version > 1:  # lines of version 1 may lack it
             yield fact
+
+
+def _value_of_best(
+    run: FinishedRun, kept: FinishedRun, before: Sequence[FinishedRun]
+) -> float | None:
+    """Return the value of the reference of ``run`` if its keep is ``kept``: its mean with the
+    placebos that ``run`` names, which must be among the runs ``before``; None if one is not, or
+    ``kept`` is not named. If ``run`` names none, it is the value of ``kept``."""
+    if not run.best_runs:
+        return kept.mean_or_value
+    named = [
+        one
+        for one in before
+        if one.run in run.best_runs and one.purpose == "placebo" and one.commit == kept.commit
+    ]
+    if sorted(run.best_runs) != sorted([kept.run, *(one.run for one in named)]):
+        return None
+    return mean_with(kept, named)[0]
 
 
 def _size(run: FinishedRun, best: FinishedRun) -> Iterator[_Fact]:

@@ -8,6 +8,9 @@ from pytest_ouro.evidence.ledger.ledger_format import TSV
 from pytest_ouro.evidence.ledger.ledger_table import NO_VALUE, Entry, Table, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_ouro.evidence.ledger.ledger import Row
     from pytest_ouro.evidence.records.run_record import FinishedRun
 
 
@@ -29,6 +32,18 @@ def entry_of(run: FinishedRun) -> Entry:
         one_line(prefix + run.description),
         (("timestamp", run.time), ("branch", run.branch)),
     )
+
+
+def without_hidden(runs: Sequence[FinishedRun], rows: Iterable[Row]) -> list[FinishedRun]:
+    """Return ``runs`` without the placebos that have no row among ``rows``, those of the ledger, in
+    which a placebo is written once the night is over. Until then it is not to be shown."""
+    placebos = [run for run in runs if run.purpose == "placebo"]
+    if not placebos:
+        return list(runs)
+    from pytest_ouro.evidence.ledger.ledger import pair  # only with a ledger
+
+    hidden = set(pair(rows, [*map(entry_of, placebos)])[1])
+    return [run for run in runs if run.purpose != "placebo" or entry_of(run) not in hidden]
 
 
 def row_of(run: FinishedRun) -> str:

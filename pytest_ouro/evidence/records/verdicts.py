@@ -74,6 +74,16 @@ def tie_band(run: FinishedRun) -> float:
     return (run.margin if run.band is None else run.band) or 0.0
 
 
+def mean_with(kept: FinishedRun, placebos: Iterable[FinishedRun]) -> tuple[float, int]:
+    """Return the mean value of a keep and of measured placebos of it, which are further independent
+    runs of its code, and the number of runs that the mean is of. The keep counts as many times as
+    it has independent runs. It must have a value."""
+    value, count = kept.mean_or_value, kept.independent_runs
+    assert value is not None
+    more = [run.value for run in placebos if run.value is not None]
+    return math.fsum([value * count, *more]) / (count + len(more)), count + len(more)
+
+
 def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
     """Return, by commit id, the last of ``runs`` (oldest first) that decided about that commit.
     Crashes, rehearsals, repeats that are not the last of their series, runs for another purpose

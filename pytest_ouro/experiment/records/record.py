@@ -158,7 +158,8 @@ def _finite(value: float | None) -> float | None:
 
 def finish(case: Case, run: FinishedRun) -> FinishedRun:
     """Write the ``finished`` line to the journal, then the row to the ledger; return the record as
-    it was written, with the present time and the text of its row.
+    it was written, with the present time and the text of its row. The row of a placebo is left to
+    `write_placebos`.
 
     The file that reserved disk space is emptied first, and deleted last. If this process is killed
     between line and row, that file is still there, by which :func:`recover` later finds and writes
@@ -169,7 +170,8 @@ def finish(case: Case, run: FinishedRun) -> FinishedRun:
     with contextlib.suppress(OSError):
         os.close(open_plain(place.parent, place.name, os.O_WRONLY | os.O_TRUNC))
     written = case.evidence.journal.append(replace(run, time=now(), row=row_of(run)))
-    _append(case, entry_of(written))
+    if written.purpose != "placebo":
+        _append(case, entry_of(written))
     place.unlink(missing_ok=True)
     return written
 
@@ -287,7 +289,10 @@ def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
         if not place.exists() or not _is_dead(run):
             continue
         rows = ledger.read(path, case.experiment.metric).rows
-        if entry_of(run) in ledger.pair(rows, [*map(entry_of, runs)])[1]:
+        if (
+            run.purpose != "placebo"
+            and entry_of(run) in ledger.pair(rows, [*map(entry_of, runs)])[1]
+        ):
             _append(case, entry_of(run), torn=True)
             say(f"ouro: {path.name} lacked the row of the run of {run.commit[:7]}: written now")
             written = True
@@ -325,8 +330,20 @@ def restore_rows(case: Case) -> int:
     the rows that were written before it stay. Raise OuroError if the lock file of the ledger is not
     a regular file.
     """
-    runs = case.evidence.runs
-    lost = ledger.pair(case.evidence.ledger.rows, [*map(entry_of, runs)])[1]
+    return _write_rows(case, [run for run in case.evidence.runs if run.purpose != "placebo"])
+
+
+def write_placebos(case: Case) -> int:
+    """Append to the ledger the rows of this working tree's placebos, which it lacks while a night
+    goes on; return their number. Raise what `restore_rows` raises."""
+    case = case.again()  # which reads journal and ledger again
+    return _write_rows(case, [run for run in case.evidence.all_runs if run.purpose == "placebo"])
+
+
+def _write_rows(case: Case, runs: Sequence[FinishedRun]) -> int:
+    """Append to the ledger the rows that it lacks of these runs, in their order; return their
+    number."""
+    lost = ledger.pair(case.evidence.ledger.rows, [*map(entry_of, runs)])[1] if runs else []
     for entry in lost:
         _append(case, entry)
     return len(lost)

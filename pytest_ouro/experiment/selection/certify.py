@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ouro.experiment.records.record import write_placebos
 from pytest_ouro.experiment.selection.ends import find_ends, gain_between
 from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
@@ -55,4 +56,5 @@ def certify(
     granted = grant([pair.gain for pair in done], plan.alpha).granted and not find_dependence(done)
     result: StatementResult = "granted" if granted else "not-granted"
     written = case.evidence.journal.append(state(case, plan, done, result, plan.alpha, claimed))
+    write_placebos(case)
     return Selection("certificate", count, count, written)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.records.states import standing_keeps
+from pytest_ouro.experiment.records.record import write_placebos
 from pytest_ouro.experiment.selection.ends import gain_between
 from pytest_ouro.experiment.selection.selection import Selection
 from pytest_ouro.experiment.terms import commits
@@ -100,7 +101,8 @@ def finalize(case: Case, *, branch: str = "", squash: bool = False) -> Final:
     ``Ouro-Certificate`` and ``Ouro-Runs``. ``branch`` is the name; "" for ``ouro/TIP``, with the
     first seven digits of the tip.
 
-    HEAD, the index, the working tree and the current branch stay as they are, and no hook runs.
+    The rows of the night's placebos are written to the ledger, which is all that changes besides:
+    HEAD, the index and the current branch stay as they are, and no hook runs.
     Raise ExperimentError if the name is impossible or taken; also what `find_winner` raises, and
     GitError if git fails.
     """
@@ -112,6 +114,7 @@ def finalize(case: Case, *, branch: str = "", squash: bool = False) -> Final:
         raise messages.branch_exists(name)
     last, count = _write_commits(case, winner, squash=squash)
     commits.create_branch(git, name, last)
+    write_placebos(case)
     return Final(winner, name, last, count, _left_out(case, winner))
 
 
@@ -186,7 +189,7 @@ def certificate_texts(statements: Iterable[Statement]) -> list[str]:
 
 
 def _trailers(winner: Winner) -> list[str]:
-    """Return the trailers of the last commit: each certificate of the tip, or that it has not one,
+    """Return the trailers of the last commit: each certificate of the tip, or that there are none,
     and the ids of the runs by which the baseline and the keeps were kept."""
     said: Sequence[str] = certificate_texts(winner.certificates) or ["provisional, not certified"]
     runs = " ".join(run.run for run in (winner.baseline, *winner.keeps))

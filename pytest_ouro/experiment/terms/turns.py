@@ -40,15 +40,20 @@ class Turn:
         return replace(job, message={**job.message, "salt": self.salt}, settings=settings)
 
 
+def draw_salt() -> int:
+    """Return a random salt, from 1 to 2^31 - 1."""
+    import secrets  # most runs have none
+
+    return 1 + secrets.randbelow(2**31 - 1)
+
+
 def make_turns(count: int) -> list[Turn]:
     """Return one ordinary turn if ``count`` is 1, else a series of ``count`` turns (at least 2)
     with different random salts, which are not 0."""
     if count == 1:
         return [Turn()]
-    import secrets  # of a series alone
-
     salts: set[int] = set()
     while len(salts) < count:
-        salts.add(1 + secrets.randbelow(2**31 - 1))
+        salts.add(draw_salt())
     series = uuid.uuid4().hex[:12]
     return [Turn(number, count, series, salt) for number, salt in enumerate(salts, start=1)]

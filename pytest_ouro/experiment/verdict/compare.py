@@ -9,7 +9,7 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.evidence.records.states import keep_states, standing_keeps
-from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
+from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts, mean_with
 from pytest_ouro.experiment.verdict.decide import (
     Candidate,
     band,
@@ -20,13 +20,14 @@ from pytest_ouro.experiment.verdict.decide import (
 )
 from pytest_ouro.experiment.verdict.guards import check_guards
 from pytest_ouro.experiment.verdict.history import comparable, differences
-from pytest_ouro.experiment.verdict.repeats import find_repeats, independent
+from pytest_ouro.experiment.verdict.repeats import find_repeats, independent, why_dependent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_ouro.bound.guards import Guard
     from pytest_ouro.bound.tables import Experiment, VerdictRule
+    from pytest_ouro.evidence.records.reasons import Status
     from pytest_ouro.evidence.records.run_record import MeasuredRun
     from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.evidence.records.states import KeepState
@@ -61,7 +62,10 @@ def compare(
     the baseline. The last run of a series is compared by the mean of the series, and its own commit
     is not taken as the reference; the first run of a series decides too if it is a clear loser.
     ``experiment`` states the level that a keep needs, ``rule`` the noise and how large a gain must
-    be. A run that breaks one of the ``guards`` is not kept.
+    be. A run that breaks one of the ``guards`` is not kept. Placebos of the reference's commit are
+    further runs of it, and the run is compared with the mean of all. A placebo itself decides
+    nothing; what it would have been as other code is stated in ``would``.
+
     ``describe_again`` is called with each earlier run whose code is compared with this one's: it
     returns the run with the sizes and digests of its code computed again, since an older version
     may have recorded them in another form.
@@ -82,6 +86,10 @@ def compare(
     lost = [] if again else _lost(past, kept, states, measured.trust)
     kept = [describe_again(run) for run in kept[:1]] + kept[1:]
     candidates = _candidates(kept)
+    placebos = _placebos_of(kept[0], past) if kept else []
+    if placebos:
+        value, runs_of_best = mean_with(kept[0], placebos)
+        candidates[0] = _candidate(kept[0], value, runs_of_best)
     best = candidates[0] if candidates else None
     peak = metric.best(one.value for one in candidates) if candidates else None
     below_level = LEVELS.index(measured.level) < LEVELS.index(experiment.level)
@@ -113,6 +121,19 @@ def compare(
     broken = [guard for guard in checked if not guard.holds]
     if reason.status == "keep" and broken:
         reason = Reason.GUARD
+    would: Status | None = None
+    if measured.purpose == "placebo" and run is not None and best is not None:
+        would = decide(
+            "ok",
+            replace(run, code="", seedless=""),  # as if it were other code
+            best,
+            rule=rule,
+            noise=noise,
+            metric=metric,
+            peak=peak,
+            below_level=below_level,
+        ).status
+        would = "discard" if broken else would
     finished = FinishedRun(
         **measured.shared(),
         time=measured.time,
@@ -126,6 +147,7 @@ def compare(
         n=len(series.values) if series else None,
         counts_as_one=series.counts_as_one if series else "",
         best=best.value if best else None,
+        best_runs=tuple(one.run for one in (*kept[:1], *placebos)) if placebos else (),
         best_commit=kept[0].commit if kept else None,
         best_code_size=kept[0].code_size if kept else None,
         best_code_sizes=kept[0].code_sizes if kept else {},
@@ -134,11 +156,12 @@ def compare(
         se=0.0,
         margin=0.0,
         band=0.0,
+        would=would,
         apart="" if kept else _apart(runs, past, measured),
     )
     incumbent = _incumbent(history, runs, statements, finished)
     finished = replace(finished, incumbent=incumbent)
-    uncompared = reason is Reason.REPEAT or measured.purpose != "search"
+    uncompared = reason is Reason.REPEAT or measured.purpose not in ("search", "placebo")
     if run is None or best is None or peak is None or uncompared:
         return finished
     error = standard_error(run, best, noise)
@@ -196,6 +219,13 @@ def _lost(
         and (run.reason is not Reason.GUARD or run.trust == trust)
     ]
     return [*superseded, *discarded]
+
+
+def _placebos_of(kept: FinishedRun, past: Sequence[FinishedRun]) -> list[FinishedRun]:
+    """Return the placebos of a keep in ``past``, the comparable runs, which have a value; [] if
+    they and the keep are not independent (`why_dependent`)."""
+    found = [run for run in past if run.purpose == "placebo" and run.commit == kept.commit]
+    return [] if found and why_dependent([kept, *found]) else found
 
 
 def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
