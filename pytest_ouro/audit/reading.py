@@ -138,7 +138,7 @@ def read_first(
         reading.ledger,
         reading.found,
         reading.rows,
-        fates.of_rows(reading.rows, linker),
+        lambda: fates.of_rows(reading.rows, linker),
         reading.metric,
     )
     if words:

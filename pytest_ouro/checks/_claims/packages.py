@@ -4,6 +4,7 @@ loads or installs."""
 from __future__ import annotations
 
 import posixpath
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.claims.claims import Claims
     from pytest_ouro.evidence.claims.commits import Step
+
+
+#: What a new line of code has if it loads or installs a package.
+_TELLING = re.compile(
+    r"\b(?:import|require\w*|using|library|from|install\w*|add|get|EXTENSION|cpanm?)\b|::|[\"']"
+)
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
@@ -64,10 +71,14 @@ class _Project:
         code = is_code(path) and matches(path, claims.editable)
         if not (manifest or code):
             return set()
-        texts = [claims.text(commit, path) for commit in (claims.loop.start, step.parent, step.id)]
+        before, after = claims.text(step.parent, path), claims.text(step.id, path)
+        fresh = set(after.splitlines()) - set(before.splitlines())
+        if not manifest and not any(map(_TELLING.search, fresh)):
+            return set()
+        texts = [claims.text(claims.loop.start, path), before, after]
         if manifest:
-            before = [packages.declared(path, text) or set() for text in texts[:2] if text]
-            return (packages.declared(path, texts[2]) or set()) - set().union(*before)
+            known = [packages.declared(path, text) or set() for text in texts[:2] if text]
+            return (packages.declared(path, texts[2]) or set()) - set().union(*known)
         installs = [packages.installs(path, text) for text in texts]
         loads = [packages.loaded(path, text) for text in texts]
         new = loads[2] - loads[1] - loads[0]

@@ -16,7 +16,7 @@ from pytest_ouro.evidence.ledger.ledger_names import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_ouro.evidence.claims.columns import Found
     from pytest_ouro.evidence.claims.inferred.fates import Fate
@@ -72,11 +72,16 @@ class _Tally(NamedTuple):
 
 
 def infer_words(
-    ledger: Ledger, found: Found, rows: Sequence[ClaimedRow], fates: Sequence[Fate], metric: str
+    ledger: Ledger,
+    found: Found,
+    rows: Sequence[ClaimedRow],
+    find_fates: Callable[[], Sequence[Fate]],
+    metric: str,
 ) -> Inferred | None:
     """Return what the words of the column for the status mean, of those that are not known; None if
-    no column has such words that the history explains. ``rows`` are those of the ledger, ``fates``
-    what became of the code of each, ``metric`` the name of its metric ("": unknown).
+    no column has such words that the history explains. ``rows`` are those of the ledger,
+    ``find_fates`` returns what became of the code of each, and is called only if a word is unknown,
+    ``metric`` is the name of its metric ("": unknown).
 
     A word means that a result was kept if the code of its rows stays, and that it was dropped if it
     is gone: for at least two rows, and without a contradiction (with one, if at least three show
@@ -90,16 +95,19 @@ def infer_words(
     used = [row.line for row in ledger.rows if row.line in lines][
         : len(next(iter(cells.values()), []))
     ]
-    best: Inferred | None = None
     status = columns.status
     if status is not None and not _tells(cells[names[status]], normalise(names[status])):
         status = None
-    for place, (name, texts) in enumerate(cells.items()):
-        if status not in (None, place):
-            continue
-        taken = (columns.commit, columns.metric, columns.memory, columns.description)
-        if place in taken or len(texts) < len(used) or not _can_be_words(texts):
-            continue
+    taken = (columns.commit, columns.metric, columns.memory, columns.description)
+    asked = [
+        (name, texts)
+        for place, (name, texts) in enumerate(cells.items())
+        if status in (None, place) and place not in taken and len(texts) >= len(used)
+        if _can_be_words(texts) and _has_unknown(name, texts)
+    ]
+    fates = find_fates() if asked else ()
+    best: Inferred | None = None
+    for name, texts in asked:
         pairs = [
             (text.strip().casefold(), rows[lines[line]], fates[lines[line]])
             for text, line in zip(texts, used, strict=False)
@@ -108,6 +116,12 @@ def infer_words(
         if one and (best is None or one.rows > best.rows):
             best = one
     return best
+
+
+def _has_unknown(column: str, texts: Sequence[str]) -> bool:
+    """Return whether a column has a word that is not known for a status."""
+    name = normalise(column) or "status"
+    return any(classify(text, name, "") == "other" for text in set(texts) if text)
 
 
 def _tells(texts: Sequence[str], column: str) -> bool:
