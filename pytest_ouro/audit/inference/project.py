@@ -170,8 +170,10 @@ def _stated(top: Path, within: str) -> Layout | None:
         experiment.direction,
         (experiment.metric,),
         (
-            Inference("editable", ", ".join(experiment.editable), why),
-            Inference("harness", experiment.harness, why),
+            Inference("editable", ", ".join(bound.layout.editable_globs), why),
+            Inference(
+                "harness", experiment.harness and join(bound.layout.root, experiment.harness), why
+            ),
             Inference("budget", f"{experiment.budget:g} s", why),
         ),
         Prose(),
