@@ -58,7 +58,7 @@ def at(level: str) -> Callable[[Path], tuple[float, int]]:
 
     def run(clone: Path) -> tuple[float, int]:
         began = time.monotonic()
-        command = [sys.executable, "-m", "pytest", "--ouro-experiment", "-q"]
+        command = [sys.executable, "-m", "pytest", "--ouro-experiment", "--ouro-again", "-q"]
         subprocess.run(
             [*command, "-p", "no:cacheprovider"], cwd=clone, stdout=subprocess.PIPE, check=True
         )
@@ -182,7 +182,7 @@ def command_experiment(folder: Path) -> Path:
 
 def measure_command(rounds: int) -> None:
     """Print CPU seconds and instructions of each way, and their relation to `python -c pass`."""
-    path, run = os.environ["PATH"], [*PYTEST, "--ouro-experiment"]
+    path, run = os.environ["PATH"], [*PYTEST, "--ouro-experiment", "--ouro-again"]
     with tempfile.TemporaryDirectory() as name:
         bin = Path(name, "bin")
         bin.mkdir()

@@ -69,7 +69,7 @@ def main() -> None:
             "pytest-ouro": command_experiment(Path(name, "ours")),
             "labloop": labloop_experiment(Path(name, "theirs"), labloop, path),
         }
-        ours = [*PYTEST, "--ouro-experiment"]
+        ours = [*PYTEST, "--ouro-experiment", "--ouro-again"]
         theirs = [labloop, "run", *RUN, *PROPOSE]
         spend(ours, kept["pytest-ouro"], path)
         ways = {

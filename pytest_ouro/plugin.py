@@ -88,6 +88,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Measure what the last keep loses without each group of the night's edits",
     )
     group.addoption(
+        "--ouro-again",
+        action="store_true",
+        help="Run code that was measured before again; without it, the earlier value counts",
+    )
+    group.addoption(
         "--ouro-settle",
         action="store_true",
         help="Apply the verdict to the branch: a discard or crash returns it to its last keep",

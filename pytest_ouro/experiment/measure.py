@@ -14,6 +14,7 @@ from pytest_ouro.experiment.assurance.level import assure
 from pytest_ouro.experiment.devices import device as devices
 from pytest_ouro.experiment.devices.slots import hold_place
 from pytest_ouro.experiment.devices.speed import combine, probe_speed
+from pytest_ouro.experiment.known import answer_from_record
 from pytest_ouro.experiment.records import record, row_files
 from pytest_ouro.experiment.records.editable import describe_again
 from pytest_ouro.experiment.records.integrity import Snapshot
@@ -51,6 +52,7 @@ def measure_commit(
     *,
     device: Device | None = None,
     budget: float | None = None,
+    again: bool = True,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[Result, Case]:
@@ -58,8 +60,9 @@ def measure_commit(
     that the run was made with. If a rule is broken, nothing is run, and the result is "closed".
 
     ``device`` and ``budget``, in seconds, replace the bound's unless they are None. ``turn`` says
-    what the run is for. ``progress`` is called with the position of the run, ``say`` with lines
-    about its course.
+    what the run is for. Without ``again``, code that was measured before is not run: an earlier run
+    answers (`answer_from_record`). ``progress`` is called with the position of the run, ``say``
+    with lines about its course.
 
     ``case`` is observed again if the run had to wait for its device, if data was made, or if
     records of killed runs were completed. If the process cannot be started, or an exception ends
@@ -76,6 +79,8 @@ def measure_commit(
     preconditions.demand_committed(case)
     preconditions.demand_no_submodule(case)
     preconditions.demand_writable(case)
+    if not again and (known := answer_from_record(case, experiment, profile, say)):
+        return known, case
     with (
         hold_place(profile, experiment.slots, case.evidence.root, say) as place,
         temp_folders.temporary() as scratch,
@@ -87,13 +92,14 @@ def measure_commit(
             setup = replace(setup, case=case)
             if closed := _check_gate(case):
                 return closed, case
-        started = record.start(
+        described = record.describe(
             setup,
             turn,
             harness=evaluate_command.digest(case, experiment),
             place=devices.surroundings(profile, say, place.cores),
             holds=place.names,
         )
+        started = record.start(case, described)
         before = ""
         earlier, same_seeds = history.find_same_code(case.evidence.journal.runs(), started)
         if earlier and turn.purpose == "search" and (turn.number or 1) == 1:

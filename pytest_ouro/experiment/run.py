@@ -8,6 +8,7 @@ from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.engine import check_before_run
 from pytest_ouro.evidence.records.states import standing_keeps
 from pytest_ouro.experiment.devices import device as devices
+from pytest_ouro.experiment.known import find_earlier
 from pytest_ouro.experiment.measure import measure_commit
 from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.steps import preconditions
@@ -33,13 +34,15 @@ class Order:
 
     ``device`` and ``budget``, in seconds, replace the bound's unless they are None. A shorter
     budget makes the run a rehearsal; one longer than the bound's is refused. ``settle`` says
-    whether the verdict is applied to the branch, and ``repeat`` is the number of runs.
+    whether the verdict is applied to the branch, and ``repeat`` is the number of runs. ``again``:
+    code that was measured before is run again, as it is with several runs or another budget.
     """
 
     device: Device | None = None
     budget: float | None = None
     settle: bool = False
     repeat: int = 1
+    again: bool = False
 
 
 def run_experiment(
@@ -62,6 +65,7 @@ def run_experiment(
     itself.
     """
     commit = ""
+    again = order.again or order.repeat > 1 or order.budget is not None
     with keep_starter():
         if placebo := _find_placebo(case, order):
             commit = case.repository.head
@@ -71,7 +75,13 @@ def run_experiment(
                 case = case.again()
                 preconditions.demand_same_head(case, commit)
             result, case = measure_commit(
-                case, turn, device=order.device, budget=order.budget, progress=progress, say=say
+                case,
+                turn,
+                device=order.device,
+                budget=order.budget,
+                again=again,
+                progress=progress,
+                say=say,
             )
             commit = result.commit
             if result.status == "closed":
@@ -105,8 +115,8 @@ def _explain_stop(result: Result, turn: Turn) -> str:
 def _find_placebo(case: Case, order: Order) -> str:
     """Draw whether a placebo precedes the run that ``order`` asks for, and return the commit to
     measure, that of the last keep; "" for none. None precedes repeats or a rehearsal, a run that a
-    broken rule prevents, or the first keep. Raise OuroError if a rule cannot be checked, or HEAD
-    cannot be run."""
+    broken rule prevents, the first keep, or an answer from the record. Raise OuroError if a rule
+    cannot be checked, or HEAD cannot be run."""
     profile = devices.choose(order.device or case.experiment.device)
     share = case.bound.verdicts[profile].placebo
     if not share or order.repeat != 1 or order.budget is not None or not draw(share):
@@ -117,6 +127,9 @@ def _find_placebo(case: Case, order: Order) -> str:
     if not same or any(result.broken for result in check_before_run(case)):
         return ""
     preconditions.demand_committed(case)
+    experiment = case.bound.experiments[profile]
+    if not order.again and find_earlier(case, experiment, profile) is not None:
+        return ""
     return same[0].commit
 
 

@@ -122,7 +122,9 @@ class Session:
         from pytest_ouro.experiment.run import Order, run_experiment
 
         settings = self.settings
-        order = Order(settings.device, settings.budget, settings.settle, settings.repeat)
+        order = Order(
+            settings.device, settings.budget, settings.settle, settings.repeat, settings.again
+        )
         return run_experiment(self.case, order, progress=progress.show, say=progress.say)
 
     def _select(self, progress: Progress) -> Selection | Ablation:

@@ -34,8 +34,9 @@ class Settings:
     ``budget`` (in seconds) are None if they are not given. ``task`` is the option that asks for
     runs, "" if none does; ``revision`` is the argument of ``--ouro-confirm``, otherwise "".
     ``settle`` says whether a verdict is applied to the branch, and ``repeat`` is the number of runs
-    of an experiment. ``pairs`` is the number of pairs of a certificate, and ``looks`` how many
-    certificates are stated before the first (0: no number)."""
+    of an experiment; ``again`` says whether code that was measured before is run again. ``pairs``
+    is the number of pairs of a certificate, and ``looks`` how many certificates are stated before
+    the first (0: no number)."""
 
     bound: Path
     trust: str | None
@@ -45,6 +46,7 @@ class Settings:
     revision: str
     settle: bool
     repeat: int
+    again: bool
     pairs: int
     looks: int
 
@@ -103,6 +105,7 @@ def read_settings(config: pytest.Config) -> Settings:
         revision=config.getoption("ouro_confirm") or "",
         settle=config.getoption("ouro_settle") or config.getini("ouro_settle"),
         repeat=repeat,
+        again=config.getoption("ouro_again"),
         pairs=pairs,
         looks=looks,
     )

@@ -22,6 +22,8 @@ from pytest_ouro.experiment.run import Order, run_experiment
 
 #: A value this much below the best possible one cannot be due to chance.
 LUCK = 0.02
+#: Each program is run as often as it asks for, also if its code was measured before.
+RUN = ("--ouro-experiment", "--ouro-again")
 #: Seconds that a surviving process of a run has to leave its trace.
 PATIENCE = 4.0
 
@@ -85,7 +87,7 @@ class Laboratory:
     def _here(self) -> str:
         case = open_case(self.project.path / "bound.toml")
         try:
-            result = run_experiment(case, Order())
+            result = run_experiment(case, Order(again=True))
         except OuroError as error:  # it could not be written: that is said, and no verdict
             return str(error)
         closed = [f.headline for judgement in result.closed for f in judgement.findings]
@@ -94,7 +96,7 @@ class Laboratory:
     def _alone(self) -> str:
         """In a process that the program may end."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--ouro-experiment"],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *RUN],
             cwd=self.project.path,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -243,3 +243,14 @@ def test_luck_explains_what_the_noise_does(lab, drawn):
     assert count_placebos([replace(one, would=None)]) is None
     apart = replace(one, run="a" * 12, budget=one.budget + 1, would="keep")
     assert count_placebos([apart, one]).total == 1, "of other conditions"
+
+
+def test_no_placebo_precedes_an_answer_from_the_record(lab, drawn):
+    drawn(False)
+    lab.run(lucky(2.0))
+    lab.run(lucky(3.0), settle=True)
+    drawn(True)
+    result = lab.run(lucky(3.0) + "# in other words")
+    assert (result.record.measured_by is not None, placebos(lab)) == (True, [])
+    lab.run(again=True)
+    assert len(placebos(lab)) == 1

@@ -30,7 +30,8 @@ def start(case, *, rehearsal=False):
     harness = evaluate_command.digest(case, case.experiment)
     experiment = replace(case.experiment, budget=0.2) if rehearsal else case.experiment
     setup = Setup(case, experiment, "cpu", case.repository.git.top)
-    return record.start(setup, Turn(), harness=harness, place=Surroundings(""), holds=())
+    run = record.describe(setup, Turn(), harness=harness, place=Surroundings(""), holds=())
+    return record.start(setup.case, run)
 
 
 @pytest.fixture

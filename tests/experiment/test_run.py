@@ -119,7 +119,7 @@ def test_repeats_tell_the_noise(lab):
     script = lab.script().replace("evaluate_bpb(2.0)", "evaluate_bpb(2.0 + noise)")
     lab.run(script.replace("\n", f"\n{random}\n", 1))
     Path("~/second").expanduser().touch()
-    assert lab.run().reason == "unchanged"
+    assert lab.run(again=True).reason == "unchanged"
     result = lab.run(lab.script(1.9, before="more = code = than = before = 1\n" * 9))
     assert (result.status, result.reason) == ("keep", "marginal")
     assert result.record["noise"] == pytest.approx(0.2 / 2**0.5)

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 #: Attributes that may differ between the started and the finished line of a run.
 _MAY_DIFFER = (*OWN, "device_name")
+#: Attributes that a run repeats from the earlier run that measured its code.
+_MEASUREMENT = (
+    *("measured_value", "value", "mean", "sd", "n", "level", "rows", "harness", "data"),
+    *("device_name", "budget", "clock", "salt", "peak_mb", "window_seconds"),
+)
 
 
 class Conflict(NamedTuple):
@@ -122,6 +127,7 @@ def _derived(
         yield _Fact("gain", run.metric.gain(value, run.best), run.gain)
     yield from _reference(run, before)
     yield from _series(run, before)
+    yield from _measured_before(run, before)
 
 
 def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
@@ -194,6 +200,20 @@ def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
         return
     yield _Fact("mean", mean(values), run.mean)
     yield _Fact("sd", deviation(values), run.sd)
+
+
+def _measured_before(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
+    """Yield facts about the measurement that the run has from an earlier one, ``measured_by``, as
+    that run, one of ``before``, states them; nothing if it was measured itself."""
+    if run.measured_by is None:
+        return
+    found = [one for one in before if one.run == run.measured_by]
+    if not found:
+        yield _Fact("measured_by", "the id of an earlier run", run.measured_by)
+    for one in found[-1:]:
+        for key, known in keys_of(FinishedRun).items():
+            if known.attribute in _MEASUREMENT:
+                yield _Fact(key, getattr(one, known.attribute), getattr(run, known.attribute))
 
 
 def _stated(statement: Statement, before: Sequence[FinishedRun]) -> Iterator[_Fact]:

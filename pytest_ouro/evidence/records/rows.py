@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 def entry_of(run: FinishedRun) -> Entry:
     """Return what the ledger's row of a finished run says. The description of a rehearsal (a run
-    with a shorter budget, which is never kept), a repeat or a run that tries no commit begins with
-    a mark, such as ``[repeat 1/3]`` or ``[pair]``."""
+    with a shorter budget, which is never kept), a repeat, a run that tries no commit, or one whose
+    value an earlier run measured begins with a mark, such as ``[repeat 1/3]`` or ``[measured
+    before]``."""
     value = run.value if run.status != "crash" else None
     prefix = f"[rehearsal {run.budget:g}s] " if run.rehearsal else ""
     if run.repeat is not None:
         prefix += f"[repeat {run.repeat}/{run.repeats}] "
+    if run.measured_by:
+        prefix += "[measured before] "
     if run.purpose != "search":
         prefix += f"[{run.purpose}] "
     return Entry(

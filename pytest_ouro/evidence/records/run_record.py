@@ -22,6 +22,7 @@ from pytest_ouro.evidence.records.kinds import (
     NUMBER_TABLE,
     OUTCOME,
     REASON,
+    RUN,
     STATUS,
     TABLE,
     TABLES,
@@ -210,6 +211,9 @@ class FinishedRun(MeasuredRun):
     row: str = field(metadata=about(TEXT, "the run's line in the ledger"))
     message: str = optional("", TEXT, "why there is no lawful measurement, in words")
     findings: tuple[str, ...] = optional((), TEXTS, "the rules that the run broke")
+    measured_by: str | None = optional(
+        None, RUN, "id of the earlier run of the same code that measured; nothing was run", since=4
+    )
     mean: float | None = optional(None, NUMBER, "mean of the series that ended with this run")
     sd: float | None = optional(None, NUMBER, "standard deviation of one run of that series")
     n: int | None = optional(None, COUNT, "how many runs of the series were measured")

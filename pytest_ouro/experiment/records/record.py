@@ -41,23 +41,21 @@ ROOM = 1 << 18
 MAX_CLAIMS = 40
 
 
-def start(
+def describe(
     setup: Setup, turn: Turn, *, harness: str, place: Surroundings, holds: Sequence[str]
 ) -> StartedRun:
-    """Record that a run starts, before its process exists, and return the record as it was written.
+    """Return the record of a run that may start, with a new id; write nothing.
 
-    Disk space for later records is reserved, the ``started`` line is written, and a ref keeps the
-    commit. ``turn`` is the run's place in its series, ``harness`` the digest of what measures the
-    metric, ``place`` the device and the programs on it, ``holds`` are the names of the locked
-    devices. Raise RecordError or GitError if one of the three cannot be written; GitError or
-    another OuroError if the code or the data cannot be read.
+    ``turn`` is the run's place in its series, ``harness`` the digest of what measures the metric,
+    ``place`` the device and the programs on it, ``holds`` are the names of the locked devices.
+    Raise GitError or another OuroError if the code or the data cannot be read.
     """
     case, experiment = setup.case, setup.experiment
     repository, git = case.repository, case.repository.git
     files = editable.files_at_head(case)
     code = editable.describe_files(case, files)
     metric = experiment.described_metric
-    run = StartedRun(
+    return StartedRun(
         time=now(),
         run=uuid.uuid4().hex[:12],
         commit=repository.head,
@@ -98,9 +96,17 @@ def start(
         purpose=turn.purpose,
         plan=turn.plan,
     )
+
+
+def start(case: Case, run: StartedRun) -> StartedRun:
+    """Record that a run starts, before its process exists, and return the record as it was written.
+
+    Disk space for later records is reserved, the ``started`` line is written, and a ref keeps the
+    commit. Raise RecordError or GitError if one of the three cannot be written.
+    """
     _reserve_space(case, run.run)
     started = case.evidence.journal.append(run)
-    repo.set_ref(git, started.tried_ref, started.commit)
+    repo.set_ref(case.repository.git, started.tried_ref, started.commit)
     return started
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.core.fast_dataclass import replace
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import MeasuredRun
     from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.evidence.records.states import KeepState
+    from pytest_ouro.experiment.verdict.repeats import Repeats
 
 #: The reasons of runs that try no commit, by their purpose.
 _ASIDE = {
@@ -51,6 +52,7 @@ def compare(
     guards: Iterable[Guard] = (),
     statements: Sequence[Statement] = (),
     describe_again: Callable[[FinishedRun], FinishedRun] = lambda run: run,
+    measured_by: FinishedRun | None = None,
 ) -> FinishedRun:
     """Return ``measured`` as a finished record, with its verdict and the values that the verdict
     follows from; its ``row`` is still "". Nothing is written.
@@ -68,15 +70,19 @@ def compare(
 
     ``describe_again`` is called with each earlier run whose code is compared with this one's: it
     returns the run with the sizes and digests of its code computed again, since an older version
-    may have recorded them in another form.
+    may have recorded them in another form. ``measured_by`` is the earlier run that ``measured`` has
+    its measurement from, None if it was run itself: then the value, or mean, of that run counts.
     """
     metric = measured.metric
     past = [run for run in runs if comparable(run, measured)]
     ended = measured.value is not None and not measured.is_early
     series = find_repeats([*runs, measured], measured.series) if ended else None
     repeated: list[MeasuredRun] = [measured] if series and not measured.rehearsal else []
-    noise = _noise(rule, independent([*past, *repeated]))
+    own = [run for run in past if not run.measured_by]  # the others measured nothing
+    noise = _noise(rule, independent([*own, *repeated]))
     value, count = (series.mean, series.independent) if series else (measured.value, 1)
+    if measured_by:
+        value, count = measured_by.mean_or_value, measured_by.independent_runs
     run = None if value is None else _candidate(measured, value, count)
     # A kept commit that is measured again, by repeats, is compared with the others.
     again = measured.commit if measured.series and run is not None else ""
@@ -142,10 +148,8 @@ def compare(
         row="",
         message="; ".join(guard.text for guard in broken) if reason is Reason.GUARD else "",
         guards=tuple(guard._asdict() for guard in checked),
-        mean=series.mean if series else None,
-        sd=series.sd if series else None,
-        n=len(series.values) if series else None,
-        counts_as_one=series.counts_as_one if series else "",
+        measured_by=(measured_by.measured_by or measured_by.run) if measured_by else None,
+        **_means(series, measured_by),
         best=best.value if best else None,
         best_runs=tuple(one.run for one in (*kept[:1], *placebos)) if placebos else (),
         best_commit=kept[0].commit if kept else None,
@@ -173,6 +177,21 @@ def compare(
         margin=rule.margin * error,
         band=band(error),
     )
+
+
+def _means(series: Repeats | None, measured_by: FinishedRun | None) -> dict[str, Any]:
+    """Return the attributes of a record that state the mean of repeats, by name: those of
+    ``series``, the repeats that it ends, or else of the run that it was ``measured_by``; {} with
+    neither."""
+    if series:
+        return {
+            "mean": series.mean,
+            "sd": series.sd,
+            "n": len(series.values),
+            "counts_as_one": series.counts_as_one,
+        }
+    names = ("mean", "sd", "n", "counts_as_one") if measured_by else ()
+    return {name: getattr(measured_by, name) for name in names}
 
 
 def _incumbent(

@@ -89,13 +89,48 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
     """
     past = [one for one in reversed(runs) if one.purpose == "search" and comparable(one, run)]
     for one in past:
-        equal = run.code_meaning and one.code_meaning == run.code_meaning
-        if equal or (run.code and one.code == run.code):  # digests may be of two forms
+        if _is_same(one, run, whole=False):
             return one, True
     for one in past:
         if run.code_seedless and one.code_seedless == run.code_seedless:
             return one, False
     return None, False
+
+
+def find_measured(
+    runs: Sequence[FinishedRun], run: StartedRun, *, whole: bool
+) -> FinishedRun | None:
+    """Return the last try of the same code and seeds, if its measurement counts for ``run`` too:
+    all conditions that are known before a run are the same, it succeeded, and it can be compared
+    with the last try that did, which was made under the same trust as ``run``: what a blessing
+    changed for the measurement shows in a run. None otherwise, and if a later try of that code
+    failed.
+
+    ``whole``: the files must be the same, not only the meaning of the code, since whatever measures
+    them may read comments and layout. ``runs`` are oldest first.
+    """
+    tries = [
+        one
+        for one in runs
+        if one.purpose == "search"
+        and one.outcome not in ("interrupted", "lost", "not-started")
+        and not one.rehearsal
+        and not differences(one, run)
+    ]
+    same = [one for one in tries if _is_same(one, run, whole=whole)]
+    last = [one for one in tries if one.outcome == "ok"]
+    if not same or same[-1].mean_or_value is None or same[-1].outcome != "ok":
+        return None
+    if last[-1].trust != run.trust or differences(same[-1], last[-1]):
+        return None
+    return same[-1]
+
+
+def _is_same(past: FinishedRun, run: StartedRun, *, whole: bool) -> bool:
+    """Return whether two runs have the same code and seeds: equal files or, unless ``whole``, equal
+    meanings."""
+    meant = bool(run.code_meaning) and past.code_meaning == run.code_meaning
+    return (meant and not whole) or (bool(run.code) and past.code == run.code)
 
 
 def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:

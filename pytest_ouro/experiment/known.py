@@ -1,0 +1,135 @@
+"""Answer for code that was measured before, from its record and without a run."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from pytest_ouro.bound.tables import LEVELS
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import fields, replace
+from pytest_ouro.engine import check_after_run
+from pytest_ouro.evidence.paths import matches
+from pytest_ouro.evidence.records.run_record import MeasuredRun, StartedRun
+from pytest_ouro.experiment.devices import device as devices
+from pytest_ouro.experiment.devices.slots import parts
+from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.records.editable import describe_again
+from pytest_ouro.experiment.result import Result
+from pytest_ouro.experiment.steps import evaluate_command
+from pytest_ouro.experiment.terms.setup import Setup
+from pytest_ouro.experiment.terms.turns import Turn
+from pytest_ouro.experiment.verdict import history
+from pytest_ouro.experiment.verdict.compare import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_ouro.bound.tables import Experiment, Level
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.experiment.terms.setup import Profile
+
+#: What a record states of its own run, and not of the measurement.
+_OWN = ("tried", "row_losses")
+
+
+def answer_from_record(
+    case: Case, experiment: Experiment, profile: Profile, say: Callable[[str], None]
+) -> Result | None:
+    """Return the result of the checked commit by an earlier run of the same code (`find_earlier`),
+    whose value is compared with the present reference, and record it; None, with nothing recorded,
+    if there is none, so that the commit must be run.
+
+    ``say`` is called with a line that names the earlier run. Raise RecordError if the result cannot
+    be recorded, another OuroError if a rule cannot be checked.
+    """
+    found = find_earlier(case, experiment, profile)
+    if found is None:
+        return None
+    described, earlier = found
+    line = history.describe_same_code(earlier, same_seeds=True)
+    line = f"{line}; it was not run again (--ouro-again runs it)"
+    say(line)
+    runs = case.evidence.journal.runs()
+    run = compare(
+        runs,
+        case.repository.history,
+        _measured_by(earlier, record.start(case, described)),
+        experiment=experiment,
+        rule=case.bound.verdicts[profile],
+        guards=case.bound.guards,
+        statements=case.evidence.journal.statements(),
+        describe_again=partial(describe_again, case),
+        measured_by=earlier,
+    )
+    run = record.finish(case, run)
+    return Result(
+        run.reason,
+        run.commit,
+        experiment.described_metric,
+        value=run.mean_or_value,
+        best=run.best,
+        level=cast("Level", run.level),
+        message=run.message,
+        peak_vram_mb=run.peak_mb or 0.0,
+        record=run,
+        before=line,
+    )
+
+
+def find_earlier(
+    case: Case, experiment: Experiment, profile: Profile
+) -> tuple[StartedRun, FinishedRun] | None:
+    """Return the record of a run of the checked commit as it would start, and the earlier run whose
+    measurement counts for it; None if it must be run. Nothing is recorded.
+
+    It must be if `history.find_measured` finds no run; if a file outside of the editable ones
+    differs between the two commits; if that run had too low a level; or if it would break a rule
+    about runs now. Raise OuroError if a rule cannot be checked.
+    """
+    setup = Setup(case, experiment, profile, scratch=case.evidence.root)  # nothing is written there
+    cores = parts(experiment.slots)[0] if profile == "cpu" and experiment.slots > 1 else ()
+    place = devices.surroundings(profile, lambda text: None, cores)
+    try:
+        harness = evaluate_command.digest(case, experiment)
+        described = record.describe(setup, Turn(), harness=harness, place=place, holds=())
+    except OuroError:
+        return None  # of data that is missing, for example: the run says so
+    runs = case.evidence.journal.runs()
+    earlier = history.find_measured(runs, described, whole=bool(experiment.command))
+    if earlier is None or not _is_same_otherwise(case, earlier):
+        return None
+    level = cast("Level | None", earlier.level)
+    if level is None or LEVELS.index(level) < LEVELS.index(experiment.level):
+        return None
+    if not experiment.described_metric.is_plausible(earlier.measured_value or 0.0):
+        return None  # by the present rules it would be a breach
+    described = replace(described, salt=earlier.salt)
+    rules = check_after_run(case.again(measured=_measured_by(earlier, described)))
+    return None if any(result.broken for result in rules) else (described, earlier)
+
+
+def _measured_by(earlier: FinishedRun, started: StartedRun) -> MeasuredRun:
+    """Return the record of a run as ``started`` says, with the measurement of ``earlier``."""
+    shared = {field.name for field in fields(StartedRun)}
+    names = [field.name for field in fields(MeasuredRun) if field.name not in {*shared, *_OWN}]
+    return MeasuredRun(
+        **replace(started, device_name=earlier.device_name).shared(),
+        **{name: getattr(earlier, name) for name in names},
+        time=started.time,
+        tried="" if started.seq is None else started.tried_ref,
+    )
+
+
+def _is_same_otherwise(case: Case, earlier: FinishedRun) -> bool:
+    """Return whether the commit of ``earlier`` and the checked one have the same files, except for
+    the editable ones, the rules, and those that a run may leave; False if git lacks the commit."""
+    git, bound = case.repository.git, case.bound
+    if not git.commit(earlier.commit):
+        return False
+    apart = [bound.path(glob) for glob in (*case.experiment.editable, *case.experiment.allowed)]
+    apart += [case.trust.bound_path, case.trust.lock_path]
+    words = ("diff-tree", "-r", "--name-only", "-z", earlier.commit, case.repository.head)
+    changed = git.call(*words).decode(errors="replace").split("\0")
+    return all(matches(path, apart) for path in changed if path)
