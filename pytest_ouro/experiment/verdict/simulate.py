@@ -173,6 +173,9 @@ class _Night:
             value = self._true + self._noise.of_run(self._noise.salt())
             self._placebos += 1
             self._placebos_kept += self._is_kept(value, 0.0)
+            best, runs = self._reference, self._reference.runs + 1  # it is a run of the reference
+            mean = best.value + (value - best.value) / runs
+            self._reference = Candidate(mean, _SIZES, runs=runs)
         else:
             self._try()
 
