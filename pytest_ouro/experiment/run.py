@@ -148,13 +148,13 @@ def _run_placebo(
     say: Callable[[str], None],
 ) -> None:
     """Measure the last keep, ``commit``, with a salt of its own, and record it as a placebo. A
-    crash is recorded, and a broken rule is left to the run that follows; raise what ended the run
-    from outside."""
+    crash is recorded, and what kept it from being started is left to the run that follows; raise
+    what ended the run from outside."""
     turn = Turn(salt=draw_salt(), purpose="placebo")
     result, _ = measure_commit(
         case.at(commit), turn, device=order.device, progress=progress, say=say
     )
-    if result.ended_by is not None or result.interrupted:
+    if result.interrupted:
         raise result.ended_by or KeyboardInterrupt
 
 

@@ -144,6 +144,21 @@ def test_a_placebo_that_crashes_ends_nothing(lab, drawn):
     assert [(run.status, run.would) for run in placebos(lab)] == [("crash", None)]
 
 
+def test_what_ends_a_placebo_from_outside_ends_the_call(lab, drawn):
+    drawn(True)
+    lab.run(lucky(2.0))
+
+    def interrupt(position):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(lucky(1.0), progress=interrupt)
+    assert [run.reason for run in placebos(lab)] == ["interrupted"]
+    assert len(lab.journal.runs()) == 2
+    assert rules_hold(lab)
+    lab.clean()
+
+
 def rules_hold(lab):
     return [found.rule for found in check_all(case_of(lab)) if found.broken] == []
 

@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ouro.bound.night import Night
+from pytest_ouro.cli.bless import bless
+from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.reasons import RECORDED
 from pytest_ouro.evidence.records.run_record import FinishedRun
+from pytest_ouro.experiment.selection.certify import certify
 from pytest_ouro.experiment.verdict.night import find_stop, runs_of_night
 
 UTC = datetime.timezone.utc
@@ -213,3 +216,20 @@ def test_brief_says_it(lab, ouro):
     assert (step["step"], step["commands"]) == ("stop", ["pytest --ouro-certify"])
     assert "the last 1 tries were not kept" in step["why"]
     assert f"next: {step['why']}\n  pytest --ouro-certify\n" in ouro("brief")[1]
+
+
+def test_a_certified_night_is_to_be_finalized_and_a_blessing_begins_the_next(lab, ouro):
+    limited(lab, "tries = 2")
+    lab.run(lab.script(2.0))
+    lab.run(lab.script(1.5))
+    certify(open_case(lab.path / "bound.toml"), pairs=2)
+    step = json.loads(ouro("brief", "--json")[1])["next"]
+    assert step["commands"] == ["pytest-ouro finalize"]
+    assert lab.run(lab.script(1.4)).last_line.endswith(" next=stop")
+
+    bless(lab.path / "bound.toml", new_baseline=True)
+    lab.project.commit("a new night")
+
+    assert json.loads(ouro("brief", "--json")[1])["next"]["step"] != "stop"
+    again = lab.run(lab.script(1.3))
+    assert again.last_line.endswith(" reason=baseline")

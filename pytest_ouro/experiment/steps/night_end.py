@@ -38,15 +38,17 @@ def find_night_end(case: Case, *, now: datetime.datetime | None = None) -> Night
     over by the conditions of ``[night]`` (`find_stop`), or the bound states none. ``now`` is the
     time of which that is asked, which must be aware (None: the present).
 
-    The last keep is to be certified; once its certificate is recorded, the night is to be
-    finalized. Raise RecordError if the journal cannot be read.
+    A blessing with ``--new-baseline`` begins another night, at its first run. The last keep is to
+    be certified; once its certificate is recorded, the night is to be finalized. Raise RecordError
+    if the journal cannot be read.
     """
     if case.bound.night is None:
         return None
     journal, worktree = case.evidence.journal, case.evidence.worktree
     every = journal.runs()
     statements = journal.statements()
-    kept = standing_keeps(case.repository.history, every, statements)
+    standing = standing_keeps(case.repository.history, every, statements)
+    kept = [run for run in standing if run.baseline == case.trust.baseline]
     runs = [run for run in every if run.worktree == worktree]
     night = runs_of_night(kept, runs, case.trust.commit)
     now = now or datetime.datetime.now(datetime.timezone.utc)
