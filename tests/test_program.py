@@ -94,6 +94,28 @@ def test_devices_differ_where_the_bound_has_them_differ():
     assert "| after 4,096 tokens, at the latest 40 CPU seconds after the start |" in text
 
 
+def test_a_budget_of_batches_is_stated_in_batches():
+    text = rendered(
+        (
+            'device   = "cuda"\n',
+            '[experiment.cpu]\nbudget = 20\nclock = "steps"\nsteps = 1200\n',
+        ),
+    )
+
+    assert "| training | 300 seconds | 1,200 batches |" in text
+    start = "with the first batch, at the latest"
+    assert (
+        f"| {start} 60 seconds after the start | {start} 10 CPU seconds after the start |" in text
+    )
+
+
+def test_the_path_of_a_night_is_shown():
+    text = rendered()
+    calls = ("pytest-ouro calibrate", "pytest --ouro-certify", "pytest --ouro-confirm HEAD")
+    assert [call for call in calls if f"`{call}" in text] == [*calls]
+    assert "--ouro-repeat" not in text
+
+
 def test_a_command_is_shown_as_one():
     text = rendered(
         ('script   = "train.py"', 'command = ["make", "bench"]\nevaluate-command = ["./score"]'),

@@ -57,7 +57,8 @@ _LOOP = """\
 what came of it, whether a run can start, and the next step. Begin with it, also after a
 restart{folder}.
 
-The first run is of the code as it is: the baseline. Then, again and again:
+The first run is of the code as it is: the baseline. If a run says that the noise is not known,
+`{calibrate}` measures it, once, by 8 runs. Then, again and again:
 
 1. Edit {editable}: one idea, with a reason why it should help.
 2. `git commit -am "what you try"`. The message becomes the description in `{experiment.ledger}`.
@@ -77,8 +78,12 @@ that the line above it names (`{certify}`), which measures what was kept
 once more. Report its last line. Until then, never stop, and do not ask whether to go on: a
 person stops you. If you run out of ideas, read the brief again, combine what was kept, or
 try something larger.
-A gain that may be luck is measured again with `--ouro-repeat 3`: three runs with other
-seeds, and the mean decides. It costs three runs.
+
+A keep is provisional: some are luck, and the certificate at the end says what the night gained
+as a whole. Do not repeat runs for it. If much is to be built on one keep, test that keep:
+`{confirm}` measures it and the keep before
+it by up to 8 pairs of runs with fresh seeds. If it is `refuted`, the branch is back at the keep
+before it: go on from there.
 """
 
 #: Stands between the program that is rendered and what is kept of one that people wrote.
@@ -139,6 +144,8 @@ def loop(bound: Bound) -> str:
         brief=f"pytest-ouro brief{path and ' --bound '}{path}",
         run=f"pytest {path}{path and ' '}--ouro-experiment --ouro-settle -q",
         certify=f"pytest {path}{path and ' '}--ouro-certify",
+        confirm=f"pytest {path}{path and ' '}--ouro-confirm HEAD --ouro-settle",
+        calibrate=f"pytest-ouro calibrate{path and ' --bound '}{path}",
         folder=", from the repository's top folder" if path else "",
         experiment=experiment,
         editable=", ".join(f"`{name}`" for name in experiment.editable),
@@ -204,14 +211,19 @@ def _each(bound: Bound, words: Callable[[Bound, str], str]) -> str:
 
 
 def _unit(bound: Bound, device: str) -> str:
-    """Return the unit of the budget on a device, by the bound's clock."""
-    return "CPU seconds" if bound.experiments[device].clock == "cpu" else "seconds"
+    """Return the unit of the time before the clock starts on a device, by the bound's clock: under
+    the clock "steps", which counts no time, that of the device's profile."""
+    clock = bound.experiments[device].clock
+    return "CPU seconds" if clock == "cpu" or (clock, device) == ("steps", "cpu") else "seconds"
 
 
 def _budget(bound: Bound, device: str) -> str:
-    """Return the length of the training window on a device, in words: ``300 seconds``, or ``300 CPU
-    seconds`` by the bound's clock."""
-    return f"{bound.experiments[device].budget:g} {_unit(bound, device)}"
+    """Return the length of the training window on a device, in words: ``300 seconds``, ``300 CPU
+    seconds`` or ``200 batches`` by the bound's clock."""
+    experiment = bound.experiments[device]
+    if experiment.clock == "steps":
+        return f"{experiment.steps:,} batches"
+    return f"{experiment.budget:g} {_unit(bound, device)}"
 
 
 def _start(bound: Bound, device: str) -> str:

@@ -24,8 +24,9 @@ _RESUME = (
     "killed is recorded as a crash by the next one."
 )
 _REPEAT = (
-    "--ouro-repeat 3 runs one commit three times with other seeds and decides on the mean: for "
-    "a gain within noise, or a keep that may be luck. It costs three runs and measures the noise."
+    "keeps may be luck: the certificate at the end measures them together, and pytest "
+    "--ouro-confirm COMMIT one of them, on fresh pairs of runs. --ouro-repeat 3 runs one commit "
+    "three times with other seeds and decides on the mean."
 )
 
 

@@ -68,8 +68,13 @@ class Statement(Line):
     )
     gain: float | None = optional(None, NUMBER.or_null(), "mean of the pairs' gains")
     se: float | None = optional(None, NUMBER.or_null(), "standard error of that mean")
-    low: float | None = optional(None, NUMBER.or_null(), "one-sided lower bound of the gain")
-    high: float | None = optional(None, NUMBER.or_null(), "one-sided upper bound of the gain")
+    low: float | None = optional(
+        None,
+        NUMBER.or_null(),
+        "one-sided lower bound of the gain at `alpha`, of a confirmation at `alpha` / 3, since it "
+        "has three looks",
+    )
+    high: float | None = optional(None, NUMBER.or_null(), "the upper bound, in the same way")
     p_flip: float | None = optional(
         None, NUMBER.or_null(), "one-sided p of the exact sign-flip test; null if not computed"
     )
