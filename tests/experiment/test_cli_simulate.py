@@ -1,6 +1,8 @@
 """``pytest-ouro simulate``: what a night would claim."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -146,3 +148,12 @@ def test_without_a_bound_there_are_no_settings(project, ouro):
 
     assert (status, out) == (2, "")
     assert "no bound.toml" in err
+
+
+def test_the_page_shows_what_is_printed(project, ouro):
+    page = Path(__file__).parents[2] / "docs/selection.md"
+    shown = re.search(r"(?s)```text\n(ouro: 500 simulated nights.*?)```", page.read_text("utf-8"))
+    project.edit("bound.toml", "noise = 0.01", "noise = 0.013")
+
+    assert shown is not None
+    assert ouro("simulate")[1] == shown[1]
