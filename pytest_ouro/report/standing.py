@@ -181,9 +181,9 @@ class Standing:
 
     def why(self, run: FinishedRun) -> str:
         """Return in words why a run came to its verdict. It is the run's message, if there is one;
-        else, by the reason, the earlier commit with the same code, why the level was not reached,
-        how the value compares with the reference, or the meaning of the reason. "" for the first
-        baseline."""
+        else, by the reason, the earlier commit with the same code, what a placebo would be, why the
+        level was not reached, how the value compares with the reference, or the meaning of the
+        reason. "" for the first baseline."""
         metric, on = run.metric, (run.best_commit or "")[:7]
         if run.message:
             return run.message
@@ -194,6 +194,9 @@ class Standing:
             same, _ = find_same_code(before, run)
             seeds = ", except for its seeds" if run.reason is Reason.SEED_ONLY else ""
             return f"the code of {same.commit[:7]}{seeds}" if same else str(run.reason.meaning)
+        if run.would is not None:
+            done = "kept" if run.would == "keep" else "discarded"
+            return f"{run.reason.meaning}; other code with this value would be {done}"
         if run.reason is Reason.LEVEL:
             return run.level_why or str(run.reason.meaning)
         if run.gain is None or run.best is None or not run.reason.counts_as_try:

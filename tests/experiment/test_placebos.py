@@ -183,7 +183,10 @@ def test_its_row_is_written_when_the_night_is_over(lab, drawn, ouro):
     assert rules_hold(lab)
     shown = "placebos: 1 of 1 would be kept (95 % interval 2 % to 100 %)"
     assert shown in ouro("log")[1]
-    assert json.loads(ouro("brief", "--json")[1])["placebos"].startswith(shown)
+    facts = json.loads(ouro("brief", "--json")[1])
+    assert facts["placebos"].startswith(shown)
+    (why,) = [one["why"] for one in facts["tried"] if one["reason"] == "placebo"]
+    assert why.endswith("other code with this value would be kept")
     certify(case_of(lab), pairs=2)
     assert sum(row[-1].startswith("[placebo] ") for row in lab.rows) == 1
 
