@@ -23,6 +23,8 @@ from pytest_ouro.evidence.paths import (  # noqa: TC001  # the schema reads the 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: When the reference of a search is measured again, on a new salt.
+Remeasure = Literal["never", "standing", "kept"]
 Device = Literal["auto", "cpu", "cuda"]
 
 #: The longest time that a bound may state, in seconds: a year.
@@ -331,6 +333,11 @@ class VerdictRule:
         default=0.0,
         min=0,
         max=100,
+    )
+    remeasure: Remeasure = option(
+        "when the last keep is run once more, on a new salt that the next tries have too: "
+        '`"standing"`: after 30 discards in a row; `"kept"`: after each keep as well; `"never"`',
+        default="standing",
     )
     told: Literal["exact", "rounded"] = option(
         'the score that the judge gives to the script and the record: `"exact"`, or `"rounded"` to '

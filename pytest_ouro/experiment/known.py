@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_ouro.experiment.terms.setup import Profile
 
 #: What a record states of its own run, and not of the measurement.
-_OWN = ("tried", "row_losses")
+_OWN = ("tried", "row_losses", "vault_losses")
 
 
 def answer_from_record(

@@ -11,6 +11,7 @@ from pytest_ouro.experiment.devices import device as devices
 from pytest_ouro.experiment.known import find_earlier
 from pytest_ouro.experiment.measure import measure_commit
 from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.remeasure import find_salt
 from pytest_ouro.experiment.steps import preconditions
 from pytest_ouro.experiment.steps.settle import settle
 from pytest_ouro.experiment.supervision.start_process import keep_starter
@@ -56,10 +57,11 @@ def run_experiment(
     settle the branch if ``order`` says so. Return the result of the last run, with the lines that
     say whether the night is over.
 
-    With ``placebo`` in ``[verdict]``, one run more may come first, of the last keep: its result is
-    not part of what is returned. If a rule is broken, nothing more is run or settled, and the
-    result is "closed". Repeats end with the first crash, or with the first run if that is a clear
-    loser (`is_clear_loser`). ``say`` is called with lines about the course, ``progress`` with the
+    With ``placebo`` in ``[verdict]``, one run more may come first, of the last keep, and one by
+    which the last keep is measured again (`find_salt`): their results are not part of what is
+    returned. If a rule is broken, nothing more is run or settled, and the result is "closed".
+    Repeats end with the first crash, or with the first run if that is a clear loser
+    (`is_clear_loser`). ``say`` is called with lines about the course, ``progress`` with the
     position of the run. Raise OuroError, mostly ExperimentError, if a run cannot be prepared or
     recorded, or if HEAD moves between two runs; KeyboardInterrupt for Ctrl-C except during the run
     itself.
@@ -70,7 +72,13 @@ def run_experiment(
         if placebo := _find_placebo(case, order):
             commit = case.repository.head
             _run_placebo(case, placebo, order, progress, say)
-        for turn in make_turns(order.repeat):
+        salt = 0
+        if order.repeat == 1 and order.budget is None:
+            if commit:
+                case = case.again()
+            salt, ran = find_salt(case, order.device, progress, say)
+            commit = case.repository.head if ran else commit
+        for turn in make_turns(order.repeat, salt):
             if commit:
                 case = case.again()
                 preconditions.demand_same_head(case, commit)

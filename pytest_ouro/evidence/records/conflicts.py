@@ -31,6 +31,10 @@ _MEASUREMENT = (
 )
 
 
+#: The purposes of further runs of a keep, by which its value is known better.
+_FURTHER = ("placebo", "reference")
+
+
 class Conflict(NamedTuple):
     """A contradiction in the journal: the record in ``line`` (from 1) has the value ``actual`` for
     the key ``field``, but ``expected`` follows from other facts."""
@@ -160,15 +164,18 @@ def _value_of_best(
     run: FinishedRun, kept: FinishedRun, before: Sequence[FinishedRun]
 ) -> float | None:
     """Return the value of the reference of ``run`` if its keep is ``kept``: its mean with the
-    placebos that ``run`` names, which must be among the runs ``before``; None if one is not, or
-    ``kept`` is not named. If ``run`` names none, it is the value of ``kept``."""
+    further runs of its commit that ``run`` names, which must be among the runs ``before``; None if
+    one is not, or ``kept`` is not named. It is the value of ``kept`` if ``run`` names none, and
+    that of a single run of the purpose "reference" if it names that one alone."""
     if not run.best_runs:
         return kept.mean_or_value
     named = [
         one
         for one in before
-        if one.run in run.best_runs and one.purpose == "placebo" and one.commit == kept.commit
+        if one.run in run.best_runs and one.purpose in _FURTHER and one.commit == kept.commit
     ]
+    if [one.run for one in named if one.purpose == "reference"] == [*run.best_runs]:
+        return named[0].value
     if sorted(run.best_runs) != sorted([kept.run, *(one.run for one in named)]):
         return None
     return mean_with(kept, named)[0]

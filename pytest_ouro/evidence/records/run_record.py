@@ -233,8 +233,16 @@ class FinishedRun(MeasuredRun):
     best_runs: tuple[str, ...] = optional(
         (),
         TEXTS,
-        "if `best` is a mean over placebos, the ids of the run by which the reference was kept and "
-        "of the placebos; empty if it is the value of the kept run alone",
+        "if `best` is a mean, the ids of the run by which the reference was kept and of further "
+        "runs of it; or the id of the one that has the salt of this run; empty if it is the value "
+        "of the kept run alone",
+        since=4,
+    )
+    shared_draws: str = optional(
+        "",
+        TEXT,
+        "if this run had the salt of its reference, in how far both drew the same random numbers: "
+        "`all`, `start` (up to the first batch) or `other`; empty if nothing tells",
         since=4,
     )
     best_commit: str | None = optional(None, COMMIT.or_null(), "commit of the reference")

@@ -47,11 +47,11 @@ def draw_salt() -> int:
     return 1 + secrets.randbelow(2**31 - 1)
 
 
-def make_turns(count: int) -> list[Turn]:
-    """Return one ordinary turn if ``count`` is 1, else a series of ``count`` turns (at least 2)
-    with different random salts, which are not 0."""
+def make_turns(count: int, salt: int = 0) -> list[Turn]:
+    """Return one ordinary turn with ``salt`` if ``count`` is 1, else a series of ``count`` turns
+    (at least 2) with different random salts, which are not 0."""
     if count == 1:
-        return [Turn()]
+        return [Turn(salt=salt)]
     salts: set[int] = set()
     while len(salts) < count:
         salts.add(draw_salt())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.bound.tables import LEVELS
@@ -9,7 +10,7 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.evidence.records.states import keep_states, standing_keeps
-from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts, mean_with
+from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
 from pytest_ouro.experiment.verdict.decide import (
     Candidate,
     band,
@@ -20,7 +21,8 @@ from pytest_ouro.experiment.verdict.decide import (
 )
 from pytest_ouro.experiment.verdict.guards import check_guards
 from pytest_ouro.experiment.verdict.history import comparable, differences
-from pytest_ouro.experiment.verdict.repeats import find_repeats, independent, why_dependent
+from pytest_ouro.experiment.verdict.reference import find_shared, weigh_reference
+from pytest_ouro.experiment.verdict.repeats import find_repeats, independent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -64,9 +66,11 @@ def compare(
     the baseline. The last run of a series is compared by the mean of the series, and its own commit
     is not taken as the reference; the first run of a series decides too if it is a clear loser.
     ``experiment`` states the level that a keep needs, ``rule`` the noise and how large a gain must
-    be. A run that breaks one of the ``guards`` is not kept. Placebos of the reference's commit are
-    further runs of it, and the run is compared with the mean of all. A placebo itself decides
-    nothing; what it would have been as other code is stated in ``would``.
+    be. A run that breaks one of the ``guards`` is not kept. Further runs of the reference's commit
+    count too (`weigh_reference`), and noise that was estimated is that of what is compared: less if
+    the run and its reference drew the same random numbers, and a calibration showed what that is
+    worth. A placebo itself decides nothing; what it would have been as other code is stated in
+    ``would``.
 
     ``describe_again`` is called with each earlier run whose code is compared with this one's: it
     returns the run with the sizes and digests of its code computed again, since an older version
@@ -92,10 +96,11 @@ def compare(
     lost = [] if again else _lost(past, kept, states, measured.trust)
     kept = [describe_again(run) for run in kept[:1]] + kept[1:]
     candidates = _candidates(kept)
-    placebos = _placebos_of(kept[0], past) if kept else []
-    if placebos:
-        value, runs_of_best = mean_with(kept[0], placebos)
-        candidates[0] = _candidate(kept[0], value, runs_of_best)
+    reference = weigh_reference(kept[0], past, measured) if kept else None
+    if reference is not None:
+        candidates[0] = _candidate(kept[0], reference.value, reference.size)
+        if reference.draws in ("all", "start") and noise is not None and rule.noise == "auto":
+            noise *= math.sqrt(1 - find_shared(statements, past))
     best = candidates[0] if candidates else None
     peak = metric.best(one.value for one in candidates) if candidates else None
     below_level = LEVELS.index(measured.level) < LEVELS.index(experiment.level)
@@ -151,7 +156,8 @@ def compare(
         measured_by=(measured_by.measured_by or measured_by.run) if measured_by else None,
         **_means(series, measured_by),
         best=best.value if best else None,
-        best_runs=tuple(one.run for one in (*kept[:1], *placebos)) if placebos else (),
+        best_runs=reference.runs if reference else (),
+        shared_draws=reference.draws if reference else "",
         best_commit=kept[0].commit if kept else None,
         best_code_size=kept[0].code_size if kept else None,
         best_code_sizes=kept[0].code_sizes if kept else {},
@@ -240,22 +246,18 @@ def _lost(
     return [*superseded, *discarded]
 
 
-def _placebos_of(kept: FinishedRun, past: Sequence[FinishedRun]) -> list[FinishedRun]:
-    """Return the placebos of a keep in ``past``, the comparable runs, which have a value; [] if
-    they and the keep are not independent (`why_dependent`)."""
-    found = [run for run in past if run.purpose == "placebo" and run.commit == kept.commit]
-    return [] if found and why_dependent([kept, *found]) else found
-
-
 def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
     """Return the noise, the standard deviation of a single run; None if it is not known.
 
     If ``rule.noise`` is a number, return it. If it is "auto", return what `noise_of` computes from
     those of ``runs`` that have a value, grouped by the meaning of their code: from the first run of
-    each code with each salt or, if that gives None, from all of them.
+    each code with each salt or, if that gives None, from all of them. Runs of the purpose
+    "reference" are left out: together with the keep, which was chosen for its value, they would
+    show too much.
     """
     if rule.noise != "auto":
         return rule.noise
+    runs = [run for run in runs if run.purpose != "reference"]
     salted = {(run.code_meaning, run.salt): run for run in reversed(runs) if run.salt}.values()
     for group in (salted, runs):
         found = noise_of((run.code_meaning, run.value) for run in group if run.value is not None)

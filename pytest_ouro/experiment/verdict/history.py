@@ -147,6 +147,7 @@ def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
         memory(run),
         _new_baseline(run),
         _noise_unknown(run),
+        _unshared(run),
         tries,
     ]
     return tuple(f"ouro: {line}" for line in lines if line)
@@ -202,6 +203,17 @@ def _noise_unknown(run: FinishedRun) -> str:
     return (
         "the noise is not known, so any gain may be luck; to measure it: pytest-ouro calibrate, or "
         "state 'noise' in bound.toml"
+    )
+
+
+def _unshared(run: FinishedRun) -> str:
+    """Return a line that says that a run drew other random numbers than its reference, which had
+    the same salt; otherwise ""."""
+    if run.shared_draws != "other" or run.gain is None:
+        return ""
+    return (
+        "the salt is not shared: the code drew other random numbers than the last keep did with "
+        "the same salt, so that it is compared as with another one"
     )
 
 

@@ -99,6 +99,7 @@ def why_dependent(runs: Sequence[MeasuredRun]) -> str:
     """
     digests = Counter(digest for run in runs for digest in run.generators.items())
     libraries = [name.partition(" at ")[0] for (name, _), count in digests.items() if count > 1]
+    libraries = [name for name in libraries if not name.endswith(" draws")]  # their seed says it
     if libraries:
         names = " and ".join(f"{name}'s generator" for name in dict.fromkeys(libraries))
         return _SAME_DRAWS.format(names)

@@ -137,6 +137,7 @@ class _Night:
         self._share = EFFECTS[settings.effects]
         self._salt = self._noise.salt()
         self._true, self._edits = 0.0, list[float]()
+        self._chosen = False
         self._tries = self._discards = self._placebos = self._placebos_kept = 0
         self._first = self._last_kept = self._noise.of_run(self._salt)
         self._reference = Candidate(self._first, _SIZES)
@@ -166,8 +167,9 @@ class _Night:
         """Make one run of the search: of the reference on a new salt, if that is due, else of a
         placebo or of a change."""
         settings = self._settings
-        if settings.shares_salt and is_due(self._discards):
-            self._salt, self._discards = self._noise.salt(), 0
+        due = is_due(settings.rule.remeasure, self._discards, chosen=self._chosen)
+        if settings.shares_salt and due:
+            self._salt, self._discards, self._chosen = self._noise.salt(), 0, False
             self._reference = Candidate(self._true + self._noise.of_run(self._salt), _SIZES)
         elif settings.placebo and self._chance.random() < settings.placebo:
             value = self._true + self._noise.of_run(self._noise.salt())
@@ -193,7 +195,7 @@ class _Night:
         self._true += effect
         self._last_kept = value
         self._reference = Candidate(value, _SIZES)
-        self._discards = 0
+        self._discards, self._chosen = 0, True
 
     def _is_kept(self, value: float, shared: float) -> bool:
         """Return whether a run with this ``value`` is kept, by the verdict against the reference.
