@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.bound.read import read
 from pytest_ouro.cli import find_bound
@@ -31,9 +31,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.evidence.records.states import KeepState
 
 
+#: The statements whose results the table shows.
+_SHOWN = ("certificate", "confirmation")
 #: The columns: time, commit, metric, status, state, level, reason, description.
 _ROW = "{:19.19}  {:7.7}  {:>{width}}  {:7}  {:11}  {:10}  {:12}  {}"
 
@@ -42,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``log`` to its parser."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--tsv", action="store_true", help="the rows of results.tsv")
-    form.add_argument("--json", action="store_true", help="the records, one JSON object a line")
+    form.add_argument(
+        "--json",
+        action="store_true",
+        help="the records of runs, then the statements, one JSON object a line",
+    )
     form.add_argument(
         "--restore",
         action="store_true",
@@ -59,8 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print the finished runs in the chosen form (placebos once the night is over, but in JSON
-    always), restore the journal and the ledger, or prune what
-    is kept of old runs. Return 0.
+    always), with the statements on them unless that is the ledger's; restore the journal and the
+    ledger; or prune what is kept of old runs. Return 0.
 
     If the journal or a file of losses by row is not what was recorded, raise RecordError, after the
     runs are printed.
@@ -86,8 +93,11 @@ def main(args: argparse.Namespace) -> int:
         for run in runs:
             table = {**run.to_json(), **_state_keys(states.get(run.run))}
             say_document(escape_json(json.dumps(table, ensure_ascii=False)))
+        for one in journal.statements():
+            say_document(escape_json(json.dumps(one.to_json(), ensure_ascii=False)))
     else:
         _print_table(journal, shown, states, _metric_name(journal, bound))
+        _print_results(journal.statements())
     journal.demand_whole()
     demand_unchanged(journal, runs)
     return 0
@@ -184,6 +194,21 @@ def _print_table(
         say(placebos.text)
     if not journal.records():
         say_aside("ouro: no run is recorded yet: pytest --ouro-experiment makes one")
+
+
+def _print_results(statements: list[Statement]) -> None:
+    """Print the last line of each certificate and of each confirmation that has a result, oldest
+    first, with its time."""
+    found = [one for one in statements if one.event in _SHOWN and one.result != "stated"]
+    if not found:
+        return
+    from pytest_ouro.experiment.selection.selection import Selection
+
+    for one in found:
+        event: Literal["certificate", "confirmation"]
+        event = "certificate" if one.event == "certificate" else "confirmation"
+        line = Selection(event, len(one.pairs), len(one.pairs), one).last_line
+        say(f"{one.time:19.19}  {line.removeprefix('ouro: ')}")
 
 
 def _sum_up(runs: list[FinishedRun]) -> str:

@@ -12,7 +12,7 @@ from pytest_ouro.items.collect import BoundFile, MeasuringItem, OuroItem, RuleIt
 from pytest_ouro.items.outcome_audit import ADVICE
 from pytest_ouro.items.outside_config import find_outside_config
 from pytest_ouro.items.session import open_session
-from pytest_ouro.items.settings import CLOSED, absolute_path
+from pytest_ouro.items.settings import absolute_path
 from pytest_ouro.messages import plugin as messages
 from pytest_ouro.report.text import error_text
 
@@ -135,7 +135,8 @@ class Hooks:
         if self.session.opened is not None:
             self.session.opened.close()
         if asked:
-            lines += [*outcome.lines(quiet=quiet), outcome.last_line] if outcome else [CLOSED]
+            last = [*outcome.lines(quiet=quiet), outcome.last_line] if outcome else []
+            lines += last or [self.session.closed]
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             for line in lines:

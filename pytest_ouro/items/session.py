@@ -11,7 +11,7 @@ from pytest_ouro.engine import open_case
 from pytest_ouro.items.outcome_audit import OutcomeAudit
 from pytest_ouro.items.outside_config import refuse_outside_config
 from pytest_ouro.items.registered import read_checks
-from pytest_ouro.items.settings import read_settings
+from pytest_ouro.items.settings import CLOSED, read_settings
 from pytest_ouro.items.time_limits import hold_time_limits
 from pytest_ouro.report.text import error_text
 from pytest_ouro.report.unforeseen import to_error
@@ -46,6 +46,8 @@ class Session:
         self.opened: Case | None = None
         self.result: Result | None = None
         self.selection: Selection | Ablation | None = None
+        #: The last line if nothing came out.
+        self.closed = CLOSED
         self._refused: OuroError | None = None
         #: The rule that reported a finding first, by the finding's headline.
         self.reported: dict[str, str] = {}
@@ -88,7 +90,13 @@ class Session:
         if self._refused is not None:
             raise self._refused
         if self.selection is None:
-            self.selection = self._measure(self._select)
+            try:
+                self.selection = self._measure(self._select)
+            except KeyboardInterrupt:  # between two runs
+                kinds = {"--ouro-certify": "certificate", "--ouro-confirm": "confirmation"}
+                kind = kinds.get(self.settings.task, "ablation")
+                self.closed = f"ouro: {kind}-unfinished reason=interrupted"
+                raise
             self.opened = self.case.again()
             result = self.selection.result
             if result is not None and _ends_the_test(result.ended_by):

@@ -71,7 +71,23 @@ def conditions_changed(apart: Sequence[str]) -> ExperimentError:
     """Two runs of one plan differ in conditions, such as the device, which ``apart`` describes."""
     return ExperimentError(
         f"the runs of the pairs differ in {', '.join(apart)}: they cannot be compared",
-        help="start it again: pairs that were measured under other conditions are measured again",
+        help="start it again: it begins with other salts, and counts as a further look",
+    )
+
+
+def plan_in_progress() -> ExperimentError:
+    """Another process makes the runs that this session would make."""
+    return ExperimentError(
+        "another process makes these runs already",
+        help="wait for it, then read what it found: pytest-ouro log",
+    )
+
+
+def plan_ended() -> ExperimentError:
+    """Another process came to a result while this session began."""
+    return ExperimentError(
+        "another process has just made these runs, and recorded a result",
+        help="read what it found: pytest-ouro log",
     )
 
 

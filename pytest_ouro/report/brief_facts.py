@@ -92,7 +92,8 @@ class Facts(TypedDict):
     """The facts of a brief, which are the keys of ``pytest-ouro brief --json``.
 
     Its lists are short; ``tried`` has the newest 60 runs at most, newest first, and ``left_out``
-    counts the others. A single fact that is not known is None.
+    counts the others; runs for another purpose than to try a commit, such as the pairs of a
+    certificate, are not in it. A single fact that is not known is None.
     """
 
     brief: int
@@ -131,6 +132,7 @@ def collect(standing: Standing) -> Facts:
     compared = standing.compared
     known = next((one for one in reversed(compared) if one.noise is not None), None)
     values = [one for one in standing.kept if one in compared and one.mean_or_value is not None]
+    tries = [run for run in standing.runs if run.purpose == "search"]
     peak = min(values, key=lambda one: _rank(one, metric.direction), default=None)
     return {
         "brief": VERSION,
@@ -162,12 +164,12 @@ def collect(standing: Standing) -> Facts:
             {**guard, "rule": clean(guard["rule"], width=120)}
             for guard in standing.guards()[: 2 * _FEW]
         ],
-        "count": count(standing.runs),
+        "count": count(tries),
         "tally": standing.tally(),
         "placebos": standing.placebos(),
         "kept": [_keep(standing, one) for one in standing.kept[:_KEEPS]],
-        "tried": [_try(standing, one) for one in reversed(standing.runs[-_TRIES:])],
-        "left_out": max(0, len(standing.runs) - _TRIES),
+        "tried": [_try(standing, one) for one in reversed(tries[-_TRIES:])],
+        "left_out": max(0, len(tries) - _TRIES),
         "next": _cut(standing.next(run)),
         "resume": _RESUME,
         "repeat": _REPEAT,

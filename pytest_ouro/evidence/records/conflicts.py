@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.spread import deviation, mean
+from pytest_ouro.core.student import t_quantile
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.kinds import keys_of
 from pytest_ouro.evidence.records.line import OWN
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.records.line import Line
 
+#: The statements whose alpha is halved by each run of their plan that gave no value.
+_COUNTS_FAILURES = ("certificate", "confirmation", "ablation")
 #: Attributes that may differ between the started and the finished line of a run.
 _MAY_DIFFER = (*OWN, "device_name")
 #: Attributes that a run repeats from the earlier run that measured its code.
@@ -74,6 +77,7 @@ def conflicts(records: Sequence[Line], *, known: int = 0) -> Iterator[Conflict]:
     fact stated in two places and differently, or a ``seq`` that is not more than the one before. Of
     the first ``known`` records only ``seq`` is checked."""
     started: dict[str, StartedRun] = {}
+    plans: dict[tuple[str, str], Statement] = {}
     finished: list[FinishedRun] = []
     last = 0
     for line, record in enumerate(records, start=1):
@@ -82,8 +86,16 @@ def conflicts(records: Sequence[Line], *, known: int = 0) -> Iterator[Conflict]:
             yield Conflict(line, "seq", f"more than {last}", number)
         last = number
         if isinstance(record, Statement):
-            if line > known:
-                yield from (Conflict(line, *fact) for fact in _stated(record, finished))
+            if record.result == "stated":  # its runs are still to come
+                plans[record.plan, record.baseline] = record
+            elif line > known:
+                plan = plans.get((record.plan, record.baseline))
+                facts = (*_planned(record, plan), *_stated(record, finished))
+                yield from (
+                    Conflict(line, *fact)
+                    for fact in facts
+                    if not _same(fact.actual, fact.expected, rounded=False)
+                )
             continue
         assert isinstance(record, StartedRun)
         if not isinstance(record, FinishedRun):
@@ -224,41 +236,83 @@ def _measured_before(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterato
 
 
 def _stated(statement: Statement, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
-    """Yield the facts of a statement that contradict the runs ``before`` it: the commit and the
-    value of each run that a pair names, and the gain, which is the mean of the pairs' gains."""
-    if statement.result == "stated":  # its runs are still to come
-        return
+    """Yield the facts of a statement that follow from the runs ``before`` it: the commit, the salt
+    and the value of each run that a pair names, that none is named twice, that no run of its plan
+    without a value is left out, and what follows from the gains of the pairs."""
     slope = None if statement.event == "calibration" else statement.slope  # this line measured it
     known = {run.run: run for run in before}
-    gains = []
+    gains, every = [], list[str]()
     for pair in statement.pairs:
         named = pair.get("runs")
         ids = named if isinstance(named, list) else []
         one, other = (known.get(str(name)) for name in [*ids, "", ""][:2])
+        every += map(str, ids)
         yield from _side("baseline", statement.baseline, pair, one)
         yield from _side("tip", statement.tip, pair, other)
         gain = paired_gain(one, other, slope) if one and other else None
         gains += [] if gain is None else [gain]
-    if statement.gain is not None and gains:
-        fact = _Fact("gain", mean(gains), statement.gain)
-        if not _same(fact.actual, fact.expected, rounded=False):
-            yield fact
+    if len({*every}) < len(every):
+        yield _Fact("pairs", "every run once", every)
+    if len(gains) == len(statement.pairs):
+        yield from _numbers(statement, gains)
+    commits = (statement.baseline, statement.tip)
+    for run in before if statement.event in _COUNTS_FAILURES else ():
+        ours = run.plan == statement.plan and run.commit in commits and run.value is None
+        if ours and run.outcome != "not-started" and run.run not in statement.failed:
+            yield _Fact("failed", f"with {run.run}, which gave no value", statement.failed)
+
+
+def _numbers(statement: Statement, gains: Sequence[float]) -> Iterator[_Fact]:
+    """Yield the facts of a statement that follow from the gains of all of its pairs and its alpha:
+    their mean, its standard error, and both bounds (mean ∓ t · se, with n - 1 degrees of freedom);
+    and, if it is granted, that the lower one is above 0 and nothing forbids it."""
+    if gains and statement.gain is not None:
+        yield _Fact("gain", mean(gains), statement.gain)
+    if len(gains) > 1 and None not in (statement.alpha, statement.low, statement.se):
+        se = deviation(gains) / math.sqrt(len(gains))
+        half = -t_quantile(statement.alpha or 0.0, len(gains) - 1) * se
+        yield _Fact("se", se, statement.se)
+        yield _Fact("low", mean(gains) - half, statement.low)
+        yield _Fact("high", mean(gains) + half, statement.high)
+    if statement.result in ("granted", "confirmed"):
+        if statement.low is not None and statement.low <= 0:
+            yield _Fact("result", "not granted, as 'low' is not above 0", statement.result)
+        if why := statement.against or statement.counts_as_one:
+            yield _Fact("result", f"not granted: {why}", statement.result)
+
+
+def _planned(statement: Statement, plan: Statement | None) -> Iterator[_Fact]:
+    """Yield the facts of a statement that follow from the line that stated its ``plan`` before the
+    first run (None: there is no such line): the salts and orders of its pairs, the number of the
+    look, and the largest alpha that is left after the runs that failed."""
+    if plan is None:
+        return
+    drawn = [(pair.get("salt"), pair.get("first")) for pair in plan.pairs]
+    used = [(pair.get("salt"), pair.get("first")) for pair in statement.pairs]
+    yield _Fact("pairs", drawn[: len(used)], used)
+    yield _Fact("tip", plan.tip, statement.tip)
+    yield _Fact("night", plan.night, statement.night)
+    yield _Fact("look", plan.look, statement.look)
+    yield _Fact("looks", plan.looks, statement.looks)
+    if statement.event != "calibration":
+        yield _Fact("slope", plan.slope, statement.slope)
+    if statement.event in _COUNTS_FAILURES and None not in (plan.alpha, statement.alpha):
+        left = (plan.alpha or 0.0) * 0.5 ** len(statement.failed)
+        if (statement.alpha or 0.0) > left * (1 + 1e-9):
+            yield _Fact("alpha", f"at most {left:.12g}", statement.alpha)
 
 
 def _side(
     name: str, commit: str, pair: Mapping[str, object], run: FinishedRun | None
 ) -> Iterator[_Fact]:
-    """Yield the facts of one side of a pair, ``name``, that contradict the run that it names: its
+    """Yield the facts of one side of a pair, ``name``, that follow from the run that it names: its
     commit, its salt and its value. ``run`` is None if no such run is recorded."""
     if run is None or run.value is None:
         yield _Fact(f"pairs.{name}", "the value of a recorded run", pair.get(name))
         return
-    facts = (
-        _Fact(f"pairs.{name}", run.value, pair.get(name)),
-        _Fact("pairs.salt", run.salt, pair.get("salt")),
-        _Fact(name, commit, run.commit),
-    )
-    yield from (f for f in facts if not _same(f.actual, f.expected, rounded=False))
+    yield _Fact(f"pairs.{name}", run.value, pair.get(name))
+    yield _Fact("pairs.salt", run.salt, pair.get("salt"))
+    yield _Fact(name, commit, run.commit)
 
 
 def _same(one: object, other: object, *, rounded: bool) -> bool:

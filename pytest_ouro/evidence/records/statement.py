@@ -110,6 +110,14 @@ class Statement(Line):
         "by how much a value changes if the machine is e times as fast, which was measured by a "
         "calibration, and by which gains are corrected; null if they are not",
     )
+    failed: tuple[str, ...] = optional(
+        (),
+        TEXTS,
+        "ids of the runs of the plan that gave no value that counts; each halves the alpha",
+    )
+    against: str = optional(
+        "", TEXT, "why nothing is granted to the tip, whatever the values show; empty if nothing is"
+    )
     sd: float | None = optional(None, NUMBER.or_null(), "standard deviation of one run")
     shared: float | None = optional(
         None, NUMBER.or_null(), "share of the variance that two runs with one salt have in common"

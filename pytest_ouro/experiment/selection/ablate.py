@@ -7,8 +7,10 @@ import secrets
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.experiment.selection.attempts import count_attempts
 from pytest_ouro.experiment.selection.edits import find_groups
 from pytest_ouro.experiment.selection.ends import find_night
+from pytest_ouro.experiment.selection.holding import hold_plan
 from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import open_ablation
 from pytest_ouro.experiment.selection.selection import state
@@ -112,17 +114,20 @@ def ablate(
     runs = count * (1 + len(groups))
     say(f"ouro: the ablation of {tip[:7]}: {len(groups)} groups of edits, {runs} runs")
     sets = [Pairs(case, plan, device=device, say=say, progress=progress) for plan in plans]
-    try:
-        for number in range(1, count + 1):
-            order = list(sets)
-            secrets.SystemRandom().shuffle(order)
-            for one in order:
-                one.run(number)
-    except Unfinished as error:
-        message = error.why or error.result.message
-        return Ablation(tip, tuple(groups), count, (), error.result, message)
     written = []
-    for plan, one in zip(plans, sets, strict=True):
-        found = state(case, plan, one.run(count), "measured", plan.alpha, None)
-        written.append(case.evidence.journal.append(found))
+    with hold_plan(case, plans[0].id):
+        try:
+            for number in range(1, count + 1):
+                order = list(sets)
+                secrets.SystemRandom().shuffle(order)
+                for one in order:
+                    one.run(number)
+        except Unfinished as error:
+            message = error.why or error.result.message
+            return Ablation(tip, tuple(groups), count, (), error.result, message)
+        for plan, one in zip(plans, sets, strict=True):
+            done = one.run(count)
+            attempts = count_attempts(case, plan, done)
+            found = state(case, plan, done, "measured", attempts.alpha, None, attempts)
+            written.append(case.evidence.journal.append(found))
     return Ablation(tip, tuple(groups), count, tuple(written))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.spread import deviation, mean
+from pytest_ouro.experiment.selection.holding import hold_plan
 from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
 from pytest_ouro.experiment.selection.selection import find_dependence, state
@@ -172,15 +173,16 @@ def calibrate(
     plan, continued = open_plan(case, "calibration", commit, commit, pairs=runs // 2)
     say(describe(plan, continued=continued))
     pairs = Pairs(case, plan, device=device, say=say, progress=progress)
-    try:
-        done = pairs.run(len(plan.pairs))
-    except Unfinished as error:
-        message = error.why or error.result.message
-        return Calibration(metric, 2 * error.done, None, error.result, message)
-    values = [(pair.baseline.value or 0.0, pair.tip.value or 0.0) for pair in done]
-    facts: dict[str, object] = {}
-    if not find_dependence(done):
-        noise = Noise.of(values)
-        facts = {"sd": noise.sd, "shared": noise.shared, "slope": find_slope(done)}
-    statement = state(case, plan, done, "measured", ALPHA, None, **facts)
-    return Calibration(metric, 2 * len(done), case.evidence.journal.append(statement))
+    with hold_plan(case, plan.id):
+        try:
+            done = pairs.run(len(plan.pairs))
+        except Unfinished as error:
+            message = error.why or error.result.message
+            return Calibration(metric, 2 * error.done, None, error.result, message)
+        values = [(pair.baseline.value or 0.0, pair.tip.value or 0.0) for pair in done]
+        facts: dict[str, object] = {}
+        if not find_dependence(done, strict=False):
+            noise = Noise.of(values)
+            facts = {"sd": noise.sd, "shared": noise.shared, "slope": find_slope(done)}
+        statement = state(case, plan, done, "measured", ALPHA, None, None, **facts)
+        return Calibration(metric, 2 * len(done), case.evidence.journal.append(statement))

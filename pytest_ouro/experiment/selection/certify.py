@@ -6,7 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.experiment.records.record import write_placebos
+from pytest_ouro.experiment.selection.attempts import count_attempts
 from pytest_ouro.experiment.selection.ends import find_ends, gain_between
+from pytest_ouro.experiment.selection.holding import hold_plan
 from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
 from pytest_ouro.experiment.selection.selection import Selection, find_dependence, state
@@ -36,7 +38,8 @@ def certify(
     """Measure the last keep of the branch and its baseline on ``pairs`` fresh pairs, record the
     certificate, and return it.
 
-    A certificate that was begun and has no result is continued with its own pairs. ``looks`` states
+    A certificate that was begun and has no result is continued with its own pairs; what a run
+    costs that gave no value, `count_attempts` says. ``looks`` states
     how many certificates there will be at most in this night; it counts before the first alone (0:
     none is stated). Raise OuroError, mostly ExperimentError, if there is nothing to certify or a
     run cannot be made.
@@ -48,13 +51,18 @@ def certify(
     )
     say(describe(plan, continued=continued))
     count = len(plan.pairs)
-    try:
-        done = Pairs(case, plan, device=device, say=say, progress=progress).run(count)
-    except Unfinished as error:
-        return Selection("certificate", error.done, count, result=error.result, message=error.why)
-    claimed = gain_between(baseline, tip)
-    granted = grant([pair.gain for pair in done], plan.alpha).granted and not find_dependence(done)
-    result: StatementResult = "granted" if granted else "not-granted"
-    written = case.evidence.journal.append(state(case, plan, done, result, plan.alpha, claimed))
+    with hold_plan(case, plan.id):
+        try:
+            done = Pairs(case, plan, device=device, say=say, progress=progress).run(count)
+        except Unfinished as error:
+            facts = (error.result, error.why)
+            return Selection("certificate", error.done, count, None, *facts)
+        attempts = count_attempts(case, plan, done, level=tip.level or "")
+        alpha, claimed = attempts.alpha, gain_between(baseline, tip)
+        granted = grant([pair.gain for pair in done], alpha).granted
+        void = attempts.against or find_dependence(done, strict=True)
+        result: StatementResult = "granted" if granted and not void else "not-granted"
+        found = state(case, plan, done, result, alpha, claimed, attempts)
+        written = case.evidence.journal.append(found)
     write_placebos(case)
     return Selection("certificate", count, count, written)

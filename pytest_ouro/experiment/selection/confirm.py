@@ -6,7 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.experiment.selection.attempts import count_attempts
 from pytest_ouro.experiment.selection.ends import find_edit, gain_between
+from pytest_ouro.experiment.selection.holding import hold_plan
 from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
 from pytest_ouro.experiment.selection.selection import Selection, find_dependence, state
@@ -34,7 +36,8 @@ def confirm_edit(
     pairs; record whether it is confirmed or refuted, and return that.
 
     After 2, 4 and 8 pairs the gains are looked at, and no more pairs are run once it is decided. It
-    stays undecided if the values do not depend on the salts, so that the pairs show nothing.
+    stays undecided if the values do not depend on the salts, so that the pairs show nothing, or if
+    something speaks against it (`count_attempts`).
     A confirmation that was begun and has no result is continued. If the edit is refuted, the branch
     is settled to the keep before it with ``apply``; without it, a line says how. Raise OuroError,
     mostly ExperimentError, if ``revision`` is not a keep on this line of commits, or a run cannot
@@ -46,21 +49,23 @@ def confirm_edit(
     plan, continued = open_plan(case, "confirmation", *ends, night=night, pairs=most)
     say(describe(plan, continued=continued))
     pairs = Pairs(case, plan, device=device, say=say, progress=progress)
-    for look in LOOKS:
-        try:
-            done = pairs.run(look)
-        except Unfinished as error:
-            facts = (error.result, error.why)
-            return Selection("confirmation", error.done, most, None, *facts)
-        found = confirm([pair.gain for pair in done], plan.alpha)
-        if find_dependence(done):
-            found = "undecided"
-            break
-        if found != "undecided":
-            break
-    claimed = gain_between(before, edit)
-    share = plan.alpha / len(LOOKS)
-    written = case.evidence.journal.append(state(case, plan, done, found, share, claimed))
+    with hold_plan(case, plan.id):
+        for look in LOOKS:
+            try:
+                done = pairs.run(look)
+            except Unfinished as error:
+                facts = (error.result, error.why)
+                return Selection("confirmation", error.done, most, None, *facts)
+            attempts = count_attempts(case, plan, done, level=edit.level or "")
+            found = confirm([pair.gain for pair in done], attempts.alpha)
+            if find_dependence(done, strict=True) or (found == "confirmed" and attempts.against):
+                found = "undecided"
+                break
+            if found != "undecided":
+                break
+        share, claimed = attempts.alpha / len(LOOKS), gain_between(before, edit)
+        written = state(case, plan, done, found, share, claimed, attempts)
+        written = case.evidence.journal.append(written)
     selection = Selection("confirmation", len(done), most, written)
     if found != "refuted":
         return selection

@@ -69,8 +69,8 @@ class Unfinished(Exception):
 
 
 class Pairs:
-    """The pairs of ``plan``, which are run one after the other. Runs of an earlier session count if
-    their conditions are the present ones.
+    """The pairs of ``plan``, which are run one after the other. Runs of an earlier session count;
+    their conditions must be the present ones.
 
     ``device`` replaces the bound's unless it is None. ``say`` is called with a line about each run,
     ``progress`` with its position.
@@ -117,12 +117,8 @@ class Pairs:
     def _run_side(self, number: int, salt: int, side: Side) -> FinishedRun:
         """Return the run of one side of a pair: one of this plan that counts, or a new one."""
         plan, commit = self._plan, self._commit(side)
-        for run in reversed(self._case.evidence.journal.runs()):
-            same = (run.plan, run.commit, run.salt) == (plan.id, commit, salt)
-            counts = same and run.run not in self._used and run.value is not None
-            if counts and self._is_comparable(run):
-                self._used.add(run.run)
-                return run
+        if (earlier := self._find(commit, salt)) is not None:
+            return earlier
         purpose: Purpose = "calibrate" if plan.event == "calibration" else "pair"
         turn = Turn(salt=salt, purpose=purpose, plan=plan.id)
         case = self._case.at(commit)
@@ -132,8 +128,8 @@ class Pairs:
         found = result.record
         if found is None or found.value is None:
             raise Unfinished(result, len(self._done))
-        lowest = case.bound.experiments[found.device].level
-        if LEVELS.index(found.level) < LEVELS.index(lowest):
+        if not self._is_at_level(found):
+            lowest = case.bound.experiments[found.device].level
             why = (
                 f"the run was measured at the level {found.level}, and the bound asks for {lowest}"
             )
@@ -143,9 +139,22 @@ class Pairs:
         self._say(f"ouro: pair {number}/{len(plan.pairs)} {side} {value}")
         return found
 
-    def _is_comparable(self, run: FinishedRun) -> bool:
-        """Return whether a run agrees with the first pair, if there is one, in all conditions."""
-        return not self._done or not differences(self._done[0].baseline, run)
+    def _find(self, commit: str, salt: int) -> FinishedRun | None:
+        """Return the first run of the plan that measured a commit with a salt, and that is not used
+        yet; None if there is none. It is the first, and counts whatever its conditions are, so that
+        no value can be measured again until it pleases."""
+        for run in self._case.evidence.journal.runs():
+            same = (run.plan, run.commit, run.salt) == (self._plan.id, commit, salt)
+            measured = same and run.run not in self._used and run.value is not None
+            if measured and self._is_at_level(run):
+                self._used.add(run.run)
+                return run
+        return None
+
+    def _is_at_level(self, run: FinishedRun) -> bool:
+        """Return whether a run was measured at the level that the bound asks for, or above."""
+        lowest = self._case.bound.experiments[run.device].level
+        return LEVELS.index(run.level) >= LEVELS.index(lowest)
 
     def _commit(self, side: Side) -> str:
         """Return the commit of a side."""

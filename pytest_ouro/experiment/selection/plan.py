@@ -12,13 +12,14 @@ import uuid
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.evidence.records import anchor
 from pytest_ouro.evidence.records.anchor import LOOKS
 from pytest_ouro.evidence.records.statement import Statement
 from pytest_ouro.experiment.records.record import now
+from pytest_ouro.experiment.selection.holding import hold_plans, make_place
+from pytest_ouro.experiment.selection.looks import count_look
 from pytest_ouro.experiment.terms import repo
+from pytest_ouro.experiment.verdict.history import differences
 from pytest_ouro.experiment.verdict.pairs import ALPHA, Side, alpha_of_look, draw_orders
-from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,23 +114,23 @@ def open_plan(
     used, or if ``looks`` differs from what was stated; RecordError or GitError if the plan cannot
     be recorded.
     """
-    statements = case.evidence.journal.statements()
-    ended = {one.plan for one in statements if one.result != "stated"}
-    same = [one for one in statements if (one.event, one.night) == (event, night)]
-    ends = (baseline, tip, case.trust.commit)
-    for one in reversed(same):
-        if one.plan not in ended and (one.baseline, one.tip, one.trust) == ends:
-            return Plan.stated_by(one), True
-    look, stated = _count_look(case, event, night, same, looks) if night else (1, 0)
-    alpha = alpha_of_look(look, stated=stated or None)
-    slope = _find_slope(case, statements) if night else None
-    facts = (draw_pairs(pairs), look, stated, alpha, slope)
-    plan = Plan(_new_id(), event, baseline, tip, night, *facts)
-    if night:
-        ref = f"{LOOKS}{event}/{night}/{look}"
-        repo.set_ref(case.repository.git, ref, tip)  # first: it must outlive a killed process
-    case.evidence.journal.append(plan.statement(case))
-    return plan, False
+    with hold_plans(case):
+        statements = case.evidence.journal.statements()
+        for one in reversed(statements):
+            same = (one.event, one.night, one.baseline, one.tip) == (event, night, baseline, tip)
+            if same and _is_open(case, one, statements):
+                plan = Plan.stated_by(one)
+                _count(case, plan)
+                return plan, True
+        look, stated = count_look(case, event, night, statements, looks) if night else (1, 0)
+        alpha = alpha_of_look(look, stated=stated or None)
+        slope = _find_slope(case, statements) if night else None
+        facts = (draw_pairs(pairs), look, stated, alpha, slope)
+        plan = Plan(_new_id(), event, baseline, tip, night, *facts)
+        make_place(case, plan.id)
+        case.evidence.journal.append(plan.statement(case))
+        _count(case, plan)
+        return plan, False
 
 
 def open_ablation(case: Case, tip: str, without: Sequence[str], *, pairs: int) -> list[Plan]:
@@ -138,24 +139,45 @@ def open_ablation(case: Case, tip: str, without: Sequence[str], *, pairs: int) -
     ones, which are stated. All have the same id and the same pairs, so that they share the tip's
     runs, and the same share of ALPHA. ``pairs`` is the number of pairs of new plans. Raise
     RecordError if they cannot be recorded."""
-    statements = case.evidence.journal.statements()
-    ended = {one.plan for one in statements if one.result != "stated"}
-    open_ones = [
-        one
-        for one in statements
-        if one.event == "ablation" and one.tip == tip and one.plan not in ended
-    ]
-    if open_ones and open_ones[-1].trust == case.trust.commit:
-        stated = {one.baseline: one for one in open_ones if one.plan == open_ones[-1].plan}
-        if stated.keys() == {*without}:
-            return [Plan.stated_by(stated[commit]) for commit in without]
-    name, drawn = _new_id(), draw_pairs(pairs)
-    alpha = ALPHA / len(without)
-    facts = (drawn, 1, 0, alpha, _find_slope(case, statements))
-    plans = [Plan(name, "ablation", commit, tip, "", *facts) for commit in without]
-    for plan in plans:
-        case.evidence.journal.append(plan.statement(case))
-    return plans
+    with hold_plans(case):
+        statements = case.evidence.journal.statements()
+        open_ones = [
+            one
+            for one in statements
+            if (one.event, one.tip) == ("ablation", tip) and _is_open(case, one, statements)
+        ]
+        if open_ones:
+            stated = {one.baseline: one for one in open_ones if one.plan == open_ones[-1].plan}
+            if stated.keys() == {*without}:
+                return [Plan.stated_by(stated[commit]) for commit in without]
+        name, drawn = _new_id(), draw_pairs(pairs)
+        alpha = ALPHA / len(without)
+        facts = (drawn, 1, 0, alpha, _find_slope(case, statements))
+        plans = [Plan(name, "ablation", commit, tip, "", *facts) for commit in without]
+        make_place(case, name)
+        for plan in plans:
+            case.evidence.journal.append(plan.statement(case))
+        return plans
+
+
+def _is_open(case: Case, one: Statement, statements: Sequence[Statement]) -> bool:
+    """Return whether a statement states a plan that can be continued: it has no result yet, the
+    trusted commit is the same, and the runs that were made do not differ in conditions."""
+    if one.result != "stated" or one.trust != case.trust.commit:
+        return False
+    if any(other.plan == one.plan and other.result != "stated" for other in statements):
+        return False
+    runs = [run for run in case.evidence.journal.runs() if run.plan == one.plan]
+    runs = [run for run in runs if run.value is not None]
+    return not any(differences(runs[0], run) for run in runs)
+
+
+def _count(case: Case, plan: Plan) -> None:
+    """Let the ref of a look name the tip, if the plan is one: before its first run, and again if
+    somebody deleted it. Raise GitError if that fails."""
+    if plan.night:
+        ref = f"{LOOKS}{plan.event}/{plan.night}/{plan.look}"
+        repo.set_ref(case.repository.git, ref, plan.tip)
 
 
 def describe(plan: Plan, *, continued: bool) -> str:
@@ -177,28 +199,6 @@ def draw_pairs(count: int) -> tuple[tuple[int, Side], ...]:
     while len(salts) < count:
         salts.add(1 + secrets.randbelow(_SALTS))
     return tuple(zip(salts, draw_orders(count, secrets.randbits), strict=True))
-
-
-def _count_look(
-    case: Case, event: str, night: str, same: list[Statement], looks: int
-) -> tuple[int, int]:
-    """Return the number of the next look in a night, and how many were stated (0: none), where
-    ``same`` are the statements of its kind and ``looks`` is how many are asked for now. Raise
-    ExperimentError if that differs from what was stated, or no stated look is left.
-
-    The looks that were begun are counted by the statements and by the names of refs.
-    """
-    start = f"{LOOKS}{event}/{night}/"
-    refs = anchor.refs(case.repository.git.common_dir)
-    numbers = [ref.removeprefix(start) for ref in refs if ref.startswith(start)]
-    found = [int(number) for number in numbers if number.isdecimal()]
-    look = 1 + max([*found, *(one.look for one in same)], default=0)
-    stated = next((one.looks for one in same), looks if look == 1 else 0)
-    if looks not in (0, stated):
-        raise messages.looks_stated_before(looks, stated, look)
-    if stated and look > stated:
-        raise messages.looks_used(stated, night)
-    return look, stated
 
 
 def _find_slope(case: Case, statements: Sequence[Statement]) -> float | None:

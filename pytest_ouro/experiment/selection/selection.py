@@ -10,7 +10,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records.row_losses import read_losses
 from pytest_ouro.experiment.selection.pairs import digest_of
 from pytest_ouro.experiment.verdict.pairs import PairStatistics, detectable, grant
-from pytest_ouro.experiment.verdict.repeats import why_dependent
+from pytest_ouro.experiment.verdict.repeats import why_dependent, why_equal
 from pytest_ouro.experiment.verdict.rows_error import rows_standard_error
 
 if TYPE_CHECKING:
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.statement import Statement, StatementResult
     from pytest_ouro.experiment.result import Result
+    from pytest_ouro.experiment.selection.attempts import Attempts
     from pytest_ouro.experiment.selection.pairs import Pair
     from pytest_ouro.experiment.selection.plan import Plan
+
+#: The statements that grant something, for which equal values count as one.
+_STRICT = ("certificate", "confirmation")
 
 _WORDS = {
     "granted": "certified",
@@ -62,6 +66,12 @@ class Selection:
         if quiet or one is None:
             return self.settlement
         lines = [_explain(one)]
+        if one.failed:
+            runs = "1 run" if len(one.failed) == 1 else f"{len(one.failed)} runs"
+            lines.append(
+                f"{runs} gave no value and counted against the error that may be made: alpha "
+                f"{one.alpha:.4f}"
+            )
         if one.rows_se is not None:
             lines.append(
                 f"on other rows than the judged ones, the gain has a further standard error of "
@@ -96,6 +106,8 @@ def _explain(one: Statement) -> str:
     text = one.metric.text
     if one.counts_as_one:
         return f"{one.counts_as_one}: the pairs count as one, and show nothing"
+    if one.against:
+        return f"nothing is granted, whatever the values show: {one.against}"
     sure = f"{100 * (1 - (one.alpha or 0.0)):.1f} %"
     if one.result == "granted":
         return f"the gain is at least {text(one.low)} with a confidence of {sure}"
@@ -114,20 +126,23 @@ def state(
     result: StatementResult,
     alpha: float,
     claimed: float | None,
+    attempts: Attempts | None = None,
     **facts: object,
 ) -> Statement:
     """Return the statement on the pairs of a plan, which came to ``result``; it is not written yet.
     The bounds of the gain are those at ``alpha``. ``claimed`` is the gain by the runs of the
-    search, and ``facts`` are further attributes of the statement."""
+    search, ``attempts`` what failed runs cost, and ``facts`` are further attributes of the
+    statement."""
     gains = [pair.gain for pair in pairs]
     found = grant(gains, alpha)
-    dependent = find_dependence(pairs)
+    dependent = find_dependence(pairs, strict=plan.event in _STRICT)
     runs = [run for pair in pairs for run in (pair.baseline, pair.tip)]
     last = runs[-1]
     smallest = detectable(PairStatistics.of(gains).sd, len(gains), alpha)
     return plan.statement(
         case,
         result=result,
+        alpha=alpha,
         counts_as_one=dependent,
         pairs=tuple(pair.to_json() for pair in pairs),
         gain=found.gain,
@@ -145,6 +160,8 @@ def state(
         device_name=last.device_name,
         holds=last.holds,
         evidence=digest_of(pairs),
+        failed=attempts.ids if attempts else (),
+        against=attempts.against if attempts else "",
         **facts,
     )
 
@@ -163,12 +180,16 @@ def _rows_error(case: Case, pairs: Sequence[Pair]) -> float | None:
     return rows_standard_error(found)
 
 
-def find_dependence(pairs: Sequence[Pair]) -> str:
+def find_dependence(pairs: Sequence[Pair], *, strict: bool) -> str:
     """Return why the pairs are not independent, as a text, "" if they may be: the runs of the
     baseline, or those of the tip, do not differ by their salts. A metric that an evaluate-command
-    measures may be without any noise."""
+    measures may be without any noise: its equal values count only if ``strict``, as nothing tells
+    them from those of a program that ignores the salts."""
     sides = ([pair.baseline for pair in pairs], [pair.tip for pair in pairs])
-    return next((why for side in sides if len(side) > 1 and (why := why_dependent(side))), "")
+    for side in sides:
+        if len(side) > 1 and (why := why_dependent(side) or (why_equal(side) if strict else "")):
+            return why
+    return ""
 
 
 def _finite(value: float) -> float | None:

@@ -144,12 +144,14 @@ def grant(gains: Sequence[float], alpha: float = ALPHA) -> Grant:
 
     It is granted if two conditions hold: the `lower_bound` at ``alpha`` is above 0; and, where as
     few as 2**-n can be at most ``alpha`` and n is at most ``MOST_FLIPPED``, the probability of
-    `sign_flip` is at most ``alpha``. One pair is never granted. Raise ValueError as in
-    `PairStatistics.of`.
+    `sign_flip` is at most ``alpha``. One pair is never granted. Nor are fewer pairs whose gains are
+    all equal, as those of a coarse metric may be by chance: without a spread only the signs tell.
+    Raise ValueError as in `PairStatistics.of`.
     """
     found = PairStatistics.of(gains)
     low, high = interval(gains, alpha)
-    granted = found.n > 1 and low > 0
+    tells = found.sd > 1e-9 * abs(found.mean) or 2.0**-found.n <= alpha
+    granted = found.n > 1 and low > 0 and tells
     p_flip = sign_flip(gains) if 2.0**-found.n <= alpha else None
     if p_flip is not None and p_flip > alpha:
         granted = False

@@ -103,5 +103,11 @@ def why_dependent(runs: Sequence[MeasuredRun]) -> str:
     if libraries:
         names = " and ".join(f"{name}'s generator" for name in dict.fromkeys(libraries))
         return _SAME_DRAWS.format(names)
-    exact = all(run.evaluations and not run.is_rounded for run in runs)
+    return why_equal(runs) if all(run.evaluations for run in runs) else ""
+
+
+def why_equal(runs: Sequence[MeasuredRun]) -> str:
+    """Return that all values of runs with different salts are equal, as a text; "" if they are not,
+    or if one of them is a rounded score."""
+    exact = not any(run.is_rounded for run in runs)
     return _SAME_VALUES if exact and len({run.value for run in runs}) == 1 else ""

@@ -1,0 +1,85 @@
+"""Count the looks at a baseline, by the journal and by refs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.evidence.records import anchor
+from pytest_ouro.evidence.records.anchor import LOOKS
+from pytest_ouro.experiment.records.editable import describe_files, files_at_head
+from pytest_ouro.messages import selection as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.statement import Statement
+
+
+def count_look(
+    case: Case, event: str, night: str, statements: Sequence[Statement], looks: int
+) -> tuple[int, int]:
+    """Return the number of the next look of the kind ``event`` in a night, given by its first
+    commit, and how many looks were stated (0: none).
+
+    ``statements`` are all of the journal, and ``looks`` is how many are asked for now (0: no
+    number). The looks that were begun are counted by the statements and by the names of refs; those
+    at another commit with the same code count too, so that a baseline that is committed again does
+    not begin a night. Raise ExperimentError if ``looks`` differs from what was stated, or if no
+    stated look is left; GitError or another OuroError if refs or the code of ``night`` cannot be
+    read.
+    """
+    begun: dict[str, list[int]] = {}
+    for name in anchor.refs(case.repository.git.common_dir):
+        kind, _, rest = name.removeprefix(LOOKS).partition("/")
+        commit, _, number = rest.partition("/")
+        if name.startswith(LOOKS) and kind == event and number.isdecimal():
+            begun.setdefault(commit, []).append(int(number))
+    kinds = [one for one in statements if one.event == event and one.night]
+    for one in kinds:
+        begun.setdefault(one.night, []).append(one.look)
+    nights = _find_same(case, night, begun)
+    look = 1 + max((number for one in nights for number in begun.get(one, ())), default=0)
+    earlier = (one.looks for one in kinds if one.night in nights)
+    stated = next(earlier, looks if look == 1 else 0)
+    if looks not in (0, stated):
+        raise messages.looks_stated_before(looks, stated, look)
+    if stated and look > stated:
+        raise messages.looks_used(stated, night)
+    return look, stated
+
+
+def _find_same(case: Case, night: str, others: Iterable[str]) -> set[str]:
+    """Return ``night`` and those of the commits ``others`` that have the same code, and whose
+    recorded run, if there is one, was made under the same blessing of a baseline."""
+    if not (others := {*others} - {night}):
+        return {night}
+    blessed = {run.commit: run.baseline for run in case.evidence.journal.runs()}
+    own = _read_code(case, night)
+    assert own is not None
+    found = {night}
+    for commit in others:
+        same = blessed.get(commit, blessed.get(night)) == blessed.get(night)
+        if same and _is_same(case, own, _read_code(case, commit)):
+            found.add(commit)
+    return found
+
+
+def _read_code(case: Case, commit: str) -> Mapping[str, str] | None:
+    """Return git's ids of the editable files of a commit, by path; None if git lacks it."""
+    try:
+        return files_at_head(case.at(commit))
+    except OuroError:
+        return None
+
+
+def _is_same(case: Case, one: Mapping[str, str], other: Mapping[str, str] | None) -> bool:
+    """Return whether the files of two commits, or the meanings of their code, are equal; False if
+    ``other`` is None."""
+    if other is None or one == other:
+        return other is not None
+    try:
+        return describe_files(case, one).meaning == describe_files(case, other).meaning
+    except OuroError:
+        return False
