@@ -81,6 +81,12 @@ def test_plateau(reasons, stops):
     assert reached(Night(plateau=2), *runs) == ("plateau" if stops else None)
 
 
+def test_a_plateau_in_words():
+    runs = [ran("baseline"), ran(), ran()]
+    found = find_stop(Night(plateau=2), runs, now=at("2026-12-01T00:00"))
+    assert found.text == ("the night is over: none of the last 2 tries was kept ([night] plateau)")
+
+
 def test_cost_counts_every_run():
     night = Night(cost=2.0, price=4.0)
     runs = [ran("baseline", wall_seconds=900.0), ran("pair", purpose="pair", wall_seconds=899.0)]
@@ -214,7 +220,7 @@ def test_brief_says_it(lab, ouro):
     lab.project.git("reset", "-q", "--keep", "HEAD~1")
     step = json.loads(ouro("brief", "--json")[1])["next"]
     assert (step["step"], step["commands"]) == ("stop", ["pytest --ouro-certify"])
-    assert "the last 1 tries were not kept" in step["why"]
+    assert step["why"].startswith("the night is over: the last try was not kept ([night] plateau)")
     assert f"next: {step['why']}\n  pytest --ouro-certify\n" in ouro("brief")[1]
 
 

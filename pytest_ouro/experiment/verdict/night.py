@@ -89,7 +89,8 @@ def find_stop(
     keeps = [number for number, run in enumerate(tried, start=1) if run.status == "keep"]
     row = len(tried) - (keeps[-1] if keeps else 0)
     if night.plateau is not None and row >= night.plateau:
-        return Stop("plateau", f"the last {row} tries were not kept, of {night.plateau} in a row")
+        tries = "the last try was not" if row == 1 else f"none of the last {row} tries was"
+        return Stop("plateau", f"{tries} kept")
     return None
 
 
