@@ -9,6 +9,7 @@ import itertools
 import json
 import math
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -34,9 +35,10 @@ Edit = tuple[str, str]
 class ShortNight:
     """An experiment that is blessed and was never run, on a branch that is checked out.
 
-    ``better`` is an edit of its script that surely helps, ``worse`` one that undoes more than that,
-    and ``simpler`` one that costs less than the noise, and has less code: the search keeps it, and
-    fresh pairs refute it.
+    ``better`` is an edit of its script that surely helps. ``worse`` is one that undoes more than
+    that: its new text has a place for a number from 10 to 99. ``simpler`` is an edit that costs
+    less than the noise, and has less code: the search keeps it, and fresh pairs refute it. The
+    bound lets placebos precede half of the tries.
     """
 
     path: Path
@@ -78,7 +80,7 @@ class ShortNight:
         assert self.pytest(*run).endswith(f"commit={baseline[:7]} reason=baseline")
         assert self.attempt(self.better, "a better idea").endswith(" reason=improved")
         better = self.git("rev-parse", "HEAD")
-        assert self.attempt(self.worse, "a worse idea").endswith(" reason=worse")
+        self._try_until_a_placebo()
         assert self.git("rev-parse", "HEAD") == better
         assert self.attempt(self.simpler, "less code").endswith(" reason=simpler")
 
@@ -96,6 +98,19 @@ class ShortNight:
         message = self.git("log", "-1", "--format=%B", f"ouro/{better[:7]}")
         assert f"Ouro-Certificate: {certified.removeprefix('ouro: ')}" in message
         assert self.git("status", "--porcelain") == ""
+        log = self._call(sys.executable, "-m", "pytest_ouro", "log").stdout
+        count = [run.purpose for run in self.journal.runs()].count("placebo")
+        assert re.search(rf"^placebos: \d+ of {count} would be kept ", log, re.MULTILINE), log
+
+    def _try_until_a_placebo(self) -> None:
+        """Try worse ideas, at least one, until a placebo preceded a try: none of 20 is preceded by
+        one once in a million nights."""
+        for number in range(10, 30):
+            edit = (self.worse[0], self.worse[1].format(number))
+            assert self.attempt(edit, "a worse idea").endswith(" reason=worse")
+            if any(run.purpose == "placebo" for run in self.journal.runs()):
+                return
+        raise AssertionError("no placebo preceded any of 20 tries")
 
     def recompute(self) -> None:
         """Demand that gains, errors and bounds of all statements follow from their pairs, and their

@@ -21,7 +21,7 @@ def test_a_short_night(home: Path, tmp_path: Path) -> None:
         r'(?m)^clock     = "cpu".*$', f'clock = "steps"\nsteps = {STEPS}', bound.read_text()
     )
     assert count == 1
-    text, count = re.subn(r"(?m)^noise  = 0\.013", "noise  = 0.02", text)
+    text, count = re.subn(r"(?m)^noise  = 0\.013", "placebo = 0.5\nnoise  = 0.02", text)
     assert count == 1
     bound.write_text(text)
     clone.be_patient()
@@ -29,7 +29,7 @@ def test_a_short_night(home: Path, tmp_path: Path) -> None:
         clone.path,
         "autoresearch/train.py",
         better=("LEARNING_RATE = 3e-3", "LEARNING_RATE = 6e-3"),
-        worse=("LEARNING_RATE = 6e-3", "LEARNING_RATE = 1.5e-3"),
+        worse=("LEARNING_RATE = 6e-3", "LEARNING_RATE = 1.{0}e-3"),
         simpler=("F.relu(self.up(x)).square()", "F.gelu(self.up(x))"),
         env=clone.env,
     )

@@ -86,6 +86,12 @@ def test_noise_by_the_salt_alone_is_shared_wholly(lab):
     values = {run.salt: run.value for run in runs}
     assert found.noise.sd == pytest.approx(statistics.stdev(values.values()), rel=1e-6)
     assert found.noise.shared == 1
+    shown = re.search(
+        r"a certificate of 5 pairs shows (\S+) or more in 4 of 5 nights; of an edit that shares "
+        r"nothing, (\S+)",
+        found.lines()[-1],
+    )
+    assert (float(shown[1]), float(shown[2]) > found.noise.sd) == (0, True)
     assert "2 runs with each of 3 salts" in said[0]
     assert lab.project.git("for-each-ref", "refs/ouro/looks") == "", "a calibration is not a look"
     lab.clean()

@@ -26,12 +26,13 @@ print(f"val_bpb: {val_bpb:.6f}")
 
 @pytest.mark.tier(2)
 def test_a_short_night(lab):
+    lab.bound(("noise = 0.01", "noise = 0.01\nplacebo = 0.5"))
     lab.commit(SCRIPT, "the experiment as it is")
     night = ShortNight(
         lab.path,
         "train.py",
         better=("rate = 2.0", "rate = 1.5"),
-        worse=("rate = 1.5", "rate = 2.5"),
+        worse=("rate = 1.5", "rate = 2.{0}"),
         simpler=("rate - abs(-0.004)", "rate"),
     )
     night.play()

@@ -92,13 +92,15 @@ class Calibration:
             return (f"ouro: {one.counts_as_one}: the noise cannot be measured",)
         corrected = [] if one.slope is None else [_CORRECTED]
         single, paired = _single(noise), detectable(noise.of_pair, _PAIRS)
+        apart = detectable(noise.sd * math.sqrt(2), _PAIRS)
         return (
             f"ouro: runs of this code differ by {text(noise.sd)} (standard deviation of one run)",
             f"ouro: two runs with one salt have {noise.shared:.0%} of the variance in common; a "
             "large edit shares less",
             *corrected,
             f"ouro: one try shows a gain of {text(single)} or more in 4 of 5 cases",
-            f"ouro: a certificate of {_PAIRS} pairs shows {text(paired)} or more in 4 of 5 nights",
+            f"ouro: a certificate of {_PAIRS} pairs shows {text(paired)} or more in 4 of 5 nights; "
+            f"of an edit that shares nothing, {text(apart)}",
         )
 
     @property
