@@ -33,13 +33,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Reading:
     """A ledger as it is read: its file, the name of its metric ("": unknown), and the meaning of
-    words for a status that were unknown (None: nothing shows it). ``later`` are the lines of rows
-    that are left out, since they are about commits after the revision that is audited."""
+    words for a status that were unknown (None: nothing shows it)."""
 
     file: LedgerFile
     metric: str
     words: Inferred | None = None
-    later: frozenset[int] = frozenset()
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -57,9 +55,7 @@ class Reading:
     @cached_property
     def read(self) -> Rows:
         """The rows, and the lines that could not be read as rows."""
-        read = read_rows(self.ledger, self.metric, self.found)
-        rows = tuple(row for row in read.rows if row.line not in self.later)
-        return read._replace(rows=rows) if self.later else read
+        return read_rows(self.ledger, self.metric, self.found)
 
     @property
     def rows(self) -> tuple[ClaimedRow, ...]:
@@ -116,19 +112,11 @@ class Work:
         self._wide = 2 * coded < len(work)
 
 
-def read_first(
-    file: LedgerFile, history: History, options: Options, later: frozenset[str]
-) -> FirstReading:
-    """Return the first reading of a ledger, without the rows about the commits ``later`` (full
-    ids). RecordError if it has no row."""
+def read_first(file: LedgerFile, history: History, options: Options) -> FirstReading:
+    """Return the first reading of a ledger. RecordError if it has no row."""
     fates = Fates(history, file.path)
     work = Work(history, fates)
-    reading = _start(file, options, None, frozenset())
-    lines: frozenset[int] = frozenset()
-    if later:
-        known = history.resolve([row.hash for row in reading.rows if row.hash])
-        lines = frozenset(row.line for row in reading.rows if known.get(row.hash) in later)
-        reading = replace(reading, later=lines)
+    reading = _start(file, options, None)
     if not reading.rows:
         raise messages.no_row(file.path)
     work.widen([row.hash for row in reading.rows if row.hash])
@@ -142,17 +130,15 @@ def read_first(
         reading.metric,
     )
     if words:
-        reading = _start(file, options, words, lines)
+        reading = _start(file, options, words)
         versions = reading.versions(history)
         linker = Linker(history, added_by(versions), work)
     return FirstReading(reading, versions, linker.link(reading.rows), work)
 
 
-def _start(
-    file: LedgerFile, options: Options, words: Inferred | None, later: frozenset[int]
-) -> Reading:
-    """Return a ledger, read with the metric that it shows, without the lines ``later``."""
-    before = Reading(file, options.metric, words, later)
+def _start(file: LedgerFile, options: Options, words: Inferred | None) -> Reading:
+    """Return a ledger, read with the metric that it shows by itself."""
+    before = Reading(file, options.metric, words)
     metric = infer_metric(before.ledger, options.metric, "", (), before.found).value
     return before.named(metric)
 

@@ -15,7 +15,6 @@ from pytest_ouro.audit.verdict.statements import make_statements
 from pytest_ouro.audit.verdict.weigh import weigh
 from pytest_ouro.audit.words import number
 from pytest_ouro.checks import judge_claims
-from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.evidence.claims import loop as loops
@@ -55,7 +54,7 @@ def _audit(subject: Subject, options: Options) -> Audit:
     """Return the audit of a subject."""
     history = History(subject.git, subject.head)
     file, faults = _find_ledger(subject, history, options)
-    first = read_first(file, history, options, _later(subject, history))
+    first = read_first(file, history, options)
     start, _ = loops.extent(history, first.reading.rows, first.links, first.work)
     steps = (history.find(commit) for commit in first.commits)
     work = [history.changes(step) for step in steps if step.parents]
@@ -153,19 +152,6 @@ def _find_ledger(
     if file is None:
         raise messages.nothing_to_audit(subject.name, list(faults))
     return file, faults
-
-
-def _later(subject: Subject, history: History) -> frozenset[str]:
-    """Return the full ids of the commits that are checked out and that an older revision, which is
-    audited, does not reach: rows about them are of later. The empty set if the last commit itself
-    is audited."""
-    if subject.top is not None or not subject.git.head or subject.git.head == subject.head:
-        return frozenset()
-    try:
-        asked = ("rev-list", f"--max-count={MOST}", subject.git.head, f"^{history.head}")
-        return frozenset(subject.git.call(*asked).decode().split())
-    except GitError:
-        return frozenset()
 
 
 def _build(

@@ -19,6 +19,8 @@ _MAY = (
 _EDITED = (
     r"\bfiles? (?:that )?you (?:may |can )?(?:modify|edit|change)\b|\byou (?:modify|edit) this"
     r"|\bonly\s+(?:ever\s+)?(?:touch|edit|modify|change)\b"
+    r"|\bonly (?:file|code) (?:(?:that|which|to|you|may|can|be|is) )*"
+    r"(?:touch|edit|modif|chang|alter)"
     r"|\b(?:mutable|editable) (?:files?|code|surface)\b|\b(?:is|are) yours\b"
 )
 _KEPT = (

@@ -101,18 +101,6 @@ def test_an_older_revision_is_read_with_its_own_ledger(tmp_path: Path) -> None:
         assert best("HEAD")[0] == 3
 
 
-def test_rows_about_later_commits_are_left_out(tmp_path: Path) -> None:
-    loop = Small(tmp_path)
-    play(loop, "kdkd")
-    third = loop.git("rev-parse", "HEAD~3")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path)
-        found = audit(Options(subject=third))
-
-    assert found.counts.rows == 3
-
-
 def test_a_status_that_a_later_commit_changed_is_reported(tmp_path: Path) -> None:
     loop = Small(tmp_path)
     loop.save("start")

@@ -71,7 +71,7 @@ def test_rows_of_other_forms_are_read(name: str, text: str, metric: str, lines: 
     assert [(row.line, row.value) for row in found] == list(zip(lines, [1.5, 1.4], strict=True))
 
 
-def test_a_list_without_tables_is_left_as_it_is() -> None:
+def test_a_list_of_other_things_is_left_as_it_is() -> None:
     data = b'[1, {"a": 2}, "x"]\n'
 
     assert LedgerFile("a.json", data, "working tree").parse().path == Path("a.json")

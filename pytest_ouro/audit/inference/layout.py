@@ -71,7 +71,13 @@ def _bound_without_program(
 
 
 def assume_layout(
-    usual: tuple[str, ...], options: Options, prose: Prose, why: str, metric: str, ledger: str
+    usual: tuple[str, ...],
+    options: Options,
+    prose: Prose,
+    why: str,
+    metric: str,
+    ledger: str,
+    printing: tuple[str, ...] = (),
 ) -> Layout:
     """Return a layout for a project in which no program was found (``why`` is the reason, for the
     report). The editable files come from the options, else from the instructions (``prose``), else
@@ -81,20 +87,25 @@ def assume_layout(
     stated = bool(options.editable or prose.editable)
     fixed = (f"{p}**" if p.endswith("/") else p for p in prose.fixed)
     named = tuple(options.harness) or tuple(p for p in fixed if not matches(p, editable))
+    frozen = named or tuple(path for path in printing if not matches(path, editable))
     words = "changed by most experiments" if usual else "nothing names it: --editable GLOB"
     if stated:
         words = "given by --editable" if options.editable else f"named by {prose.file}"
     return Layout(
         editable,
-        named,
+        frozen,
         stated,
-        _bound_without_program(editable, named, metric, ledger),
+        _bound_without_program(editable, frozen, metric, ledger),
         "",
         prose.direction(metric) if prose.file and metric else "",
         prose.metrics,
         (
             Inference("editable", ", ".join(editable), words),
-            Inference("harness", ", ".join(named), why_frozen(options, named)),
+            Inference(
+                "harness",
+                ", ".join(frozen),
+                "it prints the metric" if frozen and not named else why_frozen(options, named),
+            ),
             Inference("program", "", why),
         ),
         prose,

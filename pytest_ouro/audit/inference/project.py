@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
+import re
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.inference.layout import Layout, assume_layout, why_frozen
@@ -13,6 +14,8 @@ from pytest_ouro.audit.result import Inference
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.evidence.languages import surface
+from pytest_ouro.evidence.languages.kinds import is_code
 from pytest_ouro.evidence.paths import Glob, join, matches
 from pytest_ouro.onboarding import autoresearch, document
 from pytest_ouro.onboarding.discover import project as discover
@@ -91,9 +94,23 @@ def _read(
                 return _discovered(folder, top, attempt, found_prose, usual, options)
             except (OuroError, ValueError, RecursionError) as error:
                 faults.append(str(getattr(error, "message", error)).replace(str(top), "it"))
-    return assume_layout(
-        usual, options, prose, faults[0] if faults else "the project states nothing", metric, ledger
-    )
+    why = faults[0] if faults else "the project states nothing"
+    return assume_layout(usual, options, prose, why, metric, ledger, _printing(top, metric, usual))
+
+
+def _printing(top: Path, metric: str, usual: Sequence[str]) -> tuple[str, ...]:
+    """Return the files of code, from the top, that print the metric under its name, without those
+    that experiments usually change; () if there are more than two, or no metric is known."""
+    found = []
+    for path in sorted(top.rglob("*")) if metric else ():
+        name = path.relative_to(top).as_posix()
+        if name.startswith(".git/") or name in usual or not is_code(name) or not path.is_file():
+            continue
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        label = re.compile(rf"(?<!\w){re.escape(metric)}[\"'`]?[ \t]*[:=]")
+        if any(label.search(line) and surface.prints(line) for line in lines):
+            found.append(name)
+    return tuple(found) if len(found) <= 2 else ()
 
 
 def _folders(within: str, ledger: str, usual: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.errors import GitError, LimitError
+from pytest_ouro.evidence.ledger.made_up import looks_made_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +43,8 @@ class Fates:
 
     def of_rows(self, rows: Sequence[ClaimedRow], linker: Linker) -> list[Fate]:
         """Return the fate of the code of each row. A row with a hash that names no commit is of
-        code that is gone, if the hashes of other rows name commits. A row about the commit of an
-        earlier row has no code of its own."""
+        code that is gone, if the hashes of other rows name commits and it can be one. A row about
+        the commit of an earlier row has no code of its own."""
         links = linker.link(rows)
         resolves = any(link.commit for link in links)
         seen: set[str] = set()
@@ -58,7 +59,7 @@ class Fates:
                 found.append(self.of(commit))
                 lost += commit not in self._history.by_id
             else:
-                gone = bool(row.hash) and resolves
+                gone = bool(row.hash) and resolves and not looks_made_up(row.cell)
                 lost += gone
                 found.append("gone" if gone else "")
         # a loop that takes changes back by resets or by commits of their own never leaves it to the

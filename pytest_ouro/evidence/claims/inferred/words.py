@@ -3,6 +3,7 @@ which of these have the best value so far."""
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.evidence.claims.columns import agreement, counts_rows, read_columns
@@ -175,9 +176,30 @@ def _infer(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferr
         return None  # the metric is not known
     if not found and not any(fate for _, _, fate in pairs):
         return _by_values(column, pairs)
+    if not any(fate == "gone" for _, _, fate in pairs) and (one := _only_word(column, pairs)):
+        return one
     if not found or not both or (explained and not any(fate for _, _, fate in explained)):
         return None
     return Inferred(column, found, "; ".join(why), sum(kinds.values()))
+
+
+def _only_word(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferred | None:
+    """Return that the only word of a column, in a log of nothing but results that were kept, means
+    *keep*: no code of its rows is gone, and each of at least four has a better value than the one
+    before. None otherwise."""
+    words = {word for word, _, _ in pairs}
+    values = [row.value for _, row, _ in pairs]
+    numbers = [value for value in values if value is not None]
+    if len(words) != 1 or len(numbers) < max(_JUDGED - 1, len(values)):
+        return None
+    word = next(iter(words))
+    steps = [b - a for a, b in itertools.pairwise(numbers)]
+    if classify(word, normalise(column) or "status", "") != "other" or not (
+        all(step > 0 for step in steps) or all(step < 0 for step in steps)
+    ):
+        return None
+    why = f"each {word} is better than the one before, and the code of none is gone"
+    return Inferred(column, {word: "keep"}, why, len(pairs))
 
 
 def _by_values(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferred | None:
