@@ -31,6 +31,8 @@ _ASIDE = re.compile(
     r"|index|idx|std|stddev|stderr|sem|sigma|noise|sessions?|versions?|lines?|ids?|nums?|counts?|costs?|tokens?|lr|seeds?|date|timestamp"
     r"|stamp|mfu|before|best|budget|n|no|old|previous|prev)+\d*"
 )
+#: The least share of statuses that the values of the only column of numbers have to agree with.
+_MOSTLY = 0.6
 #: Names that stand for a metric of any name.
 _ANY = ("metric", "value", "score", "metric_value", "metric_after", "result")
 
@@ -167,7 +169,8 @@ def _followed(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
 
 def _only_numbers(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
     """Return the only column without a known meaning that has mostly numbers, several ones, that do
-    not count the rows; "" if there is none or are several."""
+    not count the rows, if the statuses of the rows agree with them; "" if there is none or are
+    several."""
     names = list(cells)
     known = columns.complete(names, find_columns(names, "")).known
     found = [
@@ -176,7 +179,10 @@ def _only_numbers(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
         if place not in known and _is_numeric(texts)
         if len(set(texts)) > 2 and not counts_rows(texts)
     ]
-    return found[0] if len(found) == 1 else ""
+    statuses = _statuses(columns, cells)
+    if len(found) != 1 or not {"keep", "discard"} <= {*statuses}:
+        return ""
+    return found[0] if agreement(cells[found[0]], statuses) >= _MOSTLY else ""
 
 
 def infer_direction(

@@ -55,10 +55,11 @@ class _Tally(NamedTuple):
     valued: int
     first: bool
 
-    def meaning(self, *, best: int, judged: int) -> StatusClass:
+    def meaning(self, *, best: int, judged: int, measured: bool) -> StatusClass:
         """Return the class that the rows show; "other" if they show none, or disagree. ``best`` is
-        how many of ``judged`` values are better than all kept before."""
-        if self.valued == 0 and not self.stays:
+        how many of ``judged`` values are better than all kept before, ``measured`` whether the
+        metric is known."""
+        if measured and self.valued == 0 and not self.stays:
             return "crash"
         known = self.stays + self.gone
         if self.stays >= _ROWS and (not self.gone or (self.stays >= _MANY and self.gone == 1)):
@@ -155,6 +156,7 @@ def _infer(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferr
     why: list[str] = []
     kinds: dict[StatusClass, int] = {}
     bests = _bests(pairs)
+    measured = 2 * sum(row.value is not None for _, row, _ in pairs) >= len(pairs)
     for word in dict.fromkeys(word for word, _, _ in pairs if word):
         own = [n for n, pair in enumerate(pairs) if pair[0] == word]
         tally = _count([pairs[n] for n in own], first=own[0] == 0, others=values)
@@ -163,7 +165,7 @@ def _infer(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferr
             kinds[known] = kinds.get(known, 0) + tally.rows
             continue
         judged = [bests[n] for n in own if bests[n] is not None]
-        klass = tally.meaning(best=sum(map(bool, judged)), judged=len(judged))
+        klass = tally.meaning(best=sum(map(bool, judged)), judged=len(judged), measured=measured)
         if klass == "other":
             continue
         found[word] = klass
@@ -171,9 +173,6 @@ def _infer(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferr
         why.append(f"{word}: {_show(klass, tally, judged)}")
     both = kinds.get("keep", 0) and (kinds.get("discard", 0) or kinds.get("crash", 0))
     explained = [pair for pair in pairs if found.get(pair[0]) in ("keep", "discard")]
-    valued = sum(row.value is not None for _, row, _ in pairs)
-    if "crash" in found.values() and 2 * valued < len(pairs):
-        return None  # the metric is not known
     if not found and not any(fate for _, _, fate in pairs):
         return _by_values(column, pairs)
     if not any(fate == "gone" for _, _, fate in pairs) and (one := _only_word(column, pairs)):
