@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.data import Fingerprints
     from pytest_ouro.evidence.dependencies import DependencyFile
     from pytest_ouro.evidence.ledger.ledger import Ledger
+    from pytest_ouro.evidence.records.anchor import Fault
     from pytest_ouro.evidence.records.journal import Journal
-    from pytest_ouro.evidence.records.line import Fault
     from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
     from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.evidence.repository import Repository

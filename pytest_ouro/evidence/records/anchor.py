@@ -3,7 +3,8 @@ for each line.
 
 An edit of the journal's file does not change the copy. To compare the two no object is read: the
 id of the tree follows from the lines. In each function, ``folder`` is the git folder that all
-working trees share.
+working trees share. The gate loads this module and not the records themselves, so that the class of
+a fault stands here too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
+from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.content import is_id, read_own
 from pytest_ouro.evidence.git.client import command, environment, run_git
 from pytest_ouro.evidence.git.files import (
@@ -24,6 +26,7 @@ from pytest_ouro.evidence.git.files import (
     write_ref,
 )
 from pytest_ouro.evidence.git.objects import Objects, object_id
+from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +42,24 @@ LOOKS = f"{_OURS}/looks/"
 
 #: The copy must survive a loss of power, as the journal does.
 _DURABLE = ("core.fsync=loose-object,reference",)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How the journal's file differs from what was recorded: the line (from 1), what is wrong, the
+    expected and actual value ("" if not applicable), and how to fix it."""
+
+    line: int
+    headline: str
+    expected: str = ""
+    actual: str = ""
+    help: str = ""
+
+
+def lost() -> Fault:
+    """Return the fault for a copy in git that cannot be read."""
+    headline = "what git holds of the journal cannot be read"
+    return Fault(1, headline, help=messages.ACCEPT_FILE)
 
 
 def _call(folder: Path, *args: str, stdin: bytes = b"") -> bytes:

@@ -19,7 +19,7 @@ from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.content import SPECIAL, kind_of, read_regular, refuse_other
 from pytest_ouro.evidence.records import anchor
-from pytest_ouro.evidence.records.line import Fault, lost
+from pytest_ouro.evidence.records.anchor import Fault, lost
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:

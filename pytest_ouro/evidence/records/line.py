@@ -1,5 +1,5 @@
-"""A line of the journal: what every record states of its line, the conversion to and from JSON,
-and what a fault of a line is."""
+"""A line of the journal: what every record states of its line, and the conversion to and from
+JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from pytest_ouro.evidence.records.kinds import (
     keys_of,
     optional,
 )
-from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,21 +106,3 @@ class Line:
 
 #: Attributes of the line itself, which each record of a run has for itself.
 OWN = ("prev", "seq", "event", "version", "time")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """How the journal's file differs from what was recorded: the line (from 1), what is wrong, the
-    expected and actual value ("" if not applicable), and how to fix it."""
-
-    line: int
-    headline: str
-    expected: str = ""
-    actual: str = ""
-    help: str = ""
-
-
-def lost() -> Fault:
-    """Return the fault for a copy in git that cannot be read."""
-    headline = "what git holds of the journal cannot be read"
-    return Fault(1, headline, help=messages.ACCEPT_FILE)
