@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.engine import check_before_run
 from pytest_ouro.evidence.records.states import standing_keeps
 from pytest_ouro.experiment.devices import device as devices
+from pytest_ouro.experiment.known import find_earlier
 from pytest_ouro.experiment.measure import measure_commit
 from pytest_ouro.experiment.steps import preconditions
 from pytest_ouro.experiment.terms.turns import Turn, draw_salt
@@ -22,16 +23,21 @@ if TYPE_CHECKING:
 
 
 def find_salt(
-    case: Case, device: Device | None, progress: Progress | None, say: Callable[[str], None]
+    case: Case,
+    device: Device | None,
+    progress: Progress | None,
+    say: Callable[[str], None],
+    *,
+    again: bool = False,
 ) -> tuple[int, bool]:
     """Return the salt of the next try, and whether a run was made to find it.
 
     The salt is that of the last keep on the branch, for the device that is used. If it is due
     (`find_search`), the last keep is first measured with a new salt, which the try has then too; a
-    line says so. It is not if a rule is broken, since nothing is run then. If that run gives no
-    value that can be compared, the salt stays as it was. Raise OuroError if a rule cannot be
-    checked, or HEAD or the last keep cannot be run; what ended the run from outside, if that was
-    not the run itself.
+    line says so. It is not if a rule is broken, since nothing is run then; nor, without ``again``,
+    if an earlier run of the same code answers (`find_earlier`). If that run gives no value that can
+    be compared, the salt stays as it was. Raise OuroError if a rule cannot be checked, or HEAD or
+    the last keep cannot be run; what ended the run from outside, if that was not the run itself.
     """
     profile = devices.choose(device or case.experiment.device)
     journal = case.evidence.journal
@@ -44,6 +50,9 @@ def find_salt(
     if not search.due or any(result.broken for result in check_before_run(case)):
         return search.salt, False
     preconditions.demand_committed(case)
+    experiment = case.bound.experiments[profile]
+    if not again and find_earlier(case, experiment, profile) is not None:
+        return search.salt, False
     turn = Turn(salt=draw_salt(), purpose="reference")
     say(f"ouro: the last keep, {best.commit[:7]}, is measured again first, on a new salt")
     result, _ = measure_commit(

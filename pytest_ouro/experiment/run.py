@@ -76,7 +76,7 @@ def run_experiment(
         if order.repeat == 1 and order.budget is None:
             if commit:
                 case = case.again()
-            salt, ran = find_salt(case, order.device, progress, say)
+            salt, ran = find_salt(case, order.device, progress, say, again=order.again)
             commit = case.repository.head if ran else commit
         for turn in make_turns(order.repeat, salt):
             if commit:

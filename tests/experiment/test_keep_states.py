@@ -124,19 +124,20 @@ def test_a_later_breach_takes_the_keep_back(lab, night):
 def test_log_and_brief_show_the_states(lab, night):
     refute(lab, night)
 
-    _, first, second, *sides, _ = lab.project.ouro("log").stdout.splitlines()
+    lines = lab.project.ouro("log").stdout.splitlines()
+    first, second, *sides = [line for line in lines if line.startswith("20")][:4]
     assert (first.split()[3:5], second.split()[3:5]) == (
         ["keep", "provisional"],
         ["keep", "refuted"],
     )
     assert [line.split()[3] for line in sides] == ["discard", "discard"]
     tables = [json.loads(line) for line in lab.project.ouro("log", "--json").stdout.splitlines()]
-    assert [table.get("state") for table in tables] == ["provisional", "refuted", None, None]
+    assert [table.get("state") for table in tables][:4] == ["provisional", "refuted", None, None]
     assert tables[1]["state_why"] == "its gain did not show on a fresh pair"
 
     facts = json.loads(lab.project.ouro("brief", "--json").stdout)
     assert (facts["best"]["commit"], facts["best"]["state"]) == (night[0], "provisional")
-    assert [one["state"] for one in facts["tried"]] == ["", "", "refuted", "provisional"]
+    assert [one["state"] for one in facts["tried"]][-2:] == ["refuted", "provisional"]
     assert facts["next"]["step"] == "settle"
     assert facts["next"]["why"].startswith(
         "HEAD is refuted (its gain did not show on a fresh pair)"

@@ -109,6 +109,18 @@ def test_its_old_value_counts_against_another_reference(lost, runs_made):
     lost.clean()
 
 
+def test_the_reference_is_not_measured_again_for_an_answer(lost, runs_made):
+    lost.bound(("noise = 0.01", 'noise = 0.01\nremeasure = "kept"'))
+    lost.run(counting(lost, 1.5))
+    assert runs_made() == 3
+
+    answered = lost.run(counting(lost, 3.0, after="# in other words"), settle=True)
+    assert (answered.record.measured_by is not None, runs_made()) == (True, 3)
+
+    lost.run(counting(lost, 1.0))
+    assert runs_made() == 5, "the last keep, and the try"
+
+
 def test_a_mean_counts_as_such(lab):
     lab.run(lab.script(2.0))
     lab.run(seeded(lab, 2.0, 0.001), repeat=3, settle=True)
