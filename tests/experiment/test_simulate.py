@@ -83,6 +83,37 @@ def test_placebos_are_kept_as_often_as_luck_keeps_them():
     assert math.isnan(summary(5, **SHORT).placebos_kept.value)
 
 
+def test_a_placebo_is_a_further_run_of_the_reference():
+    rule = VerdictRule(margin=100)  # nothing is kept, so that there is one reference
+    night = simulation._Night(Settings(rule=rule, placebo=0.5, runs=30, pairs=0), random.Random(1))
+
+    night.play()
+
+    best, noise = night._find_reference(shares=True)
+    assert best.runs == 1 + night._placebos > 5
+    assert best.value == pytest.approx(stats.tmean([night._first, *night._further]))
+    assert noise == 1.0
+
+
+def test_a_reference_on_the_salt_of_the_search_counts_alone():
+    rule = VerdictRule(margin=100)
+    night = simulation._Night(Settings(rule=rule, rho=0.75, runs=34, pairs=0), random.Random(1))
+
+    assert night._find_reference(shares=True)[1] == pytest.approx(0.5)
+    night.play()
+
+    best, noise = night._find_reference(shares=True)
+    assert (best.value, best.runs, noise) == (night._again, 1, pytest.approx(0.5))
+    assert night._find_reference(shares=False)[0].runs == 2
+    stated = VerdictRule(noise=1.0)
+    assert (
+        simulation._Night(Settings(rule=stated, rho=0.75), random.Random(1))._find_reference(
+            shares=True
+        )[1]
+        == 1.0
+    )
+
+
 def test_keeps_are_confirmed_at_the_end_of_the_night():
     found = summary(100, effects="heavy", runs=60)
 

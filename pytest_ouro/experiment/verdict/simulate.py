@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pytest_ouro.bound.tables import VerdictRule
 from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.core.metric import Metric
+from pytest_ouro.core.spread import mean
 from pytest_ouro.experiment.verdict.decide import Candidate, decide
 from pytest_ouro.experiment.verdict.pairs import (
     LOOKS,
@@ -139,8 +140,12 @@ class _Night:
         self._true, self._edits = 0.0, list[float]()
         self._chosen = False
         self._tries = self._discards = self._placebos = self._placebos_kept = 0
-        self._first = self._last_kept = self._noise.of_run(self._salt)
-        self._reference = Candidate(self._first, _SIZES)
+        self._first = self._kept = self._noise.of_run(self._salt)
+        #: Further runs of the reference: all of them, and the one on the search's salt.
+        self._further: list[float] = []
+        self._again: float | None = None
+        #: What runs with the salt of the search, and those without, are compared with.
+        self._compared: dict[bool, tuple[Candidate, float | None]] = {}
 
     def play(self) -> Night:
         """Search, certify what was found, confirm each keep, and return what came of it."""
@@ -154,7 +159,7 @@ class _Night:
             self._tries,
             len(self._edits),
             sum(effect <= 0 for effect in self._edits),
-            self._last_kept - self._first,
+            self._kept - self._first,
             self._true,
             found,
             len(confirmed),
@@ -170,14 +175,15 @@ class _Night:
         due = is_due(settings.rule.remeasure, self._discards, chosen=self._chosen)
         if settings.shares_salt and due:
             self._salt, self._discards, self._chosen = self._noise.salt(), 0, False
-            self._reference = Candidate(self._true + self._noise.of_run(self._salt), _SIZES)
+            self._again = self._true + self._noise.of_run(self._salt)
+            self._further.append(self._again)
+            self._compared.clear()
         elif settings.placebo and self._chance.random() < settings.placebo:
             value = self._true + self._noise.of_run(self._noise.salt())
             self._placebos += 1
-            self._placebos_kept += self._is_kept(value, 0.0)
-            best, runs = self._reference, self._reference.runs + 1  # it is a run of the reference
-            mean = best.value + (value - best.value) / runs
-            self._reference = Candidate(mean, _SIZES, runs=runs)
+            self._placebos_kept += self._is_kept(value, shares=False)
+            self._further.append(value)
+            self._compared.clear()
         else:
             self._try()
 
@@ -188,23 +194,39 @@ class _Night:
         salt = self._salt if settings.shares_salt else noise.salt()
         value = self._true + effect + noise.of_run(salt)
         self._tries += 1
-        if not self._is_kept(value, settings.rho if settings.shares_salt else 0.0):
+        if not self._is_kept(value, shares=settings.shares_salt):
             self._discards += 1
             return
         self._edits.append(effect)
         self._true += effect
-        self._last_kept = value
-        self._reference = Candidate(value, _SIZES)
+        self._kept = value
+        self._further, self._again = [], None
+        self._compared.clear()
         self._discards, self._chosen = 0, True
 
-    def _is_kept(self, value: float, shared: float) -> bool:
+    def _is_kept(self, value: float, *, shares: bool) -> bool:
         """Return whether a run with this ``value`` is kept, by the verdict against the reference.
-        The two have the part ``shared`` of the variance of their noise in common."""
-        settings = self._settings
-        noise = None if settings.known is None else settings.known * math.sqrt(1 - shared)
-        run, best = Candidate(value, _SIZES), self._reference
-        reason = decide("ok", run, best, rule=settings.rule, noise=noise, metric=_METRIC)
+        ``shares``: it has the salt of the search."""
+        if shares not in self._compared:
+            self._compared[shares] = self._find_reference(shares=shares)
+        best, noise = self._compared[shares]
+        run, rule = Candidate(value, _SIZES), self._settings.rule
+        reason = decide("ok", run, best, rule=rule, noise=noise, metric=_METRIC)
         return reason.status == "keep"
+
+    def _find_reference(self, *, shares: bool) -> tuple[Candidate, float | None]:
+        """Return what a run is compared with, and the noise (None: not known). As in a real night,
+        that is the last run of the kept code on the same salt, or else the mean of all its runs;
+        noise that was estimated is less for one salt."""
+        settings, value, count = self._settings, self._kept, 1
+        if shares and self._again is not None:
+            value = self._again
+        elif self._further:
+            value, count = mean([self._kept, *self._further]), 1 + len(self._further)
+        noise = settings.known
+        if noise is not None and shares and count == 1 and settings.rule.noise == "auto":
+            noise *= math.sqrt(1 - settings.rho)
+        return Candidate(value, _SIZES, runs=count), noise
 
     def _gains(self, effect: float, pairs: int) -> list[float]:
         """Return the gains of that many fresh pairs, of which the later code is better by
