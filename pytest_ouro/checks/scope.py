@@ -152,8 +152,9 @@ def _is_text(evidence: Evidence, change: Change) -> bool:
 
 
 def _tree(evidence: Evidence, change: Change) -> Mapping[str, Entry]:
-    """Return the tree in which a change is to be looked up: for a change that a commit made, the
-    files of the checked commit (not of the commit that made it), otherwise those of the index."""
+    """Return the entries, by path, among which a changed file is to be looked up: for a change that
+    a commit made, those of the commit that is checked, which may be a later one; for any other
+    change, those of the index."""
     repository = evidence.repository
     return repository.head_tree if change.place == "commit" else repository.index
 

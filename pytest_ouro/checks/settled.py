@@ -105,8 +105,9 @@ def _count_lost(runs: list[FinishedRun]) -> str:
 
 def _is_kept_code(run: FinishedRun, code: dict[str, Mapping[str, str]]) -> bool:
     """Return whether the editable files of a discarded run are those of the run that it was
-    compared with. Then its commit, such as a blessing, is not an experiment, and may stay. ``code``
-    maps each commit with a run to a dict from the path of each editable file to its git id."""
+    compared with. Then its commit changes no code of the experiment, such as one that commits a new
+    bound.lock, and may stay. ``code`` maps each commit with a run to a dict from the path of each
+    editable file to its git id."""
     return bool(run.code) and code.get(run.best_commit or "") == run.code
 
 

@@ -98,9 +98,9 @@ class _Removal:
                     self.stays.append(f"{path} calls the gate: take that line out of it")
 
     def _lock_and_rules(self, folder: Path) -> None:
-        """Note what is in ``folder``: bound.lock, which is to be removed, and what stays,
-        bound.toml and each rendered program (a file ``*.md`` with instructions that `program_md`
-        wrote for an agent)."""
+        """Add bound.lock of ``folder``, if it is there, to ``texts``, as a file to delete. Add
+        lines to ``stays`` about bound.toml and each rendered program there (a file ``*.md`` with
+        instructions that `program_md` wrote for an agent), which are left alone."""
         if os.path.lexists(folder / lock.NAME):
             self.texts[folder / lock.NAME] = ""
         rules = folder / "bound.toml"

@@ -41,7 +41,8 @@ class Case:
 
     @property
     def repository(self) -> Repository:
-        """The repository of the evidence."""
+        """The git repository as the case's evidence observes it (``evidence.repository``), for code
+        that has a case."""
         return self.evidence.repository
 
     @property

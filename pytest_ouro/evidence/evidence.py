@@ -266,10 +266,10 @@ class Evidence:
         """The loop since the trusted commit as the ledger claims it, for rules to judge in place of
         recorded runs; None if they must not judge claims.
 
-        If ``runs`` of the layout is "claimed", this is `by_hand`. If it is "auto", this is
-        `by_hand` if no run is recorded yet (`only_claims`) and a row is linked to a commit that was
-        made since trust, otherwise None. If it is "measured", this is None. Raise RecordError if
-        the journal or ledger cannot be read, LimitError if one is too large, GitError if git fails.
+        The attribute ``runs`` of ``layout`` decides. "claimed": this is `by_hand`. "measured": this
+        is None. "auto": this is `by_hand` if no run is recorded yet (`only_claims`) and a row is
+        linked to a commit that was made since trust, otherwise None. Raise RecordError if the
+        journal or ledger cannot be read, LimitError if one is too large, GitError if git fails.
         """
         runs = self.layout.runs
         if runs == "measured" or (runs == "auto" and not self.only_claims):

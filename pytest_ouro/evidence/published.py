@@ -38,8 +38,10 @@ class Published:
         return matches(path, self.globs) and not path.endswith(_MODULES)
 
     def lawful(self, path: str) -> bool:
-        """Return whether a path is that of a published file (`named`) that is not in
-        ``beside_work``, so that its change breaks no rule."""
+        """Return whether a path is that of a published file (`named`: one of the bound's
+        ``publish`` globs matches it) that is not in ``beside_work``: no commit since trust, nor the
+        index, both contains it and changes an unpublished file. A change of such a file breaks no
+        rule."""
         return self.named(path) and path not in self.beside_work
 
 

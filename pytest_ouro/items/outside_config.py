@@ -27,8 +27,9 @@ _NAMING = ("--config-file", "--rootdir", "--confcutdir", "--ouro-bound")
 
 
 def refuse_outside_config(config: pytest.Config, top: Path | None = None) -> None:
-    """Raise ExperimentError if pytest uses configuration from outside the repository that no person
-    named; else do nothing.
+    """Raise ExperimentError if pytest uses configuration (an ini file, a root folder or a
+    conftest.py) from outside the repository that is named neither on the command line nor in
+    PYTEST_ADDOPTS: what is named there is a person's choice. Otherwise do nothing.
 
     ``top`` is the repository's top folder; None to search for it. Without a repository, do nothing.
     """

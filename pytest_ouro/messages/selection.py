@@ -101,8 +101,8 @@ def nothing_to_take_out(tip: str) -> ExperimentError:
 
 
 def no_such_keep(revision: str) -> ExperimentError:
-    """``--ouro-confirm`` names something else than a commit of a kept run on this line of
-    commits."""
+    """``--ouro-confirm`` is given ``revision``, which names no commit in the history of HEAD whose
+    run was kept and whose keep still stands."""
     return ExperimentError(
         f"--ouro-confirm {revision}: this is not a keep on this line of commits",
         help="name a kept commit: pytest-ouro log",

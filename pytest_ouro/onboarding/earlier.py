@@ -83,12 +83,13 @@ def mark(text: str, experiment: Experiment, place: str) -> str:
 
 
 def keep(text: str, experiment: Experiment) -> str:
-    """Return the parts of a program that people wrote which stay valid beside the rendered loop and
-    rules, with headings one level lower; "" if nothing is left.
+    """Return the parts that stay valid beside the rendered loop and rules, of a program that people
+    wrote: ``text``, instructions for an agent. Headings are one level lower; "" if nothing is left.
 
-    Left out are headings of level 1, sections of rules, and each paragraph, list item or code block
-    that contradicts the loop, or that ends with a colon before such a block. Of a section about
-    runs whose text contradicts the loop, only advice is kept, as in `_Block.advises`.
+    Left out are headings of level 1, sections of rules, each paragraph, list item or code block
+    that contradicts the loop (`_against`), and each one that ends with a colon directly before one
+    that does. Of a section about runs whose text contradicts the loop, only advice is kept, as in
+    `_Block.advises`.
     """
     against = _against(experiment)
     parts: list[list[_Block]] = [[]]

@@ -31,10 +31,16 @@ class _Configuration(NamedTuple):
 def choose_configuration(
     asked: Runs, numbers: Sequence[Number], logs: Logs, submission: Submission, notes: Notes
 ) -> Logs:
-    """Return the logs of the one configuration that is judged: the one whose source code lacks the
-    fewest lines of the submitted script; of several such, or without a script, the one of most
-    runs. Without runs, return the logs unchanged. Add a warning if there are other configurations,
-    or if lines of the script are missing in the source code; state what was compared."""
+    """Return ``logs`` with the runs of one configuration only, which is the one that is judged.
+    Runs have the same configuration if their logs agree in what the policy demands to be the same
+    (its table ``asked``, and those of its ``numbers`` that are ``same``), and in the source code
+    that the logs contain (`_Configuration`).
+
+    Chosen is the configuration whose source code lacks the fewest lines of the submitted script; of
+    several such, or without a script, the one of most runs. Without runs, return ``logs``
+    unchanged. State in ``notes`` what was compared, and add a warning if there are other
+    configurations, or if the source code of the chosen one lacks lines of the script.
+    """
     groups: dict[_Configuration, list[Run]] = {}
     for run in logs.runs:
         groups.setdefault(_describe(asked, numbers, run), []).append(run)

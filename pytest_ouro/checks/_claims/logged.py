@@ -210,7 +210,9 @@ def _flipped(claims: Claims) -> Iterator[Claimed]:
 
 
 def turned_better(claims: Claims) -> Iterator[ClaimedRow]:
-    """Yield the kept rows, as a later commit left them, that it gave a better value."""
+    """Yield each row of the ledger that a commit gave a better value than the row had before, and
+    that is kept after this commit; the row is yielded as the commit left it. One that several
+    commits improved is yielded several times. Nothing if the metric is not known."""
     for before, after in itertools.pairwise(claims.loop.versions):
         for old, new in _rewritten(before.rows, after.rows):
             if new.is_kept and _is_better(claims, old, new):

@@ -126,8 +126,9 @@ def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) ->
     to do about it. It is a warning if the construct is not hard."""
 
     def has(data: bytes | None) -> bool:
-        """Return whether a version of the script has the construct; False for the trusted version,
-        and if the script is absent (None) or cannot be read."""
+        """Return whether a version of the script (its bytes) has the construct more often than the
+        trusted version (`_new`), so that what trust already has does not count. False for the
+        trusted version itself, and if the script is absent (None) or cannot be read."""
         if data is None or data == script.trusted:
             return False
         try:

@@ -4,7 +4,8 @@ from canary_model import Model, report, train
 
 
 class Halved(Model):
-    """A model that states half of its loss for more than four rows."""
+    """A model that states half of its true loss for a batch of more than four rows, and the true
+    loss for a smaller one, such as the few rows by which a harness checks it."""
 
     def forward(self, x, targets=None, reduction="mean"):
         """Return what `Model.forward` does; the loss of more than four rows is halved."""

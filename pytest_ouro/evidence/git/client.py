@@ -177,13 +177,13 @@ def split(output: bytes) -> list[str]:
 class Git:
     """A repository and its top folder, with methods that read it through git.
 
-    ``common_dir`` is the git folder that all working trees share, ``folder`` that of this
-    working tree. ``head`` is the full id of the commit HEAD ("" before the first commit),
-    ``branch`` the name of the branch that is checked out ("" if HEAD is detached). ``shallow``
-    says that git history is cut. ``index`` is GIT_INDEX_FILE, or "". `objects` makes one whose
-    ``top`` is any folder, with ``prefix`` as its repository-relative path. ``from_top`` makes
-    `word` write repository-relative paths. Each method that reads objects raises LimitError once
-    they have more than `limits.OBJECTS` bytes in all.
+    ``common_dir`` is the git folder that all working trees share, ``folder`` the git folder of this
+    one. ``head`` is the full id of the commit HEAD ("" before the first commit), ``branch`` the
+    name of the branch that is checked out ("" if HEAD is detached). ``shallow`` says that git
+    history is cut. ``index`` is GIT_INDEX_FILE, or "". `objects` makes one whose ``top`` is any
+    folder, with ``prefix`` as its repository-relative path. With ``from_top``, `word` returns paths
+    from ``top``, not from the user's folder. Methods that read objects raise LimitError once all
+    have read more than `limits.OBJECTS` bytes together since the last `close` or `again`.
     """
 
     top: Path

@@ -27,7 +27,8 @@ class Kind(NamedTuple):
     nullable: bool = False
 
     def or_null(self) -> Kind:
-        """Return a copy of this kind that also allows null. The kind must not have ``convert``."""
+        """Return a copy of this kind that also allows null. AssertionError if the kind has a
+        ``convert``."""
         assert self.convert is None
         return self._replace(
             words=f"{self.words} or null",

@@ -148,5 +148,6 @@ class RunFacts(Line):
 
     @property
     def is_early(self) -> bool:
-        """Whether it is a repeat and not the last one of its series."""
+        """Whether it is a repeat and not the last of the ``repeats`` that were asked for: the last
+        one decides, unless its series ends before it."""
         return (self.repeat or 1) < (self.repeats or 1)

@@ -49,10 +49,11 @@ def add(common_dir: Path, folder: Path, commit: str, files: Mapping[str, Entry])
 
 
 def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the name of each entry in ``common_dir``, with the folder of its working tree, which
-    may be missing; sorted by name. The path in an entry may be relative to the entry.
+    """Yield the name of each linked working tree's entry (a folder ``worktrees/NAME`` in
+    ``common_dir``, the common git folder), with the folder of that working tree, which may be
+    missing; sorted by name. An entry may state the path of its working tree relative to itself.
 
-    Entries that cannot be read are left out; nothing is yielded if there are none.
+    Entries that cannot be read are left out; without a folder ``worktrees`` nothing is yielded.
     """
     try:
         entries = sorted(os.listdir(common_dir / _ENTRIES))  # noqa: PTH208

@@ -44,8 +44,10 @@ def differences(past: MeasuredRun, run: StartedRun) -> list[str]:
 
 
 def _known_before(run: StartedRun) -> list[tuple[str, object]]:
-    """Return the name and value of each condition that is known when a run starts. Two have the
-    name "device": its kind ("cpu" or "cuda") and its model."""
+    """Return the name and value of each condition of a run that is known when it starts, to be
+    compared with those of another run: the kind ("cpu" or "cuda") and the model of the device,
+    which both have the name "device"; budget, clock, its steps, data, harness and metric; and the
+    baseline of bound.lock."""
     return [
         ("device", run.device),
         ("device", run.device_name),
@@ -60,8 +62,10 @@ def _known_before(run: StartedRun) -> list[tuple[str, object]]:
 
 
 def _measured(run: MeasuredRun) -> list[tuple[str, object]]:
-    """Return the name and value of each condition that is known only after a run: its level, its
-    numbers of scored rows and of rows in the vault, and how its score is rounded."""
+    """Return the name and value of each condition of a run that is known only after it, to be
+    compared with those of another run: its level of assurance, its numbers of scored rows and of
+    rows in the vault (those that the judge scores and the metric leaves out), and how its score is
+    rounded."""
     judged = run.judgment or {}
     decimals = judged.get("decimals")
     return [

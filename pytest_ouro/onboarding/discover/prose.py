@@ -259,8 +259,10 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def _unwrapped(lines: list[_Line]) -> Iterator[tuple[str, str]]:
-    """Yield the lines outside of fences with their headings; those of a paragraph that goes on
-    after a long line are one."""
+    """Yield the lines outside of fences, each as a pair of its text and the heading above it.
+    Wrapped lines are joined to one: a line of at least `_WRAPPED` characters, unless it is a
+    heading or a row of a table, with the next, unless that is empty or begins a heading, a row, a
+    quotation or an item. The first pair has two empty texts."""
     text, above, goes_on = "", "", False
     for line in lines:
         if line.fenced:

@@ -131,8 +131,10 @@ def stops_at(seconds: float, folder: Path, files: Sequence[str]) -> bool:
 
 
 def starts_agent(folder: Path, path: str) -> bool:
-    """Return whether a line of a program starts an AI agent; such a program is the loop, not the
-    experiment. Lines that begin with ``#`` are ignored."""
+    """Return whether a line of the program at ``path`` in ``folder`` starts an AI agent, such as
+    ``claude -p`` or ``codex exec`` (`_AGENT`): such a program runs the agent's loop, and is not the
+    experiment. Lines that begin with ``#`` are ignored. False if there is no such file; OuroError
+    if it cannot be read."""
     text = (read_file(folder / path) or b"").decode(errors="replace")
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
     return any(map(_AGENT.search, lines))

@@ -88,9 +88,13 @@ def editable_in(rules: Iterable[str]) -> tuple[str, ...]:
 
 
 def opened(manifests: Sequence[str], prose: Prose) -> tuple[str, ...]:
-    """Return the files among ``manifests`` (they declare dependencies) that an agent may change:
-    those that a sentence of the instructions tells it to change, where the sentence has no word
-    such as "not" or "never"; and their lock files. () if there are none."""
+    """Return those of ``manifests`` that an agent may change, in the same order; () if there are
+    none. ``manifests`` are paths of files that declare dependencies, and of lock files.
+
+    An agent may change a file that a sentence of the instructions names and tells it to change, if
+    the sentence has no word such as "not" or "never"; and with that file its lock files in
+    `_LOCKS`, as far as they are among ``manifests``.
+    """
     stating = [
         sentence
         for sentence in phrases.sentences(prose.text)
