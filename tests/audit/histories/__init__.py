@@ -21,7 +21,7 @@ from .model import REGISTRY, Expected, History, Kept, Planted
 if TYPE_CHECKING:
     from .loop import Loop
 
-for _path in sorted(Path(__file__).parent.glob("[abc]/[a-z]*.py")):
+for _path in sorted(Path(__file__).parent.glob("[abcd]/[a-z]*.py")):
     import_module(f".{_path.parent.name}.{_path.stem}", __name__)
 
 HISTORIES: dict[str, History] = REGISTRY.histories
@@ -40,7 +40,7 @@ __all__ = [
 
 
 def of_set(name: str) -> list[History]:
-    """The histories of set ``a``, ``b`` or ``c``."""
+    """The histories of set ``a``, ``b``, ``c`` or ``d``."""
     return [history for history in HISTORIES.values() if history.set == name]
 
 

@@ -16,9 +16,9 @@ Edit = Callable[[Files], None]
 
 
 def _pattern(name: str) -> str:
-    """What stands before the value of a constant, in Python, C, JavaScript, Rust or YAML."""
-    word = r"(?:pub |static |export )*(?:const |int |let )?"
-    return rf"^(\s*#define {name} |\s*{word}{name} ?(?:: ?\w+ )?= ?|\s*{name}: )"
+    """What stands before the value of a constant, as many languages write it."""
+    word = r"(?:pub |static |export |local |ARG )*(?:const |int |let |constexpr int )?"
+    return rf"^(\s*#define {name} |\s*{word}{name} ?(?:: ?\w+ )?(?:=|<-) ?|\s*{name}: )"
 
 
 def tune(path: str, name: str, value: str) -> Edit:

@@ -30,11 +30,13 @@ class Style:
     ``cell`` is the commit's cell, with the fields ``{short}`` (7 hex), ``{eight}``, ``{long}``
     (40 hex), ``{parent}`` (7 hex of the parent) and ``{n}`` (the number of the experiment).
     ``missing`` stands for the metric of a crash. ``words`` has the status word of each outcome.
-    ``before`` are lines above the header. In JSON lines a dot in a name nests.
+    ``before`` are lines above the header. In JSON lines a dot in a name nests. ``bars`` separates
+    cells by ``|``; ``markdown`` is a table with a ruler below its header; ``array`` is one JSON
+    list with an object on each line, whose first line, the bracket, ``before`` has to give.
     """
 
     path: str = "results.tsv"
-    kind: Literal["tsv", "csv", "semicolons", "jsonl"] = "tsv"
+    kind: Literal["tsv", "csv", "semicolons", "jsonl", "bars", "markdown", "array"] = "tsv"
     columns: tuple[Column, ...] = CANONICAL
     header: bool = True
     before: tuple[str, ...] = ()
@@ -116,7 +118,7 @@ class Ledger:
         self.ends: dict[int, str] = {}
         self.rows = 0
         self.rows_more = 0
-        if style.header and style.kind != "jsonl":
+        if style.header and style.kind not in ("jsonl", "array"):
             self.head(style.columns)
 
     def copy(self) -> Ledger:
@@ -129,7 +131,10 @@ class Ledger:
     def head(self, columns: tuple[Column, ...]) -> int:
         """Add a header; it holds for the rows below it."""
         self.columns = columns
-        return self.raw(self._join([name for name, _ in columns]))
+        line = self.raw(self._join([name for name, _ in columns]))
+        if self.style.kind == "markdown":
+            self.raw("|" + " --- |" * len(columns))
+        return line
 
     def text(self, row: Row) -> str:
         """A row as one line, without its end."""
@@ -138,7 +143,7 @@ class Ledger:
             content[1:] if content.startswith("=") else cells.get(content, "")
             for _, content in self.columns
         ]
-        if self.style.kind == "jsonl":
+        if self.style.kind in ("jsonl", "array"):
             texts = {"commit", "status", "description", "time"}
             pairs = [
                 (name, value if content in texts else _json_value(value))
@@ -148,7 +153,10 @@ class Ledger:
         return self._join(values)
 
     def _join(self, values: list[str]) -> str:
-        separator = {"csv": ",", "semicolons": ";"}.get(self.style.kind, "\t")
+        if self.style.kind == "markdown":
+            return "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |"
+        separators = {"csv": ",", "semicolons": ";", "bars": "|"}
+        separator = separators.get(self.style.kind, "\t")
         if self.style.quotes or self.style.kind != "tsv":
             special = (separator, '"', "\n")
             values = [
@@ -183,9 +191,13 @@ class Ledger:
 
     def render(self) -> bytes:
         """The bytes of the file."""
+        lines = self.lines
+        if self.style.kind == "array":
+            last = len(lines) - 1
+            commas = [line + "," * (0 < at < last) for at, line in enumerate(lines)]
+            lines = [*commas, "]"]
         text = "".join(
-            line + self.ends.get(number, self.style.end)
-            for number, line in enumerate(self.lines, 1)
+            line + self.ends.get(number, self.style.end) for number, line in enumerate(lines, 1)
         )
         if not self.style.final_end:
             text = text.rstrip("\r\n")

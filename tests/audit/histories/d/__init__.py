@@ -1,0 +1,1 @@
+"""Set D, written without a look at the audit, in domains and ledgers of its own."""
