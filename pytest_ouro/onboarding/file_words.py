@@ -22,12 +22,18 @@ _EDITED = (
     r"|\bonly (?:file|code) (?:(?:that|which|to|you|may|can|be|is) )*"
     r"(?:touch|edit|modif|chang|alter)"
     r"|\b(?:mutable|editable) (?:files?|code|surface)\b|\b(?:is|are) yours\b"
+    r"|(?<!not )(?<!never )(?<!n't )\b(?:edit|modify|change)s?\b.*"
+    r"\band (?:nothing else|no other files?)\b"
+    r"|^\W*work (?:only )?(?:in|on) [`*]"
 )
 _KEPT = (
     r"\b(?:do not|don't|never) (?:modify|edit|change|touch|alter)|\bread[- ]only\b"
-    r"|\b(?:is|are|stays?|remains?) (?:fixed|frozen|immutable|off[- ]limits|unchanged|untouched)\b"
+    r"|\bnever (?:work )?in [`*]"
+    r"|\b(?:is|are|stays?|remains?) (?:fixed|frozen|immutable|locked|off[- ]limits|unchanged"
+    r"|untouched)\b"
     r"|\bstays? (?:as (?:it is|they are)|the same)\b|\bhands off\b"
     r"|\b(?:not to|must not|may not) (?:be (?:edited|changed|touched|modified)|change)\b"
+    r"|\b(?:is|are) the (?:rules|referee|judge|harness)\b"
     r"|\bleave\b.*\b(?:alone|untouched|as (?:it is|they are))\b"
     r"|\bfixed (?:eval|harness)|\b(?:is|are) not\W*$"
 )
@@ -38,8 +44,8 @@ _LABEL = re.compile(r"\W*([A-Za-z][\w -]{2,30}?)[*`]*\s*:")
 #: A file that a sentence asks to edit.
 _ASKED = re.compile(
     r"(?i)(?:^\W*|[:,]\s+|\b(?:then|to|by|you(?: may| can| should| must| will)?)\s+)(?:only\s+)?"
-    r"(?:edit|modify|change|improve|optimi[sz]e|tune|rewrite|mutate|(?:edit|modify|chang)ing"
-    r"|make(?=\s+\S+\s+(?:faster|quicker|smaller|better)))\s+"
+    r"(?:edit|modify|change|improve|optimi[sz]e|tune|rewrite|mutate|evolve"
+    r"|(?:edit|modify|chang)ing|make(?=\s+\S+\s+(?:faster|quicker|smaller|better)))\s+"
     r"(?:(?:the|only|files?|code|in|of)\s+){0,3}[`*]*([\w*./-]*\w\.[A-Za-z]\w{0,9})\b"
 )
 #: Names of files without a dot that instructions quote.

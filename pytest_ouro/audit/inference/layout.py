@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.result import Inference
@@ -54,20 +55,19 @@ def _bound_without_program(
 ) -> Bound | None:
     """Return the rules about files of a loop whose program is not known; None if they cannot be
     made into a bound."""
-    if not editable:
-        return None
-    try:
-        experiment = Experiment(
-            command=("unknown",),
-            editable=tuple(map(Glob, editable)),
-            metric=metric or "metric",
-            budget=YEAR / 2,  # the time limit of a run is twice as long
-            ledger=RepoPath(ledger or "results.tsv"),
-        )
-        rules = autoresearch.statements(experiment, fixed=frozen)
-        return bounds.parse(document.text("audited", experiment, rules))
-    except (OuroError, ValueError):
-        return None
+    usual = "results.tsv"
+    for path in dict.fromkeys((ledger or usual, usual)) if editable else ():
+        with contextlib.suppress(OuroError, ValueError):  # a bound refuses .json as a ledger
+            experiment = Experiment(
+                command=("unknown",),
+                editable=tuple(map(Glob, editable)),
+                metric=metric or "metric",
+                budget=YEAR / 2,  # the time limit of a run is twice as long
+                ledger=RepoPath(path),
+            )
+            rules = autoresearch.statements(experiment, fixed=frozen)
+            return bounds.parse(document.text("audited", experiment, rules))
+    return None
 
 
 def assume_layout(

@@ -31,7 +31,8 @@ _ASIDE = re.compile(
     r"|index|idx|std|stddev|stderr|sem|sigma|noise|sessions?|versions?|lines?|ids?|nums?|counts?|costs?|tokens?|lr|seeds?|date|timestamp"
     r"|stamp|mfu|before|best|budget|n|no|old|previous|prev)+\d*"
 )
-#: The least share of statuses that the values of the only column of numbers have to agree with.
+#: The least share of statuses that the values of the only column of numbers, and of one whose name
+#: says which values are better, have to agree with.
 _MOSTLY = 0.6
 #: Names that stand for a metric of any name.
 _ANY = ("metric", "value", "score", "metric_value", "metric_after", "result")
@@ -87,7 +88,7 @@ def infer_metric(
     if usual:
         return Inference("metric", usual, f"{_file_name(ledger)} has that column")
     if telling or others:
-        chosen = _most_agreeing(columns, cells, telling or others)
+        chosen = _most_agreeing(columns, cells, telling, others)
         return Inference("metric", chosen, f"a column of numbers of {_file_name(ledger)}")
     if followed := _followed(columns, cells):
         return Inference("metric", followed, f"the statuses of {_file_name(ledger)} follow it")
@@ -147,11 +148,24 @@ def _statuses(columns: Found, cells: Mapping[str, Sequence[str]]) -> list[Status
     return [columns.classify(text, column, "") for text in cells[names[status]]]
 
 
-def _most_agreeing(columns: Found, cells: Mapping[str, Sequence[str]], names: Sequence[str]) -> str:
-    """Return that of the columns whose values the statuses of the rows agree with best; the first
-    of equal ones."""
+def _most_agreeing(
+    columns: Found,
+    cells: Mapping[str, Sequence[str]],
+    telling: Sequence[str],
+    others: Sequence[str],
+) -> str:
+    """Return that of the columns ``telling``, whose names say which values are better, with whose
+    values the statuses of the rows agree best, the first of equal ones; that of all columns of
+    numbers (``others``) if there is no such column, or if the statuses contradict it and clearly
+    agree with another."""
     statuses = _statuses(columns, cells)
-    return max(names, key=lambda name: agreement(cells[name], statuses, named_direction(name)))
+
+    def share(name: str) -> float:
+        return agreement(cells[name], statuses, named_direction(name))
+
+    best = max(others, key=share)
+    told = max(telling, key=share, default=best)
+    return best if share(best) >= AGREES and share(told) < _MOSTLY else told
 
 
 def _followed(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
@@ -225,8 +239,22 @@ def _followed_direction(rows: Sequence[ClaimedRow]) -> str:
     statuses = [row.status for row in rows]
     lower, higher = (agreement(texts, statuses, way) for way in ("lower", "higher"))
     if max(lower, higher) < AGREES or abs(lower - higher) < 0.25:
-        return ""
+        return _parted_direction(rows)
     return "lower" if lower > higher else "higher"
+
+
+def _parted_direction(rows: Sequence[ClaimedRow]) -> str:
+    """Return on which side of all discarded values all kept ones are, as where each value is a
+    difference from the best of its moment; "" if they overlap, or either are fewer than two."""
+    kept, left = (
+        [row.value for row in rows if row.status == status and row.value is not None]
+        for status in ("keep", "discard")
+    )
+    if min(len(kept), len(left)) < 2:
+        return ""
+    if max(kept) < min(left):
+        return "lower"
+    return "higher" if min(kept) > max(left) else ""
 
 
 def _as(word: str, why: str) -> tuple[Direction, Inference]:

@@ -66,6 +66,8 @@ def judge(loop: Loop, bound: Bound) -> Judgement:
     for step in loop.steps:
         if len(step.parents) == 1:
             found += judge.judge(step)
+        else:
+            judge.merge(step)
     return Judgement(tuple(found), tuple(dict.fromkeys(rule.check for rule in rules)), judge.faults)
 
 
@@ -100,6 +102,14 @@ class _Judge:
             for finding in findings:
                 if not finding.identity <= before:
                     yield Judged(rule.check, rule.key, step, finding)
+
+    def merge(self, step: Step) -> None:
+        """Remember that a merge breaks what its parents break, so that nothing of it is said again
+        of a commit after it."""
+        for rule in self._rules.values():
+            before = (self._standing.get(f"{rule.key} {one}") for one in step.parents)
+            known = frozenset[str]().union(*filter(None, before))
+            self._standing[f"{rule.key} {step.id}"] = known
 
     def _findings(self, rule: Rule, step: Step) -> tuple[Finding, ...]:
         """Return the findings of a rule about a commit, from memory if another commit is the same

@@ -80,6 +80,8 @@ def _verdict(
     assert row is not None
     measured = bool(one.commit) and row.status != "baseline"
     about = [*own.get(row.line, ()), *(own.get(one.commit, ()) if measured else ())]
+    # a commit that changes other rows of the log says nothing of what it measured
+    about = [found for found in about if not _is_elsewhere(found, row.line)]
     about = [finding for finding in about if finding.check not in _WHOLE]
     errors = [finding for finding in about if finding.severity == "error"]
     place = places.get(one.commit, -1)
@@ -101,6 +103,11 @@ def _verdict(
     elif not one.commit:
         verdict, why = "doubtful", "no commit is linked to the row"
     return KeptResult(one.commit, row.line, row.value, row.description, verdict, why)
+
+
+def _is_elsewhere(finding: AuditFinding, line: int) -> bool:
+    """Return whether a finding about the log is about other rows than the one at ``line``."""
+    return finding.check == "logged" and bool(finding.lines) and line not in finding.lines
 
 
 def find_best(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.checks._claims import Claimed
 from pytest_ouro.core.finding import Finding, count, several
+from pytest_ouro.evidence.paths import matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,13 @@ _COMPILED = (
     ".whl",
     ".egg",
     ".pth",
+    ".cubin",
+    ".hsaco",
+    ".metallib",
+    ".spv",
 )
+#: Those that a program hands to a device.
+_DEVICE = (".cubin", ".hsaco", ".metallib", ".spv")
 _OTHER = (
     ".bin",
     ".pkl",
@@ -70,7 +77,7 @@ def _generated(claims: Claims, step: Step) -> Iterator[Claimed]:
     packed = [path for path in paths if path.endswith(".py") and _is_packed(claims, step, path)]
     kept = claims.is_kept(step.id)
     for found, words, sure in (
-        (compiled, "compiled code", bool(_importable(compiled))),
+        (compiled, "compiled code", _is_used(claims, step, compiled)),
         (other, "binary file", False),
         (packed, "code that is unpacked and run", True),
     ):
@@ -92,7 +99,19 @@ def _generated(claims: Claims, step: Step) -> Iterator[Claimed]:
 
 def _importable(paths: list[str]) -> list[str]:
     """Return the compiled files that Python may import."""
-    return [p for p in paths if not p.endswith((".o", ".a", ".exe")) and "__pycache__" not in p]
+    never = (".o", ".a", ".exe", *_DEVICE)
+    return [p for p in paths if not p.endswith(never) and "__pycache__" not in p]
+
+
+def _is_used(claims: Claims, step: Step, compiled: list[str]) -> bool:
+    """Return whether Python may import one of the compiled files that a commit adds, or an editable
+    file that it changes names one that is for a device."""
+    if _importable(compiled):
+        return True
+    names = [posixpath.basename(path) for path in compiled if path.endswith(_DEVICE)]
+    changed = matching(claims.loop.history.changes(step), claims.editable) if names else ()
+    texts = [claims.text(step.id, path) for path in changed if path not in compiled]
+    return any(name in text for text in texts for name in names)
 
 
 def _is_packed(claims: Claims, step: Step, path: str) -> bool:

@@ -47,8 +47,8 @@ _MENTION = re.compile(
     r"(?i)budget|time_?limit|max_\w*(?:seconds|secs|time|minutes)|train\w*_seconds|wall"
     r"|_(?:steps|iters|iterations|epochs|updates|tokens)\b"
 )
-#: A name and a number in settings, C, JavaScript and the like.
-_SETTING = re.compile(r"([A-Za-z_][\w-]*)[\"']?\s*(?:[:=]|\s)\s*(\d[\d_.]*)")
+#: A name and a number in settings, C, JavaScript, R and the like.
+_SETTING = re.compile(r"([A-Za-z_][\w-]*)[\"']?\s*(?:<-|[:=]|\s)\s*(\d[\d_.]*)")
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
@@ -140,6 +140,8 @@ def _bound_again(claims: Claims, path: str, before: str, after: str) -> tuple[st
             words = {word.lower() for word in surface.words_of(name)}
             if not (is_limit(name) or words & _TIMES_MEASURED) or len(name) < 4 or name not in new:
                 continue
+            if path.endswith(".lua") and re.search(rf"\blocal\s+{re.escape(name)}\b", new):
+                continue  # no other file can see it
             said = f"{name} of {other} is bound again"
             if re.search(
                 rf"(?:\w(?:\.|::)|env\W{{1,4}}){re.escape(name)}\b\W{{0,4}}[^=<>!]=[^=]", new

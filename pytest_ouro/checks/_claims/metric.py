@@ -33,7 +33,7 @@ _LOSS = re.compile(r"(?i)loss|bp[bc]\b|bits|ppl|perplex|nll|fid\b|entropy")
 #: Names of metrics that are never below 0, and of shares.
 _POSITIVE = re.compile(
     r"(?i)loss|bp[bc]\b|ppl|perplex|nll|fid\b|time|latency|delay|seconds|(?:^|_)[mun]?s(?:$|_per_)|bytes|size"
-    r"|rmse|mae\b|mse\b|wer\b|cer\b|count"
+    r"|rmse|mae\b|mse\b|wer\b|cer\b|count|(?:^|_)speed_?up(?:_x)?$"
 )
 #: Names of times, which no run can bring to 0.
 _TIME = re.compile(
@@ -92,12 +92,18 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 def _list_kept(claims: Claims, without: set[int]) -> list[Kept]:
     """Return the kept experiments that have a value, each with the row that was kept before it.
-    Rows on the lines ``without`` are left out, and nothing is compared with them."""
+    Rows on the lines ``without`` are left out, and nothing is compared with them; so are rows that
+    say of a commit what an earlier one says, as a merge leaves them."""
     found: list[Kept] = []
+    said: set[tuple[str, ...]] = set()
     for one in claims.keeps:
         row = one.row
         if row is None or row.value is None or row.line in without:
             continue
+        words = (one.commit, row.metric, row.status, row.description)
+        if one.commit and row.description and words in said:
+            continue
+        said.add(words)
         found.append(Kept(one, row, row.value, found[-1].row if found else None))
     return found
 

@@ -41,8 +41,8 @@ _MEMORY = (
 )
 #: The first word of a status, by its beginning.
 _MEANINGS: tuple[tuple[Status, str], ...] = (
-    ("keep", r"kee?p|accept|adopt|retain|improv|(?:new_?)?best|baseline|champion|promot"),
-    ("discard", r"discard|revert|reject|drop|worse|rolled_?back|rollback|undo|lost\b|loser"),
+    ("keep", r"kee?p|accept|adopt|retain|improv|(?:new[ _-]?)?best|baseline|champion|promot"),
+    ("discard", r"discard|revert|reject|drop|worse|rolled[ _-]?back|rollback|undo|lost\b|loser"),
     ("crash", r"crash|fail|error|oom|time_?out|timed_?out|nan\b|abort|killed|broken"),
 )
 _NUMBER = r"(?i)[~≈<>=\s]*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)\s*[a-zµ%/]*"
