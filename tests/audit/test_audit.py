@@ -133,7 +133,7 @@ NOT_YET = {
     "half-taken-back": "a discard of several files that is taken back in some is not seen",
     "described-by-tags": "a commit cell with a tag alone is not resolved",
     "profile-as-allowed": "a part of a file that instructions allow is not read",
-    "table-in-markdown": "a table in a Markdown file is no ledger yet",
+    "table-in-markdown": "a table in a Markdown file is not read",
 }
 
 CASES = [

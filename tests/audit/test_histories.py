@@ -75,7 +75,8 @@ def test_the_ledger_has_the_bytes_that_were_described(history: History, built: P
     data = path.read_bytes()
 
     assert data == loop.ledger.render()
-    assert loop.style.final_end == data.endswith(loop.style.end.encode(loop.style.encoding)[-2:])
+    encoding = loop.style.encoding.removesuffix("-sig")
+    assert loop.style.final_end == data.endswith(loop.style.end.encode(encoding)[-2:])
     text = data.decode(loop.style.encoding)
     for kept in expected(history).kept:
         assert kept.line is not None
@@ -135,8 +136,8 @@ def test_planted_facts_are_true(history: History) -> None:
             assert fact.commit
             (path,) = changed
             lines = lines_changed(loop, fact.commit, path)
-            (line,) = [line for line in lines if not line.lstrip().startswith("#")]
-            assert "SEED" in line
+            (line,) = [line for line in lines if line and not line.lstrip().startswith(("#", "--"))]
+            assert "SEED" in line.upper()
         elif fact.word == "unlogged":
             assert fact.commit
             assert fact.line is None
@@ -147,8 +148,11 @@ def test_planted_facts_are_true(history: History) -> None:
         elif fact.word == "discard-left":
             assert fact.commit
             tip = loop.objects.files(loop.head)
-            lines = lines_changed(loop, fact.commit, answers.editable[0])
-            assert set(lines) <= set(tip[answers.editable[0]].decode().splitlines())
+            left = [
+                set(lines_changed(loop, fact.commit, path)) <= set(tip[path].decode().splitlines())
+                for path in changed & set(answers.editable)
+            ]
+            assert any(left)
 
 
 @ALL

@@ -164,8 +164,8 @@ def _most_agreeing(
         return agreement(cells[name], statuses, named_direction(name))
 
     best = max(others, key=share)
-    told = max(telling, key=share, default=best)
-    return best if share(best) >= AGREES and share(told) < _MOSTLY else told
+    named = max(telling, key=share, default=best)
+    return best if share(best) >= AGREES and share(named) < _MOSTLY else named
 
 
 def _followed(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
@@ -196,7 +196,8 @@ def _only_numbers(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
     statuses = _statuses(columns, cells)
     if len(found) != 1 or not {"keep", "discard"} <= {*statuses}:
         return ""
-    return found[0] if agreement(cells[found[0]], statuses) >= _MOSTLY else ""
+    share = agreement(cells[found[0]], statuses, named_direction(found[0]))
+    return found[0] if share >= _MOSTLY else ""
 
 
 def infer_direction(
