@@ -21,7 +21,7 @@ def test_a_short_night(home: Path, tmp_path: Path) -> None:
         r'(?m)^clock     = "cpu".*$', f'clock = "steps"\nsteps = {STEPS}', bound.read_text()
     )
     assert count == 1
-    text, count = re.subn(r"(?m)^noise  = 0\.013", "placebo = 0.5\nnoise  = 0.02", text)
+    text, count = re.subn(r"(?m)^noise  = 0\.013", "placebo = 0.5\nnoise  = 0.025", text)
     assert count == 1
     bound.write_text(text)
     clone.be_patient()

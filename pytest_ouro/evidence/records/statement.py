@@ -64,17 +64,19 @@ class Statement(Line):
     look: int = optional(1, COUNT, "number of this look in the same night, from 1")
     looks: int = optional(0, COUNT, "how many looks were stated before the first; 0 for none")
     alpha: float | None = optional(
-        None, NUMBER.or_null(), "largest probability of an error that this look may use"
+        None,
+        NUMBER.or_null(),
+        "largest probability of an error that this look may use; in the result of a confirmation, "
+        "the third of it that each of its tests may use",
     )
     gain: float | None = optional(None, NUMBER.or_null(), "mean of the pairs' gains")
     se: float | None = optional(None, NUMBER.or_null(), "standard error of that mean")
     low: float | None = optional(
-        None,
-        NUMBER.or_null(),
-        "one-sided lower bound of the gain at `alpha`, of a confirmation at `alpha` / 3, since it "
-        "has three looks",
+        None, NUMBER.or_null(), "one-sided lower bound of the gain, at `alpha`"
     )
-    high: float | None = optional(None, NUMBER.or_null(), "the upper bound, in the same way")
+    high: float | None = optional(
+        None, NUMBER.or_null(), "one-sided upper bound of the gain, at `alpha`"
+    )
     p_flip: float | None = optional(
         None, NUMBER.or_null(), "one-sided p of the exact sign-flip test; null if not computed"
     )
