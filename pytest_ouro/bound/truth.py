@@ -25,9 +25,9 @@ def is_glob(bound: str) -> bool:
 
 
 def list_bounds(git: Git, commit: str, bound: str, *also: str) -> list[str]:
-    """Return the sorted paths that ``bound`` (a path, a glob, or "" for bound.toml at the top)
-    matches in ``commit`` or one of the commits ``also``; [] if there are none. Raise GitError or
-    LimitError if a commit cannot be read."""
+    """Return the sorted paths of the files that ``bound`` (a path, a glob, or "" for bound.toml at
+    the top) matches in ``commit``, such as the one that is judged, or in one of the commits
+    ``also``; [] if there are none. Raise GitError or LimitError if a commit cannot be read."""
     globs = [bound or NAME]
     return sorted({p for one in (commit, *also) for p in matching(git.tree(one), globs)})
 

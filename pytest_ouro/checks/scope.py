@@ -135,9 +135,9 @@ class Scope(Check):
 
 
 def _is_text(evidence: Evidence, change: Change) -> bool:
-    """Return whether a changed file is a plain text, or is gone: it is not a link, is UTF-8 without
-    a NUL, no larger than a script may be, does not begin as a program, and its name is not that of
-    a text for agents."""
+    """Return whether a changed file is a document by its name (`_DOCUMENT`: Markdown and the like,
+    not hidden, and not one that agents read), and either was deleted or is a plain text: not a
+    link, UTF-8 without a NUL, no larger than a script may be, and without ``#!`` at its start."""
     path, repository = change.path, evidence.repository
     if not re.fullmatch(_DOCUMENT[0], path) or is_link(evidence, path):
         return False

@@ -63,7 +63,8 @@ class RecordError(OuroError):
 
 
 class ExperimentError(OuroError):
-    """An experiment could not be started, so that nothing was measured."""
+    """An experiment, or what follows from experiments (a series of repeats, a certificate, a
+    finalized branch), cannot be carried out or continued as it was asked for."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

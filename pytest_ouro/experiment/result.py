@@ -67,7 +67,8 @@ class Result:
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C or TERM ended the run."""
+        """Whether something else than the run ended it: Ctrl-C, TERM, or an exception of another
+        plugin of pytest."""
         return self.reason is Reason.INTERRUPTED
 
     @property

@@ -127,9 +127,13 @@ def _folders(within: str, ledger: str, usual: Sequence[str]) -> list[str]:
 
 
 def _prose(folder: Path, top: Path) -> Prose:
-    """Return what the instructions state: those that ``init`` reads or, if these name no file to
-    edit, what a file for agents in general, or README.md, says about a loop; an empty one if they
-    cannot be read."""
+    """Return what the instructions of a project state about its loop; an empty one if there are
+    none that can be read.
+
+    They are those that ``init`` reads; or, if these name no file to edit, a file for agents in
+    general that names one; or README.md, if there are no other instructions or it names files that
+    are fixed; or another Markdown file that names files to edit and fixed ones.
+    """
     found = Prose()
     for name in (None, *_AGENT_FILES):
         with contextlib.suppress(OuroError, OSError):

@@ -13,12 +13,6 @@ FOLDER = "{folder}"
 _WAIVED = "for what the rule waives it, which a person judges: then it only warns"
 
 
-class Pattern(str):
-    """A regular expression, as Python's `re` reads it, for one line."""
-
-    __slots__ = ()
-
-
 def _pattern_fault(*patterns: str) -> str:
     """Return, as a sentence, what is wrong with the first of ``patterns`` that is not a regular
     expression; "" if all are regular expressions. Nothing is raised."""
