@@ -167,8 +167,8 @@ class Audit:
 
     @property
     def reach(self) -> Reach:
-        """How far the audit reaches. ``part`` is fewer than a third of the statements about results
-        and code or, of those about code, none."""
+        """How far the audit reaches: ``nothing`` if no statement about results and code is reached,
+        ``part`` if fewer than a third of them are, or none of those about code, else ``all``."""
         reached = [one.name for one in self.judging if one.state == "reached"]
         if not reached:
             return "nothing"

@@ -25,16 +25,12 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.tables import VerdictRule
 
-#: The largest shared part that is simulated where a calibration found that salts decide everything.
-_MOST_SHARED = 0.999
-
 
 class _Noise(NamedTuple):
-    """The standard deviation of a run, None if it is not known; the part of its variance that runs
-    on one salt share; and where it comes from, in words."""
+    """The standard deviation of a run, None if it is not known; and where it comes from, in
+    words."""
 
     sigma: float | None
-    rho: float
     source: str
 
 
@@ -51,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     count("--tries", "runs of a night, with those of the certificate", 120)
     number("--sigma", "standard deviation of a run (from bound.toml or the records; else 1)")
-    number("--rho", "part of its variance that runs on one salt share (as calibrated; else 0)")
+    number("--rho", "part of its variance that two codes share on one salt", 0.0)
     count("--pairs", "pairs of the certificate", 5)
     count("--looks", "certificates that are stated before the first, 0 for none", 0)
     number("--placebo", "part of the runs that are placebos (from bound.toml)")
@@ -86,7 +82,7 @@ def main(args: argparse.Namespace) -> int:
     settings = Settings(
         runs=args.tries,
         sigma=1.0 if noise.sigma is None else noise.sigma,
-        rho=noise.rho if args.rho is None else args.rho,
+        rho=args.rho,
         pairs=args.pairs,
         looks=args.looks,
         placebo=getattr(rule, "placebo", 0.0) if args.placebo is None else args.placebo,
@@ -113,7 +109,7 @@ def main(args: argparse.Namespace) -> int:
 def _find_noise(bound: Path, rule: VerdictRule, metric: str) -> _Noise:
     """Return the noise by which runs are decided here: that of the ``rule`` in the file ``bound``,
     if it is a number, else that of the last calibration, else that of the last run whose record has
-    one. The shared part is that of the last calibration, or 0. Only records of the ``metric``
+    one. Only records of the ``metric``
     count. RecordError if the journal cannot be read."""
     journal = Journal(Git.discover(bound.parent).common_dir)
     calibrated = [
@@ -121,17 +117,15 @@ def _find_noise(bound: Path, rule: VerdictRule, metric: str) -> _Noise:
         for one in journal.statements()
         if one.event == "calibration" and one.metric_name == metric and one.result == "measured"
     ]
-    rho = next((one.shared for one in reversed(calibrated) if one.shared is not None), 0.0)
-    rho = min(rho, _MOST_SHARED)
     if rule.noise != "auto":
-        return _Noise(rule.noise, rho, bound.name)
+        return _Noise(rule.noise, bound.name)
     for one in reversed(calibrated):
         if one.sd:
-            return _Noise(one.sd, rho, "the last calibration")
+            return _Noise(one.sd, "the last calibration")
     for run in reversed(journal.runs()):
         if run.noise and run.metric_name == metric:
-            return _Noise(run.noise, rho, "the last run's record")
-    return _Noise(None, rho, "not known yet, so that gains are given in it")
+            return _Noise(run.noise, "the last run's record")
+    return _Noise(None, "not known yet, so that gains are given in it")
 
 
 def _demand_usable(settings: Settings, nights: int) -> None:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class Examination:
-    """The items found, in the order of the report; ``machine`` is None if there are no trusted
-    rules that can be read."""
+    """What the doctor found: the ``items``, in the order of the report, and ``machine``, which says
+    what this machine has for the experiment of the trusted rules; None if there are no trusted
+    rules, or they cannot be read."""
 
     items: list[Item] = field(default_factory=list)
     machine: Machine | None = None

@@ -122,7 +122,9 @@ def read_user_file(name: str, file: str) -> dict[str, object]:
 
 
 def _user_settings(program: _Program) -> tuple[str, Path]:
-    """Return the user's settings of a program, as `user_settings` does."""
+    """Return how messages show the file of the user's settings of a program, and its path: in the
+    folder that the program's environment variable names, else below the home folder. The file need
+    not exist."""
     folder = os.environ.get(program.variable) if program.variable else ""
     path = Path(folder, Path(program.user).name) if folder else Path.home() / program.user
     return (str(path) if folder else f"~/{program.user}"), path

@@ -288,7 +288,9 @@ class Repository:
         return self._changes(lambda path: inside(path, within))
 
     def changes_of(self, paths: Collection[str]) -> list[Change]:
-        """Return all changes since the trusted commit of just these paths; read no other file."""
+        """Return the changes of just these paths since the trusted commit, as `changes` does: each
+        that a commit made, also one reverted later, then those in the index, those in the working
+        tree, and untracked files. No other file is read."""
         return self._changes(paths.__contains__)
 
     def _changes(self, asked: Callable[[str], bool]) -> list[Change]:

@@ -76,8 +76,8 @@ class Scanner:
 
 
 class _Reader(Scanner):
-    """Read the commands of one text. ``variables`` maps each variable that is known so far to all
-    its possible values."""
+    """Reads the commands of one text, which `items` returns. ``variables`` maps each variable that
+    is known so far to all its possible values; what the text assigns is added to it."""
 
     def __init__(self, text: str, variables: dict[str, list[str]]) -> None:
         super().__init__(text)

@@ -106,9 +106,10 @@ class Session:
         return self.selection
 
     def _measure(self, make: Callable[[Progress], T]) -> T:
-        """Return what ``make`` returns, which makes runs and shows their progress; OuroError, kept
-        for later calls, if one cannot be made. Time limits of other plugins end no run: a line
-        names the module of each that passes."""
+        """Call ``make``, which makes runs and shows their progress, and return what it returns. An
+        Exception of it becomes an OuroError, which `experiment` and `select` raise again in later
+        calls, without a run. Time limits of other plugins (SIGALRM) end no run: after the runs, a
+        line for each plugin whose limit passed names its module."""
         from pytest_ouro.report.progress import Progress
 
         progress = Progress(self.config)

@@ -152,7 +152,7 @@ def _narrowed(paths: list[str]) -> list[str]:
 
 
 def says(pattern: str, text: str) -> bool:
-    """Return whether the pattern is found in a text, in any case."""
+    """Return whether a regular expression is found anywhere in a text, in any case."""
     return bool(re.search(pattern, text, re.IGNORECASE))
 
 

@@ -102,7 +102,7 @@ def _count(value: float) -> str:
 
 
 def _percent(value: float) -> str:
-    """Return a share in percent, with one decimal."""
+    """Return a share (1 is all) in percent, with one decimal and the sign: ``12.5 %``."""
     return f"{100 * value:.1f} %"
 
 

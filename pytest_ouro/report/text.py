@@ -121,7 +121,8 @@ def finding_text(finding: Finding, *, sentence: str = "", trust: Trust | None = 
 
 def count(results: Sequence[RuleResult]) -> str:
     """Return the counts of the rules as ``12 rules hold, 1 broken, 2 skipped``. Those that hold are
-    always counted, also 0; another status, and rules judged from claims, only if there are any."""
+    always counted, also 0. Another status is counted only if a rule has it. Rules that were judged
+    from rows which the supervisor did not write follow, if any, as ``3 judged from claims``."""
     found = Counter(result.status for result in results)
     words = [f"{found['holds']} {'rule holds' if found['holds'] == 1 else 'rules hold'}"]
     others: tuple[Status, ...] = ("broken", "warned", "skipped")

@@ -85,7 +85,7 @@ def test_the_noise_is_that_of_the_records(lab, ouro):
         facts |= {"metric_name": name, "sd": sd, "shared": shared, "plan": "0123456789ab"}
         lab.journal.append(Statement(**facts, **commits))
     settings = found()["settings"]
-    assert (settings["sigma"], settings["rho"]) == (0.125, 0.75)
+    assert (settings["sigma"], settings["rho"]) == (0.125, 0), "edits may share nothing"
     assert found()["source"] == "the last calibration"
 
 

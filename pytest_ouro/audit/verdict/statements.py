@@ -26,7 +26,10 @@ _CODE = ("generated-code", "metric-meaning", "budget-exact", "seed-only", "settl
 def make_statements(
     claims: Claims, layout: Layout, judged: Judgement | None
 ) -> tuple[Statement, ...]:
-    """Return one statement for each check, those about commits first."""
+    """Return one statement for each check of an audit, those about commits first; ``untracked``,
+    which is judged with ``log-schema``, has none. ``judged`` is None if the loop has no commit or
+    its rules are not known: then no check that applies rules is reached. If a file cannot be read,
+    those of `_CODE` count as not checked."""
     found = (*_commits(claims, layout, judged), *_rows(claims, layout))
     if not claims.unread:
         return found

@@ -195,7 +195,8 @@ def _has_number(node: ast.expr) -> bool:
 
 def _plain_losses(nodes: Sequence[ast.AST]) -> int:
     """Return how many functions with the parameter ``reduction``, or named ``forward`` or
-    ``__call__``, return a plain loss."""
+    ``__call__``, return a plain loss, without arithmetic: a call of one of `_LOSSES`, or of a
+    method of its result, such as ``.view(-1)``, or a variable to which one of these is assigned."""
     found = 0
     for node in nodes:
         if not isinstance(node, ast.FunctionDef):

@@ -215,8 +215,8 @@ def _unfollowed(nodes: Iterator[ast.AST] | Sequence[ast.AST]) -> set[str]:
 
 
 def _is_plain(value: ast.expr | None) -> bool:
-    """Return whether an assigned value is a constant, a name or an attribute, the same with a sign
-    or ``not``, or an empty list and the like; False for None, a value that is not one
+    """Return whether an assigned value is a constant, a name, an attribute, an empty list, tuple,
+    set or dict, or one of these after a sign or ``not``; False for None, a value that is not one
     expression."""
     if isinstance(value, ast.UnaryOp):
         return _is_plain(value.operand)

@@ -43,8 +43,8 @@ class OwnFile:
         return cls(top, real.relative_to(top).as_posix(), called)
 
     def read(self) -> bytes:
-        """Return the bytes of the file; b"" if it does not exist or is a folder. OuroError if it is
-        a pipe, a device or too large, or cannot be read."""
+        """Return the bytes of the file; b"" if nothing is there, or a folder (`write` refuses
+        it). OuroError if it is a pipe, a device or too large, or cannot be read."""
         path = self.root / self.name
         refuse_special_file(str(path), limits.SMALL)
         return read_file(path) or b""

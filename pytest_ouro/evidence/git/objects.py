@@ -142,8 +142,9 @@ class Objects:
         return data
 
     def _read(self, name: str, limit: float, path: str) -> bytes:
-        """Return the bytes of an object from git, not from memory. Raise GitError if it is missing
-        or damaged, LimitError if it or the total is too large."""
+        """Return the bytes of the object with the full id ``name`` from git, not from memory. Raise
+        GitError if it is missing or damaged, LimitError if it, or all that was read since `renew`,
+        is too large; ``limit`` and ``path``, the file that the error names, are as in `read`."""
         if self._unread < 0:
             raise limit_messages.too_many_objects(limits.OBJECTS)
         git = self._git = self._git or Conversation(*self._program, late=self._late)

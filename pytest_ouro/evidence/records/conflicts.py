@@ -75,7 +75,7 @@ def first_conflict(lines: list[bytes]) -> Conflict | None:
 def conflicts(records: Sequence[Line], *, known: int = 0) -> Iterator[Conflict]:
     """Yield each contradiction in the records (all of a journal, oldest first), in their order: a
     fact stated in two places and differently, or a ``seq`` that is not more than the one before. Of
-    the first ``known`` records only ``seq`` is checked."""
+    the first ``known`` records, which an earlier call found to agree, only ``seq`` is checked."""
     started: dict[str, StartedRun] = {}
     plans: dict[tuple[str, str], Statement] = {}
     finished: list[FinishedRun] = []

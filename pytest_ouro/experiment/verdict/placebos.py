@@ -59,14 +59,15 @@ def count_placebos(runs: Sequence[FinishedRun]) -> Placebos | None:
 
 
 def _chance(placebo: FinishedRun, runs: Sequence[FinishedRun]) -> float | None:
-    """Return the probability with which a further run of the code of ``placebo`` would have been
-    kept by luck, given the value that it was compared with, and all other runs of that code with
-    fresh salts among ``runs``; None if the noise was not known.
+    """Return the probability with which a further run of the code of ``placebo`` (the last keep's
+    own code, run as if it were a try) would have been kept by luck, given the value that it was
+    compared with, and all other runs of that code among ``runs`` that had new salts and took no
+    part in a choice (`_FRESH`); None if the noise was not known.
 
     With m such runs of the mean value x, the gain of a further run over the reference is normally
     distributed around that of x, with the standard deviation σ √(1 + 1/m), where σ is the noise. A
     reference was chosen for its good value, so x is mostly worse. Without such runs, the gain is
-    taken to lie around 0 with the standard error of the difference, which is an upper limit.
+    taken to lie around 0, with its standard error; the probability is then an upper limit.
     """
     if not placebo.noise or placebo.best is None or not placebo.se:
         return None
