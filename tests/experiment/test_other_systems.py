@@ -22,6 +22,7 @@ SEAM = {
     "child/kernel/seccomp.py",  # the names of calls that it refuses
     "doctor/canaries/supervisor.py",  # an attack
     "experiment/devices/nvml.py",  # the card's library
+    "timing/programs.py",  # stands alone: what clocks and units this system has
 }
 #: Those that read the files of Linux's processes. Each works without them, or is only used there.
 READERS = {
