@@ -92,8 +92,8 @@ class Facts(TypedDict):
     """The facts of a brief, which are the keys of ``pytest-ouro brief --json``.
 
     Its lists are short; ``tried`` has the newest 60 runs at most, newest first, and ``left_out``
-    counts the others; runs for another purpose than to try a commit, such as the pairs of a
-    certificate, are not in it. A single fact that is not known is None.
+    counts the others; runs for another purpose, such as the pairs of a certificate, are not in it,
+    but the placebos of a night that is over. A single fact that is not known is None.
     """
 
     brief: int
@@ -132,7 +132,7 @@ def collect(standing: Standing) -> Facts:
     compared = standing.compared
     known = next((one for one in reversed(compared) if one.noise is not None), None)
     values = [one for one in standing.kept if one in compared and one.mean_or_value is not None]
-    tries = [run for run in standing.runs if run.purpose == "search"]
+    tries = [run for run in standing.runs if run.purpose in ("search", "placebo")]
     peak = min(values, key=lambda one: _rank(one, metric.direction), default=None)
     return {
         "brief": VERSION,
