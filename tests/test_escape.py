@@ -168,7 +168,8 @@ def prints(path):
 
 
 def test_no_other_module_prints():
-    exits = ("cli/output.py", "__main__.py")
+    # The last stands alone: its output is the metric that an evaluation prints.
+    exits = ("cli/output.py", "__main__.py", "timing/command.py")
     modules = (p for p in ROOT.rglob("*.py") if not {"child", "canaries"} & {*p.parts})
     found = {
         str(path.relative_to(ROOT)): list(prints(path))
