@@ -1,5 +1,5 @@
-"""Ablate a tip: take each group of its edits out, and measure by fresh pairs of runs what the tip
-loses without it."""
+"""Ablate the tip of a night, its last keep: take each group of edits out of it, and measure by
+fresh pairs of runs what the tip loses without the group."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ablation:
-    """What an ablation came to: for each of ``groups`` a statement in ``statements``, in the same
-    order.
+    """The result of an ablation of the commit ``tip``: for each of ``groups`` a statement in
+    ``statements``, in the same order.
 
     If a run gave no value that counts, ``statements`` is empty, ``result`` is that of the run, and
     ``message`` says why. ``planned`` is the number of pairs of each group.
@@ -45,13 +45,14 @@ class Ablation:
 
     @property
     def facts(self) -> dict[str, str | float | None]:
-        """The gain of each group, by its name."""
+        """The gain of the tip over the tip without each group, by the group's name; {} if a run
+        gave no value."""
         found = zip(self.groups, self.statements, strict=False)
         return {group.name: one.gain for group, one in found}
 
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
         """Return a line for each group, the largest gain first: what the tip loses without it, and
-        whether that is shown; the same with ``quiet``. () if a run gave no value."""
+        whether that is shown. () if a run gave no value. ``quiet`` changes nothing."""
         found = sorted(
             zip(self.groups, self.statements, strict=False), key=lambda one: -(one[1].gain or 0.0)
         )
@@ -59,7 +60,8 @@ class Ablation:
 
     @property
     def last_line(self) -> str:
-        """The stable line: ``ouro: ablated groups=4 matter=2 hurt=0 pairs=5 commit=…``."""
+        """The stable line: ``ouro: ablated groups=4 matter=2 hurt=0 pairs=5 commit=…``, or ``ouro:
+        ablation-unfinished …`` if a run gave no value."""
         ends = f"pairs={self.planned} commit={self.tip[:7]}"
         if not self.statements:
             assert self.result is not None
@@ -98,7 +100,7 @@ def ablate(
     say: Callable[[str], None] = lambda text: None,
 ) -> Ablation:
     """Measure the tip of the night against the tip without each group of its edits, with ``pairs``
-    salts; record a statement for each group, and return them.
+    salts; record a statement for each group, and return the result.
 
     The tip runs once with each salt, for all groups. The bounds of all gains hold together with a
     probability of 0.9: each is one-sided at 0.05 divided by the number of groups. An ablation that

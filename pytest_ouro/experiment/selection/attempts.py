@@ -1,7 +1,8 @@
-"""Runs of a plan that gave no value that counts: what they cost, and what speaks against a tip.
+"""Count the runs of a plan that gave no value that counts, each of which halves the plan's alpha,
+and find out why the tip may be granted nothing.
 
-A run that gave no value is made again with the same salt. A user who does that after having seen
-how it went chooses among its values, so that each such run halves the alpha of the plan.
+A run that gave no value is made again with the same salt. A user who ends a run because it goes
+badly, and makes it again, chooses among its values: the smaller alpha makes up for that.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _OWN = (Reason.CRASH, Reason.OOM, Reason.NAN, Reason.TIMEOUT, Reason.BREACH)
 @dataclass(frozen=True)
 class Attempts:
     """What the runs of a plan cost it: those that ``failed``, oldest first, the ``alpha`` that is
-    left, and ``against``, what forbids to grant the tip anything, in words ("": nothing does)."""
+    left, the probability of an error that may be made, and ``against``, why the tip is granted
+    nothing, in words ("": nothing forbids it)."""
 
     failed: tuple[StartedRun, ...]
     alpha: float
@@ -44,10 +46,10 @@ class Attempts:
 def count_attempts(case: Case, plan: Plan, pairs: Sequence[Pair], *, level: str = "") -> Attempts:
     """Return what the runs of a plan cost it, of which ``pairs`` are complete.
 
-    A run fails if it gives no value, whatever ended it, or one at a lower level than the bound asks
-    for; one whose process could not be started does not count. Each halves the alpha. A tip that
-    failed by itself more often than the baseline, or that broke a guard in a pair, or whose pairs
-    were measured at a lower level than ``level``, that of its search ("": any), is granted nothing.
+    A run fails if it gives no value, whatever ended it, or one at a lower level than ``pairs``; one
+    whose process could not be started does not count. Each halves the alpha. A tip that failed by
+    itself more often than the baseline, or that broke a guard in a pair, or whose pairs were
+    measured at a lower level than ``level``, that of its search ("": any), is granted nothing.
     Raise RecordError if the journal cannot be read.
     """
     counted = {run.run for pair in pairs for run in (pair.baseline, pair.tip)}
@@ -61,8 +63,9 @@ def count_attempts(case: Case, plan: Plan, pairs: Sequence[Pair], *, level: str 
 
 
 def _last_records(case: Case, plan: Plan) -> list[StartedRun]:
-    """Return the last record of each run of a plan, in the order in which they started. Plans of
-    one ablation have one id: the runs of the tip and of this plan's baseline count."""
+    """Return the last line of the journal about each run of a plan, in the order in which the runs
+    started. All plans of one ablation have the same id: only the runs of the tip and of this plan's
+    baseline are returned."""
     found: dict[str, StartedRun] = {}
     for record in case.evidence.journal.records():
         if record.plan == plan.id and record.commit in (plan.baseline, plan.tip):
@@ -71,8 +74,8 @@ def _last_records(case: Case, plan: Plan) -> list[StartedRun]:
 
 
 def _gave_value(run: StartedRun, pairs: Sequence[Pair]) -> bool:
-    """Return whether a run gave a value at no lower level than the pairs, or could not be started,
-    so that it did not fail."""
+    """Return whether a run did not fail: it gave a value at no lower level than the pairs, or its
+    process could not be started."""
     if not isinstance(run, FinishedRun):
         return False
     if run.reason is Reason.NOT_STARTED:
@@ -82,8 +85,8 @@ def _gave_value(run: StartedRun, pairs: Sequence[Pair]) -> bool:
 
 
 def _failures(failed: Sequence[StartedRun], plan: Plan) -> str:
-    """Return that the tip failed by itself more often than the baseline, as a clause; "" if it did
-    not."""
+    """Return a clause that says that the tip failed by itself (`_OWN`) more often than the
+    baseline; "" if it did not, or if both are one commit."""
     own = [run for run in failed if isinstance(run, FinishedRun) and run.reason in _OWN]
     tip = [run.reason.value for run in own if run.commit == plan.tip]
     others = len(own) - len(tip)
@@ -94,14 +97,14 @@ def _failures(failed: Sequence[StartedRun], plan: Plan) -> str:
 
 
 def _guards(pairs: Sequence[Pair]) -> str:
-    """Return the first guard that a run of the tip broke, as a clause; "" if none did."""
+    """Return a clause about the first guard that a run of the tip broke; "" if it broke none."""
     broken = (guard for pair in pairs for guard in pair.tip.broken_guards)
     return next((str(guard.get("text")) for guard in broken), "")
 
 
 def _level(pairs: Sequence[Pair], level: str) -> str:
-    """Return that a pair was measured at a lower level than ``level``, as a clause; "" if none was,
-    or if ``level`` is ""."""
+    """Return a clause that says that a pair was measured at a lower level than ``level``; "" if
+    none was, or if ``level`` is ""."""
     levels = [run.level for pair in pairs for run in (pair.baseline, pair.tip)]
     lowest = min(levels, key=LEVELS.index, default=level)
     if not level or LEVELS.index(lowest) >= LEVELS.index(level):

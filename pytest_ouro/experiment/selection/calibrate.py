@@ -44,7 +44,8 @@ class Noise:
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[float, float]]) -> Noise:
-        """Return the noise by the values of at least two pairs of runs, each with its own salt.
+        """Estimate the noise from the values of at least two pairs of runs; each pair has a salt of
+        its own.
 
         By a one-way analysis of variance with two values a group: within the pairs, the mean square
         is the mean of d²/2, where d is the difference of a pair; between them, it is twice the
@@ -65,7 +66,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a calibration came to. ``statement`` is its line in the journal; None if a run gave no
+    """The result of a calibration. ``statement`` is its line in the journal; None if a run gave no
     value that counts: then ``result`` is that of the run, and ``message`` says why. ``runs`` is the
     number of complete runs."""
 
@@ -77,7 +78,8 @@ class Calibration:
 
     @property
     def noise(self) -> Noise | None:
-        """The measured noise; None without a statement, or if its runs count as one."""
+        """The measured noise; None without a statement, or if its values do not depend on the
+        salts, so that the runs count as one."""
         one = self.statement
         if one is None or one.sd is None or one.shared is None:
             return None
@@ -106,7 +108,8 @@ class Calibration:
     @property
     def last_line(self) -> str:
         """The stable line: ``ouro: calibrated noise=0.0019 shared=0.62 detectable=0.0021 runs=8
-        commit=…``, or ``ouro: not-calibrated …``."""
+        commit=…``; ``ouro: not-calibrated …`` if the runs count as one, and ``ouro:
+        calibration-unfinished …`` if a run gave no value."""
         one, noise, text = self.statement, self.noise, self.metric.text
         if one is None:
             assert self.result is not None
@@ -124,11 +127,13 @@ class Calibration:
 
 def find_slope(pairs: Sequence[Pair]) -> float | None:
     """Return by how much a value changes if the machine is e times as fast, estimated from the
-    differences within pairs of runs of one code; None if that does not help to predict them.
+    differences within pairs of runs of one code; None if that does not help to predict them, or if
+    fewer than `_LEAST_PAIRS` pairs have both speeds and both values.
 
-    It is the least-squares slope through the origin of d, the difference of the values, on x, that
-    of ln(speed). It helps if each d is predicted better by the slope of the other pairs than by 0:
-    the sum of the squares of the errors must be at most `_HELPS` times that of all d.
+    It is the least-squares slope through the origin of d, the difference of a pair's values, on x,
+    the difference of ln(speed). It helps if the slope of the other pairs predicts each d better
+    than 0 does: the sum of the squares of the errors must be less than `_HELPS` times that of all
+    d.
     """
     points = [
         (math.log(pair.tip.speed / pair.baseline.speed), pair.tip.value - pair.baseline.value)

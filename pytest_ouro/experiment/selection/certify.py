@@ -38,11 +38,11 @@ def certify(
     """Measure the last keep of the branch and its baseline on ``pairs`` fresh pairs, record the
     certificate, and return it.
 
-    A certificate that was begun and has no result is continued with its own pairs; what a run
-    costs that gave no value, `count_attempts` says. ``looks`` states
-    how many certificates there will be at most in this night; it counts before the first alone (0:
-    none is stated). Raise OuroError, mostly ExperimentError, if there is nothing to certify or a
-    run cannot be made.
+    A certificate that was begun and has no result is continued with its own pairs; `count_attempts`
+    says what a run without a value costs. ``looks`` states how many certificates there will be at
+    most in this night, and can be stated before the first one only (0: no number). Once it has a
+    result, the night's placebos are written to the ledger. Raise OuroError, mostly ExperimentError,
+    if there is nothing to certify or a run cannot be made.
     """
     baseline, tip = find_ends(case)
     night = baseline.commit

@@ -33,15 +33,14 @@ def confirm_edit(
     say: Callable[[str], None] = lambda text: None,
 ) -> Selection:
     """Measure the kept commit ``revision`` and its reference, the keep before it, on up to 8 fresh
-    pairs; record whether it is confirmed or refuted, and return that.
+    pairs; record whether it is confirmed or refuted, and return the result.
 
     After 2, 4 and 8 pairs the gains are looked at, and no more pairs are run once it is decided. It
     stays undecided if the values do not depend on the salts, so that the pairs show nothing, or if
-    something speaks against it (`count_attempts`).
-    A confirmation that was begun and has no result is continued. If the edit is refuted, the branch
-    is settled to the keep before it with ``apply``; without it, a line says how. Raise OuroError,
-    mostly ExperimentError, if ``revision`` is not a keep on this line of commits, or a run cannot
-    be made.
+    the gains confirm it and `count_attempts` forbids that. A confirmation that was begun and has no
+    result is continued. If the edit is refuted, the branch is settled to the keep before it with
+    ``apply``; without it, a line says how. Raise OuroError, mostly ExperimentError, if ``revision``
+    is not a keep on this line of commits, or a run cannot be made.
     """
     before, edit, night = find_edit(case, revision)
     most = LOOKS[-1]

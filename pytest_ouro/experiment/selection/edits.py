@@ -48,14 +48,13 @@ class Group:
 
 
 def find_groups(case: Case, kept: Sequence[FinishedRun]) -> list[Group]:
-    """Return the groups of edits between the oldest of these keeps and the newest, the tip; oldest
-    group first.
+    """Return the groups of a night's edits, oldest group first.
 
-    ``kept`` are the keeps of a night, newest first. An edit that cannot be taken out of the tip by
-    itself, since a later one changed the same lines or the rest is not valid Python, is joined with
-    the next later edit, and so on. A group without which the tip stays as it is, as a later edit
-    replaced it wholly, is left out. For each group a commit is made. Raise GitError or OSError if
-    an object cannot be read or written.
+    ``kept`` are the keeps of the night, newest first, from the tip to the baseline. An edit that
+    cannot be taken out of the tip by itself, since a later one changed the same lines or the rest
+    is not valid Python, is joined with the next later edit, and so on. A group without which the
+    tip stays as it is, as a later edit replaced it wholly, is left out. For each group a commit is
+    made. Raise GitError or OSError if an object cannot be read or written.
     """
     git, tip = case.repository.git, kept[0]
     edits = [Edit(*ends) for ends in zip(kept[:0:-1], kept[-2::-1], strict=True)]
@@ -105,7 +104,8 @@ def _undo(git: Git, present: bytes | None, old: bytes | None, new: bytes | None)
 
 
 def _read(git: Git, code: Mapping[str, str], path: str) -> bytes | None:
-    """Return the content of a path in a run's record of its editable files; None if it has none."""
+    """Return the content of the file ``path``; ``code`` has git's ids of a run's editable files by
+    path. None if the run had no such file."""
     return git.store.read(code[path]) if path in code else None
 
 
@@ -122,7 +122,8 @@ def _is_valid(path: str, data: bytes | None) -> bool:
 
 
 def _commit(git: Git, tip: FinishedRun, whole: _Files, files: _Files, edits: Sequence[Edit]) -> str:
-    """Make the commit of the tip with these files, and return its id."""
+    """Make a commit, whose parent is the tip, of the tip without ``edits``, and return its id: the
+    editable files are ``files`` in place of ``whole``."""
     modes = git.tree(tip.commit)
     changes: dict[str, Entry | None] = {}
     for path, data in files.items():

@@ -1,5 +1,5 @@
 """Make a branch of what a night kept, which people can review: the kept commits, from the commit of
-the baseline on, with the certificates in its message."""
+the baseline on, with the certificates in the last one's message."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Winner:
 
     @property
     def state(self) -> Literal["certified", "provisional"]:
-        """Whether one of the certificates was granted."""
+        """ "certified" if one of the certificates was granted, otherwise "provisional"."""
         granted = any(one.result == "granted" for one in self.certificates)
         return "certified" if granted else "provisional"
 
@@ -120,7 +120,8 @@ def finalize(case: Case, *, branch: str = "", squash: bool = False) -> Final:
 
 def _write_commits(case: Case, winner: Winner, *, squash: bool) -> tuple[str, int]:
     """Write the commits of a branch; return the id of the last one, and their number. A keep whose
-    editable files are those of the keep before it has no commit of its own."""
+    editable files are those of the keep before it has no commit of its own. Raise ExperimentError
+    if none has other files than the baseline."""
     git, base = case.repository.git, winner.baseline.commit
     trees = [git.store.commit(base)[0]]
     changed: list[FinishedRun] = []
@@ -166,7 +167,8 @@ def _left_out(case: Case, winner: Winner) -> tuple[str, ...]:
 
 def _summary(winner: Winner) -> str:
     """Return the message of a commit for all keeps: the state and the gain in its first line, then
-    a line for each keep. What a granted certificate says is its lower bound."""
+    a line for each keep. The gain is the lower bound of the last certificate that was granted or,
+    without one, that which the search claims."""
     metric, edits = winner.tip.metric, len(winner.keeps)
     word = "1 edit" if edits == 1 else f"{edits} edits"
     granted = [one for one in winner.certificates if one.result == "granted"]

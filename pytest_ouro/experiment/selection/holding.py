@@ -40,8 +40,8 @@ def hold_plans(case: Case) -> Iterator[None]:
 
 def make_place(case: Case, plan: str) -> None:
     """Make the file `Journal.place` of a plan. While it exists, a line about the plan that a killed
-    process wrote to git's copy of the journal alone is completed. Raise RecordError if it cannot be
-    made."""
+    process wrote only to git's copy of the journal is added to the journal's file. Raise
+    RecordError if it cannot be made."""
     place = case.evidence.journal.place(plan)
     try:
         make_folder(place.parent.parent, place.parent.name)
@@ -55,7 +55,7 @@ def hold_plan(case: Case, plan: str) -> Iterator[None]:
     """Hold the lock of the plan with the id ``plan`` during the block, in which its runs are made.
 
     The lock's file is that of `make_place`; it is removed once the plan has a result. Raise
-    ExperimentError if another process makes runs of the plan, or came to a result meanwhile;
+    ExperimentError if another process makes runs of the plan, or if the plan has a result already;
     RecordError if the file cannot be made or locked.
     """
     place = case.evidence.journal.place(plan)
@@ -79,7 +79,7 @@ def hold_plan(case: Case, plan: str) -> Iterator[None]:
 
 
 def _has_result(case: Case, plan: str) -> bool:
-    """Return whether a statement of a plan says what it came to."""
+    """Return whether the journal has a statement with the result of a plan."""
     statements = case.evidence.journal.statements()
     return any(one.plan == plan and one.result != "stated" for one in statements)
 

@@ -1,4 +1,5 @@
-"""Count the looks at a baseline, by the journal and by refs."""
+"""Count the looks of a night (its certificates, or its confirmations, …), by the journal and by
+refs."""
 
 from __future__ import annotations
 
@@ -23,12 +24,12 @@ def count_look(
     """Return the number of the next look of the kind ``event`` in a night, given by its first
     commit, and how many looks were stated (0: none).
 
-    ``statements`` are all of the journal, and ``looks`` is how many are asked for now (0: no
-    number). The looks that were begun are counted by the statements and by the names of refs; those
-    at another commit with the same code count too, so that a baseline that is committed again does
-    not begin a night. Raise ExperimentError if ``looks`` differs from what was stated, or if no
-    stated look is left; GitError or another OuroError if refs or the code of ``night`` cannot be
-    read.
+    ``statements`` are all of the journal, and ``looks`` is the number that the user states now (0:
+    none). The looks that were begun are counted by the statements and by the names of refs; those
+    of a night whose first commit is another one with the same code count too, so that a baseline
+    that is committed again does not begin a night. Raise ExperimentError if ``looks`` differs from
+    what was stated, or if no stated look is left; GitError or another OuroError if refs or the code
+    of ``night`` cannot be read.
     """
     begun: dict[str, list[int]] = {}
     for name in anchor.refs(case.repository.git.common_dir):
@@ -67,7 +68,8 @@ def _find_same(case: Case, night: str, others: Iterable[str]) -> set[str]:
 
 
 def _read_code(case: Case, commit: str) -> Mapping[str, str] | None:
-    """Return git's ids of the editable files of a commit, by path; None if git lacks it."""
+    """Return git's ids of the editable files of a commit, by path; None if they cannot be read, as
+    when git lacks the commit."""
     try:
         return files_at_head(case.at(commit))
     except OuroError:
@@ -76,7 +78,7 @@ def _read_code(case: Case, commit: str) -> Mapping[str, str] | None:
 
 def _is_same(case: Case, one: Mapping[str, str], other: Mapping[str, str] | None) -> bool:
     """Return whether the files of two commits, or the meanings of their code, are equal; False if
-    ``other`` is None."""
+    ``other`` is None, or if files differ and a meaning cannot be found."""
     if other is None or one == other:
         return other is not None
     try:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pair:
-    """The two runs of a pair, the side that was run ``first``, and the ``slope`` of the plan."""
+    """The two runs of a pair, the side that was run ``first``, and the ``slope`` of the plan, by
+    which its gain is corrected for the speed of the machine (None: not at all)."""
 
     first: Side
     baseline: FinishedRun
@@ -73,7 +74,7 @@ class Pairs:
     their conditions must be the present ones.
 
     ``device`` replaces the bound's unless it is None. ``say`` is called with a line about each run,
-    ``progress`` with its position.
+    ``progress`` with the position of the present run.
     """
 
     def __init__(
@@ -140,9 +141,9 @@ class Pairs:
         return found
 
     def _find(self, commit: str, salt: int) -> FinishedRun | None:
-        """Return the first run of the plan that measured a commit with a salt, and that is not used
-        yet; None if there is none. It is the first, and counts whatever its conditions are, so that
-        no value can be measured again until it pleases."""
+        """Return the first run of the plan that measured a commit with a salt at the level that the
+        bound asks for, and that is not used yet; mark it as used. None if there is none. It counts
+        whatever its conditions are, so that nobody can measure again until a value pleases."""
         for run in self._case.evidence.journal.runs():
             same = (run.plan, run.commit, run.salt) == (self._plan.id, commit, salt)
             measured = same and run.run not in self._used and run.value is not None

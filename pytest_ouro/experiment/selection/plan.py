@@ -1,8 +1,8 @@
-"""Plan the pairs of a certificate, confirmation or calibration, and record the plan before its
-first run.
+"""Plan the pairs of a certificate, confirmation, calibration or ablation, and record the plan
+before its first run.
 
 Salts and orders are drawn by the supervisor and stated in the journal, so that no pair can be drawn
-again because of its result. A ref counts each look too, which outlives a deleted journal.
+again because of its result. Each look also has a ref of its own, which outlives a deleted journal.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _SALTS = 2**31 - 1
 
 @dataclass(frozen=True)
 class Plan:
-    """The pairs of one certificate, confirmation or calibration, as they are stated before the
-    first run; a look into the vault has none.
+    """The pairs of one certificate, confirmation or calibration, or of one group of an ablation, as
+    they are stated before the first run; a look into the vault has none.
 
     ``baseline`` and ``tip`` are the full ids of the two commits, the same for a calibration;
-    ``night`` is that of the night's first commit, "" for a calibration. ``pairs`` has the salt of
-    each pair, and the side that is run first. ``look`` is the number of the look in that night,
-    ``looks`` how many were stated before the first (0: none), and ``alpha`` the probability of an
-    error that this look may use. ``slope`` is by how much a value changes with the speed of the
-    machine (see `Statement`), None if gains are not corrected by it.
+    ``night`` is that of the night's first commit, "" for a calibration or an ablation. ``pairs``
+    has the salt of each pair, and the side that is run first. ``look`` is the number of the look in
+    that night, ``looks`` how many were stated before the first (0: none), and ``alpha`` the
+    probability of an error that this look may use. ``slope`` is by how much a value changes with
+    the speed of the machine (see `Statement`), None if gains are not corrected by it.
     """
 
     id: str
@@ -56,8 +56,8 @@ class Plan:
     slope: float | None = None
 
     def statement(self, case: Case, **facts: object) -> Statement:
-        """Return the statement of this plan with further ``facts``, by the names of its
-        attributes; nothing is written."""
+        """Return a statement of this plan, by default one that states it; ``facts`` are further
+        attributes of it by name, or replace the plan's. Nothing is written."""
         metric = case.experiment.described_metric
         known: dict[str, object] = {
             "event": self.event,
@@ -105,8 +105,8 @@ def open_plan(
     pairs: int,
     looks: int = 0,
 ) -> tuple[Plan, bool]:
-    """Return the plan of this kind for two commits, and whether it was stated in an earlier
-    session: one that has no result yet is continued, otherwise a new one is stated.
+    """Return the plan of the kind ``event`` for two commits, and whether it was stated in an
+    earlier session: one that has no result yet is continued, otherwise a new one is stated.
 
     ``night`` is the first commit of the night, "" for a plan that is not a look. ``pairs`` is the
     number of pairs of a new plan, ``looks`` the number of looks that it states if it is the first
@@ -173,8 +173,8 @@ def _is_open(case: Case, one: Statement, statements: Sequence[Statement]) -> boo
 
 
 def _count(case: Case, plan: Plan) -> None:
-    """Let the ref of a look name the tip, if the plan is one: before its first run, and again if
-    somebody deleted it. Raise GitError if that fails."""
+    """Set the ref that counts a look to the plan's tip, if the plan is a look (it has a night):
+    before its first run, and again if somebody deleted it. Raise GitError if that fails."""
     if plan.night:
         ref = f"{LOOKS}{plan.event}/{plan.night}/{plan.look}"
         repo.set_ref(case.repository.git, ref, plan.tip)
@@ -202,8 +202,8 @@ def draw_pairs(count: int) -> tuple[tuple[int, Side], ...]:
 
 
 def _find_slope(case: Case, statements: Sequence[Statement]) -> float | None:
-    """Return the slope that the last calibration under the present trust measured; None if it
-    measured none, as the speed of the machine did not explain the values."""
+    """Return the slope that the last calibration under the present trust measured; None if there is
+    no such calibration, or if the speed of the machine did not explain its values."""
     slopes = [
         one.slope
         for one in statements

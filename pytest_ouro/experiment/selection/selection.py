@@ -1,4 +1,5 @@
-"""What a certificate or a confirmation came to, and the lines that are printed about it."""
+"""The result of a certificate or a confirmation, and the lines that are printed about it; and the
+statement of what the pairs of any plan show."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Selection:
-    """What a certificate or confirmation came to.
+    """The result of a certificate or confirmation.
 
     ``statement`` is its line in the journal; None if a run of a pair gave no value that counts:
     then ``result`` is that of the run, and ``message`` says why. ``pairs`` is the number of
@@ -54,7 +55,7 @@ class Selection:
 
     @property
     def facts(self) -> dict[str, str | float | None]:
-        """The numbers of the statement, by name; {} without one."""
+        """The result, gain, lower bound and level of the statement, by name; {} without one."""
         if (one := self.statement) is None:
             return {}
         return {"result": one.result, "gain": one.gain, "low": one.low, "level": one.level}
@@ -129,7 +130,7 @@ def state(
     attempts: Attempts | None = None,
     **facts: object,
 ) -> Statement:
-    """Return the statement on the pairs of a plan, which came to ``result``; it is not written yet.
+    """Return the statement that the pairs of a plan gave ``result``; it is not written yet.
     The bounds of the gain are those at ``alpha``. ``claimed`` is the gain by the runs of the
     search, ``attempts`` what failed runs cost, and ``facts`` are further attributes of the
     statement."""
@@ -168,8 +169,8 @@ def state(
 
 def _rows_error(case: Case, pairs: Sequence[Pair]) -> float | None:
     """Return the standard error of the pairs' gain that is due to the choice of the rows; None if
-    the losses by row of a run are not stored, or as of `rows_standard_error`. Raise RecordError if
-    a file of them is not what was recorded."""
+    the losses by row of a run are not stored, or where `rows_standard_error` returns None. Raise
+    RecordError if a file of them is not what was recorded."""
     journal = case.evidence.journal
     found = []
     for pair in pairs:
@@ -181,10 +182,10 @@ def _rows_error(case: Case, pairs: Sequence[Pair]) -> float | None:
 
 
 def find_dependence(pairs: Sequence[Pair], *, strict: bool) -> str:
-    """Return why the pairs are not independent, as a text, "" if they may be: the runs of the
-    baseline, or those of the tip, do not differ by their salts. A metric that an evaluate-command
-    measures may be without any noise: its equal values count only if ``strict``, as nothing tells
-    them from those of a program that ignores the salts."""
+    """Return why the pairs are not independent ("" if they may be): the salts make no difference to
+    the runs of the baseline, or to those of the tip. A metric that an evaluate-command measures may
+    be without any noise: its equal values count only if ``strict``, as nothing tells them from
+    those of a program that ignores the salts."""
     sides = ([pair.baseline for pair in pairs], [pair.tip for pair in pairs])
     for side in sides:
         if len(side) > 1 and (why := why_dependent(side) or (why_equal(side) if strict else "")):

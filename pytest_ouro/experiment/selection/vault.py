@@ -1,5 +1,6 @@
 """Look into the vault: compare a night's gain on the scored rows with that on the rows that the
-loop is not shown. Each look is recorded and counted, since what is shown may be selected for."""
+loop is not shown. Each look is recorded and counted, since a loop can select for what it is
+shown."""
 
 from __future__ import annotations
 
