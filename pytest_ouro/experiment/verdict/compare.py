@@ -67,10 +67,9 @@ def compare(
     is not taken as the reference; the first run of a series decides too if it is a clear loser.
     ``experiment`` states the level that a keep needs, ``rule`` the noise and how large a gain must
     be. A run that breaks one of the ``guards`` is not kept. Further runs of the reference's commit
-    count too (`weigh_reference`), and noise that was estimated is that of what is compared: less if
-    the run and its reference drew the same random numbers, and a calibration showed what that is
-    worth. A placebo itself decides nothing; what it would have been as other code is stated in
-    ``would``.
+    count too (`weigh_reference`), and estimated noise is reduced by the share that a calibration
+    measured if the run and its reference drew the same random numbers. A placebo itself decides
+    nothing; the verdict that it would have as other code is stated in ``would``.
 
     ``describe_again`` is called with each earlier run whose code is compared with this one's: it
     returns the run with the sizes and digests of its code computed again, since an older version
@@ -253,7 +252,7 @@ def _noise(rule: VerdictRule, runs: Sequence[MeasuredRun]) -> float | None:
 
     If ``rule.noise`` is a number, return it. If it is "auto", return what `noise_of` computes from
     those of ``runs`` that have a value, grouped by the meaning of their code: from the first run of
-    each code with each salt or, if that gives None, from all of them. Runs of the purpose
+    each code with each salt but 0 or, if that gives None, from all of them. Runs of the purpose
     "reference" are left out: together with the keep, which was chosen for its value, they would
     show too much.
     """

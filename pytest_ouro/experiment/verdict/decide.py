@@ -118,8 +118,9 @@ def decide(
 
 def is_clear_loser(run: Candidate, best: Candidate, *, noise: float | None, metric: Metric) -> bool:
     """Return whether ``run`` is worse than ``best`` by more than ``LOSER`` standard errors of the
-    difference, so that its repeats need not be made. False if the noise is not known (None), or for
-    the code of ``best``, with its seeds or others, whose repeats show the noise."""
+    difference, so that its repeats need not be made. False if the noise is not known (None), if the
+    value is not finite, or for the code of ``best``, with its seeds or others, whose repeats show
+    the noise."""
     same = bool(run.code) and run.code == best.code
     reseeded = bool(run.seedless) and run.seedless == best.seedless
     if noise is None or same or reseeded or not math.isfinite(run.value):

@@ -1,4 +1,4 @@
-"""Compare the secondary numbers of a run with their limits, the guards of a bound."""
+"""Compare a run's numbers beside the metric with their limits, the guards of a bound."""
 
 from __future__ import annotations
 

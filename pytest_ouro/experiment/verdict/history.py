@@ -104,14 +104,17 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
 def find_measured(
     runs: Sequence[FinishedRun], run: StartedRun, *, whole: bool
 ) -> FinishedRun | None:
-    """Return the last try of the same code and seeds, if its measurement counts for ``run`` too:
-    all conditions that are known before a run are the same, it succeeded, and it can be compared
-    with the last try that did, which was made under the same trust as ``run``: what a blessing
-    changed for the measurement shows in a run. None otherwise, and if a later try of that code
-    failed.
+    """Return the last try of the same code and seeds if its measurement counts for ``run`` too;
+    otherwise None.
 
-    ``whole``: the files must be the same, not only the meaning of the code, since whatever measures
-    them may read comments and layout. ``runs`` are oldest first.
+    It counts if it succeeded under the conditions of ``run``, as far as these are known before a
+    run. Further, the last try that succeeded under these conditions must have been made under the
+    trust of ``run`` and have no `differences` from the returned one: what a blessing changed in the
+    measurement is known only after a run. Interrupted runs, runs that were lost or not started, and
+    rehearsals are left out.
+
+    ``whole``: the files must be the same, not only the meaning of the code, since the program that
+    measures them may read comments and layout. ``runs`` are oldest first.
     """
     tries = [
         one
@@ -142,7 +145,7 @@ def notes(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, ...]:
     all finished ones, oldest first, with this one.
 
     Only lines that apply are included: on the printed line that the metric was read from, less
-    code, memory, a new baseline, unknown noise, and the tries so far.
+    code, memory, a new baseline, unknown noise, a salt that is not shared, and the tries so far.
     """
     tries = tally([one for one in runs if comparable(one, run)])
     lines = [
@@ -239,9 +242,9 @@ def tally(runs: Sequence[FinishedRun]) -> str:
     number, the number of commits that were kept, and the gain of the best keep over the baseline;
     if the noise is known and not 0, also the gain that noise alone would give.
 
-    "" for fewer than two tries, or without a baseline. ``runs`` are comparable, oldest first. Not
-    tries are crashes, rehearsals, early repeats, runs below the bound's level, and runs of known
-    code.
+    "" for fewer than two tries, or without a baseline. ``runs`` are comparable, oldest first.
+    Crashes, rehearsals, early repeats, runs below the bound's level, runs for another purpose than
+    to try a commit, and runs of known code are not tries.
     """
     starts = [i for i, run in enumerate(runs) if run.reason is Reason.BASELINE]
     since = runs[starts[-1] :] if starts else []

@@ -40,8 +40,8 @@ class Stop:
 
 
 def first_of_night(kept: Sequence[FinishedRun], run: FinishedRun) -> FinishedRun:
-    """Return the baseline of the night that ``run`` is part of: the oldest of ``kept``, the keeps
-    on a branch, newest first, that can be compared with ``run``, which is one of them."""
+    """Return the baseline of the night that ``run`` is part of: the oldest keep that can be
+    compared with it. ``kept`` are the keeps on a branch, newest first, with ``run`` among them."""
     return [one for one in kept if comparable(one, run)][-1]
 
 
@@ -49,8 +49,8 @@ def runs_of_night(
     kept: Sequence[FinishedRun], runs: Sequence[FinishedRun], trust: str
 ) -> tuple[FinishedRun, ...]:
     """Return the runs of a night in one working tree, oldest first: those of ``runs`` from the
-    baseline on (`first_of_night`), with the repeats that ended in it; if nothing is kept yet, those
-    under the trusted commit ``trust``.
+    baseline on (`first_of_night`) or, if the baseline ended a series of repeats, from the first of
+    these on; if nothing is kept yet, those under the trusted commit ``trust``.
 
     ``kept`` are the keeps on the branch, newest first, and ``runs`` the finished runs of the
     working tree, oldest first.
@@ -131,6 +131,7 @@ def _occurrences(day: datetime.date, time: datetime.time) -> list[datetime.datet
 
 
 def _moment(shown: datetime.datetime) -> datetime.datetime:
-    """Return the moment of a date and time, in UTC; if it is not aware, by the machine's clock, and
-    by the offset before a change if that skips it (unlike `datetime.astimezone`)."""
+    """Return the moment of a date and time, in UTC. One that is not aware is a time of the
+    machine's clock; if the clock was set forward over it, the offset before that change counts
+    (unlike in `datetime.astimezone`)."""
     return datetime.datetime.fromtimestamp(shown.timestamp(), datetime.timezone.utc)

@@ -127,8 +127,8 @@ def _subset_sums(values: Sequence[float]) -> list[float]:
 
 
 def alpha_of_look(look: int, total: float = ALPHA, *, stated: int | None = None) -> float:
-    """Return the alpha of a look (from 1 on), such that any number of looks at a gain that does not
-    exist are granted with a probability of at most ``total``.
+    """Return the alpha of a look (from 1 on), such that the looks of a night together grant a gain
+    that does not exist with a probability of at most ``total``.
 
     If the number of looks was ``stated`` before the first one, each gets an equal share. Otherwise
     look j gets total · 6 / (π² j²), shares that add up to ``total`` without end. Raise ValueError
@@ -142,11 +142,11 @@ def alpha_of_look(look: int, total: float = ALPHA, *, stated: int | None = None)
 def grant(gains: Sequence[float], alpha: float = ALPHA) -> Grant:
     """Test whether the later code is better than the earlier one, by the gains of fresh pairs.
 
-    It is granted if two conditions hold: the `lower_bound` at ``alpha`` is above 0; and, where as
-    few as 2**-n can be at most ``alpha`` and n is at most ``MOST_FLIPPED``, the probability of
-    `sign_flip` is at most ``alpha``. One pair is never granted. Nor are fewer pairs whose gains are
-    all equal, as those of a coarse metric may be by chance: without a spread only the signs tell.
-    Raise ValueError as in `PairStatistics.of`.
+    It is granted if two conditions hold: the `lower_bound` at ``alpha`` is above 0; and, where
+    2**-n is at most ``alpha`` and n at most ``MOST_FLIPPED``, the probability of `sign_flip` is at
+    most ``alpha``. One pair is never granted. Nor are gains that are all equal, as those of a
+    coarse metric may be by chance, if 2**-n is above ``alpha``: without a spread, only the signs
+    show something. Raise ValueError as in `PairStatistics.of`.
     """
     found = PairStatistics.of(gains)
     low, high = interval(gains, alpha)
@@ -186,8 +186,8 @@ def confirm(
 
     After each number of pairs in ``looks`` (ascending), the first so many gains are tested at
     ``alpha`` divided by the number of looks. It is "confirmed" at the first look that is granted
-    (`grant`), and "refuted" at one where the mean is below ``FUTILE`` standard errors, or at the
-    last look; until then it is "undecided". Later gains change nothing.
+    (`grant`), and "refuted" at one where the mean is below ``FUTILE`` standard errors or not above
+    0, or at the last look; until then it is "undecided". Later gains change nothing.
 
     With ``prior_sd``, the standard deviation of a pair's gain that was measured before for this
     device, budget and kind of edit, the lower bound alone is tested, by `shrunk_sd`; then one pair
@@ -234,8 +234,8 @@ def detectable(sd: float, pairs: int, alpha: float = ALPHA, power: float = 0.8) 
 @lru_cache(maxsize=256)
 def _detectable_factor(pairs: int, alpha: float, power: float) -> float:
     """Return the smallest true gain that is granted with the probability ``power``, in standard
-    deviations of one pair's gain: of simulated pairs, the quantile of the least shifts with which
-    each would be granted."""
+    deviations of one pair's gain: over simulated sets of pairs, the quantile at ``power`` of the
+    smallest gain with which each set would be granted."""
     import random
 
     draw = random.Random(f"{pairs} {alpha} {power}").gauss
@@ -251,9 +251,9 @@ def _detectable_factor(pairs: int, alpha: float, power: float) -> float:
 
 
 def _least_shift(gains: Sequence[float], alpha: float) -> float:
-    """Return the shift that, added to each of the ``gains``, makes their `sign_flip` at most
-    ``alpha``: with the empty one, at most floor(alpha · 2**n) subsets may then have a mean of 0 or
-    less."""
+    """Return the smallest number that, added to each of the ``gains``, makes their `sign_flip` at
+    most ``alpha``: then at most floor(alpha · 2**n) of the subsets, with the empty one, have a mean
+    of 0 or less."""
     sums = _subset_sums(gains)
     sizes = [0]
     for _ in gains:

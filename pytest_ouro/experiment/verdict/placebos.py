@@ -1,4 +1,5 @@
-"""Count the placebos of a night that would have been kept, and what luck alone explains of them."""
+"""Count the placebos of a night that would have been kept, and compute how many luck alone
+explains."""
 
 from __future__ import annotations
 
@@ -20,9 +21,10 @@ _FRESH = ("placebo", "reference", "pair", "calibrate")
 
 
 class Placebos(NamedTuple):
-    """How many placebos were compared (``total``), how many of them would have been kept, the exact
-    interval of that share, and the number that luck explains: it is ``expected``, given the values
-    of the keeps that they were compared with; None if the noise is not known."""
+    """How many placebos were compared (``total``), and how many of them would have been kept.
+    ``low`` and ``high`` are the exact interval of that share. ``expected`` is how many of them luck
+    explains, given the values of the keeps that they were compared with; None if the noise is not
+    known."""
 
     kept: int
     total: int
@@ -32,8 +34,8 @@ class Placebos(NamedTuple):
 
     @property
     def text(self) -> str:
-        """All of it in one clause, as in ``placebos: 1 of 6 would be kept (95 % interval 0 % to 64
-        %); luck alone explains 1.9``."""
+        """The counts, the interval and the expected number in one clause, as in ``placebos: 1 of 6
+        would be kept (95 % interval 0 % to 64 %); luck alone explains 1.9``."""
         interval = f"{100 * self.low:.0f} % to {100 * self.high:.0f} %"
         found = f"placebos: {self.kept} of {self.total} would be kept (95 % interval {interval})"
         if self.expected is None:
@@ -42,10 +44,10 @@ class Placebos(NamedTuple):
 
 
 def count_placebos(runs: Sequence[FinishedRun]) -> Placebos | None:
-    """Return what the placebos among ``runs`` show, which are oldest first; None if none was
-    compared with a keep.
+    """Return what the placebos among ``runs`` show; None if none was compared with a keep. ``runs``
+    are oldest first.
 
-    Counted are those under the conditions of the last one.
+    Only placebos under the conditions of the last one are counted.
     """
     every = [run for run in runs if run.purpose == "placebo" and run.would is not None]
     counted = [run for run in every if comparable(run, every[-1])]

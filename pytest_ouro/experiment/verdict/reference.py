@@ -1,5 +1,5 @@
-"""Say what a run is compared with: the value of the last keep, from which runs of it, and what the
-salts of both have in common."""
+"""Find the value that a run is compared with, which is that of the last keep by one or several runs
+of it, and the share of the noise that both have in common by their salt."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ FURTHER = ("placebo", "reference")
 
 
 class Reference(NamedTuple):
-    """The ``value`` of a keep, the mean of ``size`` independent runs. ``runs`` are their ids, ()
-    if it is the value by which the keep was kept. ``draws`` says in how far the compared run drew
-    the same random numbers, "" if it has another salt, or nothing tells."""
+    """The ``value`` of a keep, the mean of ``size`` independent runs. ``runs`` are their ids, () if
+    it is the value by which the keep was kept. ``draws`` says how far the compared run drew the
+    same random numbers, "" if it has another salt, or nothing tells."""
 
     value: float
     size: int

@@ -107,7 +107,7 @@ def why_dependent(runs: Sequence[MeasuredRun]) -> str:
 
 
 def why_equal(runs: Sequence[MeasuredRun]) -> str:
-    """Return that all values of runs with different salts are equal, as a text; "" if they are not,
-    or if one of them is a rounded score."""
+    """Return a text that says that all values of runs with different salts are equal; "" if they
+    are not, or if one of them is a rounded score."""
     exact = not any(run.is_rounded for run in runs)
     return _SAME_VALUES if exact and len({run.value for run in runs}) == 1 else ""

@@ -23,8 +23,8 @@ FEWEST = 2
 
 def rows_standard_error(pairs: Sequence[tuple[RowLosses, RowLosses]]) -> float | None:
     """Return the standard error, in bits per byte, of the mean difference of these pairs that is
-    due to the choice of the rows; None for fewer than `FEWEST` pairs, if the rows of the runs are
-    not the same, if there are fewer than two, or if a loss is not finite.
+    due to the choice of the rows; None for fewer than `FEWEST` pairs, if the runs do not have the
+    same rows, if they have fewer than two, or if a loss is not finite.
 
     Each pair has the losses of two runs with one salt. All runs share the rows, so that their
     losses are averaged over the pairs first; then it is `paired_error`.
@@ -70,7 +70,8 @@ def find_gap(
     scored: tuple[RowLosses, RowLosses], vault: tuple[RowLosses, RowLosses], alpha: float
 ) -> Gap | None:
     """Compare the gain of a later run over an earlier one on the scored rows with that on the
-    vault's. Return None if the two runs do not have the same rows, or as of `paired_error`.
+    vault's. Return None if the two runs do not have the same rows, or where `paired_error` returns
+    None.
 
     Both arguments have the losses of the earlier and of the later run. The noise of training is in
     both gains alike, so that the gap varies by the choice of the rows alone: its variance is the

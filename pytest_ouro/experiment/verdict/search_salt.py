@@ -1,5 +1,5 @@
-"""The salt of a search: the one with which its reference was measured last; and when to draw a new
-one.
+"""Find the salt of a search, the one with which its reference was measured last, and decide when to
+draw a new one.
 
 A try that has the salt of its reference is compared without the part of the noise that a salt gives
 to both. The reference is the last keep: it was chosen for its value on its own salt, so that now
@@ -51,7 +51,7 @@ def find_search(rule: VerdictRule, kept: FinishedRun, runs: Sequence[FinishedRun
     """Return the salt of a try whose reference is ``kept``, the last keep, and whether that is to
     be measured again first. ``runs`` are all finished runs, oldest first.
 
-    A run of the reference that gave no value is not repeated before as many further discards. A
+    A run of the reference that gave no value is not repeated before `STANDS` further discards. A
     keep by the mean of independent repeats is not measured again, since it was not chosen for one
     salt; nor is one where the bound says that there is no noise.
     """
@@ -75,7 +75,7 @@ def find_search(rule: VerdictRule, kept: FinishedRun, runs: Sequence[FinishedRun
 
 def find_reference(kept: FinishedRun, runs: Sequence[FinishedRun]) -> FinishedRun | None:
     """Return the last run of the purpose "reference" of the code that was ``kept``, with a value;
-    None if there is none after it. ``runs`` are comparable with it, oldest first."""
+    None if there is none after the run ``kept``. ``runs`` are comparable with it, oldest first."""
     for run in reversed(runs):
         if run.run == kept.run:
             return None
@@ -85,9 +85,9 @@ def find_reference(kept: FinishedRun, runs: Sequence[FinishedRun]) -> FinishedRu
 
 
 def compare_draws(one: Mapping[str, str], other: Mapping[str, str]) -> Draws:
-    """Return in how far two runs with one salt drew the same random numbers, by the digests of
-    their generators (`MeasuredRun.generators`): "all" of them, those before the first batch
-    ("start", so that their models began alike), "other" ones, or "" if nothing tells.
+    """Return how far two runs with one salt drew the same random numbers, by the digests of their
+    generators (`MeasuredRun.generators`): "all" of them, those before the first batch ("start", so
+    that their models began alike), "other" ones, or "" if nothing tells.
 
     The digests state what was drawn before a point: equal ones mean the same numbers in the same
     shapes, or as many of them.

@@ -58,7 +58,7 @@ EFFECTS: dict[Effects, Share] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What is simulated.
+    """The settings of a simulation.
 
     A night has time for ``runs`` runs, of which the last ``pairs`` pairs are for a certificate (0:
     there is none), the first of ``looks`` that were stated (0: none was). The noise of a run has
@@ -89,7 +89,7 @@ class Settings:
 
 
 class Night(NamedTuple):
-    """What came of a simulated night.
+    """The result of a simulated night.
 
     ``tries`` is the number of changes that were tried, ``kept`` of which were kept, ``false`` of
     these without a true gain. ``claimed`` is the gain of the last keep over the baseline by their
@@ -113,8 +113,8 @@ class Night(NamedTuple):
 
 def simulate_nights(settings: Settings, nights: int, seed: int | str = 0) -> list[Night]:
     """Return that many simulated nights, which follow from the settings and the seed alone. Raise
-    ValueError if a night has no run for a try, or if a number is out of its range: ``sigma`` above
-    0, ``rho`` and ``placebo`` from 0 to 1, ``phi`` from -1 to 1, each without the upper end."""
+    ValueError if a night has no run for a try, or if a number is out of its range: ``sigma`` must
+    be finite and above 0, ``rho`` and ``placebo`` from 0 to below 1, ``phi`` between -1 and 1."""
     reserved = 2 * settings.pairs
     if settings.pairs < 0 or settings.runs < reserved + 2:
         raise ValueError(f"{settings.runs} runs are too few with {settings.pairs} pairs")
@@ -148,7 +148,7 @@ class _Night:
         self._compared: dict[bool, tuple[Candidate, float | None]] = {}
 
     def play(self) -> Night:
-        """Search, certify what was found, confirm each keep, and return what came of it."""
+        """Search, certify what was found, confirm each keep, and return the result."""
         pairs, looks = self._settings.pairs, self._settings.looks
         alpha = alpha_of_look(1, stated=looks or None)
         for _ in range(self._settings.runs - 2 * pairs - 1):

@@ -26,7 +26,7 @@ class Estimate(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What came of many simulated nights: means per night, and shares of nights.
+    """The result of many simulated nights: means per night, and shares of nights.
 
     ``kept``, ``false``, ``claimed``, ``true``, ``confirmed`` and ``falsely`` are means of the
     fields of `Night`; ``fewest`` and ``most`` are the ends of the central 95 % of the number kept
@@ -61,6 +61,7 @@ def summarise(nights: Sequence[Night]) -> Summary:
     kept = sorted(night.kept for night in nights)
 
     def average(value: Callable[[Night], float]) -> Estimate:
+        """Return the mean of a value over the nights."""
         return estimate_mean([value(night) for night in nights])
 
     return Summary(
