@@ -122,6 +122,8 @@ def read_csv(
         taken = at
 
         def feed() -> Iterator[str]:
+            """Yield the lines from the record's first one on, and count in ``taken`` those that
+            were read."""
             nonlocal taken
             while taken < len(lines):
                 taken += 1

@@ -85,6 +85,8 @@ def find_columns(names: Sequence[str], metric: str) -> Columns:
     normal = [normalise(name) for name in names]
 
     def place(wanted: Sequence[str]) -> int | None:
+        """Return the position of the first of the wanted names that a column has; None if none has
+        one."""
         return next((normal.index(name) for name in wanted if name in normal), None)
 
     memory = next((match for name in normal if (match := _pattern(_MEMORY).fullmatch(name))), None)

@@ -1,4 +1,4 @@
-"""Tell commit cells that no git wrote."""
+"""Recognise the cells of a ledger's commit column that are made up."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ _HEX_PATTERN = re.compile(r"[0-9a-f]+")
 
 def looks_made_up(cell: str) -> bool:
     """Return whether a commit cell has the form of a hash (7 to 40 letters and digits, at least one
-    digit) and is too regular to be one. Of a cell with letters beyond ``f`` that is so if letters
-    and digits take turns. Of a hexadecimal one it is so if its characters count up or down, if a
-    part of at most three characters is repeated, or if letters and digits take turns and the
-    letters as well as the digits count."""
+    digit) and is too regular to be one.
+
+    A cell with letters beyond ``f`` is too regular if letters and digits alternate. A hexadecimal
+    one is too regular if its characters go up or down by equal steps or are all the same, if a part
+    of at most three characters is repeated, or if letters and digits alternate, at least three of
+    each, and both go up or down by one or stay the same.
+    """
     text = cell.strip().lower()
     if not re.fullmatch(r"[0-9a-z]{7,40}", text) or not re.search(r"\d", text):
         return False
@@ -36,7 +39,7 @@ def looks_made_up(cell: str) -> bool:
 
 
 def _counts(signs: Sequence[str]) -> bool:
-    """Return whether each of the characters is the next one after, or the one before, the last, as
-    in ``abc`` or ``321``, or all are the same."""
+    """Return whether the characters go up by one, as in ``abc``, go down by one, as in ``321``, or
+    are all the same."""
     steps = {ord(b) - ord(a) for a, b in itertools.pairwise(signs)}
     return steps in ({1}, {-1}, {0})

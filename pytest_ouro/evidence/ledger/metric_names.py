@@ -21,7 +21,8 @@ _HIGHER = {
 
 
 def telling_words(metric: str) -> set[str]:
-    """Return the words of a metric's name that say which values are better, in small letters."""
+    """Return the words of a metric's name that say which values are better, in lower case; an empty
+    set if no word does."""
     return set(re.split(r"[_\W]+", metric.lower())) & (_LOWER | _HIGHER)
 
 

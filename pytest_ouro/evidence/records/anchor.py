@@ -1,10 +1,10 @@
-"""Keep a copy of the journal in git: the ref ``refs/ouro/journal`` names a tree with one file
-for each line.
+"""Keep a copy of the journal in git: the ref ``refs/ouro/journal`` names a tree with one file for
+each line.
 
-An edit of the journal's file does not change the copy. To compare the two no object is read: the
-id of the tree follows from the lines. In each function, ``folder`` is the git folder that all
-working trees share. The gate loads this module and not the records themselves, so that the class of
-a fault stands here too.
+An edit of the journal's file does not change the copy. To compare the two no object is read: the id
+of the tree follows from the lines. In each function, ``folder`` is the git folder that all working
+trees share. The gate loads this module and not the records themselves, which is why `Fault` is
+defined here.
 """
 
 from __future__ import annotations

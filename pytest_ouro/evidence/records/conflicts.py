@@ -175,10 +175,10 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
 def _value_of_best(
     run: FinishedRun, kept: FinishedRun, before: Sequence[FinishedRun]
 ) -> float | None:
-    """Return the value of the reference of ``run`` if its keep is ``kept``: its mean with the
-    further runs of its commit that ``run`` names, which must be among the runs ``before``; None if
-    one is not, or ``kept`` is not named. It is the value of ``kept`` if ``run`` names none, and
-    that of a single run of the purpose "reference" if it names that one alone."""
+    """Return the value of the reference of ``run`` if its keep is ``kept``: the mean of that keep
+    and the further runs of its commit that ``run`` names, which must be among the runs ``before``;
+    None if one is not, or ``kept`` is not named. It is the value of ``kept`` if ``run`` names none,
+    and that of a single run of the purpose "reference" if it names that one alone."""
     if not run.best_runs:
         return kept.mean_or_value
     named = [
@@ -283,8 +283,9 @@ def _numbers(statement: Statement, gains: Sequence[float]) -> Iterator[_Fact]:
 
 def _planned(statement: Statement, plan: Statement | None) -> Iterator[_Fact]:
     """Yield the facts of a statement that follow from the line that stated its ``plan`` before the
-    first run (None: there is no such line): the salts and orders of its pairs, the number of the
-    look, and the largest alpha that is left after the runs that failed."""
+    first run (None: there is no such line): the salts and orders of its pairs, the tip, the night,
+    the numbers of this look and of the stated looks, the slope, and the largest alpha that is left
+    after the runs that failed."""
     if plan is None:
         return
     drawn = [(pair.get("salt"), pair.get("first")) for pair in plan.pairs]

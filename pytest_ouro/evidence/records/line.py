@@ -62,7 +62,7 @@ class Line:
     @classmethod
     def family(cls) -> Mapping[str, Key]:
         """Return the keys, by name, whose values are checked when a line of this kind is read. They
-        are those of the record itself; records of one thing at several times share theirs."""
+        are the keys of the record itself; all records of a run share those of a finished line."""
         return keys_of(cls)
 
     def to_json(self) -> dict[str, object]:

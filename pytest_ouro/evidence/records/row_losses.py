@@ -24,8 +24,8 @@ FOLDER = "rows"
 
 
 def path_of(journal: Journal, run: str, kind: Kind = "rows") -> Path:
-    """Return the path of a file of a run; it may not exist. Raise RecordError if ``run`` is not the
-    id of a run."""
+    """Return the path of the file of a run's losses on the rows of this kind; it may not exist.
+    Raise RecordError if ``run`` is not the id of a run."""
     return journal.folder / FOLDER / f"{journal.place(run).name}.{kind}"
 
 
@@ -53,8 +53,8 @@ def demand_unchanged(journal: Journal, runs: Iterable[FinishedRun]) -> None:
 
 
 def _content(journal: Journal, run: MeasuredRun, kind: Kind) -> bytes | None:
-    """Return the content of a file of a run; None if the run has none of this kind, or it is gone.
-    Raise as `read_losses` does."""
+    """Return the content of the file of a run's losses on the rows of this kind; None if the run
+    has none, or the file is gone. Raise as `read_losses` does."""
     digest = run.row_losses if kind == "rows" else run.vault_losses
     if not digest:
         return None

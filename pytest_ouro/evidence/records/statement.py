@@ -1,4 +1,5 @@
-"""The records of what several runs together show: certificates, confirmations, calibrations."""
+"""The records of what several runs together show: certificates, confirmations, ablations,
+calibrations and looks into the vault."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
 
-#: What a statement came to. "stated": it announces a plan, and its runs are still to come.
+#: The result of a statement. "stated": it announces a plan, and its runs are still to come.
 StatementResult = Literal[
     "stated", "granted", "not-granted", "confirmed", "refuted", "undecided", "measured"
 ]
@@ -41,10 +42,11 @@ StatementResult = Literal[
 class Statement(Line):
     """What the runs of one plan together show of two commits, the ``baseline`` and the ``tip``.
 
-    A certificate compares the first commit of a night with its last keep, a confirmation one commit
-    with its parent, and a calibration measures one commit several times (``baseline`` and ``tip``
-    are the same). A look shows what the vault says about the kept runs of two commits. Gains are
-    positive if the tip is better, whatever the metric's direction.
+    A certificate compares the first commit of a night with its last keep, a confirmation a kept
+    commit with the keep before it, and an ablation the last keep with itself without a group of
+    edits. A calibration measures one commit several times (``baseline`` and ``tip`` are the same).
+    A look compares the kept runs of two commits on the vault's rows. Gains are positive if the tip
+    is better, whatever the metric's direction.
     """
 
     event: Event = field(metadata=about(STATEMENT_EVENT, "which kind of statement it is"))

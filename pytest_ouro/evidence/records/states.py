@@ -36,12 +36,13 @@ def keep_states(
     """Return the state of each keep, by its commit. A keep is a commit whose last verdict is one;
     ``runs`` are all finished runs of the journal, oldest first, ``statements`` its statements.
 
-    A keep is *refuted* or *confirmed* by the last confirmation of its commit that decided, and
-    confirmed also by a granted certificate of it against its reference, the keep that it was
-    compared with. Otherwise it is *void* if a later run of the same code was a breach (one of its
-    time alone does not count, since that depends on the machine), or if the last run in its place
-    has another harness, other data or another baseline. All keeps whose reference does not stand
-    are void too. All others are *provisional*.
+    The last statement about a keep counts that is a confirmation with a decision, or a granted
+    certificate of the keep against its reference, the keep that it was compared with. A keep is
+    *refuted* if this statement refutes it. Otherwise it is *void* if a later run of the same code
+    was a breach (one of its time alone does not count, since that depends on the machine), if the
+    last run in its place has another harness, other data or another baseline, or if its reference
+    does not stand. Otherwise it is *confirmed* if the statement confirms it. All others are
+    *provisional*.
     """
     runs = list(runs)
     keeps = {commit: run for commit, run in last_verdicts(runs).items() if run.status == "keep"}
@@ -86,7 +87,8 @@ def standing_keeps(
 def _read_statements(
     statements: Iterable[Statement], keeps: dict[str, FinishedRun]
 ) -> dict[str, KeepState]:
-    """Return the states that statements give to commits: the last one about each that decides."""
+    """Return the states that statements give to keeps, by commit: of each, that by the last
+    statement that decides about it."""
     found: dict[str, KeepState] = {}
     for one in statements:
         pairs = "a fresh pair" if len(one.pairs) == 1 else f"{len(one.pairs)} fresh pairs"
@@ -112,8 +114,8 @@ def _is_breach_of_code(run: FinishedRun) -> bool:
 
 
 def _breached(keep: FinishedRun, breaches: Iterable[FinishedRun]) -> KeepState | None:
-    """Return the state of a keep of whose code, under the same harness, one of ``breaches`` is a
-    run; None if none is."""
+    """Return the state of a keep if one of ``breaches`` is a run of its code under the same
+    harness; otherwise None."""
     for run in breaches:
         meant = bool(run.code_meaning) and run.code_meaning == keep.code_meaning
         same = run.commit == keep.commit or meant or (bool(run.code) and run.code == keep.code)

@@ -75,9 +75,10 @@ def tie_band(run: FinishedRun) -> float:
 
 
 def mean_with(kept: FinishedRun, placebos: Iterable[FinishedRun]) -> tuple[float, int]:
-    """Return the mean value of a keep and of measured placebos of it, which are further independent
-    runs of its code, and the number of runs that the mean is of. The keep counts as many times as
-    it has independent runs. It must have a value."""
+    """Return the mean of the value of a keep and those of further runs of its code (``placebos``,
+    with runs of the purpose "reference"), and the number of runs that the mean is of. The keep
+    counts as many times as it has independent runs. It must have a value; further runs without one
+    are left out."""
     value, count = kept.mean_or_value, kept.independent_runs
     assert value is not None
     more = [run.value for run in placebos if run.value is not None]
