@@ -42,9 +42,9 @@ _FLAGS = ("--same-output", "--help")
 
 
 def main(words: list[str]) -> None:
-    """Execute the command with these words after its name, and print the lines of `USAGE` to
-    standard output. Raise `Refused`, which says why, if they cannot be used, or if a program fails
-    or prints what it should not."""
+    """Execute the command with the arguments ``words``, and print the lines of `USAGE` to standard
+    output. Raise `Refused`, which says why, if they cannot be used, or if a program fails or prints
+    what it should not."""
     if "--help" in words or not words:
         sys.stdout.write(USAGE)
         return

@@ -26,8 +26,9 @@ _LEAST = 0.05
 
 
 def confined(words: Sequence[str]) -> list[str]:
-    """Return the words that run a program of the candidate: as ``OURO_CONFINE`` says, which the
-    supervisor sets for an evaluation; ``words`` themselves where it is not set."""
+    """Return the words that start a program of the candidate: those of the variable
+    ``OURO_CONFINE``, which the supervisor sets for an evaluation, and then ``words``; ``words``
+    alone where it is not set."""
     return [*shlex.split(os.environ.get("OURO_CONFINE", "")), *words]
 
 
@@ -36,11 +37,11 @@ class Asked:
     read from outside. Use it in a ``with`` statement, and call it to ask.
 
     ``words`` are the program and its arguments; with ``candidate``, it is started by
-    ``OURO_CONFINE``. An answer has ``length`` bytes; if that is None, it is a line. ``count`` is
-    "cpu", the CPU seconds of all threads of the program's process (on Linux), or "wall". What the
-    program does in further processes, or between two questions, does not count as CPU seconds.
-    Raise `Refused` if this system or ``count`` cannot be used so; OSError if the program cannot be
-    started.
+    ``OURO_CONFINE`` (see `confined`). An answer has ``length`` bytes; if that is None, it is a
+    line. ``count`` is "cpu", the CPU seconds of all threads of the program's process (on Linux), or
+    "wall". What the program does in further processes, or between two questions, does not count as
+    CPU seconds. Raise `Refused` if this system or ``count`` cannot be used so; OSError if the
+    program cannot be started.
     """
 
     def __init__(
@@ -122,7 +123,8 @@ class Whole:
     ``words``, ``candidate`` and ``count`` are as for `Asked`, except that CPU seconds and
     instructions are those of the program and of the children that it has waited for. Before each
     run a program that does nothing is started in the same way, and the median of these costs, so
-    far, is subtracted, so that ``OURO_CONFINE`` costs nothing.
+    far, is subtracted, so that ``OURO_CONFINE`` costs nothing. Raise ValueError if ``count`` is not
+    one of `COUNTS`.
     """
 
     def __init__(
@@ -134,8 +136,9 @@ class Whole:
         self._starts: list[float] = []
 
     def __call__(self, question: bytes) -> tuple[bytes, float]:
-        """Return what the program prints if it reads the question, and its amount. Raise `Refused`
-        if it cannot be started or fails, or if it takes little beside its start."""
+        """Return what the program prints if it reads the question, and what that took, in seconds
+        or instructions. Raise `Refused` if it cannot be started or fails, or if it takes little
+        beside its start."""
         _, start = self._run([_NOTHING], b"")
         self._starts.append(start)
         printed, whole = self._run(self._words, question)
@@ -145,7 +148,8 @@ class Whole:
         return printed, taken
 
     def _run(self, words: Sequence[str], question: bytes) -> tuple[bytes, float]:
-        """Run a program with an input; return what it printed, and its amount with its start."""
+        """Run a program with an input; return what it printed, and what it took with its start, in
+        seconds or instructions. Raise `Refused` if it cannot be started or fails."""
         started = confined(words) if self._candidate else [*words]
         with (
             tempfile.TemporaryFile() as given,
