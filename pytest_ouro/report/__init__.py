@@ -1,1 +1,2 @@
-"""Render rule results and runs: as text, JSON, SARIF, JUnit XML, annotations, live progress."""
+"""Render rule results (as text, JSON, SARIF, JUnit XML, Markdown, annotations), the progress of
+runs, briefs and simulated nights."""

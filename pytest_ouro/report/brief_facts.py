@@ -43,7 +43,7 @@ class RunEntry(TypedDict):
 
 class KeepEntry(RunEntry):
     """The facts that a brief states of a keep, with its ``state``, its level, its memory in MB and
-    its number of runs. ``is_head``: its commit is HEAD. ``is_code``: it is the best keep, and the
+    its number of runs. ``is_head``: its commit is HEAD. ``is_code``: it is the last keep, and the
     editable files of HEAD are the same as in its commit."""
 
     state: str
@@ -92,8 +92,9 @@ class Facts(TypedDict):
     """The facts of a brief, which are the keys of ``pytest-ouro brief --json``.
 
     Its lists are short; ``tried`` has the newest 60 runs at most, newest first, and ``left_out``
-    counts the others; runs for another purpose, such as the pairs of a certificate, are not in it,
-    but the placebos of a night that is over. A single fact that is not known is None.
+    counts the others; it does not have runs for another purpose, such as the pairs of a
+    certificate, except for the placebos of a night that is over. A single fact that is not known is
+    None.
     """
 
     brief: int
@@ -124,7 +125,7 @@ class Facts(TypedDict):
 
 
 def collect(standing: Standing) -> Facts:
-    """Return the facts of a brief about an experiment that stands as ``standing`` says."""
+    """Return the facts of a brief about the experiment whose state ``standing`` has."""
     case, best = standing.case, standing.best
     experiment, metric = case.experiment, case.experiment.described_metric
     path = posixpath.join(case.bound.folder, NAME) if case.bound.folder else ""

@@ -117,8 +117,8 @@ def make_result(
 ) -> dict[str, object]:
     """Return a SARIF result. ``rule`` is the id of its rule and its place, from 0, in the list of
     rules; ``place`` a path relative to the repository's top, "" for none, and a line from 1;
-    ``level`` is "error" or "warning". Results with the same text ``same`` are the same on another
-    commit."""
+    ``level`` is "error" or "warning". ``same`` is a text by which a reader of SARIF recognises the
+    result on another commit."""
     path, line = place
     location = {
         "physicalLocation": {

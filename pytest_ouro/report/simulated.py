@@ -24,8 +24,8 @@ _HEADINGS: Mapping[Effects, str] = {
 
 
 class Simulated(NamedTuple):
-    """Simulated nights: their settings, in which ``effects`` does not count, the seed, and the
-    summary of each case. ``metric`` shows gains; None if they are in standard deviations of a run.
+    """Simulated nights: their settings, of which ``effects`` is not used, the seed, and the summary
+    of each case. ``metric`` writes gains as text; None if they are in standard deviations of a run.
     ``source`` says in words where the noise comes from."""
 
     settings: Settings
@@ -41,7 +41,8 @@ class Simulated(NamedTuple):
 
     @property
     def detectable(self) -> float:
-        """The gain that the certificate finds in four of five nights; inf without pairs."""
+        """The gain that the certificate finds in four of five nights; inf for fewer than two
+        pairs."""
         settings = self.settings
         spread = settings.sigma * math.sqrt(2 * (1 - settings.rho))
         return detectable(spread, settings.pairs, self.alpha)
@@ -53,6 +54,7 @@ def render(found: Simulated) -> list[str]:
     settings = found.settings
 
     def gain(value: float) -> str:
+        """Return a gain as text, with decimals that suit the noise of these nights."""
         return _gain(value, settings.sigma)
 
     rows: list[tuple[str, Callable[[Summary], str]]] = [
@@ -89,8 +91,8 @@ def render(found: Simulated) -> list[str]:
 
 
 def _gain(value: float, sigma: float) -> str:
-    """Return a gain with the decimals that show a hundredth of ``sigma``, and its sign; "0" if
-    none of them differs from 0."""
+    """Return a gain with the decimals that show a hundredth of ``sigma``, and its sign; "0" if all
+    digits are 0."""
     decimals = max(0, 2 - math.floor(math.log10(sigma)))
     text = f"{value:+.{decimals}f}"
     return text if float(text) else "0"
@@ -141,7 +143,8 @@ def _footer(found: Simulated) -> list[str]:
 
 
 def _shown(estimate: Estimate, show: Callable[[float], str]) -> str:
-    """Return an estimate as ``value (low to high)``, each as ``show`` writes it; "-" for none."""
+    """Return an estimate as ``value (low to high)``, each as ``show`` writes it; "-" if there was
+    nothing to estimate it from."""
     if math.isnan(estimate.value):
         return "-"
     value, low, high = map(show, estimate)
@@ -149,8 +152,8 @@ def _shown(estimate: Estimate, show: Callable[[float], str]) -> str:
 
 
 def to_json(found: Simulated) -> dict[str, object]:
-    """Return the same as a JSON object. Estimates have the keys ``value``, ``low`` and ``high``;
-    null stands for what there is none of, and for no bound."""
+    """Return simulated nights as a JSON object. Estimates have the keys ``value``, ``low`` and
+    ``high``. A number is null if there was nothing to estimate it from, or if it is infinite."""
     settings = {
         key: value for key, value in vars(found.settings).items() if key not in ("rule", "effects")
     }
@@ -170,7 +173,7 @@ def to_json(found: Simulated) -> dict[str, object]:
 
 
 def _plain(value: Estimate | int) -> object:
-    """Return a field of a summary as JSON holds it."""
+    """Return a field of a summary as a value for JSON: an estimate as a dict, a count as it is."""
     if not isinstance(value, Estimate):
         return value
     return {key: _number(number) for key, number in value._asdict().items()}

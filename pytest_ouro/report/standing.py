@@ -41,7 +41,7 @@ _AGAIN = (Reason.INTERRUPTED, Reason.LOST, Reason.NOT_STARTED)
 class Limited(TypedDict):
     """A guard of the bound, as a brief shows it: its ``id`` and its sentence (``rule``), the name
     of the ``number`` that it limits, and whether that must be ``at`` "least" or "most" the
-    ``limit``. ``best_has`` is the number of the best keep. ``limit`` and ``best_has`` are None if
+    ``limit``. ``best_has`` is the number of the last keep. ``limit`` and ``best_has`` are None if
     they are not known."""
 
     id: str
@@ -105,8 +105,8 @@ class Standing:
 
     @classmethod
     def observe(cls, case: Case) -> Standing:
-        """Return where the experiment of a case stands. RecordError if the journal cannot be read,
-        another OuroError if git cannot be."""
+        """Return where the experiment of a case stands. Raise RecordError if the journal cannot be
+        read, another OuroError if git fails."""
         repository = case.repository
         every = case.evidence.journal.runs()
         runs = tuple(without_hidden(every, case.evidence.ledger.rows))
@@ -176,7 +176,7 @@ class Standing:
 
     @cached_property
     def _deciding(self) -> dict[str, FinishedRun]:
-        """The run that decided about each commit, by its id."""
+        """The run that decided about each commit, by the commit's id."""
         return last_verdicts(self.runs)
 
     def why(self, run: FinishedRun) -> str:
@@ -292,9 +292,9 @@ class Standing:
         return _step("edit", why, try_it)
 
     def _add(self) -> list[str]:
-        """Return a list of one command, which adds the content of the files that were added by
-        ``git add -N``, by their names alone, at most 20 of them; [] if there are none. It precedes
-        ``git stash`` in `next`, which fails while the index has such files."""
+        """Return a list of one command, which adds the content of at most 20 files of which ``git
+        add -N`` added only the names; [] if there are none. In `next` it precedes ``git stash``,
+        which fails while the index has such files."""
         paths = " ".join(map(self.case.repository.git.word, self.case.repository.intended[:20]))
         return [f"git add -- {paths}"] if paths else []
 

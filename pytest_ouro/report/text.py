@@ -1,4 +1,4 @@
-"""Render rule results and findings as plain text: the first line stands alone."""
+"""Render rule results and findings as plain text, whose first line can be understood alone."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _WORDS = {"broken": "BROKEN", "warned": "WARNS", "holds": "HOLDS", "skipped": "S
 def render(answers: Sequence[Answer]) -> str:
     """Return the text of the rules that are broken or warn, and for each answer a line that sums it
     up. For an answer with a broken rule, a line before says how to get to the repository's top, if
-    the current folder is not in the repository. Without an answer, the text says that nothing is
-    pushed that could be judged."""
+    pytest-ouro was called outside of the repository. Without an answer, the text says that nothing
+    is pushed that could be judged."""
     lines: list[str] = []
     for answer in answers:
         lines += _render_rules(answer.results)
@@ -42,7 +42,7 @@ def render(answers: Sequence[Answer]) -> str:
 
 def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
     """Yield the lines of each broken or warning rule, not yet escaped. A finding is left out if
-    broken rules before have reported all that it is about. A rule whose findings are all left out
+    earlier broken rules have reported all that it is about. A rule whose findings are all left out
     has one line, which names the changed files."""
     reported: set[object] = set()
     for result in results:
