@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def isolate(config: pytest.Config) -> None:
-    """Keep pytest from loading a conftest.py, and from writing into the audited repository.
+    """Keep pytest from loading a conftest.py, and from writing into the audited repository. Raise
     OuroError if an option that asks for runs is given too, or if the ini file that pytest has read
     already belongs to that repository."""
     namespace = config.known_args_namespace
@@ -59,8 +59,8 @@ class AuditHooks:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
-        """Make the audit, and replace ``items`` by an item for each of its statements. UsageError
-        if nothing can be audited."""
+        """Make the audit, and replace ``items`` by an item for each of its statements. Raise
+        UsageError if nothing can be audited."""
         try:
             self.audit = audit(Options(subject=self.config.option.ouro_audit))
         except Exception as error:

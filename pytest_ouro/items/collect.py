@@ -1,4 +1,5 @@
-"""Collect bound.toml as pytest items: BoundFile → Section → RuleItem or ExperimentItem."""
+"""Collect bound.toml as pytest items: BoundFile → Section → RuleItem, ExperimentItem or
+SelectionItem."""
 
 from __future__ import annotations
 
@@ -75,7 +76,8 @@ class Section(pytest.Collector):
 
 
 class OuroItem(pytest.Item):
-    """The base of our items, a rule or the run: a failure is shown as text without a traceback."""
+    """The base of our items, each of which checks a rule or makes runs: a failure is shown as text
+    without a traceback."""
 
     #: Rules about the repository (0) come before the run (1), rules about runs (2) after it.
     order: int
@@ -105,8 +107,8 @@ class RuleItem(OuroItem):
 
     def runtest(self) -> None:
         """Check the rule; raise Failure if it is broken, pytest's Skipped if it is skipped,
-        OuroError if it cannot be checked. The outcome is recorded for the audit: first as "failed",
-        so that an error is not taken for a pass."""
+        OuroError if it cannot be checked. The outcome is recorded in the `OutcomeAudit`: first as
+        "failed", so that an error is not taken for a pass."""
         session = find_session(self.config)
         audit = session.audit
         audit.record(self.nodeid, "failed")
@@ -154,8 +156,8 @@ class ExperimentItem(MeasuringItem):
 
     def runtest(self) -> None:
         """Make the run, unless it was made before; add its results (verdict, metric, level, …) to
-        the item's properties. Failure if it crashed or a broken rule kept it from being made; other
-        exceptions as `Session.experiment` raises them."""
+        the item's properties. Raise Failure if it crashed or a broken rule kept it from being made;
+        other exceptions as `Session.experiment` raises them."""
         result = find_session(self.config).experiment()
         facts: dict[str, str | float | None] = {
             "status": result.status,
@@ -186,12 +188,12 @@ class ExperimentItem(MeasuringItem):
 
 class SelectionItem(MeasuringItem):
     """A certificate, a confirmation or an ablation. It passes if every pair was measured, whatever
-    came out, and fails if a run gave no value that counts, or none was made."""
+    the result is, and fails if a run gave no value that counts, or none was made."""
 
     def runtest(self) -> None:
-        """Measure the pairs; add the numbers of the statement to the item's properties. Failure if
-        a run crashed or a broken rule kept it from being made; other exceptions as
-        `Session.select` raises them."""
+        """Measure the pairs; add the numbers of the statement to the item's properties. Raise
+        Failure if a run gave no value that counts, or if a broken rule kept it from being made;
+        other exceptions as `Session.select` raises them."""
         selection = find_session(self.config).select()
         facts = selection.facts
         self.user_properties.extend((n, v) for n, v in facts.items() if v is not None)

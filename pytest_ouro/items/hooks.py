@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class Hooks:
-    """The plugin that collects the bound and reports on it, with its ``session``. To make it raises
-    UsageError for an invalid option, and, if runs are asked for, for a missing bound or
+    """The plugin that collects the bound and reports on it, with its ``session``. Raise UsageError,
+    when it is made, for an invalid option, and, if runs are asked for, for a missing bound or
     pytest-xdist."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -67,7 +67,7 @@ class Hooks:
     def pytest_collection_modifyitems(
         self, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
-        """Pass the rules' node ids to the audit, before others deselect any. With
+        """Pass the rules' node ids to the `OutcomeAudit`, before other plugins deselect any. With
         an option that asks for runs, also put our items first, in the order rules, run, rules about
         runs, even those that ``-k``, ``-m`` or another plugin deselected."""
         ours = [item for item in items if isinstance(item, RuleItem | MeasuringItem)]
@@ -85,12 +85,13 @@ class Hooks:
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
-        """Return True for the run, so that pytest-timeout sets no timer for it; else None."""
+        """Return True for an item that makes runs, so that pytest-timeout sets no timer for it;
+        else None."""
         return True if isinstance(item, MeasuringItem) else None
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        """Return a list of one line, which counts the rules and names trust; [] under ``-q``, or if
-        the case was not opened."""
+        """Return a list of one line, which counts the rules and names the trust; [] under ``-q``,
+        or if the case was not opened."""
         if self.session.opened is None or self.config.get_verbosity() < 0:
             return []
         case = self.session.opened
@@ -98,7 +99,8 @@ class Hooks:
         return [escape(f"ouro: {case.bound.name}: {count} rules, trust: {case.trust}")]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Pass the report of a rule to the audit, and keep the text of a rule that only warns."""
+        """Pass the report of a rule to the `OutcomeAudit`, and keep the text of a rule that only
+        warns."""
         if report.when == "call":
             found = dict(report.user_properties)
             if "check" in found:
@@ -115,9 +117,9 @@ class Hooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Write problems, notes and the experiment's result after pytest's lines; close git's
-        processes. Turn exit status 0 or 5 into 1 if the audit finds a changed outcome or an
-        unchecked rule, if every rule was skipped, or if an experiment was asked for and not run
+        """Write problems, notes and the result of the runs after pytest's lines; close git's
+        processes. Turn exit status 0 or 5 into 1 if the `OutcomeAudit` finds a changed outcome or
+        an unchecked rule, if every rule was skipped, or if runs were asked for and gave no result
         (except where pytest only lists tests or fixtures)."""
         yield
         quiet = self.config.get_verbosity() < 0

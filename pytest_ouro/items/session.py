@@ -1,4 +1,4 @@
-"""The session: its settings, its case, and its one run."""
+"""The session: its settings, its case, and the runs that its items share."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _OWN = "'timeout' in bound.toml does"
 
 class Session:
     """What the items of one pytest session share: settings, the case, and the outcome of the runs.
-    To make it raises UsageError for an invalid option.
+    Raise UsageError, when it is made, for an invalid option.
 
     ``opened`` is the case, None before it is first used; ``result`` is that of the experiment, and
-    ``selection`` that of the certificate or confirmation, each None before it is made.
+    ``selection`` that of the certificate, confirmation or ablation, each None before it is made.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -188,12 +188,12 @@ _KEY = pytest.StashKey[Session]()
 
 
 def open_session(config: pytest.Config) -> Session:
-    """Make the session of ``config``, which `find_session` returns from now on. UsageError for an
-    invalid option."""
+    """Make the session of ``config``, which `find_session` returns from now on. Raise UsageError
+    for an invalid option."""
     session = config.stash[_KEY] = Session(config)
     return session
 
 
 def find_session(config: pytest.Config) -> Session:
-    """Return the session that was made for ``config``; KeyError if none was."""
+    """Return the session that was made for ``config``; raise KeyError if none was."""
     return config.stash[_KEY]

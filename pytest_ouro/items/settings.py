@@ -35,8 +35,8 @@ class Settings:
     runs, "" if none does; ``revision`` is the argument of ``--ouro-confirm``, otherwise "".
     ``settle`` says whether a verdict is applied to the branch, and ``repeat`` is the number of runs
     of an experiment; ``again`` says whether code that was measured before is run again. ``pairs``
-    is the number of pairs of a certificate, and ``looks`` how many certificates are stated before
-    the first (0: no number)."""
+    is the number of pairs of a certificate or an ablation, and ``looks`` how many certificates are
+    stated before the first (0: no number)."""
 
     bound: Path
     trust: str | None
@@ -76,8 +76,8 @@ def _find_bound(config: pytest.Config) -> Path:
 
 def read_settings(config: pytest.Config) -> Settings:
     """Return the options of the session. Raise UsageError for an unknown device, a budget that is
-    not above 0, a number of repeats, pairs or looks that is too small, or for two options that ask
-    for runs."""
+    not above 0, a number of repeats, pairs or looks that is too small, for two options that ask for
+    runs, or for a budget with an option that asks for pairs."""
     device = config.getoption("ouro_device") or config.getini("ouro_device") or None
     if device not in (None, "auto", "cpu", "cuda"):
         source = str(config.inipath or "the ini file")
