@@ -1,1 +1,2 @@
-"""The audit of a past run, of anyone, from what its history and its ledger claim."""
+"""Audit a past run that was made without pytest-ouro, from its commits and the claims of its
+ledger."""

@@ -82,7 +82,8 @@ def _find_range(curve: Sequence[Point], kept: list[float | None]) -> tuple[float
 
 
 def _draw_axes(audit: Audit, scale: _Scale) -> Iterator[str]:
-    """Yield three horizontal lines with their values, and the number of experiments."""
+    """Yield three horizontal lines with their values, the name of the metric, and the number of
+    experiments."""
     decimals = max(0, 3 - math.floor(math.log10(scale.high - scale.low)))
     for share in (0.0, 0.5, 1.0):
         value = scale.low + (scale.high - scale.low) * share
@@ -96,8 +97,8 @@ def _draw_axes(audit: Audit, scale: _Scale) -> Iterator[str]:
 
 
 def _draw_points(audit: Audit, scale: _Scale) -> Iterator[str]:
-    """Yield a point for each experiment with a value; of very many, all kept ones up to the limit
-    and some of the others."""
+    """Yield a point for each experiment with a value; of more than `_POINTS` that were kept, or
+    that were not, only some."""
     verdicts = {one.row: one.verdict for one in audit.kept}
     found = [(n, p, p.value) for n, p in enumerate(audit.curve) if p.value is not None]
     shown = [it for it in found if _is_finite(it[2])]

@@ -104,7 +104,8 @@ def _list_parts(audit: Audit) -> Iterator[str]:
 
 
 def _list_facts(audit: Audit) -> Iterator[str]:
-    """Yield a list of what was audited, its bests, counts and limits."""
+    """Yield an HTML list with what was audited, the ledger, the metric, the claimed and the honest
+    best, the counts and the notes."""
     facts = [("audited", f"{audit.subject} {audit.head[:7]}".strip())]
     facts += [("ledger", audit.ledger)] if audit.ledger else []
     if metric := audit.metric:
@@ -118,7 +119,7 @@ def _list_facts(audit: Audit) -> Iterator[str]:
 
 
 def _describe(one: AuditFinding) -> tuple[str, ...]:
-    """Return the cells of a finding."""
+    """Return the cells of a finding, for the table of findings."""
     finding = one.finding
     expected = finding.expected and f"; expected: {finding.expected}"
     actual = finding.actual and f"; found: {finding.actual}"

@@ -1,7 +1,7 @@
 """Write untrusted text into Markdown, so that no server interprets anything in it.
 
-A backslash before a sign is not enough: GitHub and GitLab find mentions, references, addresses and
-emoji in the rendered page, where it is gone. Nothing is found in code.
+A backslash before a sign is not enough: GitHub and GitLab look for mentions, references, addresses
+and emoji in the rendered page, in which the backslash is gone. They do not look in code.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ def prose(text: str, *, width: int = 400) -> str:
 def find_active(markdown: str) -> str:
     """Return the first line of a report in Markdown in which a server might interpret something
     that no report of `pytest_ouro.audit.markdown` contains: HTML, a link, a mention, a reference or
-    a picture. Return "" for a report without such a line. Text is taken for a code span only where
-    CommonMark does so; a line that is not certainly harmless is returned."""
+    a picture. Return a text that says so if a character is not printable, and "" for a report
+    without either. Text is taken for a code span only where CommonMark does so; a line that is not
+    certainly harmless is returned."""
     if not markdown.replace("\n", "").isprintable():
         return "a character that is not printable"
     for line in markdown.split("\n"):

@@ -1,5 +1,5 @@
-"""Render an audit as Markdown, for a comment on a pull request: what came of the kept results, the
-findings, and how far both reach."""
+"""Render an audit as Markdown, for a comment on a pull request: the verdicts on the kept results,
+the findings, and how far the audit reaches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST = (60, 30, 12, 4, 1)
 def render(audit: Audit) -> str:
     """Return the audit as Markdown of at most `CHARACTERS` characters, in which no text of the
     repository is interpreted. If there are many kept results or findings, the last lines of a list
-    count those that are left out."""
+    count those that are left out; if even short lists are too long, only the conclusion stays."""
     texts = ("\n".join(_render(audit, most)) for most in _MOST)
     return next((text for text in texts if len(text) <= CHARACTERS), f"{START}{conclude(audit)}\n")
 
@@ -51,7 +51,8 @@ def _render(audit: Audit, most: int) -> Iterator[str]:
 
 
 def _list_facts(audit: Audit) -> Iterator[str]:
-    """Yield a list of what was audited, its bests, counts and limits."""
+    """Yield a list with what was audited, the ledger, the metric, the claimed and the honest best,
+    the counts and the notes."""
     yield f"- audited: {code(audit.subject)} {code(audit.head[:7])}"
     if audit.ledger:
         metric = audit.metric

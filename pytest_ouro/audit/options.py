@@ -1,4 +1,4 @@
-"""What a call of ``pytest-ouro audit`` asks for."""
+"""The options of a call of ``pytest-ouro audit``."""
 
 from __future__ import annotations
 

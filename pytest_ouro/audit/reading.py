@@ -89,22 +89,23 @@ class FirstReading:
 
 
 class Work:
-    """Tells which commits change the code of an experiment, before it is known which files that
-    is: code and settings by their names or, in a loop most of whose commits have none such, any
-    file that can be one."""
+    """Tells which commits change the code of an experiment while the editable files are not known
+    yet. Files of code and settings count, by their names; in a loop most of whose commits change
+    none of these, every file counts that can be part of an experiment (`Fates.changes_code`)."""
 
     def __init__(self, history: History, fates: Fates) -> None:
         self._history, self._fates = history, fates
         self._wide = False
 
     def __call__(self, step: Step) -> bool:
-        """Return whether a commit does."""
+        """Return whether a commit changes the code of an experiment."""
         if self._wide:
             return self._fates.changes_code(step)
         return len(step.parents) == 1 and any(map(is_code, self._history.changes(step)))
 
     def widen(self, hashes: Sequence[str]) -> None:
-        """Take any file for code if most of the commits that these hashes name change no code."""
+        """Count every file that can be part of an experiment if most of the commits that these
+        hashes name, and that change such a file, change no file of code or settings."""
         found = set(self._history.resolve(hashes).values())
         steps = [self._history.find(commit) for commit in found]
         work = [step for step in steps if self._fates.changes_code(step)]
@@ -113,7 +114,7 @@ class Work:
 
 
 def read_first(file: LedgerFile, history: History, options: Options) -> FirstReading:
-    """Return the first reading of a ledger. RecordError if it has no row."""
+    """Return the first reading of a ledger. Raise RecordError if it has no row."""
     fates = Fates(history, file.path)
     work = Work(history, fates)
     reading = _start(file, options, None)
@@ -137,7 +138,8 @@ def read_first(file: LedgerFile, history: History, options: Options) -> FirstRea
 
 
 def _start(file: LedgerFile, options: Options, words: Inferred | None) -> Reading:
-    """Return a ledger, read with the metric that it shows by itself."""
+    """Return a ledger, read with the metric of the options or, without one, with the metric that
+    the ledger alone shows."""
     before = Reading(file, options.metric, words)
     metric = infer_metric(before.ledger, options.metric, "", (), before.found).value
     return before.named(metric)

@@ -102,8 +102,8 @@ class Counts:
     """Counts of what was read. ``rows`` counts the rows of the ledger; ``kept``, ``discarded``,
     ``crashed`` and ``other`` those of each status class, and ``unreadable`` those that cannot be
     read. ``unverifiable`` counts rows linked to no commit, without discards and crashes, whose
-    commits the protocol drops. ``commits`` counts the commits of the loop, and ``unlogged`` those
-    of them that are experiments without a row."""
+    commits such loops remove. ``commits`` counts the commits of the loop, and ``unlogged`` those of
+    them that are experiments without a row."""
 
     rows: int = 0
     kept: int = 0

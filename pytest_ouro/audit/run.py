@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 
 def audit(options: Options) -> Audit:
-    """Audit what the options name. Nothing of the audited repository is executed. OuroError if
-    there is no repository, no commit, or no ledger with a row."""
+    """Audit what the options name. Nothing of the audited repository is executed. Raise OuroError
+    if there is no repository, no commit, or no ledger with a row."""
     subject = find_subject(options.subject)
     try:
         return _audit(subject, options)
@@ -129,7 +129,8 @@ def _audit(subject: Subject, options: Options) -> Audit:
 
 
 def _follow(history: History, layout: Layout) -> Layout:
-    """Return the layout with the places to which commits move editable files without a change."""
+    """Return the layout with more editable paths: those to which commits move editable files
+    without changing them."""
     editable = list(layout.editable)
     for step in history.steps:
         if len(step.parents) == 1:
@@ -141,8 +142,8 @@ def _follow(history: History, layout: Layout) -> Layout:
 def _find_ledger(
     subject: Subject, history: History, options: Options
 ) -> tuple[LedgerFile, tuple[str, ...]]:
-    """Return the ledger, and the files that look like one and cannot be read. RecordError if no
-    file can be one."""
+    """Return the ledger, and the files that look like one and cannot be read. Raise RecordError if
+    no file can be one."""
     if options.ledger:
         return tables.read_given(options.ledger, history, subject.top), ()
     file, faults = tables.find(history, subject.top, subject.folder)
@@ -166,6 +167,8 @@ def _build(
     commits are of experiments."""
 
     def is_work(step: Step) -> bool:
+        """Return whether a commit changes an editable file, or with an unknown layout what `work`
+        says."""
         if not layout.editable:
             return work(step)
         return len(step.parents) == 1 and bool(matching(history.changes(step), layout.editable))
@@ -217,9 +220,10 @@ def _findings(claims: Claims, layout: Layout, judged: Judgement | None) -> tuple
 
 
 def _once(found: Sequence[AuditFinding]) -> list[AuditFinding]:
-    """Return the findings, of several about one change only the most severe one, of equal ones the
-    first: of those by `frozen` and `frozen-symbol` about one file and the same commits, and of
-    those by `dependencies` about the same commits."""
+    """Return the findings without those that repeat another: of several about one change, the most
+    severe one stays, of equal ones the first. Findings by `frozen` and `frozen-symbol` are about
+    one change if they name one file and the same commits, those by `dependencies` if they name the
+    same commits."""
     best: dict[object, AuditFinding] = {}
     for one in found:
         for key in _keys(one):
@@ -230,7 +234,8 @@ def _once(found: Sequence[AuditFinding]) -> list[AuditFinding]:
 
 
 def _keys(one: AuditFinding) -> list[object]:
-    """Return what changes a finding is about, as far as another check may report them too."""
+    """Return a key for each change that a finding is about, by which `_once` finds other findings
+    about the same change; [] if the check's findings do not repeat another's."""
     if one.check == "dependencies":
         return [(one.check, one.commits)]
     if one.check in ("frozen", "frozen-symbol"):

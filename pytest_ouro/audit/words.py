@@ -1,4 +1,4 @@
-"""Say in words what every form of an audit's report says. The texts are not escaped."""
+"""Write the texts that all forms of an audit's report share. They are not escaped."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def conclude(audit: Audit) -> str:
     """Return the result in one clause, as ``2 errors, 1 warning; of 5 kept results: 3 stand, 1
-    doubtful, 1 void``. If the statements reach nothing, or little, it says so: no data is never
-    clean."""
+    doubtful, 1 void``. If the statements reach nothing, or little, it says so: without data, an
+    audit does not pass."""
     found = [number(len(audit.errors), "error")] if audit.errors else []
     found += [number(len(audit.warnings), "warning")] if audit.warnings else []
     if audit.exit_status == 2:
@@ -29,8 +29,8 @@ def conclude(audit: Audit) -> str:
 
 
 def why_not(audit: Audit) -> str:
-    """Return why nothing could be judged, after a colon, as most statements say; "" without a
-    reason."""
+    """Return why nothing could be judged: a colon and the most frequent reason in the statements;
+    "" without a reason."""
     reasons = [one.why for one in audit.judging if one.why]
     return f": {max(reasons, key=reasons.count)}" if reasons else ""
 

@@ -43,7 +43,7 @@ class Layout:
 
 
 def why_frozen(options: Options, frozen: tuple[str, ...]) -> str:
-    """Return why these files are taken for those that measure."""
+    """Return why these files are taken for those that measure, or that there are none."""
     if options.harness:
         return "given by --harness"
     found = "the program imports it, or the instructions name it"

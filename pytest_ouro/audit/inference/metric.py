@@ -52,10 +52,11 @@ def infer_metric(
     (``discovered``) or that its instructions give (``said``), if the ledger has a column of numbers
     with that name; a column with a usual name for a metric; a column of numbers whose name can be a
     metric's, of several the one that the statuses of the rows agree with best; a column of a time,
-    a size or the like that the statuses follow (`_followed`). If the table has no header, the name
-    is ``discovered``, else the first of ``said``, else "metric". ``columns`` are those that are
-    recognised by their cells (None: they are recognised here). Raise RecordError if the ledger
-    has names of columns, and none is that of the ``given`` metric.
+    a size or the like that the statuses follow (`_followed`); the only column of numbers that they
+    follow (`_only_numbers`); the printed name if a column can be that metric's. If the table has no
+    header, the name is ``discovered``, else the first of ``said``, else "metric". ``columns`` are
+    those that are recognised by their cells (None: they are recognised here). Raise RecordError if
+    the ledger has names of columns, and none is that of the ``given`` metric.
     """
     if given:
         names = [] if _has_no_header(ledger) else list(read_columns(ledger))
@@ -154,13 +155,14 @@ def _most_agreeing(
     telling: Sequence[str],
     others: Sequence[str],
 ) -> str:
-    """Return that of the columns ``telling``, whose names say which values are better, with whose
-    values the statuses of the rows agree best, the first of equal ones; that of all columns of
-    numbers (``others``) if there is no such column, or if the statuses contradict it and clearly
-    agree with another."""
+    """Return the column with whose values the statuses of the rows agree best, the first of equal
+    ones. Of the columns ``telling``, whose names say which values are better, the best one is
+    taken; of all columns of numbers (``others``) if there is no such column, or if the statuses
+    contradict it and clearly agree with another."""
     statuses = _statuses(columns, cells)
 
     def share(name: str) -> float:
+        """Return the share of the rows whose statuses agree with the values of a column."""
         return agreement(cells[name], statuses, named_direction(name))
 
     best = max(others, key=share)
@@ -182,9 +184,10 @@ def _followed(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
 
 
 def _only_numbers(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
-    """Return the only column without a known meaning that has mostly numbers, several ones, that do
-    not count the rows, if the statuses of the rows agree with them; "" if there is none or are
-    several."""
+    """Return the only column without a known meaning of whose cells a third or more are numbers,
+    which has at least three different cells, and which does not count the rows. Return "" if there
+    is not exactly one, if no row was kept or none was discarded, or if the statuses do not agree
+    with its values."""
     names = list(cells)
     known = columns.complete(names, find_columns(names, "")).known
     found = [
@@ -211,7 +214,8 @@ def infer_direction(
 
     The first of these counts: ``given`` by an option; a comment in the ledger's ``text``;
     ``stated`` by the instructions; the metric's name, unless the kept values contradict it in four
-    or more steps; the kept values, if each differs from the one before in the same direction.
+    or more steps; the kept values, if each differs from the one before in the same direction; the
+    direction that the statuses follow (`_followed_direction`).
     """
     if given in ("lower", "higher"):
         return _as(given, "given by --direction")
@@ -234,8 +238,9 @@ def infer_direction(
 
 
 def _followed_direction(rows: Sequence[ClaimedRow]) -> str:
-    """Return the direction that the statuses agree with: most kept values are better than all
-    before by it, and most others not, and clearly fewer by the contrary; "" if there is none."""
+    """Return the direction that the statuses agree with, clearly better than with the other one:
+    most kept values are better than all before, and most others are not. Without such a direction,
+    return that of `_parted_direction`."""
     texts = [row.metric if row.value is not None else "" for row in rows]
     statuses = [row.status for row in rows]
     lower, higher = (agreement(texts, statuses, way) for way in ("lower", "higher"))
@@ -246,7 +251,8 @@ def _followed_direction(rows: Sequence[ClaimedRow]) -> str:
 
 def _parted_direction(rows: Sequence[ClaimedRow]) -> str:
     """Return on which side of all discarded values all kept ones are, as where each value is a
-    difference from the best of its moment; "" if they overlap, or either are fewer than two."""
+    difference from the best of its moment; "" if they overlap, or if there are fewer than two of
+    either."""
     kept, left = (
         [row.value for row in rows if row.status == status and row.value is not None]
         for status in ("keep", "discard")

@@ -131,8 +131,9 @@ def _prose(folder: Path, top: Path) -> Prose:
     none that can be read.
 
     They are those that ``init`` reads; or, if these name no file to edit, a file for agents in
-    general that names one; or README.md, if there are no other instructions or it names files that
-    are fixed; or another Markdown file that names files to edit and fixed ones.
+    general that names one, and a metric or fixed files; or, without other instructions, README.md
+    if it names fixed files, and a metric or its direction; or, if none of these names fixed files,
+    another Markdown file that names files to edit, fixed ones, and a metric or its direction.
     """
     found = Prose()
     for name in (None, *_AGENT_FILES):
@@ -169,8 +170,8 @@ def _place(prose: Prose, folder: Path, top: Path) -> Prose:
 
 
 def _stated(top: Path, within: str) -> Layout | None:
-    """Return the layout of the bound.toml in the folder that is audited, at the top, or of the only
-    one anywhere; None if there is none. OuroError if it has faults."""
+    """Return the layout of the bound.toml in the folder that is audited, of the one at the top, or
+    of the only one below the folder; None if there is none. Raise OuroError if it has faults."""
     places = [top / within / bounds.NAME, top / bounds.NAME]
     below = sorted((top / within).rglob(bounds.NAME))
     places += below if len(below) == 1 else []
@@ -218,6 +219,7 @@ def _attempts(
     prefix = "" if here == "." else f"{here}/"
 
     def local(paths: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the paths that are in the folder, from this folder."""
         return tuple(path.removeprefix(prefix) for path in paths if path.startswith(prefix))
 
     given = InitOptions(
@@ -248,7 +250,7 @@ def _discovered(
     usual: tuple[str, ...],
     options: Options,
 ) -> Layout:
-    """Return the layout of the experiment that ``init`` finds. OuroError if it finds none."""
+    """Return the layout of the experiment that ``init`` finds. Raise OuroError if it finds none."""
     section = None
     with contextlib.suppress(OuroError, OSError):
         section = find_section(folder, top, None)
@@ -301,7 +303,8 @@ def _discovered(
 
 
 def _only_rule(words: Sequence[str]) -> bool:
-    """Return whether a rule names the only files that may change."""
+    """Return whether one of the rules, given by their words, names the only files that may
+    change."""
     from pytest_ouro.onboarding.discover.words import editable_in
 
     return bool(editable_in(words))
@@ -357,7 +360,7 @@ def _bound(
 
 
 def _with_editable(found: discover.Project, editable: tuple[str, ...]) -> discover.Project:
-    """Return the project with these editable files, and a ledger that a bound accepts."""
+    """Return the project with these editable files in place of its own."""
     import dataclasses
 
     experiment = replace(found.experiment, editable=tuple(map(Glob, editable)))

@@ -1,5 +1,5 @@
 """Lay a commit out in a folder of our own, to be read as a project. No file of it is executed, and
-none of the audited repository's settings, attributes or hooks has a say."""
+none of the audited repository's settings, attributes or hooks is used."""
 
 from __future__ import annotations
 

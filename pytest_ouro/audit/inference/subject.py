@@ -35,8 +35,8 @@ class Subject:
 
 def find_subject(name: str) -> Subject:
     """Return what ``name`` stands for: a folder, a git directory, a range of revisions, a pull
-    request or a revision; "" is the current folder. GitError if there is no repository, no commit
-    or no such name."""
+    request or a revision; "" is the current folder. Raise GitError if there is no repository, no
+    commit or no such name."""
     if name and (place := Path(name)).exists():
         return _at_folder(place if place.is_dir() else place.parent, name)
     if not name:
@@ -59,7 +59,8 @@ def find_subject(name: str) -> Subject:
 
 
 def _at_folder(folder: Path, name: str) -> Subject:
-    """Return the repository around a folder as a subject, to its commit HEAD."""
+    """Return the repository around a folder as a subject, to its commit HEAD. Raise GitError if
+    there is no repository or no commit."""
     git = _repository(folder)
     head = git.head or git.commit("HEAD")
     if not head:
@@ -75,7 +76,8 @@ def _at_folder(folder: Path, name: str) -> Subject:
 
 
 def _repository(folder: Path) -> Git:
-    """Return the repository around a folder, with its working tree if it has one."""
+    """Return the repository around a folder, with its working tree if it has one. Raise GitError if
+    there is none."""
     try:
         return Git.discover(folder)
     except GitError as error:
@@ -97,7 +99,7 @@ def _demand(git: Git, revision: str, name: str) -> str:
 
 
 def _top_if_checked_out(git: Git, head: str) -> Path | None:
-    """Return the working tree if ``head`` is checked out there."""
+    """Return the working tree if ``head`` is checked out there; otherwise None."""
     return git.top if git.head == head else None
 
 

@@ -147,7 +147,8 @@ def judge_artefact(asked: Artefact, submission: Submission, logs: Logs, notes: N
 def judge_claims(asked: Sequence[Claim], submission: Submission, logs: Logs, notes: Notes) -> None:
     """For each [[claim]] of the policy, add a finding if the number in the record's JSON file is
     neither the mean of the logs nor, if the policy accepts that, the value of one log, within the
-    tolerance. A number that is missing in the file or in all logs is stated."""
+    tolerance. A number that is missing in the file or in all logs is stated. The finding only warns
+    if a log states several values of the number."""
     for one in asked:
         check = f"claim-{one.key}"
         path = submission.place(f"{{folder}}/{one.file}")

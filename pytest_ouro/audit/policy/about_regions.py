@@ -71,9 +71,9 @@ def judge_region(asked: Region, submission: Submission, notes: Notes) -> None:
 def _find(asked: Region, data: bytes | None, path: str) -> _Part:
     """Return the region that ``asked`` describes in ``data``, the bytes of the file at ``path``:
     from the line in which the pattern ``begin`` is found up to, and without, the next one in which
-    ``end`` is. Empty lines and white space at the right end of lines are left out. ``fault`` is set
-    if the file cannot be read, not exactly one line begins the region, no line ends it, or it is
-    too long."""
+    ``end`` is found (``end`` "": up to the end of the file). Empty lines and white space at the
+    right end of lines are left out. ``fault`` is set if the file cannot be read, not exactly one
+    line begins the region, no line ends it, or it is too long."""
     if data is None:
         return _Part(fault=f"there is no {path} that can be read")
     lines = data.decode(errors="replace").splitlines()

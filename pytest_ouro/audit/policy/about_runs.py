@@ -1,5 +1,5 @@
-"""Judge the runs of a record by their logs: how many there are, whether they are of one
-configuration, whether their numbers keep the limits, and whether the statistic is reached."""
+"""Judge the runs of a record by their logs: whether they ended, how many there are, whether their
+numbers keep the limits, and whether the statistic is reached."""
 
 from __future__ import annotations
 
@@ -157,7 +157,8 @@ def _judge_limits(one: Number, values: list[tuple[str, float]], notes: Notes) ->
 def judge_significance(asked: Significance, logs: Logs, sub: Submission, notes: Notes) -> None:
     """Add a finding if the numbers of the runs do not pass the threshold, by the margin and the
     test that the policy names; record the test's result. Fewer than two runs for the t-test, or no
-    run for another test, are a finding too. If there is no threshold, only state why."""
+    run for another test, are a finding too. The finding only warns if the policy waives the demand.
+    If there is no threshold, only state why."""
     name, values = asked.number, logs.collect(asked.number)
     check = f"significance-{name}"
     less = asked.above is None and (not asked.best_file or asked.best_is == "lowest")

@@ -1,4 +1,5 @@
-"""Tell the runs of a record apart by their configuration: a statistic is of runs of one."""
+"""Tell the runs of a record apart by their configuration, since a statistic must be of runs of one
+configuration."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _REMEDY = "fix each line that is named; docs/policies.md has the keys"
 
 
 def read(path: Path) -> Policy:
-    """Return the policy in a file. OuroError if the file cannot be read or is too long, and
+    """Return the policy in a file. Raise OuroError if the file cannot be read or is too long, and
     BoundError, with every fault and its line, if it is not a policy."""
     try:
         data = read_regular(str(path), limits.BOUND, follow=True)
@@ -64,8 +64,8 @@ def read(path: Path) -> Policy:
 
 
 def parse(text: str, name: str = "policy.toml") -> Policy:
-    """Return the policy that a text states; BoundError, whose faults name the file ``name``, if it
-    has faults."""
+    """Return the policy that a text states; raise BoundError, whose faults name the file ``name``,
+    if it has faults."""
     try:
         tables = toml.loads(text)
     except ValueError as error:

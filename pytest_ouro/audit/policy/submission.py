@@ -37,10 +37,11 @@ class Submission:
     ``names`` are the files in it, relative to it.
 
     ``read`` and ``read_base`` return the bytes of a path from the top, in the submission and in its
-    base; None if there is no such file, or it has too many bytes. ``changes`` maps the path of each
-    file that the pull request changes to "added", "changed" or "deleted". ``base_paths`` are all
-    files of the base, and ``others`` are further folders of records that the pull request touches.
-    For a folder alone, whose base is not known, ``read_base`` is None and the last three are empty.
+    base; None if there is no such file, or if it is a link or has too many bytes. ``changes`` maps
+    the path of each file that the pull request changes to "added", "changed" or "deleted".
+    ``base_paths`` are all files of the base, and ``others`` are further folders of records that the
+    pull request touches. For a folder alone, whose base is not known, ``read_base`` is None and the
+    last three are empty.
     """
 
     subject: str
@@ -66,8 +67,8 @@ class Submission:
 
 def read_folder(path: Path, subject: str) -> Submission:
     """Return the folder at ``path`` on the disk as a submission that is one record; ``subject`` is
-    how the user named it. Links to folders are not entered, and ``.git`` is left out. OuroError if
-    there are too many files, OSError if a folder cannot be read."""
+    how the user named it. Links to folders are not entered, and ``.git`` is left out. Raise
+    OuroError if there are too many files, OSError if a folder cannot be read."""
     names: list[str] = []
     for folder, below, files in os.walk(path, onerror=_raise):
         below[:] = sorted(name for name in below if name != ".git")
@@ -129,8 +130,8 @@ def _read_below(path: Path, wanted: str) -> bytes | None:
 def read_pull_request(git: Git, base: str, head: str, subject: str, files: Files) -> Submission:
     """Return what the commits from ``base`` to ``head`` (full ids) submit: the record whose folder
     they change, found by the glob in ``files``. If they change several records, it is the first, by
-    name, of those that they add files to, else the first of all; the rest are ``others``. OuroError
-    if they change no record."""
+    name, of those that they add files to, else the first of all; the rest are ``others``. Raise
+    OuroError if they change no record."""
     trees = [git.store.commit(commit)[0] for commit in (base, head)]
     changes = dict(git.store.difference(trees[0], trees[1]))
     found = {

@@ -104,8 +104,8 @@ class _Judge:
                     yield Judged(rule.check, rule.key, step, finding)
 
     def merge(self, step: Step) -> None:
-        """Remember that a merge breaks what its parents break, so that nothing of it is said again
-        of a commit after it."""
+        """Remember that a merge breaks what its parents break, so that it is not reported again for
+        a later commit."""
         for rule in self._rules.values():
             before = (self._standing.get(f"{rule.key} {one}") for one in step.parents)
             known = frozenset[str]().union(*filter(None, before))

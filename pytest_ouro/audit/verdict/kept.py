@@ -1,4 +1,5 @@
-"""The verdict on each kept result, the best that holds, and the curve without what does not."""
+"""Give a verdict on each kept result, find the claimed and the honest best, and list the points of
+the curve of both."""
 
 from __future__ import annotations
 
@@ -115,8 +116,8 @@ def find_best(
 ) -> tuple[KeptResult | None, KeptResult | None]:
     """Return a tuple: the kept result with the best claimed value, and the honest best. The honest
     best is the best kept result that stands or, if none stands, that is doubtful; only the first of
-    several measurements of one code can be it, since the luckiest says little. It is None if all
-    are void; both are None without a metric or a plausible value."""
+    several measurements of one code can be it, since the luckiest says little. It is None without
+    such a result; both are None without a metric or a plausible value."""
     valued = [
         one
         for one in kept

@@ -1,4 +1,5 @@
-"""Say of each check how far the audit reaches: no data is never clean."""
+"""State of each check how far the audit reaches, so that an audit without data does not look
+clean."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ _HELP = {
 
 def weigh(judged: Sequence[Judged], claims: Claims, layout: Layout) -> Iterator[AuditFinding]:
     """Yield the findings about commits: one for a check and a commit, of `evaluation` one for each
-    construct. Those about commits that no row keeps are one for each check, if they are many."""
+    construct. Warnings of one check about commits that no row keeps are joined if there are more
+    than `_FEW`."""
     aside: dict[str, list[AuditFinding]] = {}
     for group in _grouped(judged, claims, layout):
         found = _weigh_group(group, claims, layout)
@@ -79,7 +80,8 @@ def _grouped(
 def _weigh_group(
     group: list[tuple[Judged, Finding]], claims: Claims, layout: Layout
 ) -> AuditFinding:
-    """Return one finding for a group, with the words of the first."""
+    """Return one finding for a group, with the words of the first that is conclusive or, without
+    one, of the first."""
     sure = [pair for pair in group if _is_sure(*pair, claims, layout) and not pair[1].warns]
     one, finding = (sure or group)[0]
     rows = claims.rows_of.get(one.step.id, [])
@@ -119,7 +121,7 @@ def _join(check: str, found: Sequence[AuditFinding]) -> AuditFinding:
 
 
 def _standing(rows: Sequence[object]) -> str:
-    """Return words on a commit that no row keeps."""
+    """Return words that say of a commit that no row keeps whether it has a row."""
     return ", which was not kept" if rows else ", which has no row"
 
 
@@ -127,7 +129,8 @@ def _narrow(one: Judged, claims: Claims, layout: Layout) -> Finding | None:
     """Return the finding as the audit reports it, or None if the audit leaves it out. A finding of
     `scope` keeps only the files that can be part of an experiment, and is left out if there are
     none. A finding that only says that a protected thing is gone or that nothing is protected is
-    left out; other findings are returned as they are."""
+    left out, and so is one of `frozen` that another one repeats with more detail; other findings
+    are returned as they are."""
     finding = one.finding
     if finding.headline.endswith("nothing is protected") or " is gone: " in finding.headline:
         return None
