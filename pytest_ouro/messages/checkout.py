@@ -43,7 +43,7 @@ def changed_while_written(path: str) -> ExperimentError:
 
 
 def not_as_committed(path: str, word: str) -> ExperimentError:
-    """To settle would overwrite or remove a file that differs from HEAD, or that HEAD lacks.
+    """Settling would overwrite or remove a file that differs from HEAD, or that HEAD lacks.
     ``word`` is ``path`` as a word of a shell's command."""
     return ExperimentError(
         f"{path} differs from the commit that it belongs to",

@@ -37,8 +37,8 @@ def unusable_file(path: str, reason: str) -> OuroError:
 
 
 def no_record(subject: str, folder: str) -> OuroError:
-    """``audit --policy``: what is to be judged has no folder that the policy's glob ``folder`` of
-    records matches, or one with too many files."""
+    """``audit --policy``: the commits to be judged change no folder that the policy's glob
+    ``folder`` of records matches, or the commit has no parent to be compared with."""
     return OuroError(
         f"{subject}: no record: nothing in it is in a folder {folder}",
         help="name a pull request that adds one, as in BASE..HEAD, or the folder itself",

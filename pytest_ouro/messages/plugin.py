@@ -68,8 +68,8 @@ def audited_configuration(file: str) -> OuroError:
 
 
 def not_carried_out() -> OuroError:
-    """An experiment is asked for with ``--setup-only`` or ``--setup-plan``, by which pytest calls
-    no test."""
+    """Runs are asked for with ``--setup-only`` or ``--setup-plan``, by which pytest calls no
+    test."""
     return OuroError(
         "--setup-plan and --setup-only keep pytest from running the experiment",
         help="leave them out, also where addopts or PYTEST_ADDOPTS sets them",
@@ -120,8 +120,8 @@ def unusable_checks(problems: list[str]) -> BoundError:
 
 
 def outside_configuration(files: list[str]) -> ExperimentError:
-    """An experiment is asked for, and pytest uses an ini file, root folder or conftest.py
-    (``files``) from outside of the repository."""
+    """Runs are asked for, and pytest uses an ini file, root folder or conftest.py (``files``) from
+    outside of the repository."""
     return ExperimentError(
         f"{several(files)} would configure the experiment from outside of the repository",
         help="remove it unless you put it there on purpose, or leave it out: pytest "

@@ -35,7 +35,8 @@ def nothing_found(what: str, where: str, call: str) -> OuroError:
 
 
 def no_printed_metric(command: str, call: str) -> OuroError:
-    """Nothing says what a command prints its metric as. ``call`` is the command that names it."""
+    """Nothing says under which name a command prints its metric. ``call`` is the command that names
+    it."""
     return OuroError(
         f"no printed metric was found in {command}",
         help=f"name it: {call}; where it is not printed as NAME: 1.5, add --metric-from, such as "

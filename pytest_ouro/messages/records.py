@@ -86,7 +86,7 @@ def altered_journal(
 
 def no_copy(journal: Path, *, there: bool) -> RecordError:
     """``pytest-ouro log --restore`` finds no copy of the journal in git. ``there`` is whether the
-    journal is; if it is not, no run was recorded, as where runs are logged by hand."""
+    journal's file exists; if it does not, no run was recorded, as where runs are logged by hand."""
     again = START_AGAIN.format(journal=quoted(str(journal)))
     return RecordError(
         f"git holds no copy of {journal}: there is nothing to restore",

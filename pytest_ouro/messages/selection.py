@@ -1,4 +1,5 @@
-"""Errors of certificates, confirmations and calibrations."""
+"""Errors of certificates, confirmations, ablations, calibrations, the vault, `simulate` and
+`finalize`."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def nothing_kept() -> ExperimentError:
-    """A certificate is asked for, and no run on this line of commits is kept."""
+    """A certificate, an ablation or a look into the vault is asked for, and no run on this line of
+    commits is kept."""
     return ExperimentError(
         "there is nothing to certify: no run is kept on this line of commits",
         help="run an experiment first: pytest --ouro-experiment",
@@ -19,7 +21,8 @@ def nothing_kept() -> ExperimentError:
 
 
 def nothing_gained(commit: str) -> ExperimentError:
-    """A certificate is asked for, and the baseline, ``commit``, is still the last keep."""
+    """A certificate, an ablation or a look into the vault is asked for, and the baseline,
+    ``commit``, is still the last keep."""
     return ExperimentError(
         f"there is nothing to certify: the baseline {commit:.7} is still the last keep",
         help="try and keep something first: pytest --ouro-experiment",
@@ -84,7 +87,7 @@ def plan_in_progress() -> ExperimentError:
 
 
 def plan_ended() -> ExperimentError:
-    """Another process came to a result while this session began."""
+    """Another process recorded a result of these runs while this session began."""
     return ExperimentError(
         "another process has just made these runs, and recorded a result",
         help="read what it found: pytest-ouro log",
@@ -137,7 +140,8 @@ def unusable_number(option: str, value: float, range: str, example: float) -> Ou
 
 def too_few_tries(tries: int, pairs: int, reserved: int, enough: int) -> OuroError:
     """``simulate`` is asked for nights of so few runs (``tries``) that beside the baseline and the
-    ``reserved`` runs of the certificate's ``pairs`` none is left; ``enough`` runs are."""
+    ``reserved`` runs of the certificate's ``pairs`` none is left; ``enough`` is a number of runs
+    that leaves some."""
     return OuroError(
         f"a night of {tries} runs has none for the search: {pairs} pairs take {reserved}, the "
         "baseline one",
