@@ -124,8 +124,8 @@ def _thin(points: list[tuple[int, Point, float]], most: int) -> list[tuple[int, 
 
 def _draw_line(bests: Sequence[float | None], scale: _Scale, kind: str) -> str:
     """Return a ``<path>`` element of the CSS class ``kind``: a line of steps through the best value
-    so far (``bests``, one per experiment), from the first finite one to the right edge. Of very
-    many steps only some are drawn. Return "" if no value is finite."""
+    so far (``bests``, one per experiment), from the first finite one to the right edge. If there
+    are more than `_STEPS` steps, only some are drawn. Return "" if no value is finite."""
     changes: list[tuple[int, float]] = []
     for place, best in enumerate(bests):
         if best is not None and math.isfinite(best) and (not changes or changes[-1][1] != best):

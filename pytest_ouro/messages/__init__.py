@@ -37,14 +37,14 @@ class _Subject:
         return getattr(self._module(), name) if name.isupper() else call
 
     def _module(self) -> ModuleType:
-        """Import the module, unless that is done, and return it; ImportError if it does not
+        """Import the module, unless that is done, and return it; raise ImportError if it does not
         exist."""
         return import_module(f"{__name__}.{self._name}")
 
 
 def __getattr__(name: str) -> _Subject:
     """Return an object that stands for the module ``name`` of this package, whether or not that
-    exists; AttributeError if ``name`` begins with an underscore."""
+    exists; raise AttributeError if ``name`` begins with an underscore."""
     if name.startswith("_"):
         raise AttributeError(name)
     return _Subject(name)

@@ -27,8 +27,8 @@ def not_a_directory(folder: Path) -> GitError:
 
 def failed(command: str, words: str, advice: str = "") -> GitError:
     """A git command (``command`` is its name, such as "log") failed for a reason that has no
-    message here: ``words`` is a line of git's. The help is ``advice``, the rest of what git said,
-    if it is not ""."""
+    message here: ``words`` is a line of git's. The help is ``advice``, the rest of git's output, if
+    it is not ""."""
     help = advice or "git status, or git fsck, may say more"
     return GitError(f"git {command} failed: {words}", help=help)
 

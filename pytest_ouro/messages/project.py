@@ -266,7 +266,7 @@ def file_exists(name: str, call: str) -> OuroError:
 
 def not_committed(names: str, words: str) -> OuroError:
     """``init --go``: git refuses to commit the files ``names``, which have been written. ``words``
-    are what git said."""
+    are git's."""
     return OuroError(
         f"the rules are blessed, but git did not commit {names}: {words}",
         help=f"git add -f {names} && git commit -m 'Bless the rules'",

@@ -21,14 +21,14 @@ SHOWN = 10
 
 def render(answers: Sequence[Answer]) -> str:
     """Return the plain text of the answers, then their annotations. Also append the summary to the
-    file that GITHUB_STEP_SUMMARY names, if it is set. OSError if that cannot be written."""
+    file that GITHUB_STEP_SUMMARY names, if it is set. Raise OSError if that cannot be written."""
     summary.write(summary.render(answers))
     return "\n".join([text.render(answers), *_list_annotations(answers)])
 
 
 def render_error(error: OuroError) -> str:
     """Return an annotation that says why nothing could be judged. Also append the message to the
-    summary, if GITHUB_STEP_SUMMARY is set. OSError if that cannot be written."""
+    summary, if GITHUB_STEP_SUMMARY is set. Raise OSError if that cannot be written."""
     summary.write(summary.render_error(error))
     return annotate("error", "ouro could not judge", text.error_text(error))
 

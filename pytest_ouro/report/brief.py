@@ -18,7 +18,7 @@ TEXT, JSON = 8_000, 24_000
 
 def render_json(facts: Facts) -> str:
     """Return the facts as JSON of at most ``JSON`` bytes: the oldest tries are left out, and
-    ``left_out`` counts them. It is longer only if the rest alone is."""
+    ``left_out`` counts them. It is longer only if it is too long without any try."""
     while True:
         text = escape_json(json.dumps(facts, ensure_ascii=False, indent=1))
         if len(text.encode()) <= JSON or not facts["tried"]:
@@ -28,7 +28,7 @@ def render_json(facts: Facts) -> str:
 
 def render(facts: Facts) -> str:
     """Return the facts as text of at most ``TEXT`` bytes: the oldest tries are left out, and a line
-    counts them. It is longer only if the rest alone is."""
+    counts them. It is longer only if it is too long without any try."""
     while True:
         text = escape_lines(*_lines(facts))
         if len(text.encode()) <= TEXT or not facts["tried"]:

@@ -180,7 +180,7 @@ class Standing:
         return last_verdicts(self.runs)
 
     def why(self, run: FinishedRun) -> str:
-        """Return in words why a run came to its verdict. It is the run's message, if there is one;
+        """Return in words why a run has its verdict. It is the run's message, if there is one;
         else, by the reason, the earlier commit with the same code, what a placebo would be, why the
         level was not reached, how the value compares with the reference, or the meaning of the
         reason. "" for the first baseline."""

@@ -104,7 +104,7 @@ def escape_cell(words: str) -> str:
 def write(markdown: str) -> None:
     """Append Markdown to the step's summary on GitHub, line by line, until the file has
     SUMMARY_BYTES; a last line says if some is left out. Do nothing if GITHUB_STEP_SUMMARY is not
-    set. OSError if the file cannot be written."""
+    set. Raise OSError if the file cannot be written."""
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return

@@ -26,8 +26,8 @@ def compare(
     took; a first round is not counted.
 
     Two rounds in a row have opposite orders, of which the system's random numbers draw the first:
-    reference, candidate, candidate, reference or the reverse. So what grows evenly on the machine
-    meanwhile cancels, and a program does not know its turn. Raise `Refused` if ``equal`` of the
+    reference, candidate, candidate, reference or the reverse. So a cost that grows evenly during
+    the rounds cancels, and a program does not know its turn. Raise `Refused` if ``equal`` of the
     candidate's and the reference's answer is false (None: they may differ), and what a program
     raises. Raise ValueError unless ``rounds`` is an even number above 0.
     """

@@ -27,7 +27,7 @@ class Kind(NamedTuple):
     nullable: bool = False
 
     def or_null(self) -> Kind:
-        """Return a copy of this kind that also allows null. AssertionError if the kind has a
+        """Return a copy of this kind that also allows null. Raise AssertionError if the kind has a
         ``convert``."""
         assert self.convert is None
         return self._replace(

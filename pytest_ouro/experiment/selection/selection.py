@@ -130,8 +130,8 @@ def state(
     attempts: Attempts | None = None,
     **facts: object,
 ) -> Statement:
-    """Return the statement that the pairs of a plan gave ``result``; it is not written yet.
-    The bounds of the gain are those at ``alpha``. ``claimed`` is the gain by the runs of the
+    """Return the statement about the pairs of a plan whose result is ``result``; it is not written
+    yet. The bounds of the gain are those at ``alpha``. ``claimed`` is the gain by the runs of the
     search, ``attempts`` what failed runs cost, and ``facts`` are further attributes of the
     statement."""
     gains = [pair.gain for pair in pairs]

@@ -266,8 +266,8 @@ def tally(runs: Sequence[FinishedRun]) -> str:
 
 
 def _value(run: FinishedRun) -> float:
-    """Return the mean of the repeats of a run, or its value if it has no repeats; AssertionError if
-    it has neither."""
+    """Return the mean of the repeats of a run, or its value if it has no repeats; raise
+    AssertionError if it has neither."""
     value = run.mean_or_value
     assert value is not None
     return value
