@@ -109,8 +109,7 @@ def main(args: argparse.Namespace) -> int:
 def _find_noise(bound: Path, rule: VerdictRule, metric: str) -> _Noise:
     """Return the noise by which runs are decided here: that of the ``rule`` in the file ``bound``,
     if it is a number, else that of the last calibration, else that of the last run whose record has
-    one. Only records of the ``metric``
-    count. RecordError if the journal cannot be read."""
+    one. Only records of the ``metric`` count. Raise RecordError if the journal cannot be read."""
     journal = Journal(Git.discover(bound.parent).common_dir)
     calibrated = [
         one

@@ -84,9 +84,10 @@ def find_earlier(
     """Return the record of a run of the checked commit as it would start, and the earlier run whose
     measurement counts for it; None if it must be run. Nothing is recorded.
 
-    It must be if `history.find_measured` finds no run; if a file outside of the editable ones
-    differs between the two commits; if that run had too low a level; or if it would break a rule
-    about runs now. Raise OuroError if a rule cannot be checked.
+    It must be run if `history.find_measured` finds no run; if a file outside of the editable ones
+    differs between the two commits; if that run had too low a level, or a value that is not
+    plausible; or if it would break a rule about runs now. Raise OuroError if a rule cannot be
+    checked.
     """
     setup = Setup(case, experiment, profile, scratch=case.evidence.root)  # nothing is written there
     cores = parts(experiment.slots)[0] if profile == "cpu" and experiment.slots > 1 else ()

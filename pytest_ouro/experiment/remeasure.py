@@ -34,10 +34,11 @@ def find_salt(
 
     The salt is that of the last keep on the branch, for the device that is used. If it is due
     (`find_search`), the last keep is first measured with a new salt, which the try has then too; a
-    line says so. It is not if a rule is broken, since nothing is run then; nor, without ``again``,
-    if an earlier run of the same code answers (`find_earlier`). If that run gives no value that can
-    be compared, the salt stays as it was. Raise OuroError if a rule cannot be checked, or HEAD or
-    the last keep cannot be run; what ended the run from outside, if that was not the run itself.
+    line says so. It is not measured if a rule is broken, since nothing is run then, or, without
+    ``again``, if an earlier run of the same code answers (`find_earlier`). If the run of the last
+    keep gives no value that can be compared, the salt stays as it was. Raise OuroError if a rule
+    cannot be checked, or HEAD or the last keep cannot be run; raise the exception that ended the
+    run from outside, such as KeyboardInterrupt.
     """
     profile = devices.choose(device or case.experiment.device)
     journal = case.evidence.journal

@@ -58,9 +58,9 @@ _UNPACKS = re.compile(
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield a finding for each commit of the loop that changes the budget of a run, adds generated
-    code or binary files, or changes seeds alone. Each only warns unless a row says that the commit
-    was kept and the evidence is conclusive."""
+    """Yield a finding for each commit of the loop that adds compiled code, other binary files, or
+    code that is unpacked and run. Each only warns unless a row says that the commit was kept and
+    the evidence is conclusive."""
     for step in claims.loop.steps:
         if len(step.parents) == 1:
             yield from _generated(claims, step)

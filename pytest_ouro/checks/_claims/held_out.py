@@ -144,15 +144,15 @@ class _Measured:
 
     @cached_property
     def _prints_metric(self) -> bool:
-        """Whether a measuring file names the metric, and no editable file of the start does."""
+        """Whether a measuring file names the metric, which must be known."""
         claims = self._claims
         metric = claims.metric.name if claims.metric else ""
         return any(metric in text for text in claims.measuring_texts.values())
 
     @cached_property
     def _data(self) -> dict[str, bool]:
-        """The paths of data in the measuring files, and whether their names say that it is held
-        out: a folder counts if another path in these files is not in it."""
+        """The paths of data in the measuring files, without those that an experiment may edit, and
+        for each whether its name says that it is held out."""
         claims = self._claims
         found: set[str] = set()
         for path, text in claims.measuring_texts.items():

@@ -375,8 +375,9 @@ def _is_emptied(claims: Claims, step: Step, rows: Sequence[ClaimedRow]) -> bool:
 
 
 def _has_failed(row: ClaimedRow) -> bool:
-    """Return whether a row has the result of a failure of a commit: one without a value may be
-    about a run that had not ended, and one without a hash about code that was never committed."""
+    """Return whether a row states that a commit failed, by a crash or a discard. A discard without
+    a value may be about a run that had not ended, and one without a hash about code that was never
+    committed."""
     return bool(row.hash) and (
         row.status == "crash" or (row.status == "discard" and row.value is not None)
     )

@@ -98,7 +98,7 @@ class _Modules:
     @cached_property
     def telling(self) -> re.Pattern[str]:
         """A pattern for the lines that a commit adds, which tells quickly whether the file must be
-        parsed: it matches a quoted name of a held-out split and the name of a measuring
+        parsed: it matches a quoted name of a held-out split, and the name of a measuring
         function."""
         names = "|".join(sorted({re.escape(name) for _, name in self._measuring})) or "(?!)"
         splits = "|".join(sorted(HELD_OUT))

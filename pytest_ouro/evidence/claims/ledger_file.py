@@ -54,7 +54,9 @@ def read_disk(path: Path) -> bytes:
 
 
 def _as_lines(data: bytes) -> bytes:
-    """Return the bytes of a ledger whose rows are one to a line, or that is left as it is."""
+    """Return the bytes of a ledger with one row a line: a list of JSON objects as lines of JSON,
+    cells that are apart by several blanks with tabs between them. Any other ledger is returned
+    unchanged."""
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start == b"[" or (start == b"{" and re.match(rb"\s*\{\s*\n", data)):
         return _list_as_lines(data) if len(data) <= _LARGEST else data

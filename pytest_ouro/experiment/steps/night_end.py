@@ -36,7 +36,7 @@ class NightEnd:
 def find_night_end(case: Case, *, now: datetime.datetime | None = None) -> NightEnd | None:
     """Return the end of the night of a case, whose journal is read again; None if the night is not
     over by the conditions of ``[night]`` (`find_stop`), or the bound states none. ``now`` is the
-    time of which that is asked, which must be aware (None: the present).
+    time at which the conditions are examined, and must be aware (None: the present time).
 
     A blessing with ``--new-baseline`` begins another night, at its first run. The last keep is to
     be certified; once its certificate is recorded, the night is to be finalized. Raise RecordError

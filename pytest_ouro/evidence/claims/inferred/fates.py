@@ -1,4 +1,4 @@
-"""What became of the code of each row: it stays in what the next experiments build on, or it was
+"""Find out what became of the code of each row: whether later experiments build on it, or it was
 taken back."""
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Fates:
         return self._known[commit]
 
     def _find(self, commit: str) -> _Detail:
-        """Return what `of` does."""
+        """Compute what `of` returns and keeps."""
         step = self._history.by_id.get(commit)
         if step is None:
             return "gone"
@@ -112,7 +112,8 @@ class Fates:
         return found.pop() if len(found) == 1 else ""
 
     def _of_file(self, step: Step, path: str) -> _Detail:
-        """Return what became of the change of one file: what its next version on the branch has."""
+        """Return the fate of the change that a commit makes to one file, by the lines of the file's
+        next version on the branch."""
         before, own = self._text(step.parent, path), self._text(step.id, path)
         added, removed = own - before, before - own
         if not (added or removed):

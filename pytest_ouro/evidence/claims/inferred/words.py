@@ -222,7 +222,7 @@ def _by_values(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> In
 
 
 def _bests(pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> list[bool | None]:
-    """Return of each row whether its value is better than that of every row before whose code
+    """Return for each row whether its value is better than that of every row before whose code
     stays, by the direction that the fates agree with best; None for the first row and one without a
     value."""
     texts = [pair[1].metric for pair in pairs]
