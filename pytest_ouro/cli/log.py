@@ -66,12 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print the finished runs in the chosen form (placebos once the night is over, but in JSON
-    always), with the statements on them unless that is the ledger's; restore the journal and the
-    ledger; or prune what is kept of old runs. Return 0.
+    always), with the statements on them except in the form of the ledger; restore the journal and
+    the ledger; or prune what is kept of old runs. Return 0.
 
-    If the journal or a file of losses by row is not what was recorded, raise RecordError, after the
-    runs are printed.
-    OuroError if there is no bound.toml or no repository; the errors of `_restore` and `_prune` too.
+    Raise RecordError, after the runs are printed, if the journal or a file of losses by row is not
+    what was recorded; OuroError if there is no bound.toml or no repository; and what `_restore` and
+    `_prune` raise.
     """
     bound = find_bound(args.bound)
     git = Git.discover(bound.parent)

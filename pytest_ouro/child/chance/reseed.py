@@ -1,8 +1,8 @@
 """Mix a salt into the seeds that the experiment sets, so that repeats of one commit differ.
 
 No library is imported for this: the functions of a library are replaced once it is imported. Code
-in this process can reach the originals; generators.py reports states by which repeats that did are
-found.
+in this process can reach the originals; generators.py reports states by which repeats with equal
+random numbers are found.
 """
 
 from __future__ import annotations

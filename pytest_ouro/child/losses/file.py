@@ -1,8 +1,9 @@
 """The file of a run's losses by row: one line of JSON, then numbers.
 
-The line states the ``format``, the number of ``rows`` and the names of the ``columns``. Behind it
-stands, compressed by zlib, for all rows: their indexes, then a column after the other of bytes,
-then the same of nats; 4 bytes a number, little-endian, whole numbers without sign and floats.
+The line states the ``format``, the number of ``rows`` and the names of the ``columns``. The rest is
+compressed by zlib. It has the indexes of all rows, then their bytes and then their nats, each
+column by column; 4 bytes a number, little-endian: whole numbers without sign, and floats for the
+nats.
 """
 
 from __future__ import annotations

@@ -93,8 +93,8 @@ def words_of(name: str) -> list[str]:
 
 
 def data_in(path: str, text: str) -> set[str]:
-    """Return what looks like the path of a file with data in the code of a text: in quotes, or in a
-    script of the shell, a Makefile or SQL also without."""
+    """Return the paths of files with data that the code of a text seems to name: in quotes, or also
+    without quotes in a shell script, a Makefile or SQL."""
     code = bare(path, text)
     plain = PurePosixPath(path).suffix in ("", ".sh", ".bash", ".mk", ".sql", ".bat", ".ps1")
     texts = [code] if plain else quoted(code)
