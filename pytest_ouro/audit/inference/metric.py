@@ -184,8 +184,8 @@ def _followed(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
 
 
 def _only_numbers(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
-    """Return the only column without a known meaning of whose cells a third or more are numbers,
-    which has at least three different cells, and which does not count the rows. Return "" if there
+    """Return the only column without a known meaning in which a third or more of the cells are
+    numbers, at least three cells differ, and the numbers do not count the rows. Return "" if there
     is not exactly one, if no row was kept or none was discarded, or if the statuses do not agree
     with its values."""
     names = list(cells)

@@ -1,4 +1,4 @@
-"""State of each check how far the audit reaches, so that an audit without data does not look
+"""State for each check how far the audit reaches, so that an audit without data does not look
 clean."""
 
 from __future__ import annotations

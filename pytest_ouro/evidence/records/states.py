@@ -36,13 +36,13 @@ def keep_states(
     """Return the state of each keep, by its commit. A keep is a commit whose last verdict is one;
     ``runs`` are all finished runs of the journal, oldest first, ``statements`` its statements.
 
-    The last statement about a keep counts that is a confirmation with a decision, or a granted
-    certificate of the keep against its reference, the keep that it was compared with. A keep is
-    *refuted* if this statement refutes it. Otherwise it is *void* if a later run of the same code
-    was a breach (one of its time alone does not count, since that depends on the machine), if the
-    last run in its place has another harness, other data or another baseline, or if its reference
-    does not stand. Otherwise it is *confirmed* if the statement confirms it. All others are
-    *provisional*.
+    A statement decides about a keep if it is a confirmation with a decision, or a granted
+    certificate of the keep against its reference, the keep that it was compared with; the last such
+    statement counts. A keep is *refuted* if this statement refutes it. Otherwise it is *void* if a
+    later run of the same code was a breach (one of its time alone does not count, since that
+    depends on the machine), if the last run in its place has another harness, other data or another
+    baseline, or if its reference does not stand. Otherwise it is *confirmed* if the statement
+    confirms it. All others are *provisional*.
     """
     runs = list(runs)
     keeps = {commit: run for commit, run in last_verdicts(runs).items() if run.status == "keep"}
@@ -87,8 +87,8 @@ def standing_keeps(
 def _read_statements(
     statements: Iterable[Statement], keeps: dict[str, FinishedRun]
 ) -> dict[str, KeepState]:
-    """Return the states that statements give to keeps, by commit: of each, that by the last
-    statement that decides about it."""
+    """Return the states that statements give to keeps, by commit. The last statement that decides
+    about a keep counts."""
     found: dict[str, KeepState] = {}
     for one in statements:
         pairs = "a fresh pair" if len(one.pairs) == 1 else f"{len(one.pairs)} fresh pairs"

@@ -41,7 +41,8 @@ class Winner:
 
     @property
     def state(self) -> Literal["certified", "provisional"]:
-        """ "certified" if one of the certificates was granted, otherwise "provisional"."""
+        """The state of the tip: "certified" if one of the certificates was granted, otherwise
+        "provisional"."""
         granted = any(one.result == "granted" for one in self.certificates)
         return "certified" if granted else "provisional"
 

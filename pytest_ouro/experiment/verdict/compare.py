@@ -67,9 +67,9 @@ def compare(
     is not taken as the reference; the first run of a series decides too if it is a clear loser.
     ``experiment`` states the level that a keep needs, ``rule`` the noise and how large a gain must
     be. A run that breaks one of the ``guards`` is not kept. Further runs of the reference's commit
-    count too (`weigh_reference`), and estimated noise is reduced by the share that a calibration
-    measured if the run and its reference drew the same random numbers. A placebo itself decides
-    nothing; the verdict that it would have as other code is stated in ``would``.
+    count too (`weigh_reference`), and estimated noise is reduced, by the share of its variance that
+    a calibration measured, if the run and its reference drew the same random numbers. A placebo
+    itself decides nothing; the verdict that it would have as other code is stated in ``would``.
 
     ``describe_again`` is called with each earlier run whose code is compared with this one's: it
     returns the run with the sizes and digests of its code computed again, since an older version
