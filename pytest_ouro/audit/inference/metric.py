@@ -50,7 +50,8 @@ def infer_metric(
 
     The first of these counts: the name ``given`` by an option; the name that the project prints
     (``discovered``) or that its instructions give (``said``), if the ledger has a column of numbers
-    with that name; a column with a usual name for a metric; a column of numbers whose name can be a
+    with that name; a column with a usual name for a metric (if that name fits any metric, as
+    ``value`` does, the metric has the printed name); a column of numbers whose name can be a
     metric's, of several the one that the statuses of the rows agree with best; a column of a time,
     a size or the like that the statuses follow (`_followed`); the only column of numbers that they
     follow (`_only_numbers`); the printed name if a column can be that metric's. If the table has no
