@@ -168,9 +168,9 @@ def read_guards(
     """Return the valid guards of ``table``, the parsed bound.toml, in order; () if there are none.
     Add each fault to ``problems``.
 
-    A repeated id is a fault; the last guard with it is returned. So is a guard of a number that is
-    not in the run's record, if ``experiment`` has no ``evaluate-command``; this is not checked if
-    ``experiment`` is None, because it is faulty itself.
+    A repeated id is a fault; the last guard with it is returned. It is a fault too if a guard
+    limits a number that is not in the run's record, and ``experiment`` has no ``evaluate-command``;
+    this is not checked if ``experiment`` is None, because it is faulty itself.
     """
     entries = table.get(GUARD, [])
     if not isinstance(entries, list):
