@@ -9,7 +9,8 @@ from pytest_ouro.cli.bless import bless
 from pytest_ouro.core.errors import RecordError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.engine import open_case
-from pytest_ouro.evidence.records import anchor
+from pytest_ouro.evidence.records import anchor, record_format
+from pytest_ouro.evidence.records.conflicts import conflicts
 from pytest_ouro.experiment import measure
 from pytest_ouro.experiment.measure import measure_commit
 from pytest_ouro.experiment.selection.attempts import count_attempts
@@ -303,3 +304,27 @@ def test_a_tip_that_moves_meanwhile_begins_another_look(lab, mark):
     assert one.look == 2
     assert open_case(lab.path / "bound.toml").repository.head == one.tip
     assert len(repo.refs(case_of(lab).repository.git, anchor.LOOKS)) == 2
+
+
+FORGED = {
+    "plan": {"plan": "f" * 12},
+    "result": {"pairs": (), "gain": None, "se": None, "low": 0.4, "high": None, "detectable": None},
+    "low": {"low": 0.4, "se": None},
+    "se": {"se": None},
+    "gain": {"gain": None},
+}
+
+
+@pytest.mark.parametrize("result", ["granted", "confirmed"])
+def test_a_statement_is_not_believed_without_its_plan_and_its_pairs(lab, result):
+    """A run that writes a line for another working tree cannot leave out what it would rest on."""
+    two_keeps(lab, noisy(2.0), noisy(1.5, own=2))
+    assert certify(case_of(lab), pairs=2).statement.result == "granted"
+    *before, honest = (record_format.read(line) for line in lab.journal.lines())
+    honest = replace(honest, result=result)
+    assert list(conflicts([*before, honest])) == []
+    for field, facts in FORGED.items():
+        found = [one.field for one in conflicts([*before, replace(honest, **facts)])]
+        assert field in found, facts
+    found = [one.field for one in conflicts([*before, replace(honest, alpha=None, low=0.4)])]
+    assert "result" in found

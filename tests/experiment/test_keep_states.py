@@ -25,9 +25,14 @@ def night(lab):
 
 
 def refute(lab, night, result="refuted"):
-    """Record a confirmation of the keep over one pair, which came to ``result``."""
-    sides = pair(lab, *night)
-    lab.journal.append(statement(*sides, event="confirmation", result=result))
+    """Record a confirmation of the keep, its plan first, which came to ``result``: over one pair,
+    or over two that confirm it."""
+    confirmed = result == "confirmed"
+    sides = [pair(lab, *night, salt=salt) for salt in ((7, 8) if confirmed else (7,))]
+    facts = {"event": "confirmation", "pairs": tuple(statement(*one).pairs[0] for one in sides)}
+    lab.journal.append(statement(*sides[0], **facts, result="stated", gain=None))
+    facts |= {"alpha": 0.01, "se": 0.0, "low": 1.0, "high": 1.0} if confirmed else {}
+    lab.journal.append(statement(*sides[0], **facts, result=result))
 
 
 def test_the_last_keep_is_provisional_until_it_is_confirmed(lab, night):

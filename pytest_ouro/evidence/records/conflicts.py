@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The statements whose alpha is halved by each run of their plan that gave no value.
 _COUNTS_FAILURES = ("certificate", "confirmation", "ablation")
+#: The results that grant something to a tip.
+_GRANTING = ("granted", "confirmed")
 #: Attributes that may differ between the started and the finished line of a run.
 _MAY_DIFFER = (*OWN, "device_name")
 #: Attributes that a run repeats from the earlier run that measured its code.
@@ -264,18 +266,21 @@ def _stated(statement: Statement, before: Sequence[FinishedRun]) -> Iterator[_Fa
 
 def _numbers(statement: Statement, gains: Sequence[float]) -> Iterator[_Fact]:
     """Yield the facts of a statement that follow from the gains of all of its pairs and its alpha:
-    their mean, its standard error, and both bounds (mean ∓ t · se, with n - 1 degrees of freedom);
-    and, if it is granted, that the lower one is above 0 and nothing forbids it."""
-    if gains and statement.gain is not None:
+    their mean, its standard error, and both bounds (mean ∓ t · se, with n - 1 degrees of freedom;
+    None if infinite); and, if it is granted, that the lower one is above 0 and nothing forbids
+    it."""
+    if gains:
         yield _Fact("gain", mean(gains), statement.gain)
-    if len(gains) > 1 and None not in (statement.alpha, statement.low, statement.se):
+    bounded = len(gains) > 1 and statement.alpha is not None
+    if bounded:
         se = deviation(gains) / math.sqrt(len(gains))
         half = -t_quantile(statement.alpha or 0.0, len(gains) - 1) * se
-        yield _Fact("se", se, statement.se)
-        yield _Fact("low", mean(gains) - half, statement.low)
-        yield _Fact("high", mean(gains) + half, statement.high)
-    if statement.result in ("granted", "confirmed"):
-        if statement.low is not None and statement.low <= 0:
+        expected = {"se": se, "low": mean(gains) - half, "high": mean(gains) + half}
+        for key, value in expected.items():
+            finite = value if math.isfinite(value) else None
+            yield _Fact(key, finite, getattr(statement, key))
+    if statement.result in _GRANTING:
+        if not bounded or statement.low is None or statement.low <= 0:
             yield _Fact("result", "not granted, as 'low' is not above 0", statement.result)
         if why := statement.against or statement.counts_as_one:
             yield _Fact("result", f"not granted: {why}", statement.result)
@@ -287,6 +292,8 @@ def _planned(statement: Statement, plan: Statement | None) -> Iterator[_Fact]:
     the numbers of this look and of the stated looks, the slope, and the largest alpha that is left
     after the runs that failed."""
     if plan is None:
+        if statement.result in (*_GRANTING, "refuted"):  # on which the states of keeps depend
+            yield _Fact("plan", "the id of a plan that was stated before", statement.plan)
         return
     drawn = [(pair.get("salt"), pair.get("first")) for pair in plan.pairs]
     used = [(pair.get("salt"), pair.get("first")) for pair in statement.pairs]
