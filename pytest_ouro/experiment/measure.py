@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 _PROBED = ("pair", "calibrate")
 
 
+class _Unevaluated(Exception):
+    """The evaluation of a command that has run could not be started; ``__cause__`` says why."""
+
+
 def measure_commit(
     case: Case,
     turn: Turn,
@@ -142,7 +146,7 @@ def _check_gate(case: Case) -> Result | None:
 
 def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measurement, str]:
     """Run the commit in a clean working tree, at the highest level that is possible; then evaluate
-    it if it is a command.
+    it if it is a command. Raise _Unevaluated if the evaluation cannot be started.
 
     Return the measurement, and why the level is not higher ("" for *sandboxed*). If the judge
     rejects the harness, which it does before the script starts, the script is run without judge and
@@ -159,7 +163,10 @@ def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measu
             seen = supervise(assured.job, progress)
         why = assured.why
         if experiment.command:
-            seen = evaluate_command.evaluate(setup, assured.job, seen)
+            try:
+                seen = evaluate_command.evaluate(setup, assured.job, seen)
+            except (OuroError, OSError) as error:
+                raise _Unevaluated from error
             if seen.evaluation and seen.evaluation.exposed:
                 why = f"the evaluation {seen.evaluation.exposed}"
         return seen, why
@@ -169,12 +176,16 @@ def _abandon(case: Case, started: StartedRun, error: BaseException) -> Result:
     """Record a run that ``error`` ended, and return its result, a crash.
 
     An OuroError or OSError kept its process from being started ("not-started"). Any other exception
-    ended the run from outside ("interrupted"), such as Ctrl-C or the failure of another plugin.
-    Raise RecordError if the run cannot be recorded.
+    ended the run from outside ("interrupted"), such as Ctrl-C or the failure of another plugin; so
+    did what kept a command's evaluation from being started (_Unevaluated), as the command might
+    have brought that about. Raise RecordError if the run cannot be recorded.
     """
     outcome: Literal["not-started", "interrupted"] = "interrupted"
     message = f"ended from outside by {type(error).__name__}: {error}".removesuffix(": ")
-    if isinstance(error, OuroError | OSError):
+    if isinstance(error, _Unevaluated) and error.__cause__ is not None:
+        error = error.__cause__
+        message = f"the evaluation could not be started: {error}".split("\n", 1)[0]
+    elif isinstance(error, OuroError | OSError):
         outcome, message = "not-started", str(error).split("\n", 1)[0]
     message = clean(message, width=400)
     run = record.abandon(case, started, outcome, tried=started.tried_ref, message=message)

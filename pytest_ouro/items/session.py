@@ -18,7 +18,6 @@ from pytest_ouro.report.unforeseen import to_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeGuard
 
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.result import Result
@@ -76,11 +75,7 @@ class Session:
         if self.result is None:
             self.result = self._measure(self._run)
             self.opened = self.case.again(measured=self.result.record)
-            ended_by = self.result.ended_by
-            if _ends_the_test(ended_by):
-                raise ended_by
-            if self.result.interrupted and ended_by is None:
-                raise KeyboardInterrupt
+            _raise_end(self.result)
         return self.result
 
     def select(self) -> Selection | Ablation:
@@ -98,11 +93,8 @@ class Session:
                 self.closed = f"ouro: {kind}-unfinished reason=interrupted"
                 raise
             self.opened = self.case.again()
-            result = self.selection.result
-            if result is not None and _ends_the_test(result.ended_by):
-                raise result.ended_by
-            if result is not None and result.interrupted:
-                raise KeyboardInterrupt
+            if self.selection.result is not None:
+                _raise_end(self.selection.result)
         return self.selection
 
     def _measure(self, make: Callable[[Progress], T]) -> T:
@@ -177,11 +169,14 @@ class Session:
         return result
 
 
-def _ends_the_test(error: BaseException | None) -> TypeGuard[BaseException]:
-    """Return whether what ended a run must end the test: pytest's Exit, or not an Exception."""
-    if isinstance(error, pytest.exit.Exception):
-        return True
-    return error is not None and not isinstance(error, Exception)
+def _raise_end(result: Result) -> None:
+    """Raise what ended a run from outside, if that must end the test: pytest's Exit, what is not an
+    Exception, or KeyboardInterrupt for Ctrl-C."""
+    error = result.ended_by
+    if error is None and result.interrupted:
+        raise KeyboardInterrupt
+    if error and (isinstance(error, pytest.exit.Exception) or not isinstance(error, Exception)):
+        raise error
 
 
 _KEY = pytest.StashKey[Session]()

@@ -17,6 +17,7 @@ from pytest_ouro.experiment.selection.attempts import count_attempts
 from pytest_ouro.experiment.selection.certify import certify
 from pytest_ouro.experiment.selection.confirm import confirm_edit
 from pytest_ouro.experiment.selection.plan import Plan
+from pytest_ouro.experiment.steps import evaluate_command
 from pytest_ouro.experiment.terms import repo
 from pytest_ouro.experiment.terms.turns import Turn
 from pytest_ouro.experiment.verdict.pairs import confirm, grant
@@ -122,6 +123,22 @@ def test_a_process_that_could_not_be_started_costs_nothing(lab, monkeypatch):
         assert certify(case_of(lab), pairs=2).result.reason == "not-started"
     one = certify(case_of(lab), pairs=2).statement
     assert (one.failed, one.alpha) == ((), lab.journal.statements()[0].alpha)
+
+
+def test_a_command_that_keeps_its_evaluation_from_being_started_halves_alpha(lab, monkeypatch):
+    """It may fill the disk once it knows that it was slow, and would be run again."""
+    lab.bound(*COMMAND, prepare_py=EVALUATE)
+    two_keeps(lab, "x = 0  # 5 5 2.0\n", "x = 1  # 5 5 1.0\n")
+    with monkeypatch.context() as patch:
+        full = OSError("No space left on device")
+        patch.setattr(evaluate_command, "evaluate", lambda *_: (_ for _ in ()).throw(full))
+        found = certify(case_of(lab), pairs=2)
+    assert found.result.reason == "interrupted"
+    assert found.result.ended_by is full
+    assert found.result.message == "the evaluation could not be started: No space left on device"
+    one = certify(case_of(lab), pairs=2).statement
+    assert one.failed == (found.result.record.run,)
+    assert one.alpha == pytest.approx(lab.journal.statements()[0].alpha / 2)
 
 
 def test_the_first_value_of_a_side_counts(lab, mark):

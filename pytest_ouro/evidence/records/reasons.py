@@ -66,7 +66,11 @@ class Reason(str, Enum):
         "a rule about the run is broken, the printed metric was not the measured one, or two "
         "evaluations",
     )
-    INTERRUPTED = "interrupted", "crash", "Ctrl-C or TERM"
+    INTERRUPTED = (
+        "interrupted",
+        "crash",
+        "Ctrl-C or TERM, or the evaluation of a command that ran could not be started",
+    )
     LOST = "lost", "crash", "the supervisor was killed; the next start records it"
     NOT_STARTED = (
         "not-started",
