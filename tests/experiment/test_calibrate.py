@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.engine import open_case
-from pytest_ouro.evidence.records.statement import paired_gain
+from pytest_ouro.evidence.records.statement import Statement, paired_gain
 from pytest_ouro.experiment.devices.speed import combine, probe_speed
 from pytest_ouro.experiment.selection.calibrate import Noise, calibrate, find_slope
 from pytest_ouro.experiment.selection.certify import certify
+from pytest_ouro.experiment.selection.plan import open_plan
 
 pytestmark = pytest.mark.usefixtures("fixed_salts")
 
@@ -173,6 +174,28 @@ def test_a_certificate_uses_the_slope_that_was_measured_before(lab, monkeypatch)
     ]
     assert one.gain == pytest.approx(statistics.mean(corrected), rel=1e-9)
     assert lab.journal.fault() is None
+
+
+def test_a_slope_of_another_device_is_not_used(lab):
+    lab.commit(script())
+    case = case_of(lab)
+    head = case.repository.head
+    for device, slope in (("cpu", -0.5), ("cuda", -0.1)):
+        facts = {"sd": 1.0, "shared": 0.5, "slope": slope, "device": device}
+        lab.journal.append(
+            Statement(
+                event="calibration",
+                time="2026-01-01T00:00:00+00:00",
+                plan="0123456789ab",
+                result="measured",
+                baseline=head,
+                tip=head,
+                trust=case.trust.commit,
+                **facts,
+            )
+        )
+    plan, _ = open_plan(case, "certificate", head, head, night=head, pairs=2, device="cpu")
+    assert plan.slope == -0.5
 
 
 def test_the_speed_of_the_machine_is_a_positive_number():

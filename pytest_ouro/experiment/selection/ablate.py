@@ -111,7 +111,9 @@ def ablate(
     groups, tip = find_groups(case, kept), kept[0].commit
     if not groups:
         raise messages.nothing_to_take_out(tip)
-    plans = open_ablation(case, tip, [group.without for group in groups], pairs=pairs)
+    plans = open_ablation(
+        case, tip, [group.without for group in groups], pairs=pairs, device=device
+    )
     count = len(plans[0].pairs)
     runs = count * (1 + len(groups))
     say(f"ouro: the ablation of {tip[:7]}: {len(groups)} groups of edits, {runs} runs")

@@ -47,7 +47,7 @@ def certify(
     baseline, tip = find_ends(case)
     night = baseline.commit
     plan, continued = open_plan(
-        case, "certificate", night, tip.commit, night=night, pairs=pairs, looks=looks
+        case, "certificate", night, tip.commit, night=night, pairs=pairs, looks=looks, device=device
     )
     say(describe(plan, continued=continued))
     count = len(plan.pairs)

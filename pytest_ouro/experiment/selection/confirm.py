@@ -45,7 +45,7 @@ def confirm_edit(
     before, edit, night = find_edit(case, revision)
     most = LOOKS[-1]
     ends = (before.commit, edit.commit)
-    plan, continued = open_plan(case, "confirmation", *ends, night=night, pairs=most)
+    plan, continued = open_plan(case, "confirmation", *ends, night=night, pairs=most, device=device)
     say(describe(plan, continued=continued))
     pairs = Pairs(case, plan, device=device, say=say, progress=progress)
     with hold_plan(case, plan.id):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records.anchor import LOOKS
 from pytest_ouro.evidence.records.statement import Statement
+from pytest_ouro.experiment.devices.device import choose
 from pytest_ouro.experiment.records.record import now
 from pytest_ouro.experiment.selection.holding import hold_plans, make_place
 from pytest_ouro.experiment.selection.looks import count_look
@@ -24,6 +25,7 @@ from pytest_ouro.experiment.verdict.pairs import ALPHA, Side, alpha_of_look, dra
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_ouro.bound.tables import Device
     from pytest_ouro.engine import Case
 
 Event = Literal["certificate", "confirmation", "calibration", "ablation", "look"]
@@ -104,15 +106,16 @@ def open_plan(
     night: str = "",
     pairs: int,
     looks: int = 0,
+    device: Device | None = None,
 ) -> tuple[Plan, bool]:
     """Return the plan of the kind ``event`` for two commits, and whether it was stated in an
     earlier session: one that has no result yet is continued, otherwise a new one is stated.
 
     ``night`` is the first commit of the night, "" for a plan that is not a look. ``pairs`` is the
     number of pairs of a new plan, ``looks`` the number of looks that it states if it is the first
-    of its kind in that night (0: none is stated). Raise ExperimentError if all stated looks are
-    used, or if ``looks`` differs from what was stated; RecordError or GitError if the plan cannot
-    be recorded.
+    of its kind in that night (0: none is stated). ``device`` is that of the runs, None for the
+    bound's. Raise ExperimentError if all stated looks are used, if ``looks`` differs from what was
+    stated, or if there is no such device; RecordError or GitError if the plan cannot be recorded.
     """
     with hold_plans(case):
         statements = case.evidence.journal.statements()
@@ -124,7 +127,7 @@ def open_plan(
                 return plan, True
         look, stated = count_look(case, event, night, statements, looks) if night else (1, 0)
         alpha = alpha_of_look(look, stated=stated or None)
-        slope = _find_slope(case, statements) if night else None
+        slope = _find_slope(case, statements, device) if night else None
         facts = (draw_pairs(pairs), look, stated, alpha, slope)
         plan = Plan(_new_id(), event, baseline, tip, night, *facts)
         make_place(case, plan.id)
@@ -133,12 +136,14 @@ def open_plan(
         return plan, False
 
 
-def open_ablation(case: Case, tip: str, without: Sequence[str], *, pairs: int) -> list[Plan]:
+def open_ablation(
+    case: Case, tip: str, without: Sequence[str], *, pairs: int, device: Device | None = None
+) -> list[Plan]:
     """Return a plan for each of the commits ``without`` a group of edits, in their order, to be
     compared with the commit ``tip``: one stated in an earlier session that has no result, or new
     ones, which are stated. All have the same id and the same pairs, so that they share the tip's
-    runs, and the same share of ALPHA. ``pairs`` is the number of pairs of new plans. Raise
-    RecordError if they cannot be recorded."""
+    runs, and the same share of ALPHA. ``pairs`` is the number of pairs of new plans, ``device``
+    that of the runs, None for the bound's. Raise RecordError if they cannot be recorded."""
     with hold_plans(case):
         statements = case.evidence.journal.statements()
         open_ones = [
@@ -152,7 +157,7 @@ def open_ablation(case: Case, tip: str, without: Sequence[str], *, pairs: int) -
                 return [Plan.stated_by(stated[commit]) for commit in without]
         name, drawn = _new_id(), draw_pairs(pairs)
         alpha = ALPHA / len(without)
-        facts = (drawn, 1, 0, alpha, _find_slope(case, statements))
+        facts = (drawn, 1, 0, alpha, _find_slope(case, statements, device))
         plans = [Plan(name, "ablation", commit, tip, "", *facts) for commit in without]
         make_place(case, name)
         for plan in plans:
@@ -201,15 +206,18 @@ def draw_pairs(count: int) -> tuple[tuple[int, Side], ...]:
     return tuple(zip(salts, draw_orders(count, secrets.randbits), strict=True))
 
 
-def _find_slope(case: Case, statements: Sequence[Statement]) -> float | None:
-    """Return the slope that the last calibration under the present trust measured; None if there is
-    no such calibration, or if the speed of the machine did not explain its values."""
+def _find_slope(case: Case, statements: Sequence[Statement], device: Device | None) -> float | None:
+    """Return the slope that the last calibration under the present trust measured on the profile of
+    ``device`` (None: the bound's); None if there is no such calibration, or if the speed of the
+    machine did not explain its values."""
+    profile = choose(device or case.experiment.device)
     slopes = [
         one.slope
         for one in statements
         if one.event == "calibration"
         and one.result == "measured"
         and one.trust == case.trust.commit
+        and one.device == profile
     ]
     return slopes[-1] if slopes else None
 
