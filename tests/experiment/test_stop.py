@@ -14,7 +14,7 @@ from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.reasons import RECORDED
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.experiment.selection.certify import certify
-from pytest_ouro.experiment.verdict.night import find_stop, runs_of_night
+from pytest_ouro.experiment.verdict.night import find_stop, keeps_of_night, runs_of_night
 
 UTC = datetime.timezone.utc
 
@@ -179,6 +179,12 @@ def test_a_night_begins_with_its_baseline():
     assert runs_of_night([], runs, "u") == (runs[3],)
     other = ran("baseline", seq=5, run="e")  # of another working tree
     assert runs_of_night([other], runs, "u") == tuple(runs[2:])
+
+
+def test_keeps_under_other_conditions_are_of_another_night():
+    tip, other, first = ran("improved"), ran("improved", device="cuda"), ran("baseline")
+    assert keeps_of_night([tip, other, first], tip) == [tip, first]
+    assert keeps_of_night([tip, other, first], other) == [other]
 
 
 def limited(lab, table):

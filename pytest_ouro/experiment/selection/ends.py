@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.records.states import standing_keeps
-from pytest_ouro.experiment.verdict.night import first_of_night
+from pytest_ouro.experiment.verdict.night import keeps_of_night
 from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
@@ -24,15 +24,16 @@ def find_ends(case: Case) -> tuple[FinishedRun, FinishedRun]:
 
 
 def find_night(case: Case) -> list[FinishedRun]:
-    """Return the keeps of a night, newest first: at least two, the tip and the baseline. Raise
-    ExperimentError if nothing is kept, or nothing after the baseline."""
+    """Return the keeps of the night of the last keep (`keeps_of_night`), newest first: at least
+    two, the tip and the baseline. Raise ExperimentError if nothing is kept, or nothing after the
+    baseline."""
     kept = _read_kept(case)
     if not kept:
         raise messages.nothing_kept()
-    first = first_of_night(kept, kept[0])
-    if first is kept[0]:
-        raise messages.nothing_gained(first.commit)
-    return kept[: kept.index(first) + 1]
+    night = keeps_of_night(kept, kept[0])
+    if len(night) < 2:
+        raise messages.nothing_gained(night[0].commit)
+    return night
 
 
 def find_edit(case: Case, revision: str) -> tuple[FinishedRun, FinishedRun, str]:
@@ -50,7 +51,7 @@ def find_edit(case: Case, revision: str) -> tuple[FinishedRun, FinishedRun, str]
     before = next((run for run in kept if run.commit == edit.best_commit), None)
     if before is None:
         raise messages.no_reference(edit.commit)
-    return before, edit, first_of_night(kept, edit).commit
+    return before, edit, keeps_of_night(kept, edit)[-1].commit
 
 
 def _read_kept(case: Case) -> list[FinishedRun]:

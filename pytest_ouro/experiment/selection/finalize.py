@@ -13,8 +13,7 @@ from pytest_ouro.experiment.selection.ends import gain_between
 from pytest_ouro.experiment.selection.selection import Selection
 from pytest_ouro.experiment.terms import commits
 from pytest_ouro.experiment.terms.console_text import clean
-from pytest_ouro.experiment.verdict.history import comparable
-from pytest_ouro.experiment.verdict.night import first_of_night
+from pytest_ouro.experiment.verdict.night import keeps_of_night
 from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
@@ -74,8 +73,7 @@ def find_winner(case: Case) -> Winner:
     kept = standing_keeps(case.repository.history, runs, statements)
     if not kept:
         raise messages.nothing_to_finalize("no run is kept on this line of commits")
-    baseline = first_of_night(kept, kept[0])
-    night = [run for run in kept[: kept.index(baseline)] if comparable(run, kept[0])]
+    *night, baseline = keeps_of_night(kept, kept[0])
     if not night:
         why = f"the baseline {baseline.commit:.7} is still the last keep"
         raise messages.nothing_to_finalize(why)

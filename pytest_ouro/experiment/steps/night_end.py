@@ -10,7 +10,7 @@ from pytest_ouro.bound.read import NAME
 from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records.states import standing_keeps
-from pytest_ouro.experiment.verdict.night import find_stop, first_of_night, runs_of_night
+from pytest_ouro.experiment.verdict.night import find_stop, keeps_of_night, runs_of_night
 
 if TYPE_CHECKING:
     from pytest_ouro.bound.read import Bound
@@ -55,7 +55,7 @@ def find_night_end(case: Case, *, now: datetime.datetime | None = None) -> Night
     stop = find_stop(case.bound.night, night, now=now)
     if stop is None:
         return None
-    if not kept or first_of_night(kept, kept[0]) is kept[0]:
+    if not kept or len(keeps_of_night(kept, kept[0])) < 2:
         todo = "start no further run; nothing was kept that could be certified"
         return NightEnd(stop.text, todo, ())
     certified = any(

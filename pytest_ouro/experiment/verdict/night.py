@@ -39,17 +39,18 @@ class Stop:
         return f"the night is over: {self.why} ([night] {self.condition})"
 
 
-def first_of_night(kept: Sequence[FinishedRun], run: FinishedRun) -> FinishedRun:
-    """Return the baseline of the night that ``run`` is part of: the oldest keep that can be
-    compared with it. ``kept`` are the keeps on a branch, newest first, with ``run`` among them."""
-    return [one for one in kept if comparable(one, run)][-1]
+def keeps_of_night(kept: Sequence[FinishedRun], run: FinishedRun) -> list[FinishedRun]:
+    """Return the keeps of the night that ``run`` is part of: those of ``kept``, the keeps on a
+    branch, newest first, that can be compared with ``run``, which is one of them. The last one is
+    the baseline of the night."""
+    return [one for one in kept if comparable(one, run)]
 
 
 def runs_of_night(
     kept: Sequence[FinishedRun], runs: Sequence[FinishedRun], trust: str
 ) -> tuple[FinishedRun, ...]:
     """Return the runs of a night in one working tree, oldest first: those of ``runs`` from the
-    baseline on (`first_of_night`) or, if the baseline ended a series of repeats, from the first of
+    baseline on (`keeps_of_night`) or, if the baseline ended a series of repeats, from the first of
     these on; if nothing is kept yet, those under the trusted commit ``trust``.
 
     ``kept`` are the keeps on the branch, newest first, and ``runs`` the finished runs of the
@@ -57,7 +58,7 @@ def runs_of_night(
     """
     if not kept:
         return tuple(run for run in runs if run.trust == trust)
-    first = first_of_night(kept, kept[0])
+    first = keeps_of_night(kept, kept[0])[-1]
     series = {run.seq or 0 for run in runs if first.series and run.series == first.series}
     start = min(series, default=first.seq or 0)
     return tuple(run for run in runs if (run.seq or 0) >= start)
