@@ -17,8 +17,6 @@ from pytest_ouro.experiment.verdict.pairs import (
     draw_orders,
     grant,
     interval,
-    lower_bound,
-    shrunk_sd,
     sign_flip,
 )
 
@@ -40,7 +38,6 @@ def test_the_bounds_are_those_of_scipy(gains, alpha):
     low, high = interval(gains, alpha)
     theirs = stats.ttest_1samp(gains, 0).confidence_interval(1 - 2 * alpha)
 
-    assert low == lower_bound(gains, alpha)
     scale = max(map(abs, gains))
     assert math.isclose(low, theirs.low, rel_tol=1e-9, abs_tol=1e-9 * scale)
     assert math.isclose(high, theirs.high, rel_tol=1e-9, abs_tol=1e-9 * scale)
@@ -201,16 +198,7 @@ def test_confirmations(gains, state):
     assert confirm(gains, 0.05) == state
 
 
-def test_one_pair_confirms_only_by_noise_that_was_measured_before():
-    assert confirm([5.0], 0.05, (1, 2, 4), prior_sd=1.0) == "confirmed"
-    assert confirm([2.0], 0.05, (1, 2, 4), prior_sd=1.0) == "undecided"
-    assert confirm([0.4], 0.05, (1, 2, 4), prior_sd=1.0) == "refuted"
-    assert confirm([0.0], 0.05, (1, 2, 4), prior_sd=0.0) == "refuted"
-    with pytest.raises(ValueError, match="looks must ascend from 2"):
-        confirm([5.0], 0.05, (1, 2, 4))
-
-
-@pytest.mark.parametrize("looks", [(), (0, 2), (4, 2), (2, 2)])
+@pytest.mark.parametrize("looks", [(), (0, 2), (1, 2), (4, 2), (2, 2)])
 def test_looks_must_ascend(looks):
     with pytest.raises(ValueError, match="looks must ascend"):
         confirm([1.0, 2.0], looks=looks)
@@ -222,15 +210,6 @@ def test_a_state_is_final(gains, alpha):
 
     first = next((state for state in states if state != "undecided"), "undecided")
     assert set(states[states.index(first) :]) == {first}
-
-
-def test_a_shrunk_deviation():
-    assert shrunk_sd([7.0], 2.0) == 2.0
-    assert shrunk_sd([1.0, 3.0], 1.0) == pytest.approx(math.sqrt((4 + 2) / 5))
-    assert shrunk_sd([1.0, 3.0], 1.0, 1e12) == pytest.approx(1.0)
-    for prior_sd, prior_df in [(-1.0, 4), (1.0, 0), (math.nan, 4)]:
-        with pytest.raises(ValueError, match="no prior"):
-            shrunk_sd([1.0, 3.0], prior_sd, prior_df)
 
 
 @pytest.mark.parametrize(("count", "alpha"), [(3, 0.05), (4, 0.05), (5, 0.0304), (12, 0.05)])

@@ -27,8 +27,6 @@ MOST_FLIPPED = 20
 LOOKS = (2, 4, 8)
 #: A confirmation is given up at a look where the mean is below this many standard errors.
 FUTILE = 0.5
-#: As how many pairs' degrees of freedom a noise that was measured before counts.
-PRIOR_DF = 4
 
 State = Literal["confirmed", "refuted", "undecided"]
 #: The two codes of a pair: the earlier and the later one.
@@ -96,11 +94,6 @@ def interval(gains: Sequence[float], alpha: float = ALPHA) -> tuple[float, float
     return found.mean - half, found.mean + half
 
 
-def lower_bound(gains: Sequence[float], alpha: float = ALPHA) -> float:
-    """Return the lower bound of the true gain: the first value of `interval`."""
-    return interval(gains, alpha)[0]
-
-
 def sign_flip(gains: Sequence[float]) -> float | None:
     """Return the exact one-sided probability of the sign-flip test: the share of all 2**n choices
     of signs for which the sum of the gains is at least the observed sum. None for more than
@@ -142,11 +135,11 @@ def alpha_of_look(look: int, total: float = ALPHA, *, stated: int | None = None)
 def grant(gains: Sequence[float], alpha: float = ALPHA) -> Grant:
     """Test whether the later code is better than the earlier one, by the gains of fresh pairs.
 
-    It is granted if two conditions hold: the `lower_bound` at ``alpha`` is above 0; and, where
-    2**-n is at most ``alpha`` and n at most ``MOST_FLIPPED``, the probability of `sign_flip` is at
-    most ``alpha``. One pair is never granted. Nor are gains that are all equal, as those of a
-    coarse metric may be by chance, if 2**-n is above ``alpha``: without a spread, only the signs
-    show something. Raise ValueError as in `PairStatistics.of`.
+    It is granted if the lower bound at ``alpha`` (`interval`) is above 0 and, where 2**-n is at
+    most ``alpha`` and n at most ``MOST_FLIPPED``, the probability of `sign_flip` is at most
+    ``alpha``. One pair is never granted; nor are gains that are all equal, as those of a coarse
+    metric may be by chance, unless 2**-n is at most ``alpha``: without a spread only the signs
+    tell. Raise ValueError as in `PairStatistics.of`.
     """
     found = PairStatistics.of(gains)
     low, high = interval(gains, alpha)
@@ -158,60 +151,26 @@ def grant(gains: Sequence[float], alpha: float = ALPHA) -> Grant:
     return Grant(granted, found.mean, found.se, low, high, p_flip)
 
 
-def shrunk_sd(gains: Sequence[float], prior_sd: float, prior_df: float = PRIOR_DF) -> float:
-    """Return the standard deviation of one pair's gain, from the ``gains`` and a value that was
-    measured before: sqrt((ν₀ s₀² + Σ (D - D̄)²) / (ν₀ + n - 1)), with ``prior_sd`` s₀ and
-    ``prior_df`` ν₀. It has ν₀ + n - 1 degrees of freedom.
-
-    Raise ValueError as in `PairStatistics.of`, or if ``prior_sd`` is negative or ``prior_df`` not
-    above 0.
-    """
-    found = PairStatistics.of(gains)
-    if not prior_sd >= 0 or not prior_df > 0:
-        raise ValueError(f"no prior: standard deviation {prior_sd}, degrees of freedom {prior_df}")
-    own = (found.n - 1) * found.sd**2 if found.n > 1 else 0.0
-    return math.sqrt((prior_df * prior_sd**2 + own) / (prior_df + found.n - 1))
-
-
-def confirm(
-    gains: Sequence[float],
-    alpha: float = ALPHA,
-    looks: Sequence[int] = LOOKS,
-    *,
-    prior_sd: float | None = None,
-    prior_df: float = PRIOR_DF,
-) -> State:
+def confirm(gains: Sequence[float], alpha: float = ALPHA, looks: Sequence[int] = LOOKS) -> State:
     """Decide about one edit, by the ``gains`` of its fresh pairs so far, in the order in which they
     were measured.
 
     After each number of pairs in ``looks`` (ascending), the first so many gains are tested at
     ``alpha`` divided by the number of looks. It is "confirmed" at the first look that is granted
-    (`grant`), and "refuted" at one where the mean is below ``FUTILE`` standard errors or not above
-    0, or at the last look; until then it is "undecided". Later gains change nothing.
-
-    With ``prior_sd``, the standard deviation of a pair's gain that was measured before for this
-    device, budget and kind of edit, the lower bound alone is tested, by `shrunk_sd`; then one pair
-    may be a look. Raise ValueError as in `shrunk_sd` and `PairStatistics.of`, or if ``looks`` is
-    empty, does not ascend or begins below 2 (1 with ``prior_sd``).
+    (`grant`), and "refuted" at one where the mean is 0 or less, or below ``FUTILE`` standard
+    errors, or at the last look; until then it is "undecided". Later gains change nothing. Raise
+    ValueError as in `PairStatistics.of`, or if ``looks`` is empty, does not ascend or begins below
+    2.
     """
-    first = 2 if prior_sd is None else 1
-    if not looks or looks[0] < first or any(a >= b for a, b in pairwise(looks)):
-        raise ValueError(f"looks must ascend from {first} or more: {looks!r}")
-    share = alpha / len(looks)
+    if not looks or looks[0] < 2 or any(a >= b for a, b in pairwise(looks)):
+        raise ValueError(f"looks must ascend from 2 or more: {looks!r}")
     for look in looks:
         if look > len(gains):
             return "undecided"
-        seen = gains[:look]
-        found = PairStatistics.of(seen)
-        se = found.se
-        if prior_sd is None:
-            confirmed = grant(seen, share).granted
-        else:
-            se = shrunk_sd(seen, prior_sd, prior_df) / math.sqrt(look)
-            confirmed = found.mean > -t_quantile(share, prior_df + look - 1) * se
-        if confirmed:
+        found = grant(gains[:look], alpha / len(looks))
+        if found.granted:
             return "confirmed"
-        if found.mean < FUTILE * se or found.mean <= 0:
+        if found.gain <= 0 or found.gain < FUTILE * found.se:
             return "refuted"
     return "refuted"
 
@@ -245,7 +204,7 @@ def _detectable_factor(pairs: int, alpha: float, power: float) -> float:
     needed = []
     for _ in range(count):
         gains = [draw(0, 1) for _ in range(pairs)]
-        least = -lower_bound(gains, alpha)
+        least = -interval(gains, alpha)[0]
         needed.append(max(least, _least_shift(gains, alpha)) if flips else least)
     return sorted(needed)[math.ceil(power * count) - 1]
 
