@@ -131,6 +131,5 @@ def _is_same_otherwise(case: Case, earlier: FinishedRun) -> bool:
         return False
     apart = [bound.path(glob) for glob in (*case.experiment.editable, *case.experiment.allowed)]
     apart += [case.trust.bound_path, case.trust.lock_path]
-    words = ("diff-tree", "-r", "--name-only", "-z", earlier.commit, case.repository.head)
-    changed = git.call(*words).decode(errors="replace").split("\0")
-    return all(matches(path, apart) for path in changed if path)
+    old, new = (git.store.commit(one)[0] for one in (earlier.commit, case.repository.head))
+    return all(matches(path, apart) for path, _ in git.store.difference(old, new))

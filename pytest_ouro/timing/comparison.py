@@ -33,8 +33,9 @@ def median(values: Sequence[float]) -> Estimate:
     """Return the median of at least one value, with a robust standard error: √(π/2) times the
     median absolute deviation, scaled to a normal distribution, over √n.
 
-    If more than half of the values are equal, the error is the standard deviation over √n instead:
-    0 only if all are equal. It is infinite for a single value. Raise ValueError without a value.
+    If more than half of the values are equal, so that this deviation is 0, the standard deviation
+    is in its place: the error is 0 only if all are equal. It is infinite for a single value. Raise
+    ValueError without a value.
     """
     middle, n = statistics.median(values), len(values)
     if n < 2:

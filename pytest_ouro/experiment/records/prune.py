@@ -40,17 +40,17 @@ def prune(git: Git, journal: Journal, days: float) -> Pruned:
     journal.demand_whole()
     now = datetime.datetime.now(datetime.timezone.utc)
     before = (now - datetime.timedelta(days=days)).isoformat(timespec="seconds")
-    old = [run for run in journal.runs() if run.time < before]
+    old = {run.run: run for run in journal.runs() if run.time < before}
     size, removed = 0, {"runs": 0, FOLDER: 0}
-    for run in old:
-        for kind in removed:
-            for file in (journal.folder / kind).glob(f"{run.run}.*"):
+    for kind in removed:
+        for file in (journal.folder / kind).glob("*.*"):
+            if file.name.partition(".")[0] in old:
                 size += file.lstat().st_size
                 file.unlink()
                 removed[kind] += 1
     numbers = {ref: tried_number(ref) or 0 for ref in repo.refs(git, TRIED)}
     newest = max(numbers, key=numbers.__getitem__, default="")
-    lost = {run.tried for run in old if run.status != "keep"} & numbers.keys() - {newest}
+    lost = {run.tried for run in old.values() if run.status != "keep"} & numbers.keys() - {newest}
     for ref in sorted(lost):
         repo.delete_ref(git, ref)
     return Pruned(removed["runs"], removed[FOLDER], size, len(lost), before)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.lock_file import hold_lock
@@ -26,16 +26,13 @@ def hold_plans(case: Case) -> Iterator[None]:
     processes do not count one look. Raise RecordError if its file cannot be made or locked."""
     journal = case.evidence.journal
     path = journal.folder / "plans.lock"
-    try:
-        make_folder(journal.common_dir, journal.folder.name)
-        lock = hold_lock(path)
-        lock.__enter__()
-    except OSError as error:
-        raise _refusal(path, error) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            make_folder(journal.common_dir, journal.folder.name)
+            stack.enter_context(hold_lock(path))
+        except OSError as error:
+            raise _refusal(path, error) from None
         yield
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def make_place(case: Case, plan: str) -> None:
@@ -60,22 +57,19 @@ def hold_plan(case: Case, plan: str) -> Iterator[None]:
     """
     place = case.evidence.journal.place(plan)
     make_place(case, plan)
-    try:
-        lock = hold_lock(place, timeout=0)
-        lock.__enter__()
-    except TimeoutError:
-        raise messages.plan_in_progress() from None
-    except OSError as error:
-        raise _refusal(place, error) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold_lock(place, timeout=0))
+        except TimeoutError:
+            raise messages.plan_in_progress() from None
+        except OSError as error:
+            raise _refusal(place, error) from None
         if _has_result(case, plan):
             place.unlink(missing_ok=True)
             raise messages.plan_ended()
         yield
         if _has_result(case, plan):
             place.unlink(missing_ok=True)
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def _has_result(case: Case, plan: str) -> bool:

@@ -3,6 +3,7 @@ refs."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
@@ -32,11 +33,10 @@ def count_look(
     of ``night`` cannot be read.
     """
     begun: dict[str, list[int]] = {}
+    counted = re.compile(rf"{LOOKS}{event}/([0-9a-f]+)/([1-9][0-9]{{0,15}})")
     for name in anchor.refs(case.repository.git.common_dir):
-        kind, _, rest = name.removeprefix(LOOKS).partition("/")
-        commit, _, number = rest.partition("/")
-        if name.startswith(LOOKS) and kind == event and number.isdecimal():
-            begun.setdefault(commit, []).append(int(number))
+        if match := counted.fullmatch(name):
+            begun.setdefault(match[1], []).append(int(match[2]))
     kinds = [one for one in statements if one.event == event and one.night]
     for one in kinds:
         begun.setdefault(one.night, []).append(one.look)

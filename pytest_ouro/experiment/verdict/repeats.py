@@ -82,8 +82,12 @@ def find_repeats(runs: Iterable[MeasuredRun], series: str | None) -> Repeats | N
 def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
     """Return ``runs`` in their order, without those that belong to a series whose repeats are not
     independent (`Repeats.counts_as_one`). Runs that belong to no series stay."""
-    series = {run.series for run in runs if run.series}
-    alike = {one for one in series if (found := find_repeats(runs, one)) and found.counts_as_one}
+    series: dict[str, list[MeasuredRun]] = {}
+    for run in runs:
+        if run.series:
+            series.setdefault(run.series, []).append(run)
+    found = {name: find_repeats(own, name) for name, own in series.items()}
+    alike = {name for name, repeats in found.items() if repeats and repeats.counts_as_one}
     return [run for run in runs if run.series not in alike]
 
 

@@ -55,19 +55,17 @@ def find_search(rule: VerdictRule, kept: FinishedRun, runs: Sequence[FinishedRun
     keep by the mean of independent repeats is not measured again, since it was not chosen for one
     salt; nor is one where the bound says that there is no noise.
     """
-    found = find_reference(kept, [run for run in runs if comparable(run, kept)])
-    latest, tried, later = found or kept, False, list(runs)
-    for number, run in enumerate(runs):
-        again = run.purpose == "reference" and run.commit == kept.commit
-        if run.run == kept.run or again:
-            later, tried = list(runs[number + 1 :]), again
-    discards = [
-        run
-        for run in later
-        if run.best_commit == kept.commit and run.status == "discard" and run.reason.counts_as_try
-    ]
-    chosen = not tried and kept.reason is not Reason.BASELINE
-    due = is_due(rule.remeasure, len(discards), chosen=chosen)
+    latest = find_reference(kept, [run for run in runs if comparable(run, kept)]) or kept
+    chosen, discards = kept.reason is not Reason.BASELINE, 0
+    for run in reversed(runs):
+        if run.run == kept.run:
+            break
+        if run.purpose == "reference" and run.commit == kept.commit:
+            chosen = False
+            break
+        mine = run.best_commit == kept.commit and run.status == "discard"
+        discards += mine and run.reason.counts_as_try
+    due = is_due(rule.remeasure, discards, chosen=chosen)
     single = kept.independent_runs == 1
     salt = latest.salt if latest.series is None else 0
     return Search(salt, due and single and rule.noise != 0)
@@ -92,11 +90,12 @@ def compare_draws(one: Mapping[str, str], other: Mapping[str, str]) -> Draws:
     The digests state what was drawn before a point: equal ones mean the same numbers in the same
     shapes, or as many of them.
     """
-    shared = one.keys() & other.keys()
-    if not shared or one.keys() != other.keys():
-        return "other" if one and other else ""
-    differ = {name for name in shared if one[name] != other[name]}
+    if not one or not other:
+        return ""
+    if one.keys() != other.keys():
+        return "other"
+    differ = {name for name in one if one[name] != other[name]}
     if not differ:
         return "all"
-    begun = {name for name in shared if name.endswith(" at the first batch")}
+    begun = {name for name in one if name.endswith(" at the first batch")}
     return "start" if begun and not begun & differ else "other"
