@@ -50,6 +50,11 @@ class Conflict(NamedTuple):
     actual: object
 
 
+#: Finished runs, oldest first, by the name of one of these attributes and its value.
+_Past = dict[tuple[str, str | None], list[FinishedRun]]
+_LOOKED_UP = ("run", "commit", "series", "plan")
+
+
 class _Fact(NamedTuple):
     """One key of a record, the value that follows from other facts, and the recorded value. The two
     may be equal."""
@@ -80,7 +85,7 @@ def conflicts(records: Sequence[Line], *, known: int = 0) -> Iterator[Conflict]:
     the first ``known`` records, which an earlier call found to agree, only ``seq`` is checked."""
     started: dict[str, StartedRun] = {}
     plans: dict[tuple[str, str], Statement] = {}
-    finished: list[FinishedRun] = []
+    finished: _Past = {}
     last = 0
     for line, record in enumerate(records, start=1):
         number = line if record.seq is None else record.seq
@@ -108,7 +113,8 @@ def conflicts(records: Sequence[Line], *, known: int = 0) -> Iterator[Conflict]:
             for fact in (*_repeated(record, begun), *_derived(record, begun, finished)):
                 if not _same(fact.actual, fact.expected, rounded=record.version < 3):
                     yield Conflict(line, *fact)
-        finished.append(record)
+        for name in _LOOKED_UP:
+            finished.setdefault((name, getattr(record, name)), []).append(record)
 
 
 def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
@@ -127,9 +133,7 @@ def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[_Fact]:
         yield _Fact(key, begun.unknown[key], run.unknown[key])
 
 
-def _derived(
-    run: FinishedRun, begun: StartedRun | None, before: Sequence[FinishedRun]
-) -> Iterator[_Fact]:
+def _derived(run: FinishedRun, begun: StartedRun | None, before: _Past) -> Iterator[_Fact]:
     """Yield each fact of a finished line that follows from other keys of the line, from its started
     line ``begun`` or from the runs ``before``; expected and recorded value may be equal."""
     yield _Fact("status", run.reason.status, run.status)
@@ -148,14 +152,15 @@ def _derived(
     yield from _measured_before(run, before)
 
 
-def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
+def _reference(run: FinishedRun, before: _Past) -> Iterator[_Fact]:
     """Yield what the run states about its reference (the kept run with which its verdict compares
     it) as facts, expected from the last kept run of that commit among ``before``; nothing if it has
     no reference, or agrees with any kept run of that commit. If no run of the commit was kept,
     yield only the fact ``best_commit``."""
     if run.best is None or run.best_commit is None:
         return
-    kept = [one for one in before if one.commit == run.best_commit and one.status == "keep"]
+    tried = before.get(("commit", run.best_commit), [])
+    kept = [one for one in tried if one.status == "keep"]
     if not kept:
         yield _Fact("best_commit", "the commit of a kept run", run.best_commit)
     repeated = [
@@ -174,9 +179,7 @@ def _reference(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fac
             yield fact
 
 
-def _value_of_best(
-    run: FinishedRun, kept: FinishedRun, before: Sequence[FinishedRun]
-) -> float | None:
+def _value_of_best(run: FinishedRun, kept: FinishedRun, before: _Past) -> float | None:
     """Return the value of the reference of ``run`` if its keep is ``kept``: the mean of that keep
     and the further runs of its commit that ``run`` names, which must be among the runs ``before``;
     None if one is not, or ``kept`` is not named. It is the value of ``kept`` if ``run`` names none,
@@ -185,8 +188,8 @@ def _value_of_best(
         return kept.mean_or_value
     named = [
         one
-        for one in before
-        if one.run in run.best_runs and one.purpose in _FURTHER and one.commit == kept.commit
+        for one in before.get(("commit", kept.commit), [])
+        if one.run in run.best_runs and one.purpose in _FURTHER
     ]
     if [one.run for one in named if one.purpose == "reference"] == [*run.best_runs]:
         return named[0].value
@@ -205,7 +208,7 @@ def _size(run: FinishedRun, best: FinishedRun) -> Iterator[_Fact]:
         yield _Fact("best_code_sizes", best.code_sizes, run.best_code_sizes)
 
 
-def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
+def _series(run: FinishedRun, before: _Past) -> Iterator[_Fact]:
     """Yield facts about the series of repeats that the run ended; nothing if it ended none. ``n``,
     how many values the verdict counted, may be less than the number of measured values in the
     series, since runs on other hardware do not count; it is yielded only if it is more. ``mean``
@@ -213,7 +216,7 @@ def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
     two."""
     if run.n is None or run.series is None:
         return
-    runs = [one for one in (*before, run) if one.series == run.series]
+    runs = [*before.get(("series", run.series), []), run]
     values = [one.value for one in runs if one.value is not None]
     if run.n > len(values):
         yield _Fact("n", len(values), run.n)
@@ -223,12 +226,12 @@ def _series(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
     yield _Fact("sd", deviation(values), run.sd)
 
 
-def _measured_before(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
+def _measured_before(run: FinishedRun, before: _Past) -> Iterator[_Fact]:
     """Yield facts about the measurement that the run has from an earlier one, ``measured_by``, as
     that run, one of ``before``, states them; nothing if it was measured itself."""
     if run.measured_by is None:
         return
-    found = [one for one in before if one.run == run.measured_by]
+    found = before.get(("run", run.measured_by), [])
     if not found:
         yield _Fact("measured_by", "the id of an earlier run", run.measured_by)
     for one in found[-1:]:
@@ -237,17 +240,16 @@ def _measured_before(run: FinishedRun, before: Sequence[FinishedRun]) -> Iterato
                 yield _Fact(key, getattr(one, known.attribute), getattr(run, known.attribute))
 
 
-def _stated(statement: Statement, before: Sequence[FinishedRun]) -> Iterator[_Fact]:
+def _stated(statement: Statement, before: _Past) -> Iterator[_Fact]:
     """Yield the facts of a statement that follow from the runs ``before`` it: the commit, the salt
     and the value of each run that a pair names, that none is named twice, that no run of its plan
     without a value is left out, and what follows from the gains of the pairs."""
     slope = None if statement.event == "calibration" else statement.slope  # this line measured it
-    known = {run.run: run for run in before}
     gains, every = [], list[str]()
     for pair in statement.pairs:
         named = pair.get("runs")
         ids = named if isinstance(named, list) else []
-        one, other = (known.get(str(name)) for name in [*ids, "", ""][:2])
+        one, other = (before.get(("run", str(name)), [None])[-1] for name in [*ids, "", ""][:2])
         every += map(str, ids)
         yield from _side("baseline", statement.baseline, pair, one)
         yield from _side("tip", statement.tip, pair, other)
@@ -258,8 +260,9 @@ def _stated(statement: Statement, before: Sequence[FinishedRun]) -> Iterator[_Fa
     if len(gains) == len(statement.pairs):
         yield from _numbers(statement, gains)
     commits = (statement.baseline, statement.tip)
-    for run in before if statement.event in _COUNTS_FAILURES else ():
-        ours = run.plan == statement.plan and run.commit in commits and run.value is None
+    planned = before.get(("plan", statement.plan), [])
+    for run in planned if statement.event in _COUNTS_FAILURES else ():
+        ours = run.commit in commits and run.value is None
         if ours and run.outcome != "not-started" and run.run not in statement.failed:
             yield _Fact("failed", f"with {run.run}, which gave no value", statement.failed)
 

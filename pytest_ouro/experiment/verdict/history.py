@@ -91,12 +91,13 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
     the same code with other seeds if only the meaning without seeds is equal. A run of the first
     sort is preferred to a later one of the second. ``runs`` are oldest first.
     """
-    past = [one for one in reversed(runs) if one.purpose == "search" and comparable(one, run)]
+    past = [one for one in reversed(runs) if one.purpose == "search"]
     for one in past:
-        if _is_same(one, run, whole=False):
+        if _is_same(one, run, whole=False) and comparable(one, run):
             return one, True
     for one in past:
-        if run.code_seedless and one.code_seedless == run.code_seedless:
+        seedless = run.code_seedless and one.code_seedless == run.code_seedless
+        if seedless and comparable(one, run):
             return one, False
     return None, False
 
