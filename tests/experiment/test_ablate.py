@@ -1,6 +1,7 @@
 """Ablation: what the tip of a night loses without each of its edits."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -133,6 +134,26 @@ def test_a_group_s_commit_is_the_tip_without_its_edits(lab, parts):
     assert "halve a" in message
     assert lab.project.git("rev-parse", "HEAD").strip() == head
     lab.clean()
+
+
+def test_a_file_that_an_edit_deleted_is_executable_again(lab):
+    def keep(message, **code):
+        git = lab.project.git
+        git("commit", "-qm", message)
+        commit = git("rev-parse", "HEAD").strip()
+        blobs = {path: git("rev-parse", f"HEAD:{path}").strip() for path in code.values()}
+        return SimpleNamespace(commit=commit, description=message, code=blobs)
+
+    lab.project.write({"tool.sh": "true\n"})
+    lab.project.git("add", "--chmod=+x", "tool.sh")
+    before = keep("add a tool", tool="tool.sh", script="train.py")
+    lab.project.git("rm", "-qf", "tool.sh")
+    tip = keep("drop the tool", script="train.py")
+
+    [group] = find_groups(case_of(lab), [tip, before])
+
+    assert lab.project.git("ls-tree", group.without, "tool.sh").startswith("100755 blob ")
+    assert "The tip without 1 edit\n" in lab.project.git("log", "-1", "--format=%B", group.without)
 
 
 def test_nothing_to_ablate(lab, parts):

@@ -80,27 +80,30 @@ def take_out(git: Git, whole: _Files, edits: Sequence[Edit]) -> _Files | None:
         old, new = edit.before.code, edit.after.code
         for path in sorted(old.keys() | new.keys()):
             if old.get(path) != new.get(path):
-                undone = _undo(git, files.get(path), _read(git, old, path), _read(git, new, path))
-                if undone is _CONFLICT:
+                sides = _read(git, old, path), _read(git, new, path)
+                try:
+                    files[path] = _undo(git, files.get(path), *sides)
+                except _Conflict:
                     return None
-                files[path] = undone if isinstance(undone, bytes) else None
     changed = [path for path in files if files[path] != whole.get(path)]
     return files if all(_is_valid(path, files[path]) for path in changed) else None
 
 
-#: What `_undo` returns if a change cannot be undone.
-_CONFLICT = object()
+class _Conflict(Exception):
+    """A change cannot be undone."""
 
 
-def _undo(git: Git, present: bytes | None, old: bytes | None, new: bytes | None) -> object:
+def _undo(git: Git, present: bytes | None, old: bytes | None, new: bytes | None) -> bytes | None:
     """Return the content ``present`` of a file without the change from ``old`` to ``new``, None if
-    it is absent then; `_CONFLICT` if the change cannot be undone."""
+    it is absent then. Raise _Conflict if the change cannot be undone."""
     if present == new:
         return old
     if present is None or old is None or new is None:
-        return _CONFLICT
+        raise _Conflict
     merged = commits.merge_contents(git, new, present, old)
-    return _CONFLICT if merged is None else merged
+    if merged is None:
+        raise _Conflict
+    return merged
 
 
 def _read(git: Git, code: Mapping[str, str], path: str) -> bytes | None:
@@ -124,13 +127,16 @@ def _is_valid(path: str, data: bytes | None) -> bool:
 def _commit(git: Git, tip: FinishedRun, whole: _Files, files: _Files, edits: Sequence[Edit]) -> str:
     """Make a commit, whose parent is the tip, of the tip without ``edits``, and return its id: the
     editable files are ``files`` in place of ``whole``."""
-    modes = git.tree(tip.commit)
+    modes: dict[str, Entry] = {}
+    for commit in (*(edit.before.commit for edit in edits), tip.commit):
+        modes |= git.tree(commit)  # a file that an edit deleted has its former mode
     changes: dict[str, Entry | None] = {}
     for path, data in files.items():
         if data != whole.get(path):
-            mode = modes[path].mode if path in modes else "100644"
-            changes[path] = None if data is None else Entry(mode, commits.write_blob(git, data))
+            blob = "" if data is None else commits.write_blob(git, data)
+            changes[path] = Entry(modes[path].mode, blob) if blob else None
     tree = commits.write_tree(git, tip.commit, changes)
     names = "\n".join(f"- {edit.name}" for edit in edits)
-    message = f"The tip without {len(edits)} edits\n\n{names}\n".encode(errors="replace")
+    count = "1 edit" if len(edits) == 1 else f"{len(edits)} edits"
+    message = f"The tip without {count}\n\n{names}\n".encode(errors="replace")
     return commits.write_commit(git, tree=tree, parent=tip.commit, like=tip.commit, message=message)
