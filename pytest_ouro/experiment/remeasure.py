@@ -19,7 +19,29 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.experiment.terms.job import Progress
+    from pytest_ouro.experiment.terms.setup import Profile
+
+
+def find_last_keep(case: Case, profile: Profile) -> FinishedRun | None:
+    """Return the last keep on the branch that was measured on ``profile``; None if there is none,
+    or if a person began another baseline since. Raise RecordError if the journal cannot be
+    read."""
+    journal = case.evidence.journal
+    runs = [run for run in journal.runs() if run.device == profile]
+    kept = standing_keeps(case.repository.history, runs, journal.statements())
+    return kept[0] if kept and kept[0].baseline == case.trust.baseline else None
+
+
+def will_run(case: Case, profile: Profile, *, again: bool) -> bool:
+    """Return whether HEAD is about to be run on ``profile``: no rule is broken and, unless
+    ``again``, no earlier run of the same code answers (`find_earlier`). Raise OuroError if a rule
+    cannot be checked, or HEAD cannot be run."""
+    if any(result.broken for result in check_before_run(case)):
+        return False
+    preconditions.demand_committed(case)
+    return again or find_earlier(case, case.bound.experiments[profile], profile) is None
 
 
 def find_salt(
@@ -34,25 +56,18 @@ def find_salt(
 
     The salt is that of the last keep on the branch, for the device that is used. If it is due
     (`find_search`), the last keep is first measured with a new salt, which the try has then too; a
-    line says so. It is not measured if a rule is broken, since nothing is run then, or, without
-    ``again``, if an earlier run of the same code answers (`find_earlier`). If the run of the last
-    keep gives no value that can be compared, the salt stays as it was. Raise OuroError if a rule
-    cannot be checked, or HEAD or the last keep cannot be run; raise the exception that ended the
-    run from outside, such as KeyboardInterrupt.
+    line says so. It is not measured if HEAD will not be run then (`will_run`, which ``again`` is
+    for). If the run of the last keep gives no value that can be compared, the salt stays as it was.
+    Raise OuroError if a rule cannot be checked, or HEAD or the last keep cannot be run; raise the
+    exception that ended the run from outside, such as KeyboardInterrupt.
     """
     profile = devices.choose(device or case.experiment.device)
-    journal = case.evidence.journal
-    runs = [run for run in journal.runs() if run.device == profile]
-    kept = standing_keeps(case.repository.history, runs, journal.statements())
-    if not kept or kept[0].baseline != case.trust.baseline:
+    best = find_last_keep(case, profile)
+    if best is None:
         return 0, False
-    best = kept[0]
+    runs = [run for run in case.evidence.journal.runs() if run.device == profile]
     search = find_search(case.bound.verdicts[profile], best, runs)
-    if not search.due or any(result.broken for result in check_before_run(case)):
-        return search.salt, False
-    preconditions.demand_committed(case)
-    experiment = case.bound.experiments[profile]
-    if not again and find_earlier(case, experiment, profile) is not None:
+    if not search.due or not will_run(case, profile, again=again):
         return search.salt, False
     turn = Turn(salt=draw_salt(), purpose="reference")
     say(f"ouro: the last keep, {best.commit[:7]}, is measured again first, on a new salt")

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass, replace
-from pytest_ouro.engine import check_before_run
-from pytest_ouro.evidence.records.states import standing_keeps
 from pytest_ouro.experiment.devices import device as devices
-from pytest_ouro.experiment.known import find_earlier
 from pytest_ouro.experiment.measure import measure_commit
 from pytest_ouro.experiment.records import record
-from pytest_ouro.experiment.remeasure import find_salt
+from pytest_ouro.experiment.remeasure import find_last_keep, find_salt, will_run
 from pytest_ouro.experiment.steps import preconditions
 from pytest_ouro.experiment.steps.settle import settle
 from pytest_ouro.experiment.supervision.start_process import keep_starter
@@ -129,16 +126,8 @@ def _find_placebo(case: Case, order: Order) -> str:
     share = case.bound.verdicts[profile].placebo
     if not share or order.repeat != 1 or order.budget is not None or not draw(share):
         return ""
-    journal = case.evidence.journal
-    kept = standing_keeps(case.repository.history, journal.runs(), journal.statements())
-    same = [run for run in kept[:1] if (run.device, run.baseline) == (profile, case.trust.baseline)]
-    if not same or any(result.broken for result in check_before_run(case)):
-        return ""
-    preconditions.demand_committed(case)
-    experiment = case.bound.experiments[profile]
-    if not order.again and find_earlier(case, experiment, profile) is not None:
-        return ""
-    return same[0].commit
+    best = find_last_keep(case, profile)
+    return best.commit if best and will_run(case, profile, again=order.again) else ""
 
 
 def draw(share: float) -> bool:
