@@ -65,9 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the finished runs in the chosen form (placebos once the night is over, but in JSON
-    always), with the statements on them except in the form of the ledger; restore the journal and
-    the ledger; or prune what is kept of old runs. Return 0.
+    """Print the finished runs in the chosen form, placebos once the night is over, with the
+    statements on them except in the form of the ledger; restore the journal and the ledger; or
+    prune what is kept of old runs. Return 0.
 
     Raise RecordError, after the runs are printed, if the journal or a file of losses by row is not
     what was recorded; OuroError if there is no bound.toml or no repository; and what `_restore` and
@@ -84,13 +84,13 @@ def main(args: argparse.Namespace) -> int:
         return 0
     runs = journal.runs()
     states = states_by_run(runs, journal.statements())
-    shown = runs if args.json else _without_hidden(git, bound, runs)
+    shown = _without_hidden(git, bound, runs)
     if args.tsv:
         say_row(*Table.new(TSV, _metric_name(journal, bound)).header)
         for run in shown:
             say_row(run.row)
     elif args.json:
-        for run in runs:
+        for run in shown:
             table = {**run.to_json(), **_state_keys(states.get(run.run))}
             say_document(escape_json(json.dumps(table, ensure_ascii=False)))
         for one in journal.statements():

@@ -17,7 +17,7 @@ from pytest_ouro.core.metric import Metric
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.statement import Statement, paired_gain
 from pytest_ouro.experiment.devices.speed import combine, probe_speed
-from pytest_ouro.experiment.selection.calibrate import Noise, calibrate, find_slope
+from pytest_ouro.experiment.selection.calibrate import Calibration, Noise, calibrate, find_slope
 from pytest_ouro.experiment.selection.certify import certify
 from pytest_ouro.experiment.selection.plan import open_plan
 
@@ -87,15 +87,30 @@ def test_noise_by_the_salt_alone_is_shared_wholly(lab):
     values = {run.salt: run.value for run in runs}
     assert found.noise.sd == pytest.approx(statistics.stdev(values.values()), rel=1e-6)
     assert found.noise.shared == 1
-    shown = re.search(
-        r"a certificate of 5 pairs shows (\S+) or more in 4 of 5 nights; of an edit that shares "
-        r"nothing, (\S+)",
-        found.lines()[-1],
+    *_, shown = found.lines()
+    assert "shows any gain of an edit that draws the same random numbers; of one that" in shown
+    unshared = re.search(r"shares nothing, (\S+) or more", shown)
+    assert float(unshared[1]) > found.noise.sd
+    assert re.fullmatch(
+        r"ouro: calibrated noise=0\.\d+ shared=1\.00 detectable=any unshared=0\.\d+ runs=6 "
+        r"commit=\w{7}",
+        found.last_line,
     )
-    assert (float(shown[1]), float(shown[2]) > found.noise.sd) == (0, True)
+    assert "0.000000" not in f"{found.lines()} {found.last_line}"
     assert "2 runs with each of 3 salts" in said[0]
     assert lab.project.git("for-each-ref", "refs/ouro/looks") == "", "a calibration is not a look"
     lab.clean()
+
+
+def test_a_metric_without_noise_detects_any_gain():
+    one = SimpleNamespace(sd=0.0, shared=0.0, slope=None, tip="a" * 40)
+    found = Calibration(Metric("score"), 4, one)
+    assert found.last_line == (
+        "ouro: calibrated noise=0 shared=none detectable=any unshared=any runs=4 commit=aaaaaaa"
+    )
+    assert found.lines() == (
+        "ouro: runs of this code are equal: any difference that a try shows is real",
+    )
 
 
 def test_noise_of_the_machine_is_not_shared(lab):
@@ -219,7 +234,8 @@ def test_the_command(lab):
     assert done.returncode == 0, done.stderr
     *_, last = done.stdout.splitlines()
     assert re.fullmatch(
-        r"ouro: calibrated noise=0\.\d+ shared=[01]\.\d\d detectable=\d\.\d+ runs=4 commit=\w{7}",
+        r"ouro: calibrated noise=0\.\d+ shared=[01]\.\d\d detectable=\d\.\d+ "
+        r"unshared=\d\.\d+ runs=4 commit=\w{7}",
         last,
     )
     assert "a certificate of 5 pairs shows" in done.stdout

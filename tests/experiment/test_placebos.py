@@ -171,6 +171,7 @@ def test_its_row_is_written_when_the_night_is_over(lab, drawn, ouro):
     assert rules_hold(lab)
     assert "[placebo]" not in ouro("log", "--tsv")[1]
     assert "placebo" not in ouro("log")[1]
+    assert '"purpose": "placebo"' not in ouro("log", "--json")[1]
     facts = json.loads(ouro("brief", "--json")[1])
     assert (facts["placebos"], facts["count"]["runs"]) == ("", 2)
     assert ouro("log", "--restore")[0] == 0
@@ -183,6 +184,7 @@ def test_its_row_is_written_when_the_night_is_over(lab, drawn, ouro):
     assert rules_hold(lab)
     shown = "placebos: 1 of 1 would be kept (95 % interval 2 % to 100 %)"
     assert shown in ouro("log")[1]
+    assert '"purpose": "placebo"' in ouro("log", "--json")[1]
     facts = json.loads(ouro("brief", "--json")[1])
     assert facts["placebos"].startswith(shown)
     (why,) = [one["why"] for one in facts["tried"] if one["reason"] == "placebo"]

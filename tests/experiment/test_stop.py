@@ -96,6 +96,16 @@ def test_cost_counts_every_run():
     assert found.text == "the night is over: its runs cost 2.00 of 2 ([night] cost)"
 
 
+def test_an_answer_from_the_record_is_a_try_and_costs_nothing():
+    runs = [ran("baseline", wall_seconds=900.0), ran()]
+    answered = ran("unchanged", wall_seconds=900.0, measured_by="0" * 12)
+    assert reached(Night(tries=3), *runs, answered) == "tries"
+    assert reached(Night(plateau=2), *runs, answered) == "plateau"
+    night = Night(cost=1.5, price=4.0)
+    assert reached(night, *runs, *[answered] * 9) is None
+    assert reached(night, *runs, ran("unchanged", wall_seconds=900.0)) == "cost"
+
+
 @pytest.mark.parametrize(
     ("until", "now", "stops"),
     [

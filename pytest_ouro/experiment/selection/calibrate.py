@@ -63,6 +63,17 @@ class Noise:
         two runs of one code: sd · sqrt(2 (1 - shared))."""
         return self.sd * math.sqrt(2 * (1 - self.shared))
 
+    @property
+    def paired(self) -> float:
+        """The smallest gain that a usual certificate detects, if the two codes share as much by one
+        salt as two runs of one code; 0 if these are equal."""
+        return detectable(self.of_pair, _PAIRS)
+
+    @property
+    def unshared(self) -> float:
+        """The same if the two codes share nothing."""
+        return detectable(self.sd * math.sqrt(2), _PAIRS)
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -92,24 +103,36 @@ class Calibration:
             return (f"ouro: a run gave no value that counts: {self.message}",)
         if noise is None:
             return (f"ouro: {one.counts_as_one}: the noise cannot be measured",)
+        if not noise.sd:
+            return ("ouro: runs of this code are equal: any difference that a try shows is real",)
         corrected = [] if one.slope is None else [_CORRECTED]
-        single, paired = _single(noise), detectable(noise.of_pair, _PAIRS)
-        apart = detectable(noise.sd * math.sqrt(2), _PAIRS)
+        paired, apart = text(noise.paired), text(noise.unshared)
+        differ = f"runs of this code differ by {text(noise.sd)} (standard deviation of one run)"
+        single = f"one try shows a gain of {text(_single(noise))} or more in 4 of 5 cases"
+        if noise.paired:
+            common = f"have {noise.shared:.0%} of the variance in common; a large edit shares less"
+            shows = f"{paired} or more in 4 of 5 nights; of an edit that shares nothing, {apart}"
+        else:
+            common = "are equal; those of a large edit share less, often nothing"
+            shows = (
+                "any gain of an edit that draws the same random numbers; of one that shares "
+                f"nothing, {apart} or more in 4 of 5 nights"
+            )
         return (
-            f"ouro: runs of this code differ by {text(noise.sd)} (standard deviation of one run)",
-            f"ouro: two runs with one salt have {noise.shared:.0%} of the variance in common; a "
-            "large edit shares less",
+            f"ouro: {differ}",
+            f"ouro: two runs with one salt {common}",
             *corrected,
-            f"ouro: one try shows a gain of {text(single)} or more in 4 of 5 cases",
-            f"ouro: a certificate of {_PAIRS} pairs shows {text(paired)} or more in 4 of 5 nights; "
-            f"of an edit that shares nothing, {text(apart)}",
+            f"ouro: {single}",
+            f"ouro: a certificate of {_PAIRS} pairs shows {shows}",
         )
 
     @property
     def last_line(self) -> str:
-        """The stable line: ``ouro: calibrated noise=0.0019 shared=0.62 detectable=0.0021 runs=8
-        commit=…``; ``ouro: not-calibrated …`` if the runs count as one, and ``ouro:
-        calibration-unfinished …`` if a run gave no value."""
+        """The stable line: ``ouro: calibrated noise=0.0019 shared=0.62 detectable=0.0021
+        unshared=0.0034 runs=8 commit=…``; ``ouro: not-calibrated …`` if the runs count as one, and
+        ``ouro: calibration-unfinished …`` if a run gave no value. The smallest gain that is
+        detectable is ``any`` where runs with one salt are equal, ``shared`` is ``none`` where all
+        runs are."""
         one, noise, text = self.statement, self.noise, self.metric.text
         if one is None:
             assert self.result is not None
@@ -118,10 +141,11 @@ class Calibration:
         ends = f"runs={self.runs} commit={one.tip[:7]}"
         if noise is None:
             return f"ouro: not-calibrated {ends}"
-        paired = detectable(noise.of_pair, _PAIRS)
+        shared = f"{noise.shared:.2f}" if noise.sd else "none"
+        smallest = [text(one) if one else "any" for one in (noise.paired, noise.unshared)]
         return (
-            f"ouro: calibrated noise={text(noise.sd)} shared={noise.shared:.2f} "
-            f"detectable={text(paired)} {ends}"
+            f"ouro: calibrated noise={text(noise.sd)} shared={shared} "
+            f"detectable={smallest[0]} unshared={smallest[1]} {ends}"
         )
 
 

@@ -73,7 +73,8 @@ def find_stop(
     ``runs`` are those of the night, oldest first (`runs_of_night`); ``now`` is the present time,
     and must be aware. The conditions are examined in the order ``until``, ``tries``, ``cost``,
     ``plateau``. A try is a run of the search, also one that crashed, and the last of repeats; not a
-    rehearsal, nor a run that was interrupted or not started. A night without a run is over only if
+    rehearsal, nor a run that was interrupted or not started. One that was answered by an earlier
+    run's measurement is a try, and costs nothing. A night without a run is over only if
     its ``until`` is a date and time.
     """
     if night is None:
@@ -84,7 +85,8 @@ def find_stop(
     if night.tries is not None and len(tried) >= night.tries:
         return Stop("tries", f"{len(tried)} of {night.tries} tries were made")
     if night.cost is not None and night.price is not None:
-        spent = night.price * sum(run.wall_seconds or 0.0 for run in runs) / 3600
+        ran = (run.wall_seconds or 0.0 for run in runs if run.measured_by is None)
+        spent = night.price * sum(ran) / 3600
         if spent >= night.cost:
             return Stop("cost", f"its runs cost {spent:.2f} of {night.cost:.12g}")
     keeps = [number for number, run in enumerate(tried, start=1) if run.status == "keep"]
