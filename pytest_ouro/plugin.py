@@ -64,9 +64,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--ouro-pairs",
         type=int,
-        default=5,
         metavar="N",
-        help="The number of pairs of a certificate or ablation, at least 2 (default: 5)",
+        help="The number of pairs of a certificate or ablation, from 2 to 1000 (default: 5)",
     )
     group.addoption(
         "--ouro-looks",
@@ -90,7 +89,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--ouro-again",
         action="store_true",
-        help="Run code that was measured before again; without it, the earlier value counts",
+        help="Run code that was measured before again; without it, the earlier value counts. With "
+        "--ouro-certify and the like: begin another where one is unfinished, as a further look",
     )
     group.addoption(
         "--ouro-settle",
@@ -185,7 +185,7 @@ def _asks_for_runs(options: object) -> bool:
     """Return whether an option in a namespace of pytest's options, which may lack them, asks for
     runs: ``--ouro-experiment``, ``--ouro-certify``, ``--ouro-confirm`` or ``--ouro-ablate``."""
     names = ("ouro_experiment", "ouro_certify", "ouro_confirm", "ouro_ablate")
-    return any(getattr(options, name, None) for name in names)
+    return any(getattr(options, name, None) not in (None, False) for name in names)
 
 
 def _names_a_bound(config: pytest.Config) -> bool:

@@ -82,8 +82,8 @@ class Logged(Check):
             yield Finding(
                 f"journal.jsonl lacks {count(len(forgotten), 'run')} tried here",
                 where=several([f"refs/ouro/tried/{number}" for number in forgotten]),
-                help="restore the journal from a backup; a person starts a new one by moving it "
-                "away and blessing",
+                help="put it back: pytest-ouro log --restore, or from a backup; a person starts a "
+                "new one by moving it away and blessing",
                 facts={"runs": len(forgotten)},
             )
 

@@ -137,13 +137,19 @@ class Session:
         settings, show, say = self.settings, progress.show, progress.say
         if settings.task == "--ouro-ablate":
             return ablate(
-                self.case, pairs=settings.pairs, device=settings.device, progress=show, say=say
+                self.case,
+                pairs=settings.pairs,
+                again=settings.again,
+                device=settings.device,
+                progress=show,
+                say=say,
             )
         if settings.task == "--ouro-confirm":
             return confirm_edit(
                 self.case,
                 settings.revision,
                 apply=settings.settle,
+                again=settings.again,
                 device=settings.device,
                 progress=show,
                 say=say,
@@ -152,6 +158,7 @@ class Session:
             self.case,
             pairs=settings.pairs,
             looks=settings.looks,
+            again=settings.again,
             device=settings.device,
             progress=show,
             say=say,

@@ -25,6 +25,8 @@ TASKS: dict[str, Task] = {
     "ouro_ablate": "--ouro-ablate",
 }
 #: The last line of an experiment that could not start.
+#: The pairs of a certificate or ablation if no other number is asked for, and the most that may be.
+PAIRS, MOST = 5, 1000
 CLOSED = "ouro: closed reason=cannot-run"
 
 
@@ -34,9 +36,10 @@ class Settings:
     ``budget`` (in seconds) are None if they are not given. ``task`` is the option that asks for
     runs, "" if none does; ``revision`` is the argument of ``--ouro-confirm``, otherwise "".
     ``settle`` says whether a verdict is applied to the branch, and ``repeat`` is the number of runs
-    of an experiment; ``again`` says whether code that was measured before is run again. ``pairs``
-    is the number of pairs of a certificate or an ablation, and ``looks`` how many certificates are
-    stated before the first (0: no number)."""
+    of an experiment; ``again`` says whether code that was measured before is run again, and whether
+    a new certificate is begun where one is unfinished. ``pairs`` is the number of pairs of a
+    certificate or an ablation, and ``looks`` how many certificates are stated before the first (0:
+    no number)."""
 
     bound: Path
     trust: str | None
@@ -89,13 +92,19 @@ def read_settings(config: pytest.Config) -> Settings:
     if repeat < 1:
         raise pytest.UsageError(str(messages.invalid_repeat()))
     pairs, looks = config.getoption("ouro_pairs"), config.getoption("ouro_looks")
-    if pairs < 2 or looks < 0:
-        raise pytest.UsageError(str(messages.invalid_pairs()))
+    if not 2 <= (PAIRS if pairs is None else pairs) <= MOST or not 0 <= looks <= MOST:
+        raise pytest.UsageError(str(messages.invalid_pairs(MOST)))
+    if config.getoption("ouro_confirm") == "":
+        raise pytest.UsageError(str(messages.no_revision()))
     tasks = find_tasks(config.option)
     if len(tasks) > 1:
         raise pytest.UsageError(str(messages.two_tasks(*tasks[:2])))
     if budget is not None and tasks and tasks[0] != "--ouro-experiment":
         raise pytest.UsageError(str(messages.no_rehearsal(tasks[0])))
+    if tasks == ["--ouro-confirm"] and pairs is not None:
+        raise pytest.UsageError(str(messages.not_used("--ouro-pairs", tasks[0])))
+    if tasks in (["--ouro-confirm"], ["--ouro-ablate"]) and looks:
+        raise pytest.UsageError(str(messages.not_used("--ouro-looks", tasks[0])))
     return Settings(
         bound=_find_bound(config),
         trust=config.getoption("ouro_trust"),
@@ -106,7 +115,7 @@ def read_settings(config: pytest.Config) -> Settings:
         settle=config.getoption("ouro_settle") or config.getini("ouro_settle"),
         repeat=repeat,
         again=config.getoption("ouro_again"),
-        pairs=pairs,
+        pairs=PAIRS if pairs is None else pairs,
         looks=looks,
     )
 
@@ -114,4 +123,5 @@ def read_settings(config: pytest.Config) -> Settings:
 def find_tasks(options: object) -> list[Task]:
     """Return the options that ask for runs in a namespace of pytest's options, which may lack
     them; [] if none is given."""
-    return [task for name, task in TASKS.items() if getattr(options, name, None)]
+    found = ((task, getattr(options, name, None)) for name, task in TASKS.items())
+    return [task for task, value in found if value not in (None, False)]

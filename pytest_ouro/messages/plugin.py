@@ -32,12 +32,30 @@ def two_tasks(one: str, other: str) -> OuroError:
     )
 
 
-def invalid_pairs() -> OuroError:
-    """``--ouro-pairs`` is below 2, or ``--ouro-looks`` below 0."""
+def invalid_pairs(most: int) -> OuroError:
+    """``--ouro-pairs`` is below 2, ``--ouro-looks`` below 0, or one of them above ``most``."""
     return OuroError(
-        "--ouro-pairs must be at least 2, and --ouro-looks at least 0",
+        f"--ouro-pairs must be from 2 to {most}, and --ouro-looks from 0 to {most}",
         help="5 pairs are usual: pytest --ouro-certify --ouro-pairs 5",
     )
+
+
+def no_revision() -> OuroError:
+    """``--ouro-confirm`` is given an empty text, such as that of a variable that is not set."""
+    return OuroError(
+        "--ouro-confirm names no commit: its argument is empty",
+        help="name a kept commit, such as the last one: pytest --ouro-confirm HEAD",
+    )
+
+
+def not_used(option: str, task: str) -> OuroError:
+    """A number of pairs or looks is given (``option``) with ``task``, which makes no use of it."""
+    does = (
+        "a confirmation looks after 2, 4 and 8 pairs, and is decided by the first look that tells"
+        if task == "--ouro-confirm"
+        else "an ablation is not a look"
+    )
+    return OuroError(f"{option} cannot be used with {task}: {does}", help=f"leave {option} out")
 
 
 def no_rehearsal(task: str) -> OuroError:

@@ -86,6 +86,11 @@ def _lines(facts: Facts) -> Iterator[str]:
     )
     if facts["placebos"]:
         yield facts["placebos"]
+    for result in facts["results"]:
+        ends = f"{result['commit'][:7]} against {result['baseline'][:7]}"
+        yield f"{result['event']} of {ends}: {result['result']}, {result['shown']}"
+        yield from [f"  {result['why']}"] if result["why"] else []
+        yield f"  then: {result['then']}"
     if facts["tried"]:
         yield f"tried, newest first; do not repeat (commit, on, verdict, {facts['metric']}):"
     for one in facts["tried"]:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, TypedDict
 
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.evidence.records.verdicts import noise_explains
+from pytest_ouro.experiment.selection.selection import explain
+from pytest_ouro.experiment.steps.night_end import certify_command, option_of
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.report.standing import count
 
 if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.report.standing import Count, Limited, Standing, Step
 
 #: The version of the JSON: keys may be added, none changes its meaning.
@@ -73,6 +76,25 @@ class TryEntry(RunEntry):
     state_why: str
 
 
+class ResultEntry(TypedDict):
+    """What a certificate or a confirmation (``event``) of ``commit`` against ``baseline`` came to:
+    its ``result``, "unfinished" while it has none, its numbers (None without a result), which
+    ``shown`` states as text, the number of ``pairs``, ``why`` in words, and what to do ``then``."""
+
+    event: str
+    result: str
+    commit: str
+    baseline: str
+    gain: float | None
+    low: float | None
+    claimed: float | None
+    detectable: float | None
+    pairs: int
+    shown: str
+    why: str
+    then: str
+
+
 class FaultEntry(TypedDict):
     """Why no run can start; ``rule`` is "" for another error than a broken rule."""
 
@@ -116,6 +138,7 @@ class Facts(TypedDict):
     count: Count
     tally: str
     placebos: str
+    results: list[ResultEntry]
     kept: list[KeepEntry]
     tried: list[TryEntry]
     left_out: int
@@ -168,6 +191,7 @@ def collect(standing: Standing) -> Facts:
         "count": count(tries),
         "tally": standing.tally(),
         "placebos": standing.placebos(),
+        "results": [_result(standing, one) for one in standing.results()[:_FEW]],
         "kept": [_keep(standing, one) for one in standing.kept[:_KEEPS]],
         "tried": [_try(standing, one) for one in reversed(tries[-_TRIES:])],
         "left_out": max(0, len(tries) - _TRIES),
@@ -227,6 +251,49 @@ def _try(standing: Standing, run: FinishedRun) -> TryEntry:
         "state": state.state if state else "",
         "state_why": clean(state.why, width=100) if state else "",
     }
+
+
+def _result(standing: Standing, one: Statement) -> ResultEntry:
+    """Return the entry of a certificate or confirmation for a brief."""
+    ended, text = one.result != "stated", one.metric.text
+    shown = f"gain {text(one.gain)}, low {text(one.low)}, {len(one.pairs)} pairs"
+    return {
+        "event": one.event,
+        "result": one.result if ended else "unfinished",
+        "commit": one.tip,
+        "baseline": one.baseline,
+        "gain": one.gain,
+        "low": one.low,
+        "claimed": one.claimed,
+        "detectable": one.detectable,
+        "pairs": len(one.pairs),
+        "shown": f"{shown}, claimed {text(one.claimed)}" if ended else "no result yet",
+        "why": clean(explain(one), width=200) if ended else "",
+        "then": clean(_then(standing, one), width=200),
+    }
+
+
+def _then(standing: Standing, one: Statement) -> str:
+    """Return what is to be done after a certificate or confirmation, in words."""
+    bound, best = standing.case.bound, standing.best
+    if one.event == "certificate":
+        certify = certify_command(bound)
+        if one.result == "stated":
+            return f"go on with it: {certify}"
+        if best is not None and one.tip != best.commit:
+            return f"it is about an earlier keep: at the end of the night, {certify}"
+        if one.result == "granted":
+            claim = f"claim {one.metric.text(one.low)}, its lower bound"
+            return f"{claim}, and make the branch: pytest-ouro finalize{option_of(bound)}"
+        return (
+            "claim nothing; search on, and certify again at the end: a further look is less sharp"
+        )
+    if one.result == "stated":
+        command = certify_command(bound).replace("--ouro-certify", "--ouro-confirm")
+        return f"go on with it: {command} {one.tip[:7]}"
+    if one.result == "refuted":
+        return "do not try it again"
+    return "it stands" if one.result == "confirmed" else "it stays provisional"
 
 
 def _cut(step: Step) -> Step:

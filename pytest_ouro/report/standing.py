@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
+    from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.experiment.steps.night_end import NightEnd
 
 #: Reasons after which the same commit is run again: nothing was learnt about it.
@@ -219,6 +220,24 @@ class Standing:
         """Return what the placebos of a night that is over show; "" if there are none."""
         found = count_placebos(self.runs)
         return found.text if found else ""
+
+    def results(self) -> list[Statement]:
+        """Return the certificates and confirmations, newest first: for each pair of commits the
+        last one of its kind that has a result, and a later one that has none yet, if its commit is
+        still a keep on the branch."""
+        statements = self.case.evidence.statements
+        ended = {one.plan for one in statements if one.result != "stated"}
+        kept = {run.commit for run in self.kept}
+        found: dict[tuple[str, str, str], list[Statement]] = {}
+        for one in reversed(statements):
+            going = one.result == "stated"
+            if one.event not in ("certificate", "confirmation") or (going and one.plan in ended):
+                continue
+            same = found.setdefault((one.event, one.baseline, one.tip), [])
+            if not same or (not going and same[-1].result == "stated"):
+                same.append(one)
+        every = [one for same in found.values() for one in same]
+        return [one for one in every if one.result != "stated" or one.tip in kept]
 
     def guards(self) -> list[Limited]:
         """Return the guards of the bound; [] if it has none."""

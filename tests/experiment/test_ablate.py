@@ -76,7 +76,10 @@ def test_each_edit_has_its_worth(lab, parts):
     assert names(found.groups) == [["halve a"], ["touch b"], ["lower c"]]
     gains = [one.gain for one in found.statements]
     assert gains == pytest.approx([0.5, 1e-7, 0.2], abs=1e-9)
-    assert found.last_line == f"ouro: ablated groups=3 matter=3 hurt=0 pairs=3 commit={head[:7]}"
+    assert (
+        found.last_line
+        == f"ouro: ablated groups=3 matter=3 hurt=0 needed=0 pairs=3 commit={head[:7]}"
+    )
     assert [line.split(": ")[-1].split(" ", 1)[1] for line in found.lines()] == [
         "halve a",
         "lower c",
@@ -114,10 +117,58 @@ def test_an_edit_on_which_a_later_one_depends_goes_with_it(lab, parts):
     parts("c = 1.0", "c = f(0.5)", "use f")
     groups = find_groups(case_of(lab), find_night(case_of(lab)))
     assert names(groups) == [["define f"], ["use f"]]
+
+
+def test_a_group_without_which_the_tip_crashes_is_needed(lab, parts):
+    parts("a = 1.0", "a = 0.9\ndef f(x): return x", "define f")
+    head = parts("c = 1.0", "c = f(0.5)", "use f")
+    found = ablate(case_of(lab), pairs=3)
+
+    needed, other = found.statements
+    assert (needed.gain, needed.pairs, len(needed.failed)) == (None, (), 2)
+    assert needed.against == "2 of 2 runs without it failed (crash 2)"
+    assert other.gain == pytest.approx(0.5)
+    assert found.last_line == (
+        f"ouro: ablated groups=2 matter=1 hurt=0 needed=1 pairs=3 commit={head[:7]}"
+    )
+    assert found.lines()[0].startswith("ouro: needed, 2 of 2 runs without it failed (crash 2): ")
+    assert found.lines()[0].endswith(" define f")
+    pair_runs = [run for run in lab.journal.runs() if run.purpose == "pair"]
+    assert len([run for run in pair_runs if run.commit == head]) == 3, "the tip runs once a salt"
+    assert len(pair_runs) == 3 + 3 + 2
+    assert lab.journal.fault() is None
+    lab.clean()
+
+
+def test_a_crash_that_does_not_occur_again_is_made_good(lab, parts):
+    mark = lab.path.parent / "mark"
+    parts("b = 1.0", f"import os\nmark = {str(mark)!r}\nb = 0.9", "name the mark")
+    parts("a = 1.0", "a = 0.5", "halve a")
+    once = "if a == 1.0 and os.path.exists(mark): os.unlink(mark); raise SystemExit(3)"
+    parts("# the third part", f"c = 0.5\n{once}", "stop once")
+    group = find_groups(case_of(lab), find_night(case_of(lab)))[1]
+    assert group.name.endswith("halve a")
+    mark.touch()
     found = ablate(case_of(lab), pairs=2)
+    one = found.statements[1]
+    assert (len(one.failed), one.gain) == (1, pytest.approx(0.5))
+    assert found.statements[0].gain == pytest.approx(0.1)
+    assert lab.journal.fault() is None
+
+
+def test_what_ends_a_run_from_outside_leaves_an_ablation_unfinished(lab, parts):
+    parts("a = 1.0", "a = 0.5", "halve a")
+
+    def interrupt(position):
+        raise KeyboardInterrupt
+
+    found = ablate(case_of(lab), pairs=2, progress=interrupt)
     assert found.statements == ()
     assert found.last_line.startswith("ouro: ablation-unfinished pairs=2 ")
-    assert "NameError" in found.message or found.result.reason == "crash"
+    assert found.last_line.endswith(" reason=interrupted")
+    again = ablate(case_of(lab), pairs=9)
+    assert again.planned == 2, "it is continued"
+    assert again.last_line.startswith("ouro: ablated groups=1 matter=")
 
 
 def test_a_group_s_commit_is_the_tip_without_its_edits(lab, parts):
@@ -166,6 +217,6 @@ def test_the_command(lab, parts, last_line):
     done = lab.project.pytest("--ouro-ablate", "--ouro-pairs", "2")
     assert done.returncode == 0, done.stdout
     assert re.fullmatch(
-        r"ouro: ablated groups=1 matter=1 hurt=0 pairs=2 commit=\w{7}", last_line(done)
+        r"ouro: ablated groups=1 matter=1 hurt=0 needed=0 pairs=2 commit=\w{7}", last_line(done)
     )
     assert re.search(r"ouro: gain 0\.500000 \(.* to .*\), matters: \w{7} halve a", done.stdout)

@@ -1,12 +1,13 @@
 """Certificates and confirmations: fresh pairs of runs of two commits, and what they show."""
 
 import hashlib
+import json
 import re
 from collections import Counter
 
 import pytest
 
-from pytest_ouro.core.errors import ExperimentError
+from pytest_ouro.core.errors import ExperimentError, RecordError
 from pytest_ouro.engine import check_all, open_case
 from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.evidence.records import anchor, record_format
@@ -73,6 +74,33 @@ def test_a_true_gain_is_certified(lab, night):
     lab.clean()
 
 
+def test_the_brief_says_what_it_came_to_and_what_to_do(lab, night, ouro):
+    def interrupt(position):
+        raise KeyboardInterrupt
+
+    assert certify(case_of(lab), pairs=2, progress=interrupt).statement is None
+    (one,) = json.loads(ouro("brief", "--json")[1])["results"]
+    assert (one["result"], one["gain"], one["pairs"]) == ("unfinished", None, 2)
+    assert one["then"] == "go on with it: pytest --ouro-certify"
+
+    found = certify(case_of(lab)).statement
+
+    assert certify(case_of(lab), again=True, progress=interrupt).statement is None
+    later, one = json.loads(ouro("brief", "--json")[1])["results"]
+    assert later["result"] == "unfinished"
+    facts = ("event", "baseline", "commit", "gain", "low", "claimed", "detectable", "pairs")
+    assert [one[name] for name in facts] == [
+        *("certificate", *night, found.gain, found.low, found.claimed, found.detectable, 2)
+    ]
+    text = ouro("brief")[1]
+    assert f"certificate of {night[1][:7]} against {night[0][:7]}: {one['result']}, gain 0." in text
+    assert f"\n  {one['why']}\n  then: {one['then']}\n" in text
+    assert found.result == "granted"
+    low = lab.journal.runs()[0].metric.text(found.low)
+    finalize = "make the branch: pytest-ouro finalize"
+    assert one["then"] == f"claim {low}, its lower bound, and {finalize}"
+
+
 def test_numbers_follow_from_the_pairs(lab, night):
     stats = pytest.importorskip("scipy.stats")
     one = certify(case_of(lab), pairs=4).statement
@@ -131,6 +159,14 @@ def test_a_deleted_journal_does_not_forget_a_look(lab, night):
     assert certify(case_of(lab), pairs=2).statement.look == 2
 
 
+def test_a_deleted_journal_is_restored_first(lab, night):
+    lab.journal.path.unlink()
+    for measure in (certify, lambda case: confirm_edit(case, "HEAD")):
+        with pytest.raises(RecordError, match="lines that were recorded are gone") as found:
+            measure(case_of(lab))
+        assert found.value.help == "put back what was recorded: pytest-ouro log --restore"
+
+
 def test_stated_looks_share_alpha_and_end(lab, night):
     first = certify(case_of(lab), pairs=2, looks=2).statement
     second = certify(case_of(lab), pairs=2).statement
@@ -162,6 +198,22 @@ def test_a_crash_is_resumed_with_the_same_pairs(lab, night):
     assert (again.plan, again.look) == (stated.plan, 1)
     assert [pair["salt"] for pair in again.pairs] == [pair["salt"] for pair in stated.pairs]
     assert "continues" in said[0]
+
+
+def test_an_unfinished_certificate_can_be_left_for_a_further_look(lab, night):
+    def interrupt(position):
+        raise KeyboardInterrupt
+
+    said = []
+    assert certify(case_of(lab), pairs=900, progress=interrupt).statement is None
+    assert certify(case_of(lab), pairs=2, progress=interrupt, say=said.append).planned == 900
+    assert said[0].endswith("; --ouro-again begins a further look in its place")
+
+    one = certify(case_of(lab), pairs=2, again=True).statement
+
+    assert (one.look, len(one.pairs), one.failed) == (2, 2, ())
+    assert one.alpha < 0.05 / 4
+    assert certify(case_of(lab), pairs=3).statement.look == 3, "the first one is not taken up again"
 
 
 def test_runs_of_complete_pairs_are_not_repeated(lab, night):
@@ -227,6 +279,42 @@ def test_a_refuted_edit_is_rolled_back(lab, night):
     assert "settled" in found.settlement[0]
 
 
+def smaller(lab, mean, spread):
+    """Keep a script for being smaller than the last keep, the value of which it has."""
+    lab.run(noisy(1.0, own=2) + f"padding = {[*range(40)]}\n")
+    only = f"import os\nsalted = 'OURO_SALT' in os.environ\nval = {mean} * salted"
+    script = noisy(1.0, own=2, spread=spread).replace("val = ", f"{only} + ", 1)
+    lab.run(script)
+    run = lab.journal.runs()[-1]
+    assert (run.status, run.reason) == ("keep", "simpler")
+    return run
+
+
+def test_smaller_code_is_confirmed_if_it_is_not_worse(lab, night):
+    run = smaller(lab, 0.0005, 0.0098)
+    found = confirm_edit(case_of(lab), "HEAD")
+    one = found.statement
+    assert (one.result, one.margin) == ("confirmed", run.band)
+    assert one.gain < 0
+    assert -one.margin < one.low
+    assert re.fullmatch(
+        r"ouro: confirmed gain=-0\.\d+ low=-0\.\d+ pairs=2 margin=0\.010000 claimed=\S+ level=.*",
+        found.last_line,
+    )
+    assert "loses no more than 0.010000, the band within which it tied" in found.lines()[0]
+    assert lab.journal.fault() is None
+
+
+def test_smaller_code_that_is_worse_is_refuted(lab, night):
+    smaller(lab, 0.05, 0.0098)
+    before = lab.journal.runs()[-2].commit
+    found = confirm_edit(case_of(lab), "HEAD", apply=True)
+    assert (found.statement.result, found.pairs) == ("refuted", 2)
+    assert "the smaller code is worse, by 0.04" in found.lines()[0]
+    assert lab.project.git("rev-parse", "HEAD").strip() == before
+    assert lab.journal.fault() is None
+
+
 def test_only_a_keep_with_a_reference_is_confirmed(lab, night):
     with pytest.raises(ExperimentError, match="is not a keep"):
         confirm_edit(case_of(lab), "no-such-branch")
@@ -245,7 +333,12 @@ def test_the_command(lab, night, last_line):
     ("options", "words"),
     [
         (("--ouro-certify", "--ouro-experiment"), "cannot be used together"),
-        (("--ouro-certify", "--ouro-pairs", "1"), "--ouro-pairs must be at least 2"),
+        (("--ouro-certify", "--ouro-pairs", "1"), "--ouro-pairs must be from 2 to 1000"),
+        (("--ouro-certify", "--ouro-pairs", "5000"), "--ouro-pairs must be from 2 to 1000"),
+        (("--ouro-certify", "--ouro-looks", "-1"), "--ouro-looks from 0 to 1000"),
+        (("--ouro-confirm", ""), "--ouro-confirm names no commit"),
+        (("--ouro-confirm", "HEAD", "--ouro-pairs", "3"), "--ouro-pairs cannot be used with"),
+        (("--ouro-ablate", "--ouro-looks", "1"), "--ouro-looks cannot be used with --ouro-ablate"),
         (("--ouro-certify", "--ouro-budget", "1"), "--ouro-budget cannot be used with"),
         (("--ouro-confirm", "HEAD", "-n", "2"), "--ouro-confirm cannot be used with -n"),
     ],

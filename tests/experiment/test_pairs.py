@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import Counter
 
 import pytest
 from hypothesis import assume, example, given
@@ -13,6 +14,7 @@ from pytest_ouro.experiment.verdict.pairs import (
     PairStatistics,
     alpha_of_look,
     confirm,
+    confirm_no_worse,
     detectable,
     draw_orders,
     grant,
@@ -196,6 +198,43 @@ def test_a_look_that_was_not_stated_is_refused(look, stated):
 )
 def test_confirmations(gains, state):
     assert confirm(gains, 0.05) == state
+
+
+@pytest.mark.parametrize(
+    ("gains", "margin", "state"),
+    [
+        pytest.param([0], 1, "undecided", id="one pair never decides"),
+        pytest.param([0.1, 0.101], 1, "confirmed", id="better"),
+        pytest.param([-0.5, -0.501], 1, "confirmed", id="worse, but within the margin"),
+        pytest.param([-2, -2.01], 1, "refuted", id="worse than the margin"),
+        pytest.param([-0.5, -0.501], 0.3, "refuted", id="worse than a smaller margin"),
+        pytest.param([-9, 9] * 4, 1, "undecided", id="too noisy for either, at the last look"),
+        pytest.param([1, -1, 1.1, -0.9], 9, "confirmed", id="at the second look"),
+        pytest.param([0] * 4, 1, "undecided", id="equal values are counted"),
+        pytest.param([0] * 8, 1, "confirmed", id="equal values"),
+        pytest.param([0] * 8, 0, "confirmed", id="equal values without a margin"),
+        pytest.param([0] * 7 + [-1], 0, "undecided", id="worse once, without a margin"),
+        pytest.param([-2, -2.01, 99], 1, "refuted", id="later gains change nothing"),
+    ],
+)
+def test_smaller_code_is_confirmed_if_it_is_not_worse(gains, margin, state):
+    assert confirm_no_worse(gains, margin, 0.05) == state
+
+
+def test_smaller_code_that_is_as_good_is_rarely_refuted():
+    """Of edits without effect hardly one is refuted, and of those that lose more than the margin
+    hardly one is confirmed, where a test of a gain would refute nearly all."""
+    draw = random.Random(3)
+    found = {0.0: Counter(), -1.01: Counter()}
+    for true, states in found.items():
+        for _ in range(2000):
+            gains = [draw.gauss(true, 0.7) for _ in range(8)]
+            states[confirm_no_worse(gains, 1.0, 0.05)] += 1
+    assert found[0.0]["refuted"] < 0.05 * 2000
+    assert found[0.0]["confirmed"] > 0.4 * 2000
+    assert found[-1.01]["confirmed"] < 0.05 * 2000
+    with pytest.raises(ValueError, match="no margin"):
+        confirm_no_worse([0.0, 0.0], -1.0)
 
 
 @pytest.mark.parametrize("looks", [(), (0, 2), (1, 2), (4, 2), (2, 2)])

@@ -270,8 +270,8 @@ def _stated(statement: Statement, before: _Past) -> Iterator[_Fact]:
 def _numbers(statement: Statement, gains: Sequence[float]) -> Iterator[_Fact]:
     """Yield the facts of a statement that follow from the gains of all of its pairs and its alpha:
     their mean, its standard error, and both bounds (mean ∓ t · se, with n - 1 degrees of freedom;
-    None if infinite); and, if it is granted, that the lower one is above 0 and nothing forbids
-    it."""
+    None if infinite); and, if it is granted, that the lower one is above 0, or above minus the
+    margin, and nothing forbids it."""
     if gains:
         yield _Fact("gain", mean(gains), statement.gain)
     bounded = len(gains) > 1 and statement.alpha is not None
@@ -283,8 +283,11 @@ def _numbers(statement: Statement, gains: Sequence[float]) -> Iterator[_Fact]:
             finite = value if math.isfinite(value) else None
             yield _Fact(key, finite, getattr(statement, key))
     if statement.result in _GRANTING:
-        if not bounded or statement.low is None or statement.low <= 0:
-            yield _Fact("result", "not granted, as 'low' is not above 0", statement.result)
+        least = -statement.margin if statement.margin else 0.0
+        equal = statement.margin is not None and not any(gains)
+        if not bounded or statement.low is None or (statement.low <= least and not equal):
+            why = f"not granted, as 'low' is not above {least:g}"
+            yield _Fact("result", why, statement.result)
         if why := statement.against or statement.counts_as_one:
             yield _Fact("result", f"not granted: {why}", statement.result)
 
@@ -305,6 +308,7 @@ def _planned(statement: Statement, plan: Statement | None) -> Iterator[_Fact]:
     yield _Fact("night", plan.night, statement.night)
     yield _Fact("look", plan.look, statement.look)
     yield _Fact("looks", plan.looks, statement.looks)
+    yield _Fact("margin", plan.margin, statement.margin)
     if statement.event != "calibration":
         yield _Fact("slope", plan.slope, statement.slope)
     if statement.event in _COUNTS_FAILURES and None not in (plan.alpha, statement.alpha):

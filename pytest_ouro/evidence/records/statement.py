@@ -83,7 +83,10 @@ class Statement(Line):
         None, NUMBER.or_null(), "one-sided p of the exact sign-flip test; null if not computed"
     )
     detectable: float | None = optional(
-        None, NUMBER.or_null(), "smallest gain that as many pairs would find in 4 of 5 cases"
+        None,
+        NUMBER.or_null(),
+        "smallest gain that as many pairs would find in 4 of 5 cases; null where "
+        "their gains are all equal",
     )
     claimed: float | None = optional(
         None, NUMBER.or_null(), "the gain that the search runs of the two commits claim"
@@ -113,6 +116,12 @@ class Statement(Line):
         NUMBER.or_null(),
         "by how much a value changes if the machine is e times as fast, which was measured by a "
         "calibration, and by which gains are corrected; null if they are not",
+    )
+    margin: float | None = optional(
+        None,
+        NUMBER.or_null(),
+        "in a confirmation of a `simpler` keep: what it may lose, the band within which it tied; "
+        "null if the tip must gain",
     )
     failed: tuple[str, ...] = optional(
         (),

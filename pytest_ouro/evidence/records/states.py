@@ -95,7 +95,8 @@ def _read_statements(
         if one.event == "confirmation" and one.result == "confirmed":
             found[one.tip] = KeepState("confirmed", f"confirmed on {pairs}")
         elif one.event == "confirmation" and one.result == "refuted":
-            why = f"its gain did not show on {pairs}"
+            less = "it was worse" if one.margin is not None else "its gain did not show"
+            why = f"{less} on {pairs}"
             found[one.tip] = KeepState("refuted", why, stands=False, lost=True)
         elif one.event == "certificate" and one.result == "granted":
             keep = keeps.get(one.tip)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_ouro.experiment.selection.plan import Plan
 
 #: How a run ends that fails by what its own code does, as far as it is known.
-_OWN = (Reason.CRASH, Reason.OOM, Reason.NAN, Reason.TIMEOUT, Reason.BREACH)
+OWN = (Reason.CRASH, Reason.OOM, Reason.NAN, Reason.TIMEOUT, Reason.BREACH)
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ def count_attempts(case: Case, plan: Plan, pairs: Sequence[Pair], *, level: str 
     counted = {run.run for pair in pairs for run in (pair.baseline, pair.tip)}
     failed = tuple(
         run
-        for run in _last_records(case, plan)
+        for run in last_records(case, plan)
         if run.run not in counted and not _gave_value(run, pairs)
     )
     against = _failures(failed, plan) or _guards(pairs) or _level(pairs, level)
     return Attempts(failed, plan.alpha * 0.5 ** len(failed), against)
 
 
-def _last_records(case: Case, plan: Plan) -> list[StartedRun]:
+def last_records(case: Case, plan: Plan) -> list[StartedRun]:
     """Return the last line of the journal about each run of a plan, in the order in which the runs
     started. All plans of one ablation have the same id: only the runs of the tip and of this plan's
     baseline are returned."""
@@ -85,9 +85,9 @@ def _gave_value(run: StartedRun, pairs: Sequence[Pair]) -> bool:
 
 
 def _failures(failed: Sequence[StartedRun], plan: Plan) -> str:
-    """Return a clause that says that the tip failed by itself (`_OWN`) more often than the
-    baseline; "" if it did not, or if both are one commit."""
-    own = [run for run in failed if isinstance(run, FinishedRun) and run.reason in _OWN]
+    """Return a clause that says that the tip failed by itself (`OWN`) more often than the baseline;
+    "" if it did not, or if both are one commit."""
+    own = [run for run in failed if isinstance(run, FinishedRun) and run.reason in OWN]
     tip = [run.reason.value for run in own if run.commit == plan.tip]
     others = len(own) - len(tip)
     if plan.tip == plan.baseline or len(tip) <= others:

@@ -31,6 +31,7 @@ def certify(
     *,
     pairs: int = PAIRS,
     looks: int = 0,
+    again: bool = False,
     device: Device | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
@@ -38,16 +39,25 @@ def certify(
     """Measure the last keep of the branch and its baseline on ``pairs`` fresh pairs, record the
     certificate, and return it.
 
-    A certificate that was begun and has no result is continued with its own pairs; `count_attempts`
-    says what a run without a value costs. ``looks`` states how many certificates there will be at
-    most in this night, and can be stated before the first one only (0: no number). Once it has a
-    result, the night's placebos are written to the ledger. Raise OuroError, mostly ExperimentError,
-    if there is nothing to certify or a run cannot be made.
+    A certificate that was begun and has no result is continued with its own pairs, unless one is to
+    be begun ``again``, as a further look; `count_attempts` says what a run without a value costs.
+    ``looks`` states how many certificates there will be at most in this night, and can be stated
+    before the first one only (0: no number). Once it has a result, the night's placebos are written
+    to the ledger. Raise OuroError, mostly ExperimentError, if there is nothing to certify or a run
+    cannot be made.
     """
     baseline, tip = find_ends(case)
     night = baseline.commit
+    ends = (night, tip.commit)
     plan, continued = open_plan(
-        case, "certificate", night, tip.commit, night=night, pairs=pairs, looks=looks, device=device
+        case,
+        "certificate",
+        *ends,
+        night=night,
+        pairs=pairs,
+        looks=looks,
+        device=device,
+        again=again,
     )
     say(describe(plan, continued=continued))
     count = len(plan.pairs)

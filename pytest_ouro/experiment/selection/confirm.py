@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.evidence.records.verdicts import tie_band
 from pytest_ouro.experiment.selection.attempts import count_attempts
 from pytest_ouro.experiment.selection.ends import find_edit, gain_between
 from pytest_ouro.experiment.selection.holding import hold_plan
@@ -13,14 +15,16 @@ from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
 from pytest_ouro.experiment.selection.selection import Selection, find_dependence, state
 from pytest_ouro.experiment.steps.settle import settle
-from pytest_ouro.experiment.verdict.pairs import LOOKS, confirm
+from pytest_ouro.experiment.verdict.pairs import LOOKS, confirm, confirm_no_worse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.engine import Case
+    from pytest_ouro.experiment.selection.plan import Plan
     from pytest_ouro.experiment.terms.job import Progress
+    from pytest_ouro.experiment.verdict.pairs import State
 
 
 def confirm_edit(
@@ -28,6 +32,7 @@ def confirm_edit(
     revision: str,
     *,
     apply: bool = False,
+    again: bool = False,
     device: Device | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
@@ -37,15 +42,29 @@ def confirm_edit(
 
     After 2, 4 and 8 pairs the gains are looked at, and no more pairs are run once it is decided. It
     stays undecided if the values do not depend on the salts, so that the pairs show nothing, or if
-    the gains confirm it and `count_attempts` forbids that. A confirmation that was begun and has no
-    result is continued. If the edit is refuted, the branch is settled to the keep before it with
-    ``apply``; without it, a line says how. Raise OuroError, mostly ExperimentError, if ``revision``
-    is not a keep on this line of commits, or a run cannot be made.
+    the gains confirm it and `count_attempts` forbids that. A keep whose reason is ``simpler``
+    claims no gain: it is confirmed if it loses no more than the band within which it tied, refuted
+    if it is shown to be worse, and otherwise stays undecided.
+
+    A confirmation that was begun and has no result is continued, unless one is to be begun
+    ``again``, as a further look. If the edit is refuted, the branch is settled to the keep before
+    it with ``apply``; without it, a line says how. Raise OuroError, mostly ExperimentError, if
+    ``revision`` is not a keep on this line of commits, or a run cannot be made.
     """
     before, edit, night = find_edit(case, revision)
     most = LOOKS[-1]
     ends = (before.commit, edit.commit)
-    plan, continued = open_plan(case, "confirmation", *ends, night=night, pairs=most, device=device)
+    margin = tie_band(edit) if edit.reason is Reason.SIMPLER else None
+    plan, continued = open_plan(
+        case,
+        "confirmation",
+        *ends,
+        night=night,
+        pairs=most,
+        device=device,
+        margin=margin,
+        again=again,
+    )
     say(describe(plan, continued=continued))
     pairs = Pairs(case, plan, device=device, say=say, progress=progress)
     with hold_plan(case, plan.id):
@@ -56,7 +75,7 @@ def confirm_edit(
                 facts = (error.result, error.why)
                 return Selection("confirmation", error.done, most, None, *facts)
             attempts = count_attempts(case, plan, done, level=edit.level or "")
-            found = confirm([pair.gain for pair in done], attempts.alpha)
+            found = _decide([pair.gain for pair in done], plan, attempts.alpha)
             if find_dependence(done, strict=True) or (found == "confirmed" and attempts.against):
                 found = "undecided"
                 break
@@ -70,3 +89,11 @@ def confirm_edit(
         return selection
     lines = settle(case, target=before.commit, tried=edit.tried, apply=apply)
     return replace(selection, settlement=lines)
+
+
+def _decide(gains: Sequence[float], plan: Plan, alpha: float) -> State:
+    """Return what the gains of a plan's pairs so far show: that the edit gains or, if the plan has
+    a margin, that it loses no more than that."""
+    if plan.margin is None:
+        return confirm(gains, alpha)
+    return confirm_no_worse(gains, plan.margin, alpha)

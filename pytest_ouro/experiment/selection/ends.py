@@ -55,8 +55,10 @@ def find_edit(case: Case, revision: str) -> tuple[FinishedRun, FinishedRun, str]
 
 
 def _read_kept(case: Case) -> list[FinishedRun]:
-    """Return the keeps of the branch that stand, newest first."""
+    """Return the keeps of the branch that stand, newest first. Raise RecordError if the journal is
+    not what was recorded."""
     journal = case.evidence.journal
+    journal.demand_whole()
     return standing_keeps(case.repository.history, journal.runs(), journal.statements())
 
 

@@ -94,6 +94,16 @@ class Pairs:
         self._done: list[Pair] = []
         self._used: set[str] = set()
 
+    @property
+    def plan(self) -> Plan:
+        """The plan whose pairs these are."""
+        return self._plan
+
+    @property
+    def done(self) -> Sequence[Pair]:
+        """The pairs that are complete, in the order of the plan."""
+        return tuple(self._done)
+
     def run(self, count: int) -> Sequence[Pair]:
         """Run pairs until the first ``count`` of the plan are complete, and return these. Raise
         Unfinished if a run gives no value that counts, OuroError if one cannot be made, or if the
@@ -106,6 +116,7 @@ class Pairs:
     def _run_pair(self, number: int) -> Pair:
         """Run the two sides of a pair, given by its number from 1, in the order of the plan."""
         salt, first = self._plan.pairs[number - 1]
+        self._used = set()  # no two pairs have one salt
         other: Side = "tip" if first == "baseline" else "baseline"
         runs = {side: self._run_side(number, salt, side) for side in (first, other)}
         pair = Pair(first, runs["baseline"], runs["tip"], self._plan.slope)

@@ -23,7 +23,7 @@ from pytest_ouro.experiment.verdict.history import differences
 from pytest_ouro.experiment.verdict.pairs import ALPHA, Side, alpha_of_look, draw_orders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.engine import Case
@@ -43,7 +43,8 @@ class Plan:
     has the salt of each pair, and the side that is run first. ``look`` is the number of the look in
     that night, ``looks`` how many were stated before the first (0: none), and ``alpha`` the
     probability of an error that this look may use. ``slope`` is by how much a value changes with
-    the speed of the machine (see `Statement`), None if gains are not corrected by it.
+    the speed of the machine (see `Statement`), None if gains are not corrected by it. ``margin`` is
+    what the tip may lose, None if it must gain.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Plan:
     looks: int
     alpha: float
     slope: float | None = None
+    margin: float | None = None
 
     def statement(self, case: Case, **facts: object) -> Statement:
         """Return a statement of this plan, by default one that states it; ``facts`` are further
@@ -74,6 +76,7 @@ class Plan:
             "looks": self.looks,
             "alpha": self.alpha,
             "slope": self.slope,
+            "margin": self.margin,
             "metric_name": metric.name,
             "direction": metric.direction,
             "unit": metric.unit,
@@ -93,7 +96,7 @@ class Plan:
             assert isinstance(salt, int)
             pairs.append((salt, "tip" if pair.get("first") == "tip" else "baseline"))
         alpha = ALPHA if one.alpha is None else one.alpha
-        facts = (one.night, tuple(pairs), one.look, one.looks, alpha, one.slope)
+        facts = (one.night, tuple(pairs), one.look, one.looks, alpha, one.slope, one.margin)
         return cls(one.plan, one.event, one.baseline, one.tip, *facts)  # type: ignore[arg-type]
 
 
@@ -107,28 +110,32 @@ def open_plan(
     pairs: int,
     looks: int = 0,
     device: Device | None = None,
+    margin: float | None = None,
+    again: bool = False,
 ) -> tuple[Plan, bool]:
     """Return the plan of the kind ``event`` for two commits, and whether it was stated in an
-    earlier session: one that has no result yet is continued, otherwise a new one is stated.
+    earlier session: the last one, if it has no result yet, is continued, unless one is to be begun
+    ``again``; otherwise a new one is stated.
 
     ``night`` is the first commit of the night, "" for a plan that is not a look. ``pairs`` is the
     number of pairs of a new plan, ``looks`` the number of looks that it states if it is the first
-    of its kind in that night (0: none is stated). ``device`` is that of the runs, None for the
-    bound's. Raise ExperimentError if all stated looks are used, if ``looks`` differs from what was
-    stated, or if there is no such device; RecordError or GitError if the plan cannot be recorded.
+    of its kind in that night (0: none is stated), and ``margin`` what its tip may lose (None: it
+    must gain). ``device`` is that of the runs, None for the bound's. Raise ExperimentError if all
+    stated looks are used, if ``looks`` differs from what was stated, or if there is no such device;
+    RecordError or GitError if the plan cannot be recorded.
     """
     with hold_plans(case):
         statements = case.evidence.journal.statements()
-        for one in reversed(statements):
-            same = (one.event, one.night, one.baseline, one.tip) == (event, night, baseline, tip)
-            if same and _is_open(case, one, statements):
-                plan = Plan.stated_by(one)
-                _count(case, plan)
-                return plan, True
+        ends = (event, night, baseline, tip)
+        last = _last(one for one in statements if ends == _ends_of(one))
+        if last and not again and _is_open(case, last, statements):
+            plan = Plan.stated_by(last)
+            _count(case, plan)
+            return plan, True
         look, stated = count_look(case, event, night, statements, looks) if night else (1, 0)
         alpha = alpha_of_look(look, stated=stated or None)
         slope = _find_slope(case, statements, device) if night else None
-        facts = (draw_pairs(pairs), look, stated, alpha, slope)
+        facts = (draw_pairs(pairs), look, stated, alpha, slope, margin)
         plan = Plan(_new_id(), event, baseline, tip, night, *facts)
         make_place(case, plan.id)
         case.evidence.journal.append(plan.statement(case))
@@ -137,22 +144,25 @@ def open_plan(
 
 
 def open_ablation(
-    case: Case, tip: str, without: Sequence[str], *, pairs: int, device: Device | None = None
+    case: Case,
+    tip: str,
+    without: Sequence[str],
+    *,
+    pairs: int,
+    device: Device | None = None,
+    again: bool = False,
 ) -> list[Plan]:
     """Return a plan for each of the commits ``without`` a group of edits, in their order, to be
-    compared with the commit ``tip``: one stated in an earlier session that has no result, or new
-    ones, which are stated. All have the same id and the same pairs, so that they share the tip's
-    runs, and the same share of ALPHA. ``pairs`` is the number of pairs of new plans, ``device``
-    that of the runs, None for the bound's. Raise RecordError if they cannot be recorded."""
+    compared with the commit ``tip``: those that an earlier session stated last, if they have no
+    result, and none is to be begun ``again``; otherwise new ones, which are stated. All have the
+    same id and the same pairs, so that they share the tip's runs, and the same share of ALPHA.
+    ``pairs`` is the number of pairs of new plans, ``device`` that of the runs, None for the
+    bound's. Raise RecordError if they cannot be recorded."""
     with hold_plans(case):
         statements = case.evidence.journal.statements()
-        open_ones = [
-            one
-            for one in statements
-            if (one.event, one.tip) == ("ablation", tip) and _is_open(case, one, statements)
-        ]
-        if open_ones:
-            stated = {one.baseline: one for one in open_ones if one.plan == open_ones[-1].plan}
+        last = _last(one for one in statements if (one.event, one.tip) == ("ablation", tip))
+        if last and not again and _is_open(case, last, statements):
+            stated = {one.baseline: one for one in statements if one.plan == last.plan}
             if stated.keys() == {*without}:
                 return [Plan.stated_by(stated[commit]) for commit in without]
         name, drawn = _new_id(), draw_pairs(pairs)
@@ -163,6 +173,16 @@ def open_ablation(
         for plan in plans:
             case.evidence.journal.append(plan.statement(case))
         return plans
+
+
+def _last(statements: Iterable[Statement]) -> Statement | None:
+    """Return the last of these statements; None if there are none."""
+    return next(iter([*statements][-1:]), None)
+
+
+def _ends_of(one: Statement) -> tuple[str, str, str, str]:
+    """Return what a statement is about: its kind, its night and its two commits."""
+    return one.event, one.night, one.baseline, one.tip
 
 
 def _is_open(case: Case, one: Statement, statements: Sequence[Statement]) -> bool:
@@ -194,7 +214,11 @@ def describe(plan: Plan, *, continued: bool) -> str:
         return f"{what}: 2 runs with each of {len(plan.pairs)} salts"
     looks = f" of {plan.looks}" if plan.looks else ""
     most = "up to " if plan.event == "confirmation" else ""
-    return f"{what}: {most}{len(plan.pairs)} pairs, look {plan.look}{looks}, alpha {plan.alpha:.4f}"
+    ends = "; --ouro-again begins a further look in its place" if continued else ""
+    return (
+        f"{what}: {most}{len(plan.pairs)} pairs, look {plan.look}{looks}, alpha {plan.alpha:.4f}"
+        f"{ends}"
+    )
 
 
 def draw_pairs(count: int) -> tuple[tuple[int, Side], ...]:

@@ -66,7 +66,7 @@ class Selection:
         one = self.statement
         if quiet or one is None:
             return self.settlement
-        lines = [_explain(one)]
+        lines = [explain(one)]
         if one.failed:
             runs = "1 run" if len(one.failed) == 1 else f"{len(one.failed)} runs"
             lines.append(
@@ -94,7 +94,9 @@ class Selection:
             )
         text = one.metric.text
         facts = [f"gain={text(one.gain)}", f"low={text(one.low)}", f"pairs={self.pairs}"]
-        if one.detectable is not None and one.result in ("not-granted", "refuted"):
+        if one.margin is not None:
+            facts.append(f"margin={text(one.margin)}")
+        elif one.detectable is not None and one.result in ("not-granted", "refuted"):
             facts.append(f"detectable={text(one.detectable)}")
         if one.claimed is not None:
             facts.append(f"claimed={text(one.claimed)}")
@@ -102,7 +104,7 @@ class Selection:
         return f"ouro: {_WORDS[one.result]} {' '.join(facts)} {ends}"
 
 
-def _explain(one: Statement) -> str:
+def explain(one: Statement) -> str:
     """Return a sentence that says what a statement allows to claim."""
     text = one.metric.text
     if one.counts_as_one:
@@ -110,14 +112,34 @@ def _explain(one: Statement) -> str:
     if one.against:
         return f"nothing is granted, whatever the values show: {one.against}"
     sure = f"{100 * (1 - (one.alpha or 0.0)):.1f} %"
+    if one.margin is not None:
+        return _explain_simpler(one, text(one.margin))
     if one.result == "granted":
         return f"the gain is at least {text(one.low)} with a confidence of {sure}"
     if one.result == "confirmed":
         return f"the edit helps: its gain is {text(one.gain)}, at least {text(one.low)}"
     if one.result == "refuted":
         return "the edit is not shown to help: its commit is not a keep any more"
+    if one.detectable is None:
+        return "the pairs do not show a gain; as all have the same, what they could show is unknown"
     found = f"the pairs do not show a gain: as many find one of {text(one.detectable)} in 4 of 5"
     return f"{found} nights"
+
+
+def _explain_simpler(one: Statement, margin: str) -> str:
+    """Return a sentence that says what the confirmation of a ``simpler`` keep allows to claim, of
+    which ``margin`` is what it may lose."""
+    text = one.metric.text
+    if one.result == "confirmed":
+        lost = f"no more than {margin}, the band within which it tied" if one.margin else "nothing"
+        return f"the code is smaller, and the pairs show that it loses {lost}"
+    if one.result == "refuted":
+        worse = text(-one.high) if one.high is not None else "an unknown amount"
+        return f"the smaller code is worse, by {worse} at least: its commit is not a keep any more"
+    return (
+        "the pairs show neither that the smaller code is worse, nor that it loses no more than "
+        f"{margin}: its commit stays a keep"
+    )
 
 
 def state(
@@ -139,7 +161,8 @@ def state(
     dependent = find_dependence(pairs, strict=plan.event in _STRICT)
     runs = [run for pair in pairs for run in (pair.baseline, pair.tip)]
     last = runs[-1]
-    smallest = detectable(PairStatistics.of(gains).sd, len(gains), alpha)
+    sd = PairStatistics.of(gains).sd
+    smallest = detectable(sd, len(gains), alpha) if sd else math.inf  # equal gains tell no noise
     return plan.statement(
         case,
         result=result,
@@ -164,6 +187,19 @@ def state(
         failed=attempts.ids if attempts else (),
         against=attempts.against if attempts else "",
         **facts,
+    )
+
+
+def state_failure(case: Case, plan: Plan, attempts: Attempts, why: str) -> Statement:
+    """Return the statement on a plan of which one commit failed by itself, as ``why`` says, so that
+    nothing was measured; it has no pairs, and is not written yet."""
+    return plan.statement(
+        case,
+        result="measured",
+        alpha=attempts.alpha,
+        pairs=(),
+        failed=attempts.ids,
+        against=why,
     )
 
 

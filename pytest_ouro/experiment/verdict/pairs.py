@@ -175,6 +175,37 @@ def confirm(gains: Sequence[float], alpha: float = ALPHA, looks: Sequence[int] =
     return "refuted"
 
 
+def confirm_no_worse(
+    gains: Sequence[float],
+    margin: float,
+    alpha: float = ALPHA,
+    looks: Sequence[int] = LOOKS,
+) -> State:
+    """Decide about one edit that makes the code smaller and claims no gain: whether it loses no
+    more than ``margin``. ``gains`` are those of its fresh pairs so far.
+
+    After each number of pairs in ``looks`` (ascending, from 2), the first so many gains are tested
+    at ``alpha`` divided by the number of looks. It is "confirmed" at the first look at which the
+    true gain is shown to be above -``margin``, by the test of `grant`; without a margin, also where
+    so many gains are all 0 that equal ones would be granted. It is "refuted" at one where the upper
+    bound is below 0, so that it is shown to be worse. Otherwise it is "undecided", also after the
+    last look. Raise ValueError as in `PairStatistics.of`, or if ``margin`` is negative.
+    """
+    if not margin >= 0:
+        raise ValueError(f"no margin: {margin}")
+    share = alpha / len(looks)
+    for look in looks:
+        if look > len(gains):
+            return "undecided"
+        seen = gains[:look]
+        equal = not any(seen) and 2.0**-look <= share
+        if equal or grant([gain + margin for gain in seen], share).granted:
+            return "confirmed"
+        if interval(seen, share)[1] < 0:
+            return "refuted"
+    return "undecided"
+
+
 def detectable(sd: float, pairs: int, alpha: float = ALPHA, power: float = 0.8) -> float:
     """Return the smallest true gain that `grant` grants with the probability ``power``, if the gain
     of one pair has the standard deviation ``sd`` and normal noise; inf for fewer than two pairs.
