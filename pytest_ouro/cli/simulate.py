@@ -72,9 +72,9 @@ def main(args: argparse.Namespace) -> int:
     path = find_bound(args.bound)
     bound = read(path.read_bytes(), path.name)
     device = bound.experiment.device
-    rule = bound.verdicts[devices.choose("auto") if device == "auto" else device]
-    metric = bound.experiment.described_metric
-    noise = _find_noise(path, rule, metric.name)
+    profile = devices.choose("auto") if device == "auto" else device
+    rule, metric = bound.verdicts[profile], bound.experiment.described_metric
+    noise = _find_noise(path, rule, metric.name, profile)
     known = noise.sigma
     if args.sigma is not None:
         noise = noise._replace(sigma=args.sigma, source="--sigma")
@@ -85,7 +85,7 @@ def main(args: argparse.Namespace) -> int:
         rho=args.rho,
         pairs=args.pairs,
         looks=args.looks,
-        placebo=getattr(rule, "placebo", 0.0) if args.placebo is None else args.placebo,
+        placebo=rule.placebo if args.placebo is None else args.placebo,
         noise=args.noise,
         phi=args.phi,
         known=known,
@@ -106,23 +106,20 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _find_noise(bound: Path, rule: VerdictRule, metric: str) -> _Noise:
+def _find_noise(bound: Path, rule: VerdictRule, metric: str, device: str) -> _Noise:
     """Return the noise by which runs are decided here: that of the ``rule`` in the file ``bound``,
     if it is a number, else that of the last calibration, else that of the last run whose record has
-    one. Only records of the ``metric`` count. Raise RecordError if the journal cannot be read."""
-    journal = Journal(Git.discover(bound.parent).common_dir)
-    calibrated = [
-        one
-        for one in journal.statements()
-        if one.event == "calibration" and one.metric_name == metric and one.result == "measured"
-    ]
+    one. Only records of the ``metric`` on the profile ``device`` count. Raise RecordError if the
+    journal cannot be read."""
     if rule.noise != "auto":
         return _Noise(rule.noise, bound.name)
-    for one in reversed(calibrated):
-        if one.sd:
+    journal = Journal(Git.discover(bound.parent).common_dir)
+    for one in reversed(journal.statements()):
+        ours = one.event == "calibration" and (one.metric_name, one.device) == (metric, device)
+        if ours and one.sd:
             return _Noise(one.sd, "the last calibration")
     for run in reversed(journal.runs()):
-        if run.noise and run.metric_name == metric:
+        if run.noise and (run.metric_name, run.device) == (metric, device):
             return _Noise(run.noise, "the last run's record")
     return _Noise(None, "not known yet, so that gains are given in it")
 

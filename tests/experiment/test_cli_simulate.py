@@ -79,10 +79,11 @@ def test_the_noise_is_that_of_the_records(lab, ouro):
     assert found()["settings"]["sigma"] == run.noise > 0
     assert found()["source"] == "the last run's record"
 
-    facts = {"event": "calibration", "result": "measured", "metric_name": "val_bpb"}
-    for name, sd, shared in (("other", 9.0, 0.9), ("val_bpb", 0.125, 0.75)):
+    facts = {"event": "calibration", "result": "measured", "shared": 0.75}
+    known = [("val_bpb", "cpu", 0.125), ("other", "cpu", 9.0), ("val_bpb", "cuda", 7.0)]
+    for name, device, sd in known:
         commits = {"baseline": run.commit, "tip": run.commit, "time": run.time}
-        facts |= {"metric_name": name, "sd": sd, "shared": shared, "plan": "0123456789ab"}
+        facts |= {"metric_name": name, "device": device, "sd": sd, "plan": "0123456789ab"}
         lab.journal.append(Statement(**facts, **commits))
     settings = found()["settings"]
     assert (settings["sigma"], settings["rho"]) == (0.125, 0), "edits may share nothing"
