@@ -147,8 +147,9 @@ def test_looks_are_counted_and_cost_more(lab, night):
     }
 
 
-def test_a_deleted_journal_does_not_forget_a_look(lab, night):
-    certify(case_of(lab), pairs=2)
+@pytest.mark.parametrize("looks", [0, 1])
+def test_a_deleted_journal_does_not_forget_a_look(lab, night, looks):
+    certify(case_of(lab), pairs=2, looks=looks)
     lab.journal.path.unlink()
     run_git("update-ref", "-d", anchor.REF, cwd=lab.path)
     lab.project.git("checkout", "-q", night[0])
@@ -156,7 +157,11 @@ def test_a_deleted_journal_does_not_forget_a_look(lab, night):
     lab.project.git("checkout", "-q", night[1])
     lab.run()
 
-    assert certify(case_of(lab), pairs=2).statement.look == 2
+    if looks:
+        with pytest.raises(ExperimentError, match="1 look was stated"):
+            certify(case_of(lab), pairs=2)
+    else:
+        assert certify(case_of(lab), pairs=2).statement.look == 2
 
 
 def test_a_deleted_journal_is_restored_first(lab, night):

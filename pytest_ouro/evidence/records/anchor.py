@@ -37,7 +37,7 @@ REF = f"{_OURS}/journal"
 #: The refs that keep the tried commits reachable: this, and the number of the started line.
 TRIED = f"{_OURS}/tried/"
 #: The refs that count the looks at a baseline: this, the kind of statement, the id of the night's
-#: first commit and the number of the look. They name the tip.
+#: first commit and the number of the look, with ``-of-N`` if N were stated. They name the tip.
 LOOKS = f"{_OURS}/looks/"
 
 #: The copy must survive a loss of power, as the journal does.

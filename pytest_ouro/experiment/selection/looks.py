@@ -32,18 +32,20 @@ def count_look(
     what was stated, or if no stated look is left; GitError or another OuroError if refs or the code
     of ``night`` cannot be read.
     """
-    begun: dict[str, list[int]] = {}
-    counted = re.compile(rf"{LOOKS}{event}/([0-9a-f]+)/([1-9][0-9]{{0,15}})")
+    begun: dict[str, list[tuple[int, int]]] = {}
+    counted = re.compile(
+        rf"{LOOKS}{event}/([0-9a-f]+)/([1-9][0-9]{{0,15}})(?:-of-([0-9]{{1,16}}))?"
+    )
     for name in anchor.refs(case.repository.git.common_dir):
         if match := counted.fullmatch(name):
-            begun.setdefault(match[1], []).append(int(match[2]))
-    kinds = [one for one in statements if one.event == event and one.night]
-    for one in kinds:
-        begun.setdefault(one.night, []).append(one.look)
+            begun.setdefault(match[1], []).append((int(match[2]), int(match[3] or 0)))
+    for one in statements:
+        if one.event == event and one.night:
+            begun.setdefault(one.night, []).append((one.look, one.looks))
     nights = _find_same(case, night, begun)
-    look = 1 + max((number for one in nights for number in begun.get(one, ())), default=0)
-    earlier = (one.looks for one in kinds if one.night in nights)
-    stated = next(earlier, looks if look == 1 else 0)
+    known = [one for commit in nights for one in begun.get(commit, ())]
+    look = 1 + max((number for number, _ in known), default=0)
+    stated = max((count for _, count in known), default=looks)
     if looks not in (0, stated):
         raise messages.looks_stated_before(looks, stated, look)
     if stated and look > stated:
