@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.cli import add_trust, find_bound
 from pytest_ouro.cli.output import say
+from pytest_ouro.core.limits import MOST_PAIRS
 from pytest_ouro.engine import open_case
 from pytest_ouro.messages import selection as messages
 from pytest_ouro.report.position import EVERY, render
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=8,
         metavar="N",
-        help="how many runs to make, an even number from 4 on (default: 8)",
+        help="how many runs to make, an even number from 4 to 2000 (default: 8)",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="run on this device")
     add_trust(parser)
@@ -36,8 +37,8 @@ def main(args: argparse.Namespace) -> int:
     KeyboardInterrupt for Ctrl-C."""
     from pytest_ouro.experiment.selection.calibrate import calibrate
 
-    if args.runs < 4 or args.runs % 2:
-        raise messages.invalid_runs()
+    if not 4 <= args.runs <= 2 * MOST_PAIRS or args.runs % 2:
+        raise messages.invalid_runs(2 * MOST_PAIRS)
     case = open_case(find_bound(args.bound), trust=args.trust, run_commands=True)
     shown = _Shown()
     found = calibrate(case, runs=args.runs, device=args.device, progress=shown.show, say=say)

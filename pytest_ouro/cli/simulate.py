@@ -11,6 +11,7 @@ from pytest_ouro.cli import find_bound
 from pytest_ouro.cli.output import say, say_document
 from pytest_ouro.core.escape import escape_json
 from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.core.limits import MOST_PAIRS
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.devices import device as devices
@@ -127,11 +128,17 @@ def _find_noise(bound: Path, rule: VerdictRule, metric: str, device: str) -> _No
 def _demand_usable(settings: Settings, nights: int) -> None:
     """Raise OuroError for the first number that is out of its range, or if a night has no run for
     the search."""
-    share = "from 0 to below 1"
+    share, pairs, looks = "from 0 to below 1", settings.pairs, settings.looks
     for option, value, fits, range, example in (
         ("--nights", nights, nights >= 1, "1 or more", 500),
-        ("--pairs", settings.pairs, settings.pairs >= 0, "0 or more", 5),
-        ("--looks", settings.looks, settings.looks >= 0, "0 or more", 1),
+        (
+            "--pairs",
+            pairs,
+            pairs == 0 or 2 <= pairs <= MOST_PAIRS,
+            f"0, or from 2 to {MOST_PAIRS}",
+            5,
+        ),
+        ("--looks", looks, 0 <= looks <= MOST_PAIRS, f"from 0 to {MOST_PAIRS}", 1),
         ("--sigma", settings.sigma, 0 < settings.sigma <= 1e18, "above 0, at most 1e18", 0.01),
         ("--rho", settings.rho, 0 <= settings.rho < 1, share, 0.5),
         ("--placebo", settings.placebo, 0 <= settings.placebo < 1, share, 0.04),
@@ -139,7 +146,7 @@ def _demand_usable(settings: Settings, nights: int) -> None:
     ):
         if not fits:
             raise messages.unusable_number(option, value, range, example)
-    reserved = 2 * settings.pairs
+    reserved = 2 * pairs
     if settings.runs < reserved + 2:
         enough = max(reserved + 2, 20)
-        raise messages.too_few_tries(settings.runs, settings.pairs, reserved, enough)
+        raise messages.too_few_tries(settings.runs, pairs, reserved, enough)

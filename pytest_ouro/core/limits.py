@@ -25,6 +25,8 @@ LOCK = 4 << 20
 LEDGER = 32 << 20
 #: The journal: about 10,000 runs.
 JOURNAL = 64 << 20
+#: The pairs of a certificate or ablation, so that the journal can hold its runs; also the looks.
+MOST_PAIRS = 1000
 #: A file of git's own, or of ours in git's folder, that is read whole; a file with agents' rules.
 SMALL = 4 << 20
 #: A commit with its message.

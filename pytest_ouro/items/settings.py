@@ -10,6 +10,7 @@ import pytest
 
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.limits import MOST_PAIRS
 from pytest_ouro.messages import plugin as messages
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ TASKS: dict[str, Task] = {
     "ouro_confirm": "--ouro-confirm",
     "ouro_ablate": "--ouro-ablate",
 }
+#: The pairs of a certificate or ablation if no other number is asked for.
+PAIRS = 5
 #: The last line of an experiment that could not start.
-#: The pairs of a certificate or ablation if no other number is asked for, and the most that may be.
-PAIRS, MOST = 5, 1000
 CLOSED = "ouro: closed reason=cannot-run"
 
 
@@ -92,8 +93,8 @@ def read_settings(config: pytest.Config) -> Settings:
     if repeat < 1:
         raise pytest.UsageError(str(messages.invalid_repeat()))
     pairs, looks = config.getoption("ouro_pairs"), config.getoption("ouro_looks")
-    if not 2 <= (PAIRS if pairs is None else pairs) <= MOST or not 0 <= looks <= MOST:
-        raise pytest.UsageError(str(messages.invalid_pairs(MOST)))
+    if not 2 <= (PAIRS if pairs is None else pairs) <= MOST_PAIRS or not 0 <= looks <= MOST_PAIRS:
+        raise pytest.UsageError(str(messages.invalid_pairs(MOST_PAIRS)))
     if config.getoption("ouro_confirm") == "":
         raise pytest.UsageError(str(messages.no_revision()))
     tasks = find_tasks(config.option)

@@ -121,10 +121,10 @@ def no_reference(commit: str) -> ExperimentError:
     )
 
 
-def invalid_runs() -> ExperimentError:
-    """``--runs`` of ``calibrate`` is odd, or less than 4."""
+def invalid_runs(most: int) -> ExperimentError:
+    """``--runs`` of ``calibrate`` is odd, less than 4, or above ``most``."""
     return ExperimentError(
-        "--runs must be an even number from 4 on: each salt is run twice",
+        f"--runs must be an even number from 4 to {most}: each salt is run twice",
         help="pytest-ouro calibrate --runs 8",
     )
 

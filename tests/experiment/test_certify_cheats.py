@@ -220,10 +220,13 @@ def test_a_guard_that_a_pair_breaks_forbids_the_certificate(lab):
     lab.bound(*COMMAND, ("[verdict]", f"{GUARD}\n[verdict]"), prepare_py=EVALUATE)
     two_keeps(lab, "x = 0  # 5 5 2.0\n", "x = 1  # 5 25 1.0\n")
 
-    one = certify(case_of(lab), pairs=3).statement
+    found = certify(case_of(lab), pairs=3)
+    one = found.statement
 
     assert (one.result, one.counts_as_one) == ("not-granted", "")
     assert one.against.startswith("guard size is broken: size 25, at most 10")
+    (why,) = found.lines(quiet=True)
+    assert why.startswith("ouro: nothing is granted, whatever the values show: guard size is")
 
 
 def test_a_guard_of_the_best_is_not_compared_with_the_tip_itself(lab):

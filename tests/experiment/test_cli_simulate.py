@@ -124,8 +124,10 @@ def test_a_night_without_a_certificate(ouro, simulated):
         (("--placebo", "-1"), "--placebo must be from 0 to below 1, not -1", "--placebo 0.04"),
         (("--phi", "1"), "--phi must be between -1 and 1, not 1", "--phi 0.5"),
         (("--nights", "0"), "--nights must be 1 or more, not 0", "--nights 500"),
-        (("--pairs", "-1"), "--pairs must be 0 or more, not -1", "--pairs 5"),
-        (("--looks", "-1"), "--looks must be 0 or more, not -1", "--looks 1"),
+        (("--pairs", "-1"), "--pairs must be 0, or from 2 to 1000, not -1", "--pairs 5"),
+        (("--pairs", "1"), "--pairs must be 0, or from 2 to 1000, not 1", "--pairs 5"),
+        (("--pairs", "5000"), "--pairs must be 0, or from 2 to 1000, not 5000", "--pairs 5"),
+        (("--looks", "-1"), "--looks must be from 0 to 1000, not -1", "--looks 1"),
         (
             ("--tries", "11"),
             "a night of 11 runs has none for the search: 5 pairs take 10, the baseline one",

@@ -61,12 +61,16 @@ class Selection:
         return {"result": one.result, "gain": one.gain, "low": one.low, "level": one.level}
 
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
-        """Return the lines that are printed before the last line: on the branch, and, unless
-        ``quiet``, what the numbers mean. () if there is nothing to say."""
+        """Return the lines that are printed before the last line: what the numbers mean, and lines
+        on the branch. With ``quiet``, the meaning is left out, unless it is that the numbers count
+        for nothing. () if there is nothing to say."""
         one = self.statement
-        if quiet or one is None:
+        if one is None:
             return self.settlement
         lines = [explain(one)]
+        if quiet:
+            void = one.against or one.counts_as_one
+            return (*(f"ouro: {line}" for line in lines if void), *self.settlement)
         if one.failed:
             runs = "1 run" if len(one.failed) == 1 else f"{len(one.failed)} runs"
             lines.append(
