@@ -122,16 +122,10 @@ def wrong_facts(answers: Expected, found: Audit) -> list[str]:
 
 #: Histories that are not read wholly right, and what the audit lacks.
 NOT_YET = {
-    "judgements-read": "the data of the evaluation, read in JavaScript, only warns",
     "in-body-lengths": "a script that prints its metric in another unit is not seen",
     "stabilised-beforehand": "a change of what measures in a commit without a row only warns",
     "controle-sans-effet": "instructions in French are not read, so that nothing is named as fixed",
-    "gains-of-a-hair": "the noise that instructions state is not read",
-    "more-bins-in-percent": "a loss of more than half may be a change of the scale, and only warns",
-    "failures-lost-on-the-way": "rows of discards that are gone only warn",
     "letters-beyond-f": "cells that no hash can be, and the words OK and KO, are not decided",
-    "half-taken-back": "a discard of several files that is taken back in some is not seen",
-    "described-by-tags": "a commit cell with a tag alone is not resolved",
     "profile-as-allowed": "a part of a file that instructions allow is not read",
     "table-in-markdown": "a table in a Markdown file is not read",
 }

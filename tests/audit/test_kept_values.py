@@ -156,3 +156,20 @@ def test_a_fixed_folder_is_what_measures(tmp_path: Path, fixed: str) -> None:
     found = about(loop.audit(), "frozen")
 
     assert [one.severity for one in found] == (["error"] if "fixed" in fixed else [])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ("5.8k 5.3k 4.8k 7.4k 6.0d", ["error"]),  # 6.0 is better than 7.4, and worse than 4.8
+        ("5.8k 5.3k 4.8k 7.4k 7.9d", ["warning"]),  # all is larger from there on
+        ("5.8k 5.3k 4.8k 7.4k 7.2k 7.5d", ["warning"]),
+        ("5.8k 5.3k 4.8k 7.4k", ["warning"]),
+        ("0.58k 0.53k 0.48k 47.0k 0.6d", ["warning"]),  # one row in per cent
+        ("5.8k 5.3k 4.8k 7.4k 4.7d", ["warning"]),  # what was discarded is better than both
+    ],
+)
+def test_a_later_discard_tells_whether_the_scale_has_changed(
+    values: str, expected: list[str], tmp_path: Path
+) -> None:
+    assert severities(play(tmp_path, "val_loss", values)) == expected

@@ -256,3 +256,31 @@ def test_steps_of_the_harness_are_a_budget_if_the_script_uses_them(
     found = {one.check for one in loop.audit().findings if one.severity == "error"}
 
     assert found & {"budget-exact"} == checks
+
+
+@pytest.mark.parametrize(
+    ("gone", "subject", "severity"),
+    [
+        (slice(2, 4), "rate 6", "error"),  # two failures, and the keep below them stays
+        (slice(2, 5), "rate 6", "warning"),  # as an older version of the file has it
+        (slice(1, 4), "rate 6", "warning"),  # a keep among them
+        (slice(2, 4), "rate 6, rows moved", "warning"),
+        (slice(3, 4), "rate 6", "warning"),
+    ],
+    ids=["failures", "to the end", "a keep too", "moved", "one"],
+)
+def test_failures_taken_out_beside_a_change_of_code(
+    gone: slice, subject: str, severity: str, loop: Small
+) -> None:
+    loop.trial(0.04, 0.995, "discard", "rate 4")
+    loop.git("revert", "--no-edit", "HEAD~1")
+    loop.trial(0.05, 0.97, "keep", "rate 5")
+    del loop.rows[gone]
+    loop.write("train.py", TRAIN.format(lr=0.06))
+    loop.log(loop.git("rev-parse", "--short=7", "HEAD"), "0.96", "1.0", "keep", subject)
+    loop.save(subject)
+
+    found = [
+        one for one in about(loop.audit("train.py"), "logged") if "had" in one.finding.headline
+    ]
+    assert [one.severity for one in found] == [severity]

@@ -84,7 +84,8 @@ def _verdict(
     # a commit that changes other rows of the log says nothing of what it measured
     about = [found for found in about if not _is_elsewhere(found, row.line)]
     about = [finding for finding in about if finding.check not in _WHOLE]
-    errors = [finding for finding in about if finding.severity == "error"]
+    # nor is it certain what a commit measured that takes rows out
+    errors = [one for one in about if one.severity == "error" and not _is_about_rows(one)]
     place = places.get(one.commit, -1)
     base = max((at for line, at in baselines if line <= row.line), default=-1)
     below = [finding for at, finding in lasting if base < at < place]
@@ -109,6 +110,11 @@ def _verdict(
 def _is_elsewhere(finding: AuditFinding, line: int) -> bool:
     """Return whether a finding about the log is about other rows than the one at ``line``."""
     return finding.check == "logged" and bool(finding.lines) and line not in finding.lines
+
+
+def _is_about_rows(finding: AuditFinding) -> bool:
+    """Return whether a finding about the log is about rows that are gone."""
+    return finding.check == "logged" and not finding.lines and "rows" in finding.finding.facts
 
 
 def find_best(

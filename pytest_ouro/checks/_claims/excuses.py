@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: A kept value that is worse by less, as a share of the one before, may be a tie.
 TIE = 0.001
+#: By which factor values in two units differ at least.
+_UNIT = 5.0
 #: Names of columns that are not an objective of their own.
 _ASIDE = re.compile(r"step|epoch|time|second|iter|date|budget|seed|delta|gain|(?:^|_|run)id(?:_|$)")
 #: Names of metrics whose values are differences from a moving reference.
@@ -67,9 +70,27 @@ def excuse(claims: Claims, metric: Metric, one: Kept, kept: Sequence[Kept], nois
         return "the row has no description"
     if one.one.commit and not one.one.code:
         return "its commit changes no editable file"
-    if abs(loss) > 0.5 * abs(before.value):
+    if abs(loss) > 0.5 * abs(before.value) and not _is_same_scale(claims, metric, one):
         return "the scale may have changed"
     return ""
+
+
+def _is_same_scale(claims: Claims, metric: Metric, one: Kept) -> bool:
+    """Return whether later rows show that a kept value, although much worse than the one kept
+    before, has the same scale: a later row was discarded that is better than this value and not
+    better than the one before, so that the loop still compares with that. False if the two values
+    differ by a factor of `_UNIT` or more, as one in another unit does."""
+    before = one.before.value if one.before else None
+    if before is None or not 1 / _UNIT < one.value / (before or math.inf) < _UNIT:
+        return False
+    return any(
+        row.status == "discard"
+        and row.line > one.row.line
+        and row.value is not None
+        and row.subject == one.row.subject
+        and metric.gain(row.value, one.value) > 0 >= metric.gain(row.value, before)
+        for row in claims.loop.rows
+    )
 
 
 def _measured_elsewhere(claims: Claims, one: Kept) -> str:

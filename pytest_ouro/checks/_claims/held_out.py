@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ouro.checks._claims import Claimed
 from pytest_ouro.child.harness import HELD_OUT
 from pytest_ouro.core.finding import Finding
+from pytest_ouro.evidence.claims.inferred.sentences import sentences_of
 from pytest_ouro.evidence.languages import surface
 from pytest_ouro.evidence.languages.kinds import is_code
 from pytest_ouro.evidence.paths import matches
@@ -26,6 +27,16 @@ _UNSEEN = {
     *("held", "heldout", "hidden", "gold", "golden", "answer", "answers", "label", "labels"),
     *("truth", "secret", "unseen", "solution", "solutions", "private", "tests", "reference"),
 }
+#: Words of instructions about data that no experiment may look at, and about data that it may.
+_SAID_UNSEEN = re.compile(
+    r"(?i)(?<!not )\bheld[- ]?out\b|\b(?:hidden|unseen|secret|blind) (?:\w+ ){0,2}?(?:test|set|data"
+    r"|split|examples?|cases|answers?|labels?|instances|judg\w+|files?)\b"
+    r"|\b(?:do not|don't|never|must not|may not|cannot|can't|nor|not to)\s+(?:\w+[ ,]+){0,4}?"
+    r"(?:read|open|load|peek|look (?:at|into)|(?:train|tune|select|choose) (?:on|by)"
+    r"|fit (?:on|to))\b"
+)
+_EXCEPT = re.compile(r"(?i)\b(?:other than|except|besides|(?:may|can) (?:read|use|open|load))\b")
+_SAID_SEEN = re.compile(r"(?i)\btrain|\bfit (?:on|to)\b|\b(?:may|can) (?:read|use|open|load)\b")
 _WRITES = re.compile(r"""(?i)write|dump|save|["'](?:w|a|x)[bt+]*["']|mkdir""")
 _EVALUATES = re.compile(
     r"(?i)^(?:eval|evaluat|scor|measur|bench|grade|judg|rate|metric|valid|loss|error|accuracy)"
@@ -158,7 +169,7 @@ class _Measured:
         for path, text in claims.measuring_texts.items():
             found |= surface.data_in(path, text)
         data = sorted(one for one in found if not matches(one, claims.editable))
-        return {one: _is_unseen(one) for one in data}
+        return {one: _is_unseen(one) or says_unseen(claims.instructions, one) for one in data}
 
     @cached_property
     def _functions(self) -> dict[str, tuple[str, bool]]:
@@ -180,3 +191,20 @@ def _is_unseen(path: str) -> bool:
     """Return whether the name of a file has a word of data that no experiment may fit."""
     words = {word.lower() for word in re.findall(r"[A-Za-z]+", posixpath.basename(path))}
     return bool(words & (HELD_OUT | _UNSEEN))
+
+
+def says_unseen(instructions: str, path: str) -> bool:
+    """Return whether a sentence of the instructions names a file, or a folder that it is in, and
+    says that it is held out or must not be read. Where a sentence also says what may be used, the
+    part of it between commas that names the file decides."""
+    folders = [path]
+    while parent := posixpath.dirname(folders[-1]):
+        folders.append(parent)
+    names = "|".join(map(re.escape, (*folders, posixpath.basename(path))))
+    named = re.compile(rf"(?<![\w./-])(?:{names})/?(?:\*+)?(?![\w/-]|\.\w)")
+    for sentence in sentences_of(instructions):
+        parts = re.split(r",\s", sentence) if _SAID_SEEN.search(sentence) else [sentence]
+        for part in parts:
+            if named.search(part) and _SAID_UNSEEN.search(part) and not _EXCEPT.search(part):
+                return True
+    return False

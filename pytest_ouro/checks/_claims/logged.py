@@ -295,11 +295,12 @@ def _report_rewritten(
 
 def _removed(claims: Claims, versions: Sequence[Version]) -> Iterator[Claimed]:
     """Yield a finding for each commit of the branch that removed rows from the ledger which are not
-    in it any more. It is an error if that commit changes no code, removed nothing but failures and
-    left other rows, or if it emptied the ledger in the middle of the loop."""
+    in it any more. It is an error if that commit removed nothing but failures, and changes no code
+    or took them out of the middle, or if it emptied the ledger in the middle of the loop."""
     now = {_mark(row) for row in claims.loop.rows}
     hashes = {row.hash[:7] for row in claims.loop.rows if row.hash}
     lost: dict[Step, list[ClaimedRow]] = {}
+    middle: set[Step] = set()
     before: tuple[ClaimedRow, ...] = ()
     for version in versions:
         after = {_mark(row) for row in version.rows}
@@ -309,9 +310,12 @@ def _removed(claims: Claims, versions: Sequence[Version]) -> Iterator[Claimed]:
                 continue
             if not _is_corrected(row, before, version.rows):
                 lost.setdefault(version.step, []).append(row)
+        last = lost.get(version.step, [])[-1:]
+        if last and any(_mark(row) in after for row in before[before.index(last[0]) :]):
+            middle.add(version.step)
         before = version.rows
     for step, rows in lost.items():
-        failures = _hides_failures(claims, step, rows)
+        failures = _hides_failures(claims, step, rows, from_middle=step in middle)
         sure = failures or _is_emptied(claims, step, rows)
         yield Claimed(
             "logged",
@@ -346,14 +350,19 @@ def _is_corrected(
     )
 
 
-def _hides_failures(claims: Claims, step: Step, rows: Sequence[ClaimedRow]) -> bool:
-    """Return whether a commit removed nothing but the rows of failures from the ledger, changed no
-    editable file, and has no subject that says that it goes back to an earlier state or moves rows
-    elsewhere (`_BACK`)."""
+def _hides_failures(
+    claims: Claims, step: Step, rows: Sequence[ClaimedRow], *, from_middle: bool
+) -> bool:
+    """Return whether a commit removed nothing but the rows of failures from the ledger, and has no
+    subject that says that it goes back to an earlier state or moves rows elsewhere (`_BACK`). If it
+    changes editable files, so that it may go back with them, it has to remove several rows and
+    leave one below them (``from_middle``), and change nothing else."""
     history = claims.loop.history
     if _BACK.search(step.subject) or len(step.parents) != 1:
         return False
-    if any(matches(path, claims.editable) for path in history.changes(step)):
+    paths = history.changes(step)
+    code = [path for path in paths if matches(path, claims.editable)]
+    if code and not (from_middle and len(rows) > 1 and len(code) + 1 == len(paths)):
         return False
     return all(_has_failed(row) for row in rows) and any(row.is_kept for row in claims.loop.rows)
 

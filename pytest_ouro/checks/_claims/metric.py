@@ -12,6 +12,7 @@ from pytest_ouro.checks._claims.excuses import Kept, excuse
 from pytest_ouro.checks._claims.logged import turned_better
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.finding import Finding, count
+from pytest_ouro.evidence.claims.inferred.noise import stated_noise
 from pytest_ouro.evidence.claims.rows import SENTINELS
 from pytest_ouro.evidence.claims.versions import key_of
 
@@ -206,7 +207,17 @@ def _not_better(claims: Claims, metric: Metric, without: set[int]) -> Iterator[C
         )
         return
     noise = _noise(claims, metric)[0]
-    found = [_report_worse(claims, metric, one, kept, noise) for one in worse]
+    said = stated_noise(claims.instructions, metric.name)
+    found = [
+        _report_worse(
+            claims,
+            metric,
+            one,
+            kept,
+            max(noise, said.least(one.value, metric.name) / 2 if said else 0),
+        )
+        for one in worse
+    ]
     sure = [one for one in found if not one.finding.warns]
     if len(sure) > 3 or len(worse) > max(3, 0.25 * len(kept)) or not claims.per_commit:
         sure = []
@@ -302,33 +313,37 @@ def _repeats(rows: Sequence[ClaimedRow]) -> Iterator[list[float]]:
 def _within_noise(claims: Claims, metric: Metric, without: set[int]) -> Iterator[Claimed]:
     """Yield one warning about all kept gains that are smaller than two standard deviations of the
     difference of two values. The standard deviation is that of repeated measurements of one commit
-    (`_noise`); if the ledger has none, yield nothing. Rows on the lines ``without`` do not
-    count."""
+    (`_noise`); if the ledger has none, a gain is compared with the noise that the instructions
+    state; without either, yield nothing. Rows on the lines ``without`` do not count."""
     noise, repeats = _noise(claims, metric)
-    if not noise or not claims.per_commit:
+    said = None if noise else stated_noise(claims.instructions, metric.name)
+    if not (noise or said) or not claims.per_commit:
         return
-    least = 2 * noise * math.sqrt(2)
-    kept = _list_kept(claims, without)
+
+    def least(value: float) -> float:
+        return said.least(value, metric.name) if said else 2 * noise * math.sqrt(2)
+
     small = [
         one
-        for one in kept
+        for one in _list_kept(claims, without)
         if one.before is not None
         and one.before.value is not None
         and one.row.status == "keep"
-        and 0 < metric.gain(one.value, one.before.value) < least
+        and 0 < metric.gain(one.value, one.before.value) < least(one.before.value)
         and one.one.commit != ""
     ]
     if small:
         lines = tuple(one.row.line for one in small)
+        amount = least(small[0].value)
+        why = f"twice the spread of a difference ({repeats} repeated measurements)"
         yield Claimed(
             "metric",
             Finding(
                 f"the gain of {count(len(small), 'kept result')} is within the noise: below "
-                f"{metric.text(least)}, twice the spread of a difference ({repeats} repeated "
-                "measurements)",
+                f"{metric.text(amount)}, {'as the instructions state it' if said else why}",
                 where=claims.place(lines),
                 help="measure the result and its parent again, several times",
-                facts={"rows": len(small), "noise": noise},
+                facts={"rows": len(small), "noise": amount if said else noise},
                 warns=True,
             ),
             tuple(one.one.commit for one in small),

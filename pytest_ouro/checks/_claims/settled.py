@@ -30,7 +30,8 @@ def judge(claims: Claims) -> Iterator[Claimed]:
     sure = [
         one
         for one in found
-        if _is_its_own(claims, one)
+        if one.standing == "on the branch"
+        and _is_its_own(claims, one)
         and one.row is not None
         and one.row.status == "discard"
         and places.get(one.commit, last) < last
@@ -41,7 +42,9 @@ def judge(claims: Claims) -> Iterator[Claimed]:
                 "settled",
                 Finding(
                     f"the change of {count(len(group), 'discarded experiment')} is still in the "
-                    "editable files" + ("" if warns else ", below results that were kept"),
+                    "editable files"
+                    + ("" if warns else ", below results that were kept")
+                    + (", in part" if all(one.standing == "in part" for one in group) else ""),
                     where=several([str(loop.history.find(one.commit)) for one in group]),
                     help=f"take it out: git revert {group[-1].commit[:7]}; then measure again what "
                     "was kept since",
@@ -64,8 +67,8 @@ def _is_its_own(claims: Claims, one: Experiment) -> bool:
 
 def _is_left(claims: Claims, one: Experiment) -> bool:
     """Return whether an experiment was discarded or crashed, no row says that its commit was kept,
-    and its change stands at the end of the loop."""
+    and its change, or that of some of its files, stands at the end of the loop."""
     if one.row is None or one.row.status not in ("discard", "crash") or not one.code:
         return False
     statuses = {row.status for row in claims.rows_of.get(one.commit, ())}
-    return statuses <= {"discard", "crash"} and one.standing == "on the branch"
+    return statuses <= {"discard", "crash"} and one.standing in ("on the branch", "in part")

@@ -130,6 +130,23 @@ class History:
         except GitError:
             return None
 
+    @cached_property
+    def tags(self) -> Mapping[str, str]:
+        """The full ids of the commits that tags name, by the tag; {} if git fails."""
+        parts = ("refname:strip=2", "objecttype", "objectname", "*objecttype", "*objectname")
+        form = "%00".join(f"%({part})" for part in parts)
+        try:
+            said = run_git("for-each-ref", f"--format={form}", "refs/tags", cwd=self.git.top)
+        except GitError:
+            return {}
+        found = {}
+        for line in said.decode(errors="replace").splitlines():
+            name, *pairs = line.split("\0")
+            for kind, commit in zip(pairs[::2], pairs[1::2], strict=False):
+                if kind == "commit":
+                    found[name] = commit
+        return found
+
     def resolve(self, names: Iterable[str]) -> dict[str, str]:
         """Return a dict from each of ``names``, hexadecimal ids of commits in full or abbreviated,
         to the full id of the commit. A name that stands for no commit, or for several, is left out;

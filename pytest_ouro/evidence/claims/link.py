@@ -1,4 +1,5 @@
-"""Link the rows of a ledger to commits: by hash, by the commit that adds the row, by subject."""
+"""Link the rows of a ledger to commits: by hash or tag, by the commit that adds the row, by its
+subject."""
 
 from __future__ import annotations
 
@@ -55,7 +56,11 @@ class Linker:
             if (step := self.added.get(key_of(row))) is not None:
                 together.setdefault(step.id, []).append(row)
         resolved = self.history.resolve(row.hash for row in rows if row.hash)
-        links = [self._by_hash(row, resolved.get(row.hash, "")) for row in rows]
+        tagged = {} if all(row.hash or not row.cell for row in rows) else self.history.tags
+        links = [
+            self._by_hash(row, resolved.get(row.hash, "") if row.hash else tagged.get(row.cell, ""))
+            for row in rows
+        ]
         taken = {link.commit for link in links if link.commit}
         for n, row in enumerate(rows):
             adding = self.added.get(key_of(row))
@@ -66,9 +71,9 @@ class Linker:
         return tuple(links)
 
     def _by_hash(self, row: ClaimedRow, commit: str) -> Link:
-        """Return the link of a row by its hash, which names ``commit`` ("": no commit, and the link
-        is empty). If the row describes not this commit but a child of it that changes the code of
-        an experiment, link the row to that child, with ``commit`` as ``stated``."""
+        """Return the link of a row by its hash or tag, which names ``commit`` ("": no commit, and
+        the link is empty). If the row describes not this commit but a child of it that changes the
+        code of an experiment, link the row to that child, with ``commit`` as ``stated``."""
         if not commit:
             return Link("", "")
         adding = self.added.get(key_of(row))

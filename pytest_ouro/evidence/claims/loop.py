@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.claims.rows import ClaimedRow, Rows
     from pytest_ouro.evidence.claims.versions import Version
 
-#: Where the change of an experiment is at the end of the loop: in the files of the branch, taken
-#: back by a later commit, replaced by later ones, or not on the branch at all; "" if there is none.
-Standing = Literal["on the branch", "reverted", "superseded", "dropped", ""]
+#: Where the change of an experiment is at the end of the loop: in the files of the branch, in some
+#: of them (in part), taken back by a later commit, replaced by later ones, or not on the branch; ""
+#: if there is none.
+Standing = Literal["on the branch", "in part", "reverted", "superseded", "dropped", ""]
 
 #: Lines that make a change a matter of choice.
 _OPTION = re.compile(
@@ -138,7 +139,8 @@ def build(
     start, end = bounds
     steps = _between(history, start, end)
     inside = {step.id: n for n, step in enumerate(steps)}
-    undone = _Undone(history, _between(history, start, history.head), editable)
+    logged = {link.commit for link in links}
+    undone = _Undone(history, _between(history, start, history.head), editable, logged)
     experiments = []
     seen: set[str] = set()
     best: float | None = None
@@ -237,10 +239,14 @@ def _experiment(
 
 
 class _Undone:
-    """Tells whether later commits of a loop took a change of the editable files back."""
+    """Tells whether later commits of a loop took a change of the editable files back. ``logged``
+    are the commits (full ids) that have rows."""
 
-    def __init__(self, history: History, steps: Sequence[Step], editable: Sequence[str]) -> None:
+    def __init__(
+        self, history: History, steps: Sequence[Step], editable: Sequence[str], logged: set[str]
+    ) -> None:
         self._history, self._steps, self._editable = history, steps, tuple(editable)
+        self._logged = logged
         self._after: dict[str, list[tuple[int, str]]] = {}
         self._seen: dict[tuple[str, str], list[int]] = {}
         self._texts: dict[str, frozenset[bytes]] = {}
@@ -283,14 +289,21 @@ class _Undone:
         before = {path: self._blob(step.parent, path) for path in paths}
         if not paths:
             return "on the branch"
-        if all(self._returns(path, before[path], place) for path in paths):
+        returned = {path: self._returning(path, before[path], place) for path in paths}
+        if all(returned.values()):
             return "reverted"
-        left = all(self._is_left(step, path, place) for path in paths)
-        return "on the branch" if left else "superseded"
+        kept = [path for path in paths if not returned[path]]
+        if not all(self._is_left(step, path, place) for path in kept):
+            return "superseded"
+        if len(kept) == len(paths):
+            return "on the branch"
+        # a commit with a row that takes only some of it back tries the rest
+        first = {steps[0].id for steps in returned.values() if steps}
+        return "superseded" if first & self._logged else "in part"
 
-    def _returns(self, path: str, blob: str, place: int) -> bool:
-        """Return whether a commit after ``place`` gives a file the bytes ``blob`` again."""
-        return any(n > place for n in self._seen.get((path, blob), ()))
+    def _returning(self, path: str, blob: str, place: int) -> list[Step]:
+        """Return the commits after ``place`` that give a file the bytes ``blob`` again."""
+        return [self._steps[n] for n in self._seen.get((path, blob), ()) if n > place]
 
     def _is_left(self, step: Step, path: str, place: int) -> bool:
         """Return whether a change is left standing in a file: whether every later version has all

@@ -47,6 +47,8 @@ _MEANINGS: tuple[tuple[Status, str], ...] = (
 )
 _NUMBER = r"(?i)[~≈<>=\s]*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)\s*[a-zµ%/]*"
 _HASH = r"[0-9a-f]{7,64}(?![0-9a-z])"
+#: A commit as ``git describe`` names it: a tag, the number of commits since, and the hash.
+_DESCRIBED = r"\S+-\d+-g([0-9a-f]{7,64})(?![0-9a-z])"
 #: A cell that stands for no value.
 _NOTHING = ("n/a", "na", "nan", "none", "null", "inf")
 
@@ -168,6 +170,10 @@ def number_of(text: str) -> float | None:
 
 def commit_of(text: str) -> str:
     """Return the commit hash that a cell begins with, in lower case: 7 to 64 hexadecimal digits,
-    not followed by a letter or digit; "" if there is none."""
-    match = _pattern(_HASH).match(text.strip().lower())
-    return match[0] if match else ""
+    not followed by a letter or digit; or the hash in what ``git describe`` prints, as in
+    ``v1.2-3-g1a2b3c4``; "" if there is none."""
+    word = text.strip().lower()
+    if match := _pattern(_HASH).match(word):
+        return match[0]
+    described = _pattern(_DESCRIBED).match(word) if "-g" in word else None
+    return described[1] if described else ""
