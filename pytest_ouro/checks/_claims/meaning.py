@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.checks._claims import Claimed
 from pytest_ouro.core.finding import Finding
+from pytest_ouro.evidence.languages.kinds import is_code
+from pytest_ouro.evidence.languages.unit import changed_unit
 from pytest_ouro.evidence.paths import matches
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.claims.claims import Claims
     from pytest_ouro.evidence.claims.commits import Step
+    from pytest_ouro.evidence.languages.unit import Unit
 
 #: Functions that compute the loss of a model, of which an evaluation takes the mean.
 _LOSSES = ("cross_entropy", "nll_loss", "mse_loss", "l1_loss", "binary_cross_entropy_with_logits")
@@ -23,14 +26,16 @@ _LOSSES = ("cross_entropy", "nll_loss", "mse_loss", "l1_loss", "binary_cross_ent
 
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield a finding for each commit of the loop after which the script does not call the
-    evaluation any more, or computes with its result (errors if a row keeps the commit), or after
-    which a model returns another loss than before (a warning)."""
+    evaluation any more, computes with its result, or prints the same value in another unit (errors
+    if a row keeps the commit), or after which a model returns another loss than before (a
+    warning)."""
     for step in claims.loop.steps:
         if len(step.parents) != 1:
             continue
         for path in claims.loop.history.changes(step):
-            if path.endswith(".py") and matches(path, claims.editable):
-                yield from _judge_file(claims, step, path)
+            if matches(path, claims.editable) and is_code(path):
+                found = [*_judge_file(claims, step, path)] if path.endswith(".py") else []
+                yield from found or _judge_unit(claims, step, path)
 
 
 def _judge_file(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
@@ -55,6 +60,44 @@ def _judge_file(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
         ),
         (step.id,),
     )
+
+
+def _judge_unit(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
+    """Yield that a commit prints the same value in another unit than before: an error if it was
+    kept and its value is one of that unit rather than one of the unit before."""
+    if claims.metric is None:
+        return
+    before, after = claims.text(step.parent, path), claims.text(step.id, path)
+    unit = changed_unit(path, before, after, claims.metric.name) if before and after else None
+    if unit is None:
+        return
+    kept = claims.is_kept(step.id)
+    text = f"{unit.factor:.4g} times the value" + f" {unit.offset:+.4g}" * bool(unit.offset)
+    yield Claimed(
+        "metric-meaning",
+        Finding(
+            f"{path} prints {claims.metric.name} in another unit than before: {text}",
+            where=str(step) + (", which was kept" if kept else ""),
+            help="print it as before, or call what was measured so a new baseline",
+            facts={"path": path},
+            warns=not (kept and _has_unit(claims, step, unit)),
+        ),
+        (step.id,),
+    )
+
+
+def _has_unit(claims: Claims, step: Step, unit: Unit) -> bool:
+    """Return whether the value of a commit's row is nearer to the one kept before in the new unit
+    than in the old one."""
+    best: float | None = None
+    for one in claims.keeps:
+        value = one.row.value if one.row else None
+        if value is None:
+            continue
+        if one.commit == step.id:
+            return best is not None and abs(unit.convert(best) - value) < abs(best - value)
+        best = value
+    return False
 
 
 def _change(before: str, after: str, evaluate: str, metric: str) -> tuple[str, bool]:

@@ -159,6 +159,8 @@ def _fault(row: ClaimedRow, values: _Values, metric: Metric, *, bound: bool) -> 
             return "it stands for no result elsewhere", row.value >= 10 * high or zero
     if low > 0 and row.value < 0:
         sure = _POSITIVE.search(metric.name) or _SHARE.search(metric.name)
+        if not sure and metric.direction == "higher" and row.status == "baseline":
+            return "", False  # a loop may begin below 0
         return "all others are positive", bool(sure)
     if _SHARE.search(metric.name) and low >= 0:
         for most in (1, 100):

@@ -1,0 +1,208 @@
+"""Tell whether a script prints the same value in another unit: times a number, or plus one."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import itertools
+import math
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.evidence.languages import surface
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DEEP = 12
+_TOKEN = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?|\w+|\S", re.IGNORECASE)
+#: A line that may bind a name to something times a number.
+_SCALES = re.compile(r"=.*[*/]")
+_FUNCTIONS = {"log": math.log, "log2": math.log2, "log10": math.log10, "sqrt": math.sqrt}
+
+
+class Unit(NamedTuple):
+    """How a printed value became another: ``factor`` times the old one, plus ``offset``."""
+
+    factor: float
+    offset: float
+
+    def convert(self, value: float) -> float:
+        """Return what the script prints now where it printed ``value`` before."""
+        return self.factor * value + self.offset
+
+
+def changed_unit(path: str, before: str, after: str, metric: str) -> Unit | None:
+    """Return how a file of code, whose text was ``before`` and is ``after``, prints the same value
+    under the metric's name differently. None if it prints the same, or another value, or if
+    nothing shows which."""
+    old, new = set(before.splitlines()), set(after.splitlines())
+    changed = [line for line in old ^ new if metric in line or _SCALES.search(line)]
+    if not metric or not changed or metric not in before:
+        return None
+    if not path.endswith(".py"):
+        return _of_lines(sorted(old - new), sorted(new - old), metric)
+    first, second = _printed(before, metric), _printed(after, metric)
+    if first is None or second is None or first.base != second.base or not first.factor:
+        return None
+    factor = second.factor / first.factor
+    offset = second.offset - factor * first.offset
+    same = math.isclose(factor, 1, rel_tol=1e-9) and math.isclose(offset, 0, abs_tol=1e-12)
+    return None if same or not factor else Unit(factor, offset)
+
+
+def _of_lines(old: list[str], new: list[str], metric: str) -> Unit | None:
+    """Return how one line that prints the metric changed into another, if by nothing but a factor
+    or a divisor; the line may have new parentheses."""
+    label = re.compile(rf"(?<!\w){re.escape(metric)}[\"'`]?[ \t]*[:=]")
+    pairs = [
+        [line for line in lines if label.search(line) and surface.prints(line)]
+        for lines in (old, new)
+    ]
+    if any(len(lines) != 1 for lines in pairs):
+        return None
+    first, second = (_TOKEN.findall(lines[0]) for lines in pairs)
+    added, removed = [], []
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, first, second, False).get_opcodes():
+        if kind != "equal":
+            removed += first[a:b]
+            added += second[c:d]
+    factor = _factor(added) if not removed else 1 / _factor(removed) if not added else 1.0
+    return Unit(factor, 0.0) if factor != 1 else None
+
+
+def _factor(tokens: list[str]) -> float:
+    """Return the factor that these tokens are, beside parentheses; 1 if they are something else."""
+    words = [token for token in tokens if token not in "()"]
+    numbers = [float(word) for word in words if re.fullmatch(r"\d+(?:\.\d+)?", word)]
+    if len(words) != 2 or len(numbers) != 1 or not numbers[0]:
+        return 1.0
+    if "*" in words:
+        return numbers[0]
+    return 1 / numbers[0] if words[0] == "/" else 1.0
+
+
+class _Linear(NamedTuple):
+    """A value as ``factor`` times something (``base``, "": nothing) plus ``offset``."""
+
+    base: str
+    factor: float
+    offset: float
+
+
+@lru_cache(maxsize=4)  # what is after one commit is before the next
+def _printed(text: str, metric: str) -> _Linear | None:
+    """Return the value that a Python script prints under the metric's name; None if there is none,
+    there are several, or it is a plain number."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    nodes = list(ast.walk(tree))
+    bound: dict[str, list[ast.expr | None]] = {}
+    for node in nodes:
+        _bind(node, bound)
+    known = {name: values[0] for name, values in bound.items() if len(values) == 1 and values[0]}
+    found = {_linear(one, known, 0) for one in _labelled(nodes, metric)}
+    only = found.pop() if len(found) == 1 else None
+    return only if only and only.base else None
+
+
+def _bind(node: ast.AST, bound: dict[str, list[ast.expr | None]]) -> None:
+    """Note what a node binds names to; None if that is not one expression."""
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                bound.setdefault(target.id, []).append(node.value)
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+        bound.setdefault(node.target.id, []).append(node.value)
+    elif isinstance(node, ast.arg):
+        bound.setdefault(node.arg, []).append(None)
+    else:
+        targets: list[ast.AST] = []
+        if isinstance(node, (ast.AugAssign, ast.For, ast.comprehension, ast.NamedExpr)):
+            targets = [node.target]
+        elif isinstance(node, ast.withitem) and node.optional_vars:
+            targets = [node.optional_vars]
+        elif isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Store):
+            targets = [node]
+        for target in targets:
+            for part in ast.walk(target):
+                if isinstance(part, ast.Name):
+                    bound.setdefault(part.id, []).append(None)
+
+
+def _labelled(nodes: list[ast.AST], metric: str) -> Iterator[ast.expr]:
+    """Yield the expressions that stand behind the metric's name: in an f-string, in a call, or as
+    the value of a key."""
+    label = re.compile(rf"(?:^|[^\w]){re.escape(metric)}[\"'`]?[ \t]*[:=][ \t]*$")
+
+    def names(node: ast.AST) -> bool:
+        text = node.value if isinstance(node, ast.Constant) else None
+        return isinstance(text, str) and bool(label.search(text))
+
+    for node in nodes:
+        if isinstance(node, (ast.JoinedStr, ast.Call)):
+            parts = node.values if isinstance(node, ast.JoinedStr) else node.args
+            for one, other in itertools.pairwise(parts):
+                if names(one):
+                    yield other.value if isinstance(other, ast.FormattedValue) else other
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == metric:
+                    yield value
+
+
+def _linear(node: ast.expr, known: dict[str, ast.expr], depth: int) -> _Linear:
+    """Return an expression as a linear one of something; ``known`` has the names that are bound
+    once, with what they are bound to."""
+    opaque = _Linear(ast.dump(node), 1.0, 0.0)
+    if depth > _DEEP:
+        return opaque
+    if isinstance(node, ast.Constant):
+        number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+        return _Linear("", 0.0, float(node.value)) if number else opaque  # type: ignore[arg-type]
+    if isinstance(node, ast.Name) and node.id in known:
+        return _linear(known[node.id], known, depth + 1)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        base, factor, offset = _linear(node.operand, known, depth + 1)
+        return _Linear(base, -factor, -offset)
+    if isinstance(node, ast.Call):
+        return _of_call(node, known, depth) or opaque
+    if isinstance(node, ast.BinOp):
+        left, right = (_linear(one, known, depth + 1) for one in (node.left, node.right))
+        return _combine(node.op, left, right) or opaque
+    return opaque
+
+
+def _of_call(node: ast.Call, known: dict[str, ast.expr], depth: int) -> _Linear | None:
+    """Return the value of a call that changes nothing but the form of a number, or of a function of
+    a plain number; None for any other."""
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    if isinstance(node.func, ast.Attribute):
+        name = node.func.attr
+        if name == "item" and not node.args:
+            return _linear(node.func.value, known, depth + 1)
+    if name in ("float", "round") and node.args:
+        return _linear(node.args[0], known, depth + 1)
+    if name in _FUNCTIONS and len(node.args) == 1:
+        inner = _linear(node.args[0], known, depth + 1)
+        if not inner.base and inner.offset > 0:
+            return _Linear("", 0.0, _FUNCTIONS[name](inner.offset))
+    return None
+
+
+def _combine(op: ast.operator, left: _Linear, right: _Linear) -> _Linear | None:
+    """Return the sum, difference, product or quotient of two values; None if that is not linear."""
+    if isinstance(op, (ast.Add, ast.Sub)) and (not left.base or not right.base):
+        sign = 1 if isinstance(op, ast.Add) else -1
+        factor = left.factor + sign * right.factor
+        return _Linear(left.base or right.base, factor, left.offset + sign * right.offset)
+    if isinstance(op, ast.Mult) and (not left.base or not right.base):
+        one, by = (left, right.offset) if left.base else (right, left.offset)
+        return _Linear(one.base, one.factor * by, one.offset * by)
+    if isinstance(op, ast.Div) and not right.base and right.offset:
+        by = right.offset
+        return _Linear(left.base, left.factor / by, left.offset / by)
+    return None
