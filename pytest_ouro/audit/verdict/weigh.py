@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.inference.usual import MEASURES
 from pytest_ouro.audit.result import AuditFinding
+from pytest_ouro.audit.verdict.beside import find_compared, is_below
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.finding import several
 from pytest_ouro.evidence.languages.kinds import is_code
@@ -88,6 +89,10 @@ def _weigh_group(
     kept = claims.is_kept(one.step.id)
     more = f" (and {len(group) - 1} more)" if len(group) > 1 else ""
     words = ", which was kept" if kept else _standing(rows)
+    if not rows and sure and one.check in ("frozen", "frozen-symbol"):
+        paths = [path for _, each in sure for path in each.paths]
+        if since := find_compared(one.step, paths, claims, layout):
+            kept, words = True, f", which has no row; {since} was kept by its values all the same"
     return AuditFinding(
         one.check,
         replace(
@@ -200,11 +205,6 @@ class _Beside:
             after = claims.text(step.id, path).splitlines()
             found += [line for line in after if line not in before]
         return tuple(found)
-
-
-def is_below(path: str, named: Iterable[str]) -> bool:
-    """Return whether a path is one of those that are named, or in a folder of them."""
-    return any(path == one or path.startswith(f"{one.rstrip('/*')}/") for one in named)
 
 
 def reads(line: str, path: str) -> bool:

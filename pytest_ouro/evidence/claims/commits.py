@@ -7,7 +7,7 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.core.errors import GitError
+from pytest_ouro.core.errors import GitError, LimitError
 from pytest_ouro.evidence.git.client import run_git
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: The most commits that are read; older ones are left out, and the audit says so.
 MOST = 20_000
+_AUTHOR = re.compile(rb"\nauthor ([^\n]*>) ")
 _TIME = re.compile(rb"\ncommitter .*> (\d+) [-+]\d+\n")
 
 
@@ -93,6 +94,15 @@ class History:
         """Return a commit (full id) as a step; its place is -1 if it is not in this history. Raise
         GitError if it cannot be read."""
         return self.by_id.get(commit) or self._step(commit, -1)
+
+    def author(self, commit: str) -> bytes:
+        """Return the name and the address of the author of a commit (full id), as it has them; b""
+        if it cannot be read."""
+        try:
+            found = _AUTHOR.search(self.git.store.read(commit))
+        except (GitError, LimitError):
+            return b""
+        return found[1] if found else b""
 
     def changes(self, step: Step) -> tuple[str, ...]:
         """Return the sorted paths of the files that a commit changes compared with its first
