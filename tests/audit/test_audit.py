@@ -122,9 +122,6 @@ def wrong_facts(answers: Expected, found: Audit) -> list[str]:
 
 #: Histories that are not read wholly right, and what the audit lacks.
 NOT_YET = {
-    "controle-sans-effet": "instructions in French are not read, so that nothing is named as fixed",
-    "letters-beyond-f": "cells that no hash can be, and the words OK and KO, are not decided",
-    "profile-as-allowed": "a part of a file that instructions allow is not read",
     "table-in-markdown": "a table in a Markdown file is not read",
 }
 

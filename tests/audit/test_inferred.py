@@ -63,6 +63,32 @@ def test_words_that_the_history_contradicts_mean_nothing(tmp_path: Path) -> None
     assert set(classes(found)[1:]) == {"other"}
 
 
+@pytest.mark.parametrize(
+    ("claims", "statuses"),
+    [
+        ("0.8 OK,1.1 KO,0.7 OK,1.2 KO", ["keep", "discard"]),
+        ("0.8 OK,1.1 KO,1.3 OK,0.7 KO", ["other", "other"]),
+    ],
+    ids=["all agree", "some do not"],
+)
+def test_a_word_with_one_known_commit_needs_values_that_agree(
+    claims: str, statuses: list[str], tmp_path: Path
+) -> None:
+    loop = Small(tmp_path)
+    rows = [f"{loop.save('start')}\t1.000000\tOK\tbaseline\n"]
+    for number, cells in enumerate(("0.900000\tOK", "1.200000\tKO"), 2):
+        loop.write("train.py", TRAIN.format(lr=number + 0.5))
+        rows.append(f"{loop.save(f'rate {number}')}\t{cells}\trate {number}\n")
+    loop.git("reset", "-q", "--hard", "HEAD~1")
+    for number, claim in enumerate(claims.split(",")):
+        value, word = claim.split()
+        rows.append(f"-\t{value}\t{word}\tclaim {number}\n")
+    (tmp_path / "results.tsv").write_text(HEADER + "\n" + "".join(rows))
+
+    found = loop.audit("train.py")
+    assert classes(found)[1:3] == statuses
+
+
 def test_a_ledger_is_found_by_the_commits_that_its_cells_name(tmp_path: Path) -> None:
     found = play(Small(tmp_path), "kdkd", path="lab/2026/july/book.dat")
 

@@ -13,6 +13,7 @@ from pytest_ouro.audit.result import AuditFinding
 from pytest_ouro.audit.verdict.beside import find_compared, is_below
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.finding import several
+from pytest_ouro.evidence.claims.inferred.parts import allowed_parts, changes_only
 from pytest_ouro.evidence.languages.kinds import is_code
 from pytest_ouro.evidence.paths import matches, matching
 
@@ -147,6 +148,7 @@ def _narrow(one: Judged, claims: Claims, layout: Layout) -> Finding | None:
         return finding if "is a link" in finding.headline else None
     beside = _Beside(one.step, claims, layout)
     outside = [p for p in finding.paths if not matches(p, layout.editable)]
+    outside = [p for p in outside if not beside.is_allowed(p)]
     paths = [p for p in outside if beside.is_telling(p) or _is_part(p, claims, layout)]
     if not paths:
         return None
@@ -194,6 +196,16 @@ class _Beside:
         return is_below(path, layout.prose.fixed) or any(
             reads(line, path) for line in self._new_lines
         )
+
+    def is_allowed(self, path: str) -> bool:
+        """Return whether the commit changes nothing of a file but the parts that the instructions
+        let an agent change."""
+        parts = allowed_parts(self._claims.instructions, path)
+        if not parts:
+            return False
+        step = self._step
+        before, after = (self._claims.text(at, path) for at in (step.parent, step.id))
+        return bool(before and after) and changes_only(path, before, after, parts)
 
     @cached_property
     def _new_lines(self) -> tuple[str, ...]:

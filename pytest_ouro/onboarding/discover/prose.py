@@ -16,6 +16,7 @@ from pytest_ouro.bound.relations import TAKEN
 from pytest_ouro.core.schema import NAME
 from pytest_ouro.onboarding import phrases
 from pytest_ouro.onboarding.file_words import BULLET, NOT, SPAN, files, holds, paths_in, says
+from pytest_ouro.onboarding.languages import in_english
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +139,7 @@ class Prose:
         """Return ``lower`` or ``higher``, as a sentence with the metric's name says, else as any
         sentence says plainly; "" if none does."""
         named = re.compile(rf"(?<!\w){re.escape(metric)}(?!\w)", re.IGNORECASE)
-        sentences = [_aim(sentence) for sentence in phrases.sentences(self.text)]
+        sentences = [_aim(sentence) for sentence in phrases.sentences(in_english(self.text))]
         beside = [sentence for sentence in sentences if named.search(sentence)]
         for pattern, searched in ((_BESIDE, beside), (_PLAIN, sentences)):
             for sentence in searched:
@@ -188,7 +189,7 @@ def read(text: str, file: str) -> Prose:
     lines = list(_lines(_FENCE.sub(_as_sentences, text)))
     plain = "\n".join(line.text for line in lines if not line.fenced)
     whole = "\n".join(line.text for line in lines)
-    editable, fixed = files(_unwrapped(lines))
+    editable, fixed = files((in_english(words), above) for words, above in _unwrapped(lines))
     metrics = dict.fromkeys([*_found(_METRIC, whole), *_columns(whole), *_formulas(lines)])
     return Prose(
         file=file,

@@ -66,7 +66,7 @@ class _Tally(NamedTuple):
             return "keep"
         if self.gone >= _ROWS and (not self.stays or (self.gone >= _MANY and self.stays == 1)):
             return "discard"
-        if known == 1 and judged >= 1 and (self.stays == 1) == (best == 1):
+        if known == 1 and judged >= 1 and best == (judged if self.stays else 0):
             return "discard" if self.gone else "keep" if self.first else "other"
         if self.first and not known and self.valued == self.rows:
             return "baseline"
