@@ -120,22 +120,7 @@ def wrong_facts(answers: Expected, found: Audit) -> list[str]:
     return faults
 
 
-#: Histories that are not read wholly right, and what the audit lacks.
-NOT_YET = {
-    "table-in-markdown": "a table in a Markdown file is not read",
-}
-
-CASES = [
-    pytest.param(
-        history,
-        id=name,
-        marks=[pytest.mark.xfail(strict=True, reason=NOT_YET[name])] if name in NOT_YET else [],
-    )
-    for name, history in HISTORIES.items()
-]
-
-
-@pytest.mark.parametrize("history", CASES)
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=list(HISTORIES))
 def test_the_known_answers_are_given(history: History, tmp_path: Path) -> None:
     answers, found = judge(history, tmp_path)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.claims.inferred.markdown_tables import RULER, tables_as_lines
 from pytest_ouro.evidence.content import read_regular
 from pytest_ouro.evidence.ledger import ledger as ledgers
 from pytest_ouro.evidence.ledger.ledger_format import Text
@@ -40,7 +41,7 @@ class LedgerFile:
     def parse(self, metric: str = "") -> Ledger:
         """Return the ledger; ``metric`` is the name of the metric ("": unknown). A list of JSON
         objects is read as lines of JSON, each object at the line where it begins, and a table whose
-        cells are apart by several blanks as one with tabs."""
+        cells are apart by several blanks, or one within a Markdown text, as one with tabs."""
         return ledgers.parse(_as_lines(self.data), Path(self.path), metric)
 
 
@@ -60,6 +61,8 @@ def _as_lines(data: bytes) -> bytes:
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start == b"[" or (start == b"{" and re.match(rb"\s*\{\s*\n", data)):
         return _list_as_lines(data) if len(data) <= _LARGEST else data
+    if b"|" in data and RULER.search(data):
+        return tables_as_lines(Text.decode(data).text).encode()
     if start in (b"{", b"|") or b"\t" in data[:4096] or b"  " not in data[:4096]:
         return data
     text = Text.decode(data).text

@@ -189,11 +189,14 @@ def _is_list_of_results(cells: Mapping[str, Sequence[str]], columns: Columns) ->
     return len(words) >= 3 and len(set(words) - {""}) >= 0.8 * len(words)
 
 
-def _rank(found: _Candidate, folder: str) -> tuple[bool, bool, bool, bool, int, bool, int, int]:
+def _rank(
+    found: _Candidate, folder: str
+) -> tuple[bool, bool, bool, bool, int, bool, int, int, bool]:
     """Return what candidates are compared by, of which the largest is the ledger: whether it is
     sure, whether it lies in ``folder``, whether it has both commits and statuses, whether these
     tell rows apart or no commits are known, the number of its rows up to 3, whether its name
-    contains ``result``, the number of its known columns, and the number of its rows."""
+    contains ``result``, the number of its known columns, the number of its rows, and whether it is
+    no text with tables in it, as a report of what is in another file is."""
     file, read, columns, sure, linked, settles = found
     known = sum(place is not None for place in columns.known)
     rows = sum(bool(row.cells) for row in read.rows)
@@ -201,7 +204,17 @@ def _rank(found: _Candidate, folder: str) -> tuple[bool, bool, bool, bool, int, 
     both = columns.commit is not None and (columns.status is not None or settles)
     inside = not folder or file.path.startswith(f"{folder}/")
     tells = both and (settles or columns.status is None or linked < _LINKED)
-    return sure, inside, both, tells, min(rows, 3), named, known, rows
+    return (
+        sure,
+        inside,
+        both,
+        tells,
+        min(rows, 3),
+        named,
+        known,
+        rows,
+        not file.path.endswith(".md"),
+    )
 
 
 def _in_commit(history: History, path: str) -> LedgerFile | None:

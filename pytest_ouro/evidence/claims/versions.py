@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError, LimitError
+from pytest_ouro.evidence.claims.inferred.markdown_tables import RULER
 from pytest_ouro.evidence.claims.ledger_file import LedgerFile
 from pytest_ouro.evidence.claims.rows import ClaimedRow, read_rows
 
@@ -143,14 +144,15 @@ class _Lines:
 
 
 def _header(ledger: Ledger, data: bytes) -> bytes:
-    """Return the bytes of the lines up to the header, including it, of a ledger with one table; b""
-    for a ledger with several tables, without a header, or with commas between its cells, where a
-    row may have several lines."""
+    """Return the bytes of the lines up to the header, including it and the ruler that a Markdown
+    table has below it, of a ledger with one table; b"" for a ledger with several tables, without a
+    header, or with commas between its cells, where a row may have several lines."""
     table = ledger.table
     lines = {row.table.line for row in ledger.rows}
     if table is None or table.line == 0 or lines - {table.line} or table.format.separator == ",":
         return b""
-    return b"".join(data.splitlines(keepends=True)[: table.line])
+    above = data.splitlines(keepends=True)[: table.line + 1]
+    return b"".join(above if RULER.match(above[-1]) else above[: table.line])
 
 
 def added_by(versions: Sequence[Version]) -> dict[Key, Step]:
