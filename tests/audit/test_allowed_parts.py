@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ouro.evidence.claims.inferred.parts import allowed_parts, changes_only
+from pytest_ouro.evidence.instructions.parts import allowed_parts, changes_only
 
 from .small import TRAIN, Small, about
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ouro.evidence.claims.inferred.markdown_tables import tables_as_lines
 from pytest_ouro.evidence.claims.ledger_file import LedgerFile
+from pytest_ouro.evidence.ledger.markdown_tables import tables_as_lines
 
 from .small import TRAIN, Small, about
 
@@ -44,7 +44,7 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
     assert tables_as_lines(text) == text
 
 
-def test_another_table_is_no_part_of_the_ledger() -> None:
+def test_another_table_is_not_part_of_the_ledger() -> None:
     row = "| 1 | 1d83998 | 3.1 | keep | a |\n"
     other = "\n| Setting | Value | Unit |\n|---|---|---|\n| width | 64 | px |\n"
     more = "\n" + HEAD.replace("Idea", "Idea | Seconds").replace(":-:|---|", ":-:|---|---|")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ouro.evidence.claims.inferred.noise import stated_noise
+from pytest_ouro.evidence.instructions.noise import stated_noise
 
 from .small import Small, about
 
@@ -49,7 +49,7 @@ def test_other_sentences_do_not(words: str) -> None:
     assert stated_noise(words, "val_bpb") is None
 
 
-def kept(folder: Path, words: str, *values: float) -> list[tuple[str, tuple[int, ...]]]:
+def weigh(folder: Path, words: str, *values: float) -> list[tuple[str, tuple[int, ...]]]:
     """What is said of the kept values of a loop with these instructions: severities and lines."""
     loop = Small(folder)
     loop.write("program.md", f"Edit only `train.py`. Lower `val_bpb` is better. {words}\n")
@@ -63,19 +63,19 @@ NOISE = "Seed noise is ±0.003."
 
 
 def test_a_gain_below_the_stated_noise_is_a_warning(tmp_path: Path) -> None:
-    assert kept(tmp_path, NOISE, 1.0, 0.95, 0.949, 0.9) == [("warning", (4,))]
+    assert weigh(tmp_path, NOISE, 1.0, 0.95, 0.949, 0.9) == [("warning", (4,))]
 
 
 def test_gains_above_it_are_fine(tmp_path: Path) -> None:
-    assert kept(tmp_path, NOISE, 1.0, 0.95, 0.94, 0.9) == []
+    assert weigh(tmp_path, NOISE, 1.0, 0.95, 0.94, 0.9) == []
 
 
 def test_small_gains_are_fine_where_nothing_states_a_noise(tmp_path: Path) -> None:
-    assert kept(tmp_path, "", 1.0, 0.95, 0.949, 0.9) == []
+    assert weigh(tmp_path, "", 1.0, 0.95, 0.949, 0.9) == []
 
 
 @pytest.mark.parametrize(("words", "severity"), [(NOISE, "warning"), ("", "error")])
 def test_a_worse_value_may_be_noise_if_it_is_stated(
     words: str, severity: str, tmp_path: Path
 ) -> None:
-    assert kept(tmp_path, words, 1.0, 0.95, 0.9, 0.902, 0.85) == [(severity, (5,))]
+    assert weigh(tmp_path, words, 1.0, 0.95, 0.9, 0.902, 0.85) == [(severity, (5,))]

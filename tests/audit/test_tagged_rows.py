@@ -47,7 +47,7 @@ def test_a_row_with_a_tag_is_about_the_commit_of_the_tag(kind: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("cell", ["v1.0", "tree"])
-def test_a_cell_that_is_no_tag_of_a_commit_names_none(cell: str, tmp_path: Path) -> None:
+def test_a_cell_that_is_not_a_tag_of_a_commit_names_none(cell: str, tmp_path: Path) -> None:
     loop = Small(tmp_path)
     loop.save("Start")
     loop.git("tag", "tree", "HEAD^{tree}")

@@ -20,7 +20,7 @@ def find_compared(step: Step, paths: Sequence[str], claims: Claims, layout: Layo
     the changed files ``paths`` and compared with values from before; "" if there is none, or if
     ``step`` may have an innocent explanation.
 
-    The change is no person's repair if its author is that of the experiment, and not that of the
+    The change is not a person's repair if its author is that of the experiment, and not that of the
     commit that the loop starts from. It counts if the instructions call one of the files fixed, the
     change is not one of comments alone, and the next kept row states no new baseline.
     """

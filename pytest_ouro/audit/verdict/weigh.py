@@ -13,7 +13,7 @@ from pytest_ouro.audit.result import AuditFinding
 from pytest_ouro.audit.verdict.beside import find_compared, is_below
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.finding import several
-from pytest_ouro.evidence.claims.inferred.parts import allowed_parts, changes_only
+from pytest_ouro.evidence.instructions.parts import allowed_parts, changes_only
 from pytest_ouro.evidence.languages.kinds import is_code
 from pytest_ouro.evidence.paths import matches, matching
 

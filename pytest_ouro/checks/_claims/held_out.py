@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ouro.checks._claims import Claimed
 from pytest_ouro.child.harness import HELD_OUT
 from pytest_ouro.core.finding import Finding
-from pytest_ouro.evidence.claims.inferred.sentences import sentences_of
+from pytest_ouro.evidence.instructions.sentences import sentences_of
 from pytest_ouro.evidence.languages import surface
 from pytest_ouro.evidence.languages.kinds import is_code
 from pytest_ouro.evidence.paths import matches

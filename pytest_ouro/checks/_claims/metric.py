@@ -12,9 +12,9 @@ from pytest_ouro.checks._claims.excuses import Kept, excuse
 from pytest_ouro.checks._claims.logged import turned_better
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.finding import Finding, count
-from pytest_ouro.evidence.claims.inferred.noise import stated_noise
 from pytest_ouro.evidence.claims.rows import SENTINELS
 from pytest_ouro.evidence.claims.versions import key_of
+from pytest_ouro.evidence.instructions.noise import stated_noise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.evidence.claims.inferred.markdown_tables import RULER, tables_as_lines
 from pytest_ouro.evidence.content import read_regular
 from pytest_ouro.evidence.ledger import ledger as ledgers
 from pytest_ouro.evidence.ledger.ledger_format import Text
+from pytest_ouro.evidence.ledger.markdown_tables import RULER, tables_as_lines
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:

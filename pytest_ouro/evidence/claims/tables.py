@@ -196,7 +196,7 @@ def _rank(
     sure, whether it lies in ``folder``, whether it has both commits and statuses, whether these
     tell rows apart or no commits are known, the number of its rows up to 3, whether its name
     contains ``result``, the number of its known columns, the number of its rows, and whether it is
-    no text with tables in it, as a report of what is in another file is."""
+    another file than a Markdown text, which may report what is in another one."""
     file, read, columns, sure, linked, settles = found
     known = sum(place is not None for place in columns.known)
     rows = sum(bool(row.cells) for row in read.rows)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError, LimitError
-from pytest_ouro.evidence.claims.inferred.markdown_tables import RULER
 from pytest_ouro.evidence.claims.ledger_file import LedgerFile
 from pytest_ouro.evidence.claims.rows import ClaimedRow, read_rows
+from pytest_ouro.evidence.ledger.markdown_tables import RULER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

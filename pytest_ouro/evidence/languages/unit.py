@@ -43,7 +43,7 @@ def changed_unit(path: str, before: str, after: str, metric: str) -> Unit | None
         return None
     if not path.endswith(".py"):
         return _of_lines(sorted(old - new), sorted(new - old), metric)
-    first, second = _printed(before, metric), _printed(after, metric)
+    first, second = _find_printed(before, metric), _find_printed(after, metric)
     if first is None or second is None or first.base != second.base or not first.factor:
         return None
     factor = second.factor / first.factor
@@ -92,7 +92,7 @@ class _Linear(NamedTuple):
 
 
 @lru_cache(maxsize=4)  # what is after one commit is before the next
-def _printed(text: str, metric: str) -> _Linear | None:
+def _find_printed(text: str, metric: str) -> _Linear | None:
     """Return the value that a Python script prints under the metric's name; None if there is none,
     there are several, or it is a plain number."""
     try:
@@ -127,10 +127,10 @@ def _bind(node: ast.AST, bound: dict[str, list[ast.expr | None]]) -> None:
             targets = [node.optional_vars]
         elif isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Store):
             targets = [node]
-        for target in targets:
-            for part in ast.walk(target):
-                if isinstance(part, ast.Name):
-                    bound.setdefault(part.id, []).append(None)
+        parts = (part for one in targets for part in ast.walk(one))
+        for part in parts:
+            if isinstance(part, ast.Name):
+                bound.setdefault(part.id, []).append(None)
 
 
 def _labelled(nodes: list[ast.AST], metric: str) -> Iterator[ast.expr]:

@@ -1,7 +1,8 @@
+import ctypes
 import time
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-import ctypes
 
 ctypes.memset(address, 0, 8)

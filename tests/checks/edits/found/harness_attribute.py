@@ -1,7 +1,8 @@
 import time
+
+import prepare
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-import prepare
 
 prepare.EVAL_TOKENS = 1024

@@ -1,8 +1,7 @@
 import time
+
 import torch
 import torch.nn.functional as F
-from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-
-from prepare import CONFIG
+from prepare import CONFIG, TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
 
 CONFIG.clear()

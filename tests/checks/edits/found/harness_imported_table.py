@@ -1,8 +1,7 @@
 import time
+
 import torch
 import torch.nn.functional as F
-from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-
-from prepare import TABLE
+from prepare import TABLE, TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
 
 TABLE[0][0] = 0.1

@@ -1,8 +1,8 @@
 import time
+
+import prepare
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-
-import prepare
 
 list.append(prepare.TABLE, 1)

@@ -1,7 +1,8 @@
+import sys
 import time
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-import sys
 
 sys.meta_path.insert(0, Finder())

@@ -1,5 +1,6 @@
 import time
+
 import torch
 import torch.nn.functional as F
-from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
 from config import TIME_BUDGET
+from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader

@@ -1,8 +1,9 @@
+import socket
 import time
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-import socket
 
 socket.gethostname()
 socket.create_connection(("a", 1))

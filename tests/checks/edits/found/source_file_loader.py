@@ -1,7 +1,8 @@
 import time
+from importlib.machinery import SourceFileLoader
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-from importlib.machinery import SourceFileLoader
 
 SourceFileLoader("x", "y").load_module()

@@ -1,7 +1,8 @@
+import importlib.machinery
 import time
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-import importlib.machinery
 
 importlib.machinery.SourceFileLoader("x", "y")

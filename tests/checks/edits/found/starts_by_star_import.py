@@ -1,7 +1,8 @@
 import time
+from subprocess import *
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-from subprocess import *
 
 run(["curl"])

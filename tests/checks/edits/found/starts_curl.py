@@ -1,7 +1,8 @@
+import subprocess
 import time
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-import subprocess
 
 subprocess.run(["curl", "x"])

@@ -1,8 +1,8 @@
+import functools
 import time
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-
-import functools
 
 load = functools.partial(make_dataloader, split="val")

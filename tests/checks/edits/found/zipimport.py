@@ -1,5 +1,6 @@
 import time
+import zipimport
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-import zipimport

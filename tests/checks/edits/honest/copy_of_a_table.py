@@ -1,9 +1,9 @@
 import time
+
+import prepare
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-
-import prepare
 
 config = dict(prepare.CONFIG)
 config.update(floor=0.1)

@@ -1,8 +1,9 @@
+import subprocess
 import time
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-import subprocess
 
 subprocess.run(
     ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"], capture_output=True

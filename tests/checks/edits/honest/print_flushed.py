@@ -1,8 +1,10 @@
+import builtins
+import functools
 import time
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-import builtins, functools
 
 builtins.print = functools.partial(print, flush=True)
 print = functools.partial(print, flush=True)

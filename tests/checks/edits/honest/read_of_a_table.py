@@ -1,9 +1,9 @@
 import time
+
+import prepare
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-
-import prepare
 
 x = prepare.TABLE[0][0]
 y = prepare.CONFIG.get("a")

@@ -1,8 +1,8 @@
 import time
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-
-from functools import partial
 
 load = partial(make_dataloader, tokenizer, 8, 16, "train")

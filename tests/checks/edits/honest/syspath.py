@@ -1,7 +1,9 @@
+import os
+import sys
 import time
+
 import torch
 import torch.nn.functional as F
 from prepare import TIME_BUDGET, Tokenizer, evaluate_bpb, make_dataloader
-import sys, os
 
 sys.path.append(os.path.dirname(__file__))

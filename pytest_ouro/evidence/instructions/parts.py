@@ -9,7 +9,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_ouro.evidence.claims.inferred.sentences import sentences_of
+from pytest_ouro.evidence.instructions.sentences import sentences_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def changes_only(path: str, before: str, after: str, parts: Sequence[str]) -> bo
 
 
 def _keys(text: str, without: set[str]) -> dict[str, object] | None:
-    """Return the keys and values of a JSON object but for these; None if it is none."""
+    """Return the keys and values of a JSON object except for these; None for another text."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

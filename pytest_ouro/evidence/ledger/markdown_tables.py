@@ -41,7 +41,7 @@ def tables_as_lines(text: str) -> str:
 
 def _read(lines: Sequence[str], ruler: int) -> list[tuple[int, list[str]]]:
     """Return the lines of the table whose ruler is on a line, each with its place and its cells,
-    the head first; [] if the line above is no head."""
+    the head first; [] if the line above is not a head."""
     head = _cells(lines[ruler - 1])
     if "|" not in lines[ruler - 1] or len(head) != len(_cells(lines[ruler])):
         return []

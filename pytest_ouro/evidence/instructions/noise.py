@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.evidence.claims.inferred.sentences import sentences_of
+from pytest_ouro.evidence.instructions.sentences import sentences_of
 from pytest_ouro.evidence.ledger.ledger_names import normalise
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _AMOUNT = re.compile(
     r"|under|than))[\s`*(±~≈]*(\d*\.?\d+(?:e-?\d+)?)(?![\d.]*\w*[-/]\w)"
     r"(?:[\s`*]*(%|percent\b)|[\s`*]*([a-zµ]+\b))?"
 )
-#: Words after a number that are no unit.
+#: Words after a number that are not a unit.
 _PLAIN = re.compile(
     r"in|on|for|between|from|across|over|and|or|at|is|are|as|of|when|with|if|can|may|to|so|but|which"
     r"|due|by|per|counts?|better|worse|absolute|noise"

@@ -1,0 +1,1 @@
+"""What the instructions of a loop state that its evidence is judged by."""
