@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 from functools import cache
 
+#: Words of which each phrase has one: most texts have none, and are spared the rest.
+_FOREIGN = re.compile(
+    r"(?i)\b(?:ne|est|sont|reste(?:nt)?|mieux|(?:seule|unique|exclusive)ment|peux|pouvez|nicht|nur|darf"
+    r"|ausschließlich|nie|niemals|darfst|ist|sind|bleib(?:t|en)|besser|sol[oa]|sólo|solamente"
+    r"|únicamente|nunca|jamás|es|son|está|están|queda|puedes|mejor)\b|\bno (?=[mtcesd])"
+)
 #: Quoted paths, one after the other.
 _PATHS = r"(`[^`\n]+`(?:(?:,| and) `[^`\n]+`)*)"
 #: What patterns for English instructions find, and the phrases that it replaces: by their language,
@@ -103,6 +109,8 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
 def in_english(text: str) -> str:
     """Return a text in which phrases about files and directions in French, German and Spanish are
     replaced by English ones; other words stay as they are."""
+    if not _FOREIGN.search(text):
+        return text
     for pattern, new in _patterns():
         text = pattern.sub(new, text)
     return text

@@ -62,7 +62,9 @@ def _as_lines(data: bytes) -> bytes:
     if start == b"[" or (start == b"{" and re.match(rb"\s*\{\s*\n", data)):
         return _list_as_lines(data) if len(data) <= _LARGEST else data
     if b"|" in data and RULER.search(data):
-        return tables_as_lines(Text.decode(data).text).encode()
+        text = Text.decode(data).text
+        if (tables := tables_as_lines(text)) != text:
+            return tables.encode()
     if start in (b"{", b"|") or b"\t" in data[:4096] or b"  " not in data[:4096]:
         return data
     text = Text.decode(data).text

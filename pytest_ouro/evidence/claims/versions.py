@@ -8,7 +8,7 @@ from pytest_ouro.core import limits
 from pytest_ouro.core.errors import GitError, LimitError
 from pytest_ouro.evidence.claims.ledger_file import LedgerFile
 from pytest_ouro.evidence.claims.rows import ClaimedRow, read_rows
-from pytest_ouro.evidence.ledger.markdown_tables import RULER
+from pytest_ouro.evidence.ledger.markdown_tables import is_ruler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -152,7 +152,7 @@ def _header(ledger: Ledger, data: bytes) -> bytes:
     if table is None or table.line == 0 or lines - {table.line} or table.format.separator == ",":
         return b""
     above = data.splitlines(keepends=True)[: table.line + 1]
-    return b"".join(above if RULER.match(above[-1]) else above[: table.line])
+    return b"".join(above if is_ruler(above[-1].decode(errors="replace")) else above[: table.line])
 
 
 def added_by(versions: Sequence[Version]) -> dict[Key, Step]:

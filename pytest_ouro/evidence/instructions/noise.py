@@ -32,7 +32,7 @@ _DEVIATION = re.compile(r"(?i)\b(?:std|stddev|sd|standard deviation|sigma)\b|σ"
 #: A number that says how much: after a sign or a word, with what may be its unit.
 _AMOUNT = re.compile(
     r"(?i)(?:±|\+/?[-−]|[~≈<=:]|\b(?:about|around|roughly|up to|at most|of|is|are|by|within|below"
-    r"|under|than))[\s`*(±~≈]*(\d*\.?\d+(?:e-?\d+)?)(?![\d.]*\w*[-/]\w)"
+    r"|under|than))[\s`*(±~≈]*((?:\d{1,9}(?:\.\d{1,12})?|\.\d{1,12})(?:e-?\d{1,2})?)(?!\d|\.\d|\w{0,9}[-/]\w)"
     r"(?:[\s`*]*(%|percent\b)|[\s`*]*([a-zµ]+\b))?"
 )
 #: Words after a number that are not a unit.

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _DEEP = 12
 _TOKEN = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?|\w+|\S", re.IGNORECASE)
-#: A line that may bind a name to something times a number.
-_SCALES = re.compile(r"=.*[*/]")
+#: Most signs of a line that is compared by its signs, and of a script that is parsed.
+_SIGNS, _LONGEST = 200, 1 << 17
 _FUNCTIONS = {"log": math.log, "log2": math.log2, "log10": math.log10, "sqrt": math.sqrt}
 
 
@@ -38,8 +38,8 @@ def changed_unit(path: str, before: str, after: str, metric: str) -> Unit | None
     under the metric's name differently. None if it prints the same, or another value, or if
     nothing shows which."""
     old, new = set(before.splitlines()), set(after.splitlines())
-    changed = [line for line in old ^ new if metric in line or _SCALES.search(line)]
-    if not metric or not changed or metric not in before:
+    changed = [line for line in old ^ new if metric in line or _may_scale(line)]
+    if not metric or not changed or metric not in before or len(before) + len(after) > _LONGEST:
         return None
     if not path.endswith(".py"):
         return _of_lines(sorted(old - new), sorted(new - old), metric)
@@ -50,6 +50,12 @@ def changed_unit(path: str, before: str, after: str, metric: str) -> Unit | None
     offset = second.offset - factor * first.offset
     same = math.isclose(factor, 1, rel_tol=1e-9) and math.isclose(offset, 0, abs_tol=1e-12)
     return None if same or not factor else Unit(factor, offset)
+
+
+def _may_scale(line: str) -> bool:
+    """Return whether a line may bind a name to something times a number."""
+    value = line.partition("=")[2]
+    return "*" in value or "/" in value
 
 
 def _of_lines(old: list[str], new: list[str], metric: str) -> Unit | None:
@@ -63,6 +69,8 @@ def _of_lines(old: list[str], new: list[str], metric: str) -> Unit | None:
     if any(len(lines) != 1 for lines in pairs):
         return None
     first, second = (_TOKEN.findall(lines[0]) for lines in pairs)
+    if max(len(first), len(second)) > _SIGNS:
+        return None
     added, removed = [], []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, first, second, False).get_opcodes():
         if kind != "equal":
@@ -103,7 +111,9 @@ def _find_printed(text: str, metric: str) -> _Linear | None:
     bound: dict[str, list[ast.expr | None]] = {}
     for node in nodes:
         _bind(node, bound)
-    known = {name: values[0] for name, values in bound.items() if len(values) == 1 and values[0]}
+    known: dict[str, ast.expr | _Linear] = {
+        name: values[0] for name, values in bound.items() if len(values) == 1 and values[0]
+    }
     found = {_linear(one, known, 0) for one in _labelled(nodes, metric)}
     only = found.pop() if len(found) == 1 else None
     return only if only and only.base else None
@@ -154,29 +164,38 @@ def _labelled(nodes: list[ast.AST], metric: str) -> Iterator[ast.expr]:
                     yield value
 
 
-def _linear(node: ast.expr, known: dict[str, ast.expr], depth: int) -> _Linear:
+def _linear(node: ast.expr, known: dict[str, ast.expr | _Linear], depth: int) -> _Linear:
     """Return an expression as a linear one of something; ``known`` has the names that are bound
-    once, with what they are bound to."""
-    opaque = _Linear(ast.dump(node), 1.0, 0.0)
-    if depth > _DEEP:
-        return opaque
+    once, with what they are bound to, which is replaced by its own form once that is known."""
+    found = _find_linear(node, known, depth) if depth <= _DEEP else None
+    return found or _Linear(ast.dump(node), 1.0, 0.0)
+
+
+def _find_linear(
+    node: ast.expr, known: dict[str, ast.expr | _Linear], depth: int
+) -> _Linear | None:
+    """Return an expression as a linear one of a part of it; None if it is not one."""
     if isinstance(node, ast.Constant):
         number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
-        return _Linear("", 0.0, float(node.value)) if number else opaque  # type: ignore[arg-type]
+        return _Linear("", 0.0, float(node.value)) if number else None  # type: ignore[arg-type]
     if isinstance(node, ast.Name) and node.id in known:
-        return _linear(known[node.id], known, depth + 1)
+        value = known.pop(node.id)  # a name that is bound to itself is not known
+        known[node.id] = found = (
+            value if isinstance(value, _Linear) else _linear(value, known, depth + 1)
+        )
+        return found
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         base, factor, offset = _linear(node.operand, known, depth + 1)
         return _Linear(base, -factor, -offset)
     if isinstance(node, ast.Call):
-        return _of_call(node, known, depth) or opaque
+        return _of_call(node, known, depth)
     if isinstance(node, ast.BinOp):
         left, right = (_linear(one, known, depth + 1) for one in (node.left, node.right))
-        return _combine(node.op, left, right) or opaque
-    return opaque
+        return _combine(node.op, left, right)
+    return None
 
 
-def _of_call(node: ast.Call, known: dict[str, ast.expr], depth: int) -> _Linear | None:
+def _of_call(node: ast.Call, known: dict[str, ast.expr | _Linear], depth: int) -> _Linear | None:
     """Return the value of a call that changes nothing but the form of a number, or of a function of
     a plain number; None for any other."""
     name = node.func.id if isinstance(node.func, ast.Name) else ""

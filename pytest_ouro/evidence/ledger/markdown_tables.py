@@ -11,14 +11,21 @@ from pytest_ouro.evidence.ledger.ledger_names import normalise
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: The line between the head of a table and its rows.
-RULER = re.compile(
-    rb"(?m)^(?=.*(?:--|:))[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|){2,}(?:[ \t]*:?-+:?)?[ \t]*\r?$"
-)
-_RULER = re.compile(RULER.pattern.decode().removeprefix("(?m)"))
+#: A line that may be the one between the head of a table and its rows, and a cell of it.
+RULER = re.compile(rb"(?m)^[ \t|:-]+\r?$")
+_RULE = re.compile(r":?-+:?")
 #: A link or a picture, of which the text stays, and marks around words.
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:[ \t]+\"[^\"]*\")?\)")
+_LINK = re.compile(r"!?\[([^\[\]]{0,200})\]\([^()\s]{0,400}(?:[ \t]\"[^\"]{0,200}\")?\)")
 _MARKS = re.compile(r"`|\*\*|~~|<br ?/?>")
+
+
+def is_ruler(line: str) -> bool:
+    """Return whether a line is the one between the head of a table, with at least three columns,
+    and its rows."""
+    if "|" not in line or line.strip().strip(" \t|:-") or not ("--" in line or ":" in line):
+        return False
+    cells = MARKDOWN.split(line)
+    return len(cells) >= 3 and all(map(_RULE.fullmatch, cells))
 
 
 def tables_as_lines(text: str) -> str:
@@ -26,7 +33,7 @@ def tables_as_lines(text: str) -> str:
     is; the other lines are empty. Tables that share less than half of the columns with the longest
     one are left out. The text is returned as it is if it has no table."""
     lines = text.split("\n")
-    found = [_read(lines, n) for n, line in enumerate(lines) if n and _RULER.match(line)]
+    found = [_read(lines, n) for n, line in enumerate(lines) if n and is_ruler(line)]
     tables = [table for table in found if table]
     if not tables:
         return text
@@ -47,7 +54,7 @@ def _read(lines: Sequence[str], ruler: int) -> list[tuple[int, list[str]]]:
         return []
     found = [(ruler - 1, head)]
     for n in range(ruler + 1, len(lines)):
-        if "|" not in lines[n] or _RULER.match(lines[n]):
+        if "|" not in lines[n] or is_ruler(lines[n]):
             break
         if any(cells := _cells(lines[n])):
             found.append((n, cells))
