@@ -6,7 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence import lock
-from pytest_ouro.evidence.paths import inside, join, matches, matches_once
+from pytest_ouro.evidence.paths import inside, join, matches_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,9 +53,9 @@ def ledger_fault(
         return "it is the log of a run"
     relative = posixpath.relpath(ledger, layout.root or ".")
     run = [layout.path(glob) for glob in (*layout.run_by_us, *layout.editable)]
-    if relative in map(posixpath.normpath, programs) or matches(ledger, run):
+    if relative in map(posixpath.normpath, programs) or matches_once(ledger, run):
         return "it is what the experiment runs or edits"
-    if matches(relative, layout.data) or _is_code(name):
+    if matches_once(relative, layout.data) or _is_code(name):
         return "it is data, code or settings"
     frozen = [glob for check in checks for glob in check.protects(layout).frozen]
     return "a rule freezes it" if matches_once(ledger, frozen) else ""

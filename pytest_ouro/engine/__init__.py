@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
-from pytest_ouro.bound.truth import point_of_departure, reaches
 from pytest_ouro.checks import CHECKS
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass, replace
@@ -100,6 +99,8 @@ class Answer:
         """Whether a change since the trusted commit is in a file that concerns the experiment (see
         `reaches`): bound.toml or bound.lock, the harness or another frozen file, an editable file,
         the ledger, or a file that a rule watches by its folder."""
+        from pytest_ouro.bound.truth import reaches  # only where several cases are checked
+
         return reaches(self.case.bound, self.case.repository)
 
     @property
@@ -184,6 +185,8 @@ def open_commit(
     rules = _read_rules(found, path)
     repository = Repository(git, trust=found.commit, subject="commit", head=head)
     if commit:
+        from pytest_ouro.bound.truth import point_of_departure
+
         found = point_of_departure(found, rules, repository)
     return Case(rules, found, Evidence(rules.layout, repository, found))
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.evidence.content import read_file
-from pytest_ouro.evidence.git.ancestry import list_descendants
 from pytest_ouro.evidence.paths import join, matching
 from pytest_ouro.evidence.records import anchor, journal
 
@@ -237,6 +236,8 @@ class Evidence:
         and is not committed yet. Raise GitError if git fails."""
         if self.trust.blessing_pending:
             return {}
+        from pytest_ouro.evidence.git.ancestry import list_descendants
+
         git = self.repository.git
         held = anchor.refs(git.common_dir)
         numbers = {ref: number for ref in held if (number := anchor.tried_number(ref))}

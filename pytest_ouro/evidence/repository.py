@@ -17,7 +17,6 @@ from pytest_ouro.evidence import content
 from pytest_ouro.evidence.cache import cache_in
 from pytest_ouro.evidence.disk import Disk
 from pytest_ouro.evidence.git import excludes
-from pytest_ouro.evidence.git.ancestry import list_commits, list_history
 from pytest_ouro.evidence.git.attributes import as_committed
 from pytest_ouro.evidence.git.client import Git, split
 from pytest_ouro.evidence.git.objects import object_id
@@ -152,7 +151,11 @@ class Repository:
         if git.shallow and not git.line("merge-base", self.trust, self.head):
             raise messages.shallow_history(self.trust, self.head)
         tips = (self.head, *self.merging)
-        ids = self._linear_commits() or list_commits(git, tips, since=self.trust)
+        ids = self._linear_commits()
+        if not ids:
+            from pytest_ouro.evidence.git.ancestry import list_commits
+
+            ids = list_commits(git, tips, since=self.trust)
         return tuple(_changes_of(git, commit) for commit in ids)
 
     def _linear_commits(self) -> list[str]:
@@ -188,6 +191,8 @@ class Repository:
     @cached_property
     def history(self) -> tuple[str, ...]:
         """The full ids of ``head`` and all its ancestors, trust's too, each before its parents."""
+        from pytest_ouro.evidence.git.ancestry import list_history
+
         return list_history(self.git, self.head)
 
     @cached_property

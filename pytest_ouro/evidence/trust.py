@@ -21,7 +21,6 @@ from pytest_ouro.evidence.content import (
     refuse_other,
     same_content,
 )
-from pytest_ouro.evidence.git.advice import command_for
 from pytest_ouro.evidence.git.attributes import as_committed
 from pytest_ouro.evidence.paths import join
 from pytest_ouro.messages import limits as limit_messages
@@ -354,6 +353,8 @@ def _restore(trust: Trust, path: str) -> str:
     does not have them."""
     if not trust.can_restore(path):
         return ""
+    from pytest_ouro.evidence.git.advice import command_for  # for an error alone
+
     index: dict[str, Entry] = {}
     with contextlib.suppress(GitError):  # while a merge has conflicts
         index = {} if trust.read_at else trust.git.files(untracked=False)[0]
