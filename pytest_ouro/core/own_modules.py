@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: New objects before the garbage collector looks for cycles. Python's own 700 lets it look 90 times
+#: while modules are imported, none of which is ever freed: a tenth of the time of a short run.
+_THRESHOLD = 50_000
+
 
 class _OwnModules:
     """A finder of the modules below ``pytest_ouro``, to be placed before pytest's finder, which
@@ -25,8 +29,9 @@ class _OwnModules:
 
 
 def speed_up_imports() -> None:
-    """Insert `_OwnModules` as the first of ``sys.meta_path``, and exempt the objects that exist now
-    from garbage collection (``gc.freeze``). A later call does nothing."""
+    """Insert `_OwnModules` as the first of ``sys.meta_path``, exempt the objects that exist now
+    from garbage collection (``gc.freeze``), and collect less often. A later call does nothing."""
     if _OwnModules not in sys.meta_path:
         sys.meta_path.insert(0, _OwnModules)
         gc.freeze()
+        gc.set_threshold(_THRESHOLD)

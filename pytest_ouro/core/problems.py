@@ -26,7 +26,7 @@ def line_numbers(text: str) -> dict[Where, int]:
     counts: dict[str, int] = {}
     in_string = False
     for number, line in enumerate(text.split("\n"), start=1):  # TOML knows no other line ends
-        if not line or line[0] == "#" and not in_string:
+        if not line or (line[0] == "#" and not in_string):
             continue
         was_in_string = in_string
         if (line.count('"""') + line.count("'''")) % 2:

@@ -30,7 +30,7 @@ from pytest_ouro.experiment.terms.names import LOG
 from pytest_ouro.experiment.terms.setup import Setup
 from pytest_ouro.experiment.verdict import history
 from pytest_ouro.experiment.verdict.compare import compare
-from pytest_ouro.messages.command_line import nothing_judged
+from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +137,7 @@ def _check_gate(case: Case) -> Result | None:
     broken = tuple(result for result in results if result.broken)
     after = any(rule.checker.stage in ("run", "ledger") for rule in case.bound.rules)
     if not after and all(result.status == "skipped" for result in results):
-        raise nothing_judged([f"{result.id} ({result.reason})" for result in results])
+        raise messages.nothing_judged([f"{result.id} ({result.reason})" for result in results])
     if not broken:
         return None
     metric = case.experiment.described_metric

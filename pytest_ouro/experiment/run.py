@@ -10,7 +10,6 @@ from pytest_ouro.experiment.measure import measure_commit
 from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.remeasure import find_last_keep, find_salt, will_run
 from pytest_ouro.experiment.steps import preconditions
-from pytest_ouro.experiment.steps.settle import settle
 from pytest_ouro.experiment.supervision.start_process import keep_starter
 from pytest_ouro.experiment.terms.turns import Turn, draw_salt, make_turns
 from pytest_ouro.experiment.verdict import history
@@ -188,6 +187,8 @@ def _settle(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
         return ("ouro: nothing is kept on this line of commits yet: fix it and run again",)
     if target == result.commit:
         return ()
+    from pytest_ouro.experiment.steps.settle import settle
+
     return settle(case, target=target, tried=result.record.tried, apply=apply)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.core.finding import several
-from pytest_ouro.messages.command_line import nothing_judged
+from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
     import pytest
@@ -69,7 +69,7 @@ class OutcomeAudit:
         if self._was_judged or not self._skipped or named or self._is_chosen():
             return None
         rules = [f"{nodeid.split('::')[-1]} ({why})" for nodeid, why in self._skipped.items()]
-        return nothing_judged(rules)
+        return messages.nothing_judged(rules)
 
     def notes(self) -> list[str]:
         """Return a line for each file of the project that has hooks that could change an outcome;

@@ -7,9 +7,9 @@ nothing of the experiment runs in it.
 from __future__ import annotations
 
 import _socket
-import array
 import marshal
 import os
+import struct
 
 from . import subreaper, system
 
@@ -37,12 +37,11 @@ def serve(fd: int) -> None:
     """
     system.set_dumpable(False)  # of the forks neither, until one becomes the command
     requests = _socket.socket(fileno=fd)
-    room = _socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
+    room = _socket.CMSG_SPACE(_DESCRIPTORS * struct.calcsize("i"))
     while True:
         data, ancillary, *_ = requests.recvmsg(LONGEST, room)
-        fds = array.array("i")
-        for _, _, given in ancillary:
-            fds.frombytes(given)
+        given = b"".join(received for _, _, received in ancillary)
+        fds = struct.unpack(f"{len(given) // struct.calcsize('i')}i", given)
         if not data:
             return
         middle = os.fork()

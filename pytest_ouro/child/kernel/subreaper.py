@@ -3,18 +3,19 @@ when the supervisor ends."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import select
-import signal
 import time
 
 from . import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import NoReturn
+else:
+    import _signal as signal  # signal makes enumerations, which takes longer than all imports here
 
 
 def fork_supervised(channel: int, *, alone: bool = False) -> None:
@@ -59,8 +60,10 @@ def _close_all_but(kept: set[int]) -> None:
     """Close every descriptor of this process that is not in ``kept``. Needs Linux."""
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - text
         if int(name) not in kept:
-            with contextlib.suppress(OSError):  # that of the list itself
+            try:
                 os.close(int(name))
+            except OSError:  # that of the list itself
+                pass
 
 
 def _wait(child: int, channel: int) -> int:
@@ -90,16 +93,25 @@ def _kill_all() -> NoReturn:
     """Kill all descendants of this process (on Linux), then its process group, with itself; return
     never."""
     if system.is_linux():
-        with contextlib.suppress(ChildProcessError):  # no child is left
+        try:
             for _ in range(1000):
                 for pid in _descendants():
-                    with contextlib.suppress(OSError):
-                        os.kill(pid, signal.SIGKILL)
+                    _kill(pid)
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
                 time.sleep(0.01)
+        except ChildProcessError:  # no child is left
+            pass
     os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(70)
+
+
+def _kill(pid: int) -> None:
+    """Kill a process, unless it has ended."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass
 
 
 def _descendants() -> list[int]:
@@ -107,10 +119,12 @@ def _descendants() -> list[int]:
     own."""
     parents: dict[int, int] = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - text
-        with contextlib.suppress(OSError, ValueError):  # the process has just ended
+        try:
             with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123 - text
                 fields = stat.read().rpartition(b")")[2].split()
             parents[int(pid)] = int(fields[1])
+        except (OSError, ValueError):  # the process has just ended
+            pass
     found = [os.getpid()]
     for one in found:
         found += [child for child, parent in parents.items() if parent == one]

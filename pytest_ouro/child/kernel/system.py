@@ -6,11 +6,9 @@ Each function says what it does elsewhere, that is on other systems; one that do
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import sys
-from functools import cache
 
 TYPE_CHECKING = False  # the module typing takes as long to import as all others here
 if TYPE_CHECKING:
@@ -27,16 +25,14 @@ def is_linux() -> bool:
     return sys.platform == "linux"
 
 
-@cache
-def _libc() -> Any:
-    """Return the C library of this process."""
-    return ctypes.CDLL(None, use_errno=True)
+#: The C library of this process.
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def call(name: str, number: int, *arguments: Any) -> int:
     """Make the system call ``number`` with these arguments (ints, or objects of ctypes) and return
     its result; OSError, with ``name`` and the reason, if it fails."""
-    function = _libc().syscall
+    function = _LIBC.syscall
     function.restype = ctypes.c_long
     converted = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
     return _demand(name, int(function(ctypes.c_long(number), *converted)))
@@ -46,7 +42,7 @@ def prctl(name: str, option: int, *arguments: int) -> int:
     """Ask for, or change, a property of this process: call prctl(2) with ``option`` and up to four
     numbers, and return its answer; OSError with ``name`` if that fails."""
     numbers = [ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:4]]
-    return _demand(name, int(_libc().prctl(ctypes.c_int(option), *numbers)))
+    return _demand(name, int(_LIBC.prctl(ctypes.c_int(option), *numbers)))
 
 
 def _demand(name: str, result: int) -> int:
@@ -62,8 +58,10 @@ def adopt_orphans() -> bool:
     """Make this process a subreaper: descendants that lose their parent become its children. Return
     whether it is one: False on other systems than Linux, or if the kernel refuses."""
     if is_linux():
-        with contextlib.suppress(OSError):
+        try:
             return prctl("subreaper", _SET_CHILD_SUBREAPER, 1) == 0
+        except OSError:
+            pass
     return False
 
 
@@ -71,8 +69,10 @@ def end_with_parent(number: int) -> None:
     """Make the kernel send the signal ``number`` to this process when its parent ends. Do nothing
     on other systems than Linux, or if the kernel refuses."""
     if is_linux():
-        with contextlib.suppress(OSError):
+        try:
             prctl("pdeathsig", _PDEATHSIG, number)
+        except OSError:
+            pass
 
 
 def is_dumpable() -> bool:
@@ -85,8 +85,10 @@ def set_dumpable(allowed: bool) -> None:
     """Allow other processes of the user to read and trace this one, or with ``allowed`` False
     forbid it. Do nothing on other systems than Linux, or if the kernel refuses."""
     if is_linux():
-        with contextlib.suppress(OSError):
+        try:
             prctl("dumpable", _SET_DUMPABLE, int(allowed))
+        except OSError:
+            pass
 
 
 def cores_of(pid: int = 0) -> frozenset[int]:
@@ -132,5 +134,7 @@ def seal_size(fd: int) -> None:
     import fcntl
 
     linux: Any = fcntl
-    with contextlib.suppress(OSError, AttributeError):
+    try:
         linux.fcntl(fd, linux.F_ADD_SEALS, linux.F_SEAL_SHRINK | linux.F_SEAL_GROW)
+    except (OSError, AttributeError):
+        pass

@@ -9,7 +9,6 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.spread import deviation, mean
-from pytest_ouro.core.student import t_quantile
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.kinds import keys_of
 from pytest_ouro.evidence.records.line import OWN
@@ -276,6 +275,8 @@ def _numbers(statement: Statement, gains: Sequence[float]) -> Iterator[_Fact]:
         yield _Fact("gain", mean(gains), statement.gain)
     bounded = len(gains) > 1 and statement.alpha is not None
     if bounded:
+        from pytest_ouro.core.student import t_quantile
+
         se = deviation(gains) / math.sqrt(len(gains))
         half = -t_quantile(statement.alpha or 0.0, len(gains) - 1) * se
         expected = {"se": se, "low": mean(gains) - half, "high": mean(gains) + half}

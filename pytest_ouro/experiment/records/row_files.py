@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder, write_whole
-from pytest_ouro.evidence.records.row_losses import FOLDER, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +31,8 @@ def store(
     for kind in kinds:
         if not (content := seen.losses.get(kind)):
             continue
+        from pytest_ouro.evidence.records.row_losses import FOLDER, path_of
+
         path = path_of(journal, measured.run, kind)
         try:
             make_folder(journal.common_dir, f"{journal.folder.name}/{FOLDER}")

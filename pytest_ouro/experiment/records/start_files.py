@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.git.client import run_git, split
-from pytest_ouro.experiment.records.branch_settings import only_branches_differ
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -128,6 +127,8 @@ class StartFiles:
         config = self.git.common_dir / "config"
         if path not in (config, config.resolve()) or before.kind != "file":
             return False
+        from pytest_ouro.experiment.records.branch_settings import only_branches_differ
+
         same = (before.kind, before.mode) == (after.kind, after.mode)
         return same and only_branches_differ(before.data, after.data, folder=self.git.top)
 

@@ -14,7 +14,6 @@ from pytest_ouro.evidence.content import has_digest
 from pytest_ouro.evidence.paths import inside, join, matches
 from pytest_ouro.experiment.assurance.level import of_command_alone
 from pytest_ouro.experiment.steps.checkout import checkout
-from pytest_ouro.experiment.steps.hand_over import hand_over
 from pytest_ouro.experiment.steps.jobs import evaluation_job
 from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.messages import experiment as messages
@@ -97,6 +96,8 @@ def _run(
     job = evaluation_job(setup, run, tree, seconds=seconds, guard=guard)
     left_out: Sequence[str] = ()
     if "sandbox" in run.message:
+        from pytest_ouro.experiment.steps.hand_over import hand_over
+
         copy = job.scratch / "candidate"
         left_out = hand_over(run.folder, copy, setup.experiment.artefacts)
     return supervise(job), left_out
