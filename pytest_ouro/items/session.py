@@ -120,8 +120,10 @@ class Session:
 
     def _run(self, progress: Progress) -> Result:
         """Run the experiment and return its result."""
+        from pytest_ouro.core.own_modules import speed_up_exit
         from pytest_ouro.experiment.run import Order, run_experiment
 
+        speed_up_exit()
         settings = self.settings
         order = Order(
             settings.device, settings.budget, settings.settle, settings.repeat, settings.again

@@ -32,10 +32,10 @@ _END = re.compile(
     (?:$ | [,;|](?!\s*[-+.]?[0-9]) | [(\[] | ± | \+/?- | [^\s:=]{1,60}\s?[:=])""",
     re.VERBOSE,
 )
-#: A unit: a sign such as % or a letter is in it.
-_UNIT = re.compile(r"""\s*((?=[^\s,;|]*[^\W\d_]|[%‰°$€£])[^\s\d,;|()\[\]{}"':=*`]{1,16})""")
+#: A unit: a sign such as % or a letter is in it. It is compiled when a number has one.
+_UNIT = r"""\s*((?=[^\s,;|]*[^\W\d_]|[%‰°$€£])[^\s\d,;|()\[\]{}"':=*`]{1,16})"""
 #: A word, which may say something else about the number after it: "best", "the", "target".
-_WORD = re.compile(r"[^\W\d_](?:[\w'-]*[^\W\d])?")
+_WORD = r"[^\W\d_](?:[\w'-]*[^\W\d])?"
 #: Words that do not: the levels of logs, and words for the result itself.
 _LEVELS = frozenset(
     [
@@ -176,7 +176,7 @@ def parse(text: str, unit: str) -> tuple[str, str]:
         rest = bare[len(unit) :]
     if _END.match(rest):
         return number, ""
-    other = _UNIT.match(rest)
+    other = re.match(_UNIT, rest)
     if other is None or not _END.match(rest[other.end() :]):
         return "", "which is not a number alone"
     if unit:
@@ -187,7 +187,7 @@ def parse(text: str, unit: str) -> tuple[str, str]:
 def unit_behind(text: str) -> str:
     """Return the unit that a text right behind a number states, such as ``ms`` in `` ms per step``;
     "" if it states none."""
-    unit = None if _END.match(text) else _UNIT.match(text)
+    unit = None if _END.match(text) else re.match(_UNIT, text)
     return unit[1] if unit else ""
 
 
@@ -231,7 +231,7 @@ def _is_word(before: str) -> bool:
     if not before.endswith(" "):
         return False
     *_, last = before[-_SHOWN:].split() or [""]
-    return bool(_WORD.fullmatch(last)) and last.casefold() not in _LEVELS
+    return bool(re.fullmatch(_WORD, last)) and last.casefold() not in _LEVELS
 
 
 def _nearest(output: str, name: str) -> str:
