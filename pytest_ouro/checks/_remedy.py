@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.evidence.git import advice
 from pytest_ouro.evidence.paths import matches
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ def command_for(repository: Repository, command: str, paths: Iterable[str]) -> s
     """Return ``command`` followed by the first 20 of ``paths``, quoted for a shell; further paths
     are left out. `advice.command_for` is called, which adds options that a folder or a
     skip-worktree file needs."""
+    from pytest_ouro.evidence.git import advice
+
     return advice.command_for(repository.git, repository.index, command, paths)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound import read as bounds
-from pytest_ouro.bound.truth import is_glob, select_bounds
 from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.engine import Answer, check_all, check_rule, demand_commit, open_commit
@@ -45,6 +44,8 @@ def judge_commit(
     the trusted commit, or if ``revision`` has a bound.toml of the glob that the trusted commit
     lacks.
     """
+    from pytest_ouro.bound.truth import is_glob, select_bounds
+
     paths = [bound]
     if several := is_glob(bound):
         trusted = trusts.named(git, asked=trust, asked_by=trust_by)[0]

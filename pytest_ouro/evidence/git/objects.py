@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from functools import partial
-from itertools import repeat
+from itertools import repeat, takewhile
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.core import limits
@@ -45,8 +45,7 @@ _NOTHING = Entry("", "")
 _ABSENT = (b"", b"")
 #: Mode, name and id of a tree entry; the number is the length of an id in bytes.
 _FIELDS = rb"([0-7]+) ([^\0]*)\0(.{%d})"
-#: The beginning of a commit: its tree and its parents.
-_COMMIT = rb"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)"
+_HEX = b"0123456789abcdef"
 _NO_NAMES = frozenset({b"", b".", b".."})
 #: Mode and id of the entries of a tree, by name.
 _Tree = dict[bytes, tuple[bytes, bytes]]
@@ -54,7 +53,6 @@ _Tree = dict[bytes, tuple[bytes, bytes]]
 _IGNORED = dict.fromkeys(
     (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF)
 )
-
 
 #: The bytes of objects that are kept in memory for the next read.
 _KEPT = 128 << 20
@@ -179,11 +177,13 @@ class Objects:
     def commit(self, name: str) -> tuple[str, list[str]]:
         """Return the id of the tree of a commit (full id), and the list of the ids of its parents.
         Raise GitError if there is no such commit or it is damaged."""
+        tree, *rest = self.read(name).split(b"\n")
         # Like git, ignore a line "parent" further down, as in an author's name.
-        lines = re.match(_COMMIT, self.read(name))
-        if not lines:
+        parents = takewhile(lambda line: line.startswith(b"parent "), rest)
+        ids = [line.partition(b" ")[2] for line in (tree, *parents)]
+        if not (tree.startswith(b"tree ") and all(ids)) or b"".join(ids).strip(_HEX):
             raise messages.damaged_object(name)
-        return lines[1].decode(), lines[2].decode().split()[1::2]
+        return ids[0].decode(), [one.decode() for one in ids[1:]]
 
     def subject(self, name: str) -> str:
         """Return the first paragraph of a commit's message as one line; "" if the message is
