@@ -102,9 +102,9 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(str(messages.two_tasks(*tasks[:2])))
     if budget is not None and tasks and tasks[0] != "--ouro-experiment":
         raise pytest.UsageError(str(messages.no_rehearsal(tasks[0])))
-    if tasks == ["--ouro-confirm"] and pairs is not None:
+    if tasks and tasks[0] not in ("--ouro-certify", "--ouro-ablate") and pairs is not None:
         raise pytest.UsageError(str(messages.not_used("--ouro-pairs", tasks[0])))
-    if tasks in (["--ouro-confirm"], ["--ouro-ablate"]) and looks:
+    if tasks and tasks[0] != "--ouro-certify" and looks:
         raise pytest.UsageError(str(messages.not_used("--ouro-looks", tasks[0])))
     return Settings(
         bound=_find_bound(config),

@@ -15,7 +15,7 @@ def nothing_kept() -> ExperimentError:
     """A certificate, an ablation or a look into the vault is asked for, and no run on this line of
     commits is kept."""
     return ExperimentError(
-        "there is nothing to certify: no run is kept on this line of commits",
+        "there is nothing to compare: no run is kept on this line of commits",
         help="run an experiment first: pytest --ouro-experiment",
     )
 
@@ -24,7 +24,7 @@ def nothing_gained(commit: str) -> ExperimentError:
     """A certificate, an ablation or a look into the vault is asked for, and the baseline,
     ``commit``, is still the last keep."""
     return ExperimentError(
-        f"there is nothing to certify: the baseline {commit:.7} is still the last keep",
+        f"there is nothing to compare: the baseline {commit:.7} is still the last keep",
         help="try and keep something first: pytest --ouro-experiment",
     )
 

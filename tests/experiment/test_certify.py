@@ -344,6 +344,8 @@ def test_the_command(lab, night, last_line):
         (("--ouro-confirm", ""), "--ouro-confirm names no commit"),
         (("--ouro-confirm", "HEAD", "--ouro-pairs", "3"), "--ouro-pairs cannot be used with"),
         (("--ouro-ablate", "--ouro-looks", "1"), "--ouro-looks cannot be used with --ouro-ablate"),
+        (("--ouro-experiment", "--ouro-pairs", "6"), "--ouro-pairs cannot be used with"),
+        (("--ouro-experiment", "--ouro-looks", "1"), "--ouro-looks cannot be used with"),
         (("--ouro-certify", "--ouro-budget", "1"), "--ouro-budget cannot be used with"),
         (("--ouro-confirm", "HEAD", "-n", "2"), "--ouro-confirm cannot be used with -n"),
     ],
