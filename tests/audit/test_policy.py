@@ -220,6 +220,16 @@ def test_other_changes_of_the_timed_region_are_shown(judged):
     assert region.why == "0 lines removed, 1 added: + average(step)"
 
 
+def test_the_place_of_a_region_counts_its_empty_lines(judged):
+    script = SCRIPT.replace("    train(step)\n", "\n    train(step)\n    \n\n")
+    logs = {f"{SPEED}/{n}.txt": speed_log(loss, n, script) for n, loss in enumerate(LOSSES)}
+
+    audit = judged(SPEEDRUN, {"train_gpt.py": script, **logs})
+
+    assert errors(audit) == warnings(audit) == []
+    assert state(audit, "region-timed") == ("reached", "train_gpt.py:10 to 23 is as in the base")
+
+
 @pytest.mark.parametrize("text", [SCRIPT.replace("training_time_ms = 0", "ms = 0"), SCRIPT * 2])
 def test_a_region_that_cannot_be_found_is_an_error(judged, text):
     audit = judged(SPEEDRUN, {"train_gpt.py": text, **speed_record()})

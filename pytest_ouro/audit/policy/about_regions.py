@@ -20,11 +20,13 @@ _LINES, _SHOWN = 5_000, 6
 
 @dataclass(frozen=True)
 class _Part:
-    """A region as it was found in a file: its ``lines``, and the number, from 1, of its first line.
-    ``fault`` says why it was not found; "" if it was."""
+    """A region of a file: the numbers, from 1, of its first and last lines, and the ``lines`` that
+    are compared: those that are not empty, without white space at their ends. If ``fault`` is not
+    "", there is nothing to compare, and it says why."""
 
     lines: tuple[str, ...] = ()
     first: int = 0
+    last: int = 0
     fault: str = ""
 
 
@@ -56,7 +58,7 @@ def judge_region(asked: Region, submission: Submission, notes: Notes) -> None:
         return
     _judge_fixed(asked, check, path, (old, new), notes)
     changes = [line for line in difflib.ndiff(old.lines, new.lines) if line[:2] in ("- ", "+ ")]
-    place = f"{path}:{new.first} to {new.first + len(new.lines) - 1}"
+    place = f"{path}:{new.first} to {new.last}"
     if not changes:
         notes.state(check, "reached", f"{place} is as in the base")
         return
@@ -90,7 +92,7 @@ def _find(asked: Region, data: bytes | None, path: str) -> _Part:
     if end - start > _LINES:
         return _Part(fault=f"it has {end - start} lines, at most {_LINES} are compared")
     kept = tuple(line.rstrip() for line in lines[start:end] if line.strip())
-    return _Part(kept, start + 1)
+    return _Part(kept, start + 1, end)
 
 
 def _judge_fixed(
