@@ -19,8 +19,9 @@ _MOST = 40
 
 
 def render(audit: Audit) -> str:
-    """Return the audit as escaped text, without homes, hosts and secrets. Its last line is that of
-    `last_line`, for programs."""
+    """Return the audit as escaped text, without homes, hosts and secrets. At most `_MOST` findings,
+    `_MOST` results that do not stand, and 1,000 characters of a line are shown. The last line is
+    that of `last_line`, for programs."""
     return escape_lines(*(shorten(line, 1_000) for line in _lines(audit)))
 
 

@@ -72,8 +72,8 @@ def _report_failures(actions: _Actions) -> Iterator[str]:
 
 
 def _forbidden(folder: Path) -> _Actions:
-    """Yield the actions that the sandbox must refuse, each as a pair: words that name it, and a
-    function without arguments that tries it. ``folder`` is the one made for the test."""
+    """Yield the actions that the sandbox must refuse, each as a tuple of two: a text that names it,
+    and a function without arguments that tries it. ``folder`` is the one made for the test."""
     readable, beside, scratch = (folder / name for name in ("readable", "beside", "scratch"))
     hidden = readable / "hidden"
     parent = os.getppid()
@@ -100,15 +100,15 @@ def _forbidden(folder: Path) -> _Actions:
 
 
 def _internet() -> _Actions:
-    """Yield the actions that the sandbox must refuse unless it allows the internet, each as a pair
-    of words and a function, like `_forbidden`."""
+    """Yield the actions that the sandbox must refuse unless it allows the internet, each as a text
+    and a function, as in `_forbidden`."""
     yield "a TCP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     yield "a UDP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     yield "an IPv6 socket", lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
 
 
 def _allowed(folder: Path) -> _Actions:
-    """Yield the actions that must work in the sandbox, each as a pair of words and a function, like
+    """Yield the actions that must work in the sandbox, each as a text and a function, as in
     `_forbidden`."""
     data = folder / "readable/data"
     yield "reading", lambda: _read(data)

@@ -12,7 +12,8 @@ from pytest_ouro.core.escape import escape, escape_lines
 
 
 class OutputLost(OSError):
-    """Standard output is closed or full: what a command has to say cannot be written."""
+    """Raised if standard output cannot be written, such as on a full disk, or since the caller
+    closed it. If it is a pipe whose reader has gone, BrokenPipeError is raised instead."""
 
 
 def _write(text: str) -> None:

@@ -84,8 +84,9 @@ def selftest(
 
 
 def describe(trial: Trial) -> str:
-    """Return a line about a trial. If the canary was not stopped, and its level does not promise to
-    stop it, the line names the lowest level that does."""
+    """Return a line about a trial: the canary, its state, its level and the words that explain it.
+    If a cheat is open or a run failed (not `Trial.stopped`), and the level does not promise to stop
+    that canary, the line also names the lowest level that does."""
     line = f"ouro: canary {trial.canary}: {trial.state} at {trial.level} - {trial.words}"
     if trial.stopped or _is_promised(trial.canary, trial.level):
         return line

@@ -24,8 +24,8 @@ class Lock:
     the bytes.
 
     ``id`` is random, 16 hex digits, so that no two blessings write the same bytes; "" in an older
-    lock. ``baseline`` is the ``id`` of an earlier blessing: runs since then are compared; "" means
-    all runs.
+    lock. ``baseline`` is the ``id`` of the last blessing with ``--new-baseline``, this one or an
+    earlier one: only runs since then are compared; "" means all runs.
     """
 
     blessed: str

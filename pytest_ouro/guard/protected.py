@@ -365,8 +365,9 @@ class Protections:
     ) -> str:
         """Return the refusal that is shown, as one escaped line: ``what`` is wrong; by which rule,
         ``rule`` (its table and id, or a file's name) with its sentence ``words``; and what to do
-        instead of ``effect``. ``name`` and ``is_frozen`` are as in `advice.key`. OuroError if a
-        command depends on rules that cannot be read."""
+        instead of ``effect``. ``name`` and ``is_frozen`` are as in `advice.key`. Raise OuroError if
+        the advice is to restore the file, and the rules, which name the trusted commit, cannot be
+        read."""
         from pytest_ouro.guard import advice
 
         is_own = (rule, words) == _OWN

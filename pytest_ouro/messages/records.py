@@ -192,7 +192,8 @@ def no_ledger_at(path: str) -> RecordError:
 
 def nothing_to_audit(subject: str, faults: list[str]) -> RecordError:
     """The repository has no table of results, in the working tree or in any commit, so that nothing
-    says what was tried. ``faults`` say which files look like one and cannot be read."""
+    says what was tried. ``faults`` say which files look like one and cannot be read; the first two
+    are shown."""
     also = f" ({'; '.join(faults[:2])})" if faults else ""
     return RecordError(
         f"{subject}: no table of results in the working tree or in the history{also}",

@@ -130,8 +130,9 @@ def update(before: str, bound: Bound) -> str:
 
 
 def read_kept(text: str) -> str:
-    """Return what people wrote in the text of a program: the text after the mark `_KEPT` in a
-    rendered program ("" without the mark), and otherwise the whole text."""
+    """Return the part of a program's text that people wrote, so that rendered text is not read as
+    their instructions. Of a rendered program, it is the text after the mark `_KEPT` ("" without the
+    mark); otherwise it is the whole text."""
     return text.partition(_KEPT)[2] if text.startswith(MARK) else text
 
 
@@ -211,8 +212,9 @@ def _each(bound: Bound, words: Callable[[Bound, str], str]) -> str:
 
 
 def _unit(bound: Bound, device: str) -> str:
-    """Return the unit of the time before the clock starts on a device, by the bound's clock: under
-    the clock "steps", which counts no time, that of the device's profile."""
+    """Return the unit, ``seconds`` or ``CPU seconds``, in which a device's times of training and of
+    start-up are stated. The bound's clock decides it; under the clock "steps", which counts no
+    time, the device does: CPU seconds on "cpu"."""
     clock = bound.experiments[device].clock
     return "CPU seconds" if clock == "cpu" or (clock, device) == ("steps", "cpu") else "seconds"
 

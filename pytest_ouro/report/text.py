@@ -43,7 +43,7 @@ def render(answers: Sequence[Answer]) -> str:
 def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
     """Yield the lines of each broken or warning rule, not yet escaped. A finding is left out if
     earlier broken rules have reported all that it is about. A rule whose findings are all left out
-    has one line, which names the changed files."""
+    has one line, which names the first three changed files and counts the others."""
     reported: set[object] = set()
     for result in results:
         if result.status not in ("broken", "warned"):

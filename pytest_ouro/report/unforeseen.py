@@ -11,8 +11,8 @@ _KEPT = 20
 
 def to_error(error: Exception) -> OuroError:
     """Return the error to show for an exception: an OuroError itself, an OSError that names a file
-    as an error about that file, and any other as an error of pytest-ouro, which names a report with
-    the traceback; the report is written."""
+    as an error about that file, and any other as an error of pytest-ouro. For the last, the
+    traceback is written to a report, which the error names; it names none if that failed."""
     if isinstance(error, OuroError):
         return error
     if isinstance(error, OSError) and error.filename:

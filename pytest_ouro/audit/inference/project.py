@@ -219,7 +219,8 @@ def _attempts(
     prefix = "" if here == "." else f"{here}/"
 
     def local(paths: Sequence[str]) -> tuple[str, ...]:
-        """Return those of the paths that are in the folder, from this folder."""
+        """Take paths or globs from the repository's top. Return those below ``folder``, in which
+        ``init`` is tried, as paths from ``folder``; leave out the others."""
         return tuple(path.removeprefix(prefix) for path in paths if path.startswith(prefix))
 
     given = InitOptions(
@@ -236,7 +237,7 @@ def _attempts(
 
 
 def replace_options(options: InitOptions, **changes: object) -> InitOptions:
-    """Return a copy of the options with these changes."""
+    """Return a copy of the options with the fields in ``changes`` set to the values there."""
     import dataclasses
 
     return dataclasses.replace(options, **changes)  # type: ignore[arg-type]

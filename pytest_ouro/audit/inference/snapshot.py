@@ -28,8 +28,9 @@ _SHOWN = (".md", ".txt", ".mod", ".sum", ".gradle")
 
 @contextlib.contextmanager
 def snapshot(git: Git, commit: str) -> Iterator[Path]:
-    """Give a new folder with the texts of a commit (full id), as a repository whose index has all
-    its files; the folder is removed at the end. Links and large files are left out. Raise GitError
+    """Give a new folder with a commit (full id) as a repository: its index has all files of the
+    commit, and only those of code, settings and instructions are written. Links, large files and
+    files beyond the limits of `_write_files` are not. Remove the folder at the end. Raise GitError
     or LimitError if the commit's trees cannot be read."""
     with tempfile.TemporaryDirectory(prefix="ouro-audit-") as name:
         top = Path(name).resolve()

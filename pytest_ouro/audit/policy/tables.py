@@ -250,7 +250,8 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """A whole policy."""
+    """A policy file: the rule of a leaderboard, by which its submissions are judged. Each field has
+    one table, or all tables of one kind; None or () if the file has none."""
 
     title: Title
     files: Files

@@ -62,7 +62,9 @@ def _commits(claims: Claims, layout: Layout, judged: Judgement | None) -> Iterat
 
 
 def _why_not(name: str, layout: Layout) -> str:
-    """Return why a check that judges commits was not applied."""
+    """Return why the check ``name``, which judges commits, was not applied to a loop with commits:
+    the editable files are not known, the files that measure were not found (for ``frozen`` and
+    ``frozen-symbol``), or the rules could not be inferred."""
     if not layout.editable:
         return "it is not known which files an experiment may change: --editable GLOB"
     if name in ("frozen", "frozen-symbol"):

@@ -109,10 +109,11 @@ def _constructs(evidence: Evidence, text: str, trusted: str) -> tuple[Construct,
 
 
 def _introduced(before: tuple[Construct, ...], after: tuple[Construct, ...]) -> Iterator[Construct]:
-    """Yield the constructs of ``after`` that are not in ``before``, compared by their descriptions:
-    if ``before`` has a description n times, the first n in ``after`` are left out. A construct in
-    ``before`` whose attribute ``unread`` is true (it stands for code that could not be followed)
-    excuses none in ``after``."""
+    """Yield the suspect constructs that a changed script (``after``) has more often than its
+    trusted version (``before``). They are compared by their descriptions: if ``before`` has a
+    description n times, the first n in ``after`` are left out. A construct in ``before`` whose
+    attribute ``unread`` is true (it stands for code that could not be followed) excuses none in
+    ``after``."""
     known = Counter(construct.what for construct in before if not construct.unread)
     for construct in after:
         if known[construct.what] > 0:

@@ -11,7 +11,9 @@ FOLDER = Path(__file__).parent
 
 
 class Tokenizer:
-    """A tokenizer without state: the bytes of a split's file are its tokens."""
+    """A tokenizer that does nothing; harnesses in the style of autoresearch have one.
+    `make_dataloader` reads the tokens without it: they are the bytes of a split's file, from 0 to
+    11."""
 
     @classmethod
     def from_directory(cls):

@@ -107,7 +107,8 @@ class History:
     def changes(self, step: Step) -> tuple[str, ...]:
         """Return the sorted paths of the files that a commit changes compared with its first
         parent. A merge changes the files that differ from every parent, a first commit all its
-        files. () if an object is missing, as in a partial clone."""
+        files. () if an object is missing, as in a partial clone. Raise LimitError if the trees are
+        too large."""
         if step.id not in self._changes:
             try:
                 self._changes[step.id] = self._changed(step)
@@ -116,7 +117,8 @@ class History:
         return self._changes[step.id]
 
     def _changed(self, step: Step) -> tuple[str, ...]:
-        """Return what `changes` does. Raise GitError if an object is missing."""
+        """Return what `changes` does. Raise GitError if an object is missing, LimitError if the
+        trees are too large."""
         store = self.git.store
         before = [store.commit(parent)[0] for parent in step.parents] or [""]
         found = [{path for path, _ in store.difference(tree, step.tree)} for tree in before]

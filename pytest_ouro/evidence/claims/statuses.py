@@ -30,8 +30,9 @@ _YES, _NO = ("yes", "y", "true", "1", "✓", "✅"), ("no", "n", "false", "0", "
 
 def classify(text: str, column: str, words: str) -> StatusClass:
     """Return the class of the status ``text``. ``column`` is the normalised name of its column; if
-    that is "", there is no such column: ``text`` is ignored, and the status is looked for at the
-    start of the description ``words``."""
+    that is "", there is no such column, and ``text`` is ignored. Then the status is the first word
+    of the description ``words`` if it is in capitals; otherwise the class is "baseline" if
+    ``words`` begin with words for one, else "other"."""
     if not column:
         first = re.match(r"[\W_]*(\w+)", words)
         text = first[1] if first and first[1].isupper() else ""

@@ -109,7 +109,9 @@ def quoted(line: str) -> list[str]:
 
 
 def defined(path: str, text: str) -> set[str]:
-    """Return the names of the functions that a text defines."""
+    """Return the names of the functions, except ``main``, that code in any language seems to
+    define. Patterns find them, without parsing, so that some may be missing or wrong. ``path`` says
+    by its ending how comments look."""
     found = _DEFINED.finditer(bare(path, text))
     names = {next(group for group in one.groups() if group) for one in found}
     return names - {"if", "for", "while", "switch", "return", "main", "else", "catch"}

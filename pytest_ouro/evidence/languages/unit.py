@@ -120,7 +120,10 @@ def _find_printed(text: str, metric: str) -> _Linear | None:
 
 
 def _bind(node: ast.AST, bound: dict[str, list[ast.expr | None]]) -> None:
-    """Note what a node binds names to; None if that is not one expression."""
+    """Add to ``bound`` what this node alone binds each variable to: the expression of a plain
+    assignment; None for a parameter, ``x += …``, ``x := …``, a loop, ``with`` or a part of a tuple.
+    Other nodes, such as imports and ``def``, add nothing. A name that is bound once, to an
+    expression, can be replaced by it."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
             if isinstance(target, ast.Name):

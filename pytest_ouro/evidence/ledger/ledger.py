@@ -115,7 +115,7 @@ def read(path: Path, metric: str = "") -> Ledger:
 
 def parse(data: bytes, path: Path, metric: str) -> Ledger:
     """Parse the bytes of the ledger at ``path``; ``metric`` is the name of the metric ("":
-    unknown).
+    unknown). Nothing is raised: what is wrong in a line is added to the ledger's ``problems``.
 
     Blank lines and comments (lines that begin with ``#`` or ``===``) are skipped. But a comment
     with as many cells as the header counts as a row, except in JSON, since other programs, such as

@@ -133,12 +133,12 @@ class Source:
 
     @cached_property
     def bindings(self) -> dict[str, tuple[ast.stmt, ...]]:
-        """The module's top-level statements, in order, by each name that they bind or change.
-        Raise SyntaxError, RecursionError or LimitError if the text cannot be parsed.
+        """The module's top-level statements, in order, by each name that they bind or change. Raise
+        SyntaxError, RecursionError or LimitError if the text cannot be parsed.
 
         Under the pseudo-name `TOP_LEVEL` are all statements other than definitions, imports and
-        assignments, such as ``if``, ``for`` and calls, and those that may bind any name. ``if
-        __name__ == "__main__":`` and ``pass`` are left out.
+        assignments, such as ``if``, ``for`` and calls, and those that may bind any name. ``pass``,
+        and ``if __name__ == "__main__":`` without an ``else``, are left out.
         """
         found: dict[str, list[ast.stmt]] = {}
         for statement in self.tree.body:
@@ -272,8 +272,8 @@ def _drop_docstring(
 def _names_bound_by(statement: ast.stmt) -> set[str]:
     """Return the module-level names that a top-level statement binds or changes. For a definition,
     an import or an assignment, the pseudo-name `TOP_LEVEL` is among them if it may bind any name.
-    For ``if __name__ == "__main__":`` and ``pass`` the set is empty; for any other statement it is
-    `TOP_LEVEL` alone."""
+    For ``pass``, and for ``if __name__ == "__main__":`` without an ``else``, the set is empty; for
+    any other statement it is `TOP_LEVEL` alone."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name} | _bound_within(statement)
     if isinstance(statement, ast.Import | ast.ImportFrom):

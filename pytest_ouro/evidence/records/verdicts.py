@@ -120,8 +120,8 @@ def kept_in(
 
 
 def _is_measured(run: FinishedRun) -> bool:
-    """Return whether the run's value to compare (its series' mean or its metric) is a finite
-    number."""
+    """Return whether the value by which a run is compared is a finite number: the mean of the
+    series that it ended, else its own metric."""
     value = run.mean_or_value
     return value is not None and math.isfinite(value)
 

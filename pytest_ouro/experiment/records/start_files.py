@@ -72,11 +72,11 @@ class _Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class StartFiles:
-    """What later programs start from, as it was before a run: ``entries`` has each file, link and
-    folder that existed, by path.
+    """What later programs start from (settings and hooks of git, start-up files of shells and of
+    Python), as it was before a run, so that `restore` can undo what the run changed there.
 
-    ``named`` are the paths that settings of git name: included files, folders of hooks and the
-    like; they need not exist.
+    ``entries`` has each file, link and folder that existed, by path. ``named`` are the paths that
+    settings of git name: included files, folders of hooks and the like; they need not exist.
     """
 
     git: Git

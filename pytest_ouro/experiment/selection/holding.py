@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @contextmanager
 def hold_plans(case: Case) -> Iterator[None]:
     """Wait for the lock under which plans are stated, and hold it during the block, so that two
-    processes do not count one look. Raise RecordError if its file cannot be made or locked."""
+    processes do not give two looks of a night (certificates, confirmations, …) the same number.
+    Raise RecordError if the lock's file cannot be made or locked."""
     journal = case.evidence.journal
     path = journal.folder / "plans.lock"
     with ExitStack() as stack:

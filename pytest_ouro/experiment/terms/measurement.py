@@ -215,8 +215,9 @@ def _outcome(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
 
 def _outcome_of_evaluation(seen: Measurement, metric: Metric) -> tuple[Outcome, str]:
     """Return the outcome of a command that succeeded, and the reason ("" for "ok"), by ``seen``,
-    the measurement of its evaluate-command. They are what `_find_failure` returns; if it finds
-    nothing, what `_find_unread` returns; if that finds nothing either, ("ok", "")."""
+    the measurement of its evaluate-command. They are what `_find_failure` returns, with a hint if
+    the evaluation was exposed, or if it crashed since a file or a module is missing. If that finds
+    nothing, they are what `_find_unread` returns; if that finds nothing either, ("ok", "")."""
     if failed := _find_failure(seen, metric):
         ended, message = failed
         if seen.exposed:

@@ -103,10 +103,10 @@ def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
 
 
 def may_be_silent(files: Sequence[str]) -> bool:
-    """Return whether a metric that `printed_by` does not find in the program files of a command may
-    be one that they do not print: there is a file, and all are in Python or a compiled language,
-    whose text shows what they print. Programs in other languages often print by other programs, so
-    that their text does not show it; for these return False."""
+    """Return whether the text of a command's program files shows all that they print: there is a
+    file, and all are in Python or a compiled language. Programs in other languages often print by
+    other programs. If it is true, and `printed_by` does not find the metric, `find_command` prefers
+    another command."""
     return bool(files) and all(path.endswith((*_COMPILED, ".py")) for path in files)
 
 
