@@ -34,7 +34,7 @@ _EVALUATION = "evaluate-command"
 
 
 class _CheckFault(Exception):
-    """The check that a rule names cannot be used; the message says why."""
+    """Raised if the check that a rule names cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ LONGEST = 1 << 16
 
 
 class Channel:
-    """One end of a socket that carries messages: JSON objects, one a line."""
+    """One end of a socket between two processes of a run, such as the judge and the supervisor. It
+    carries messages: JSON objects, one a line."""
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)

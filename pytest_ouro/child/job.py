@@ -7,8 +7,8 @@ from typing import Literal, TypedDict
 
 
 class Job(TypedDict, total=False):
-    """The keys of a job, of which each process gets those that it needs. Sources are the bytes of
-    files, as Latin-1 text; paths are absolute."""
+    """What the launcher or the judge of a run is to do. The supervisor sends to each the keys that
+    it needs. Sources are the bytes of files, as Latin-1 text; paths are absolute."""
 
     mode: Literal["experiment", "script", "command"]
     root: str

@@ -33,11 +33,11 @@ _PART = 1 << 18
 
 
 class ScoreEvent(TypedDict):
-    """The facts of the event ``judged``: the score in bits per byte and its standard error ``se``,
-    over ``rows`` rows; the number of ``decimals`` to which the score is rounded (None: it is not);
-    how many further rows are in the ``vault``; the numbers of questions and of their tokens; the
-    findings; ``seconds`` of wall time, and ``scoring``, the CPU seconds of the judge's own
-    thread."""
+    """The facts of the event ``judged``, which the judge reports to the supervisor: the score in
+    bits per byte and its standard error ``se``, over ``rows`` rows; the number of ``decimals`` to
+    which the score is rounded (None: it is not); how many further rows are in the ``vault``; the
+    numbers of questions and of their tokens; the findings; ``seconds`` of wall time, and
+    ``scoring``, the CPU seconds of the judge's own thread."""
 
     value: float
     se: float
@@ -156,7 +156,8 @@ def _send_file(channel: Channel, name: str, content: bytes) -> None:
 
 
 class LogitExchange:
-    """The exchange of rows and logits with the training process, through memory that both share."""
+    """The judge's exchange with the training process: it sends rows and receives logits, through
+    memory that both share."""
 
     def __init__(
         self, torch: Any, line: Channel, fd: int, channel: Channel, size: tuple[int, int, int]

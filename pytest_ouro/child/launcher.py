@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def describe() -> dict[str, str]:
-    """Return a dict with the versions ``python`` and ``torch``, the ``device`` ("cpu" or "cuda"),
-    and the ``device_name`` of a card, "" without one. All except ``python`` are "" if torch is not
-    loaded."""
+    """Return what the launcher reports of this process, as a dict: the versions ``python`` and
+    ``torch``, the ``device`` ("cpu" or "cuda"), and the ``device_name`` of a card, "" without one.
+    All except ``python`` are "" if torch is not loaded."""
     torch = sys.modules.get("torch")
     facts = {"python": sys.version.split()[0], "torch": "", "device": "", "device_name": ""}
     if torch is not None:

@@ -27,7 +27,8 @@ SAME = (16, 64)
 
 
 class Unable(Exception):
-    """Raised if the judge cannot score this harness; the message says why."""
+    """Raised by `read_rows` if the judge cannot score this harness; the message says why. An
+    exception of the harness itself is raised as it is."""
 
 
 def read_rows(module: types.ModuleType, job: Job) -> Any:

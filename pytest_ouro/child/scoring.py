@@ -194,8 +194,8 @@ def standard_error(nats: torch.Tensor, num_bytes: torch.Tensor) -> float:
 
 @dataclass
 class Score:
-    """The losses of the answers to the questions ``asked``, in nats, as they arrive; from them, the
-    score and the findings."""
+    """What the judge makes of the answers to the questions ``asked``: it gets their losses, in
+    nats, as the answers arrive, and computes the score and the findings."""
 
     rows: Rows
     asked: list[Question]

@@ -333,8 +333,8 @@ def find_splits(value: Any, places: frozenset[int | str]) -> dict[Any, bool]:
 
 
 def is_loader(value: Any) -> bool:
-    """Return whether a value serves batches: it is an iterator, or an iterable without
-    ``__getitem__`` that is not a set."""
+    """Return whether a value serves batches: it is an iterator, or it can be iterated, has no
+    ``__getitem__``, and is not a set."""
     return hasattr(value, "__next__") or (
         hasattr(value, "__iter__")
         and not hasattr(value, "__getitem__")

@@ -74,7 +74,7 @@ def _call(
     import urllib.request
 
     class Direct(urllib.request.HTTPRedirectHandler):
-        """Follows no redirect, which would take the token to another server."""
+        """A handler of redirects that follows none: another server would get the token."""
 
         def redirect_request(self, *_: object) -> None:
             return None

@@ -44,8 +44,9 @@ class Finished:
 
 
 def read_finished(env: Mapping[str, str]) -> Finished:
-    """Return the run that the event names. TrustError if the event is another, or the run was not
-    that of a pull request."""
+    """Return the workflow run that the job's event names. TrustError if it names none, as the job
+    was started by another event than ``workflow_run``, or if that run was not for a pull
+    request."""
     run = table(read_event(env.get("GITHUB_EVENT_PATH", "")), "workflow_run")
     number, commit = run.get("id"), str(run.get("head_sha") or "")
     whole = isinstance(number, int) and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit)

@@ -55,8 +55,8 @@ def fetch_commit(question: Question, folder: Path, commit: str) -> None:
 
 
 class _Caller:
-    """A function that calls git in ``folder`` with the settings of `_variables` for a question, and
-    ends it after ``seconds``."""
+    """A function that calls git in ``folder`` with the settings of `_variables`, which isolate it,
+    and ends it after ``seconds``."""
 
     def __init__(self, question: Question, folder: Path, seconds: float) -> None:
         self._server = question.server

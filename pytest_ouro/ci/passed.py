@@ -29,9 +29,9 @@ _RUNS = 100
 
 @dataclass(frozen=True)
 class Start:
-    """The ``commit`` that a change is judged from, and in words who vouches for it (``by``).
-    ``refusal`` says why no passed run could be searched for, so that the commit that the workflow
-    names is used; "" if there was no such error."""
+    """The trusted ``commit`` of a judgement in CI: its rules judge the commits after it. ``by``
+    says who vouches for it. ``refusal`` says why no passed run could be searched for, so that the
+    commit that the workflow names is used; "" if there was no such error."""
 
     commit: str
     by: str

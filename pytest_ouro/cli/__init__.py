@@ -86,8 +86,8 @@ def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
     from functools import partial
 
     class Parser(argparse.ArgumentParser):
-        """A parser whose help raises the errors of `say_document` if standard output is closed;
-        argparse would ignore that."""
+        """A parser whose help raises the errors of `say_document` if standard output cannot be
+        written; argparse would ignore that."""
 
         def print_help(self, file: Any = None) -> None:
             """Print the help to standard output, whatever ``file`` is. Errors as in

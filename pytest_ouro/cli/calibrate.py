@@ -50,13 +50,13 @@ def main(args: argparse.Namespace) -> int:
 
 
 class _Shown:
-    """Prints the position of a run every 30 s."""
+    """Prints where a run of the calibration stands, at most once in `EVERY` seconds."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
 
     def show(self, position: Position) -> None:
-        """Print the position if 30 s have passed since the last line."""
+        """Print the position of a run if `EVERY` seconds have passed since the last line."""
         if time.monotonic() - self._last >= EVERY:
             self._last = time.monotonic()
             say(render(position))

@@ -35,10 +35,10 @@ _NAMED = 12
 
 @dataclass(frozen=True)
 class Lack:
-    """One thing that does not hold yet. ``rule`` is the section and id of the broken rule, as in
-    ``iron-law::only-train-py``; "" if the lack is not a broken rule. ``what`` describes the lack,
-    and ``help`` is the command that fixes it; "" if there is no such command. ``commit`` are the
-    files that only have to be committed."""
+    """One thing that does not hold yet, for `init` and `bless` to tell. ``rule`` is the section and
+    id of the broken rule, as in ``iron-law::only-train-py``; "" if the lack is not a broken rule.
+    ``what`` describes the lack. ``help`` says what to do, mostly by a command; "" if nothing is
+    known. ``commit`` are the files that only have to be committed."""
 
     rule: str
     what: str
@@ -75,7 +75,7 @@ def lacks(git: Git, bound: Bound, bound_path: str, make_lock: Callable[[], Lock]
 
 class _AfterCommit(Repository):
     """A repository as it will be once the files ``own`` (paths relative to its top) are committed:
-    `changes` leaves them out."""
+    `changes` leaves them out. `lacks` judges it as the first gate will."""
 
     def __init__(self, git: Git, trust: str, own: set[str]) -> None:
         """Make the repository of the working tree of ``git``, compared with the commit

@@ -35,7 +35,7 @@ class Options:
     """The options of the gate; `add_arguments` explains each.
 
     ``form`` is the name of the module of ``report`` that renders the results; ``push`` are the
-    arguments of git's pre-push hook.
+    arguments that git gives its pre-push hook (with ``pre_push``).
     """
 
     bound: Path | None = None

@@ -104,8 +104,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _without_hidden(git: Git, bound: Path, runs: list[FinishedRun]) -> list[FinishedRun]:
-    """Return ``runs`` without the placebos whose rows are not in the ledger of ``bound`` yet; with
-    no placebo if bound or ledger cannot be read."""
+    """Return ``runs`` without the placebos that must not be shown yet: those without a row in the
+    ledger of ``bound``, which they get once the night is over. Leave out every placebo if bound or
+    ledger cannot be read."""
     if all(run.purpose != "placebo" for run in runs):
         return runs
     with contextlib.suppress(OuroError, OSError):

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 
 class _Noise(NamedTuple):
-    """The standard deviation of a run, None if it is not known; and where it comes from, in
-    words."""
+    """The noise that a simulation assumes: the standard deviation of a run, None if it is not
+    known; and in words where it comes from."""
 
     sigma: float | None
     source: str

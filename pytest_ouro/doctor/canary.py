@@ -185,8 +185,8 @@ def _classify(
 
 @dataclass
 class _Workspace:
-    """A temporary repository with the canary as its experiment, a socket that listens, and the
-    signals that arrived: what shows the traces of its cheat."""
+    """The temporary repository in which a canary runs, with a socket that listens and the signals
+    that this process received: they show the traces of a cheat outside of its run."""
 
     repository: Path
     listener: socket.socket
@@ -296,8 +296,8 @@ def _write_command(folder: Path, name: str) -> None:
 
 
 def _lives(pid: int) -> bool:
-    """Return whether a process with this id still exists after at most two seconds, in which it may
-    end."""
+    """Return whether a process with this id exists: False as soon as it has ended, True if it still
+    exists after two seconds."""
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         try:
@@ -334,7 +334,7 @@ def _collect_signals() -> Iterator[list[int]]:
 @contextmanager
 def _use_cache(folder: Path) -> Iterator[None]:
     """Put the caches, locks and worktrees of pytest-ouro into ``folder`` until the end of the
-    context."""
+    context, so that a canary does not touch those of the user."""
     before = os.environ.get("XDG_CACHE_HOME")
     os.environ["XDG_CACHE_HOME"] = str(folder)
     try:

@@ -152,7 +152,8 @@ def _examine_agent(top: Path, name: str, fault: Callable[[], str]) -> Item:
 
 
 def _in_home(name: str) -> bool:
-    """Return whether the user's settings of an agent have all of the guard's hooks."""
+    """Return whether the user's settings of an agent, which hold in all projects, have all of the
+    guard's hooks."""
     return _calls_guard(user_settings(name)[1], name)
 
 

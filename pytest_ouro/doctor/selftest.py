@@ -94,7 +94,8 @@ def describe(trial: Trial) -> str:
 
 
 def _is_promised(name: str, level: Level) -> bool:
-    """Return whether this level promises to stop the canary."""
+    """Return whether this level promises to stop the canary's cheat, or, for an honest canary, that
+    it holds."""
     return LEVELS.index(CANARIES[name]) <= LEVELS.index(level)
 
 

@@ -47,7 +47,8 @@ _PROBED = ("pair", "calibrate")
 
 
 class _Unevaluated(Exception):
-    """The evaluation of a command that has run could not be started; ``__cause__`` says why."""
+    """Raised if the evaluation of a command that has run cannot be started; ``__cause__`` says
+    why."""
 
 
 def measure_commit(

@@ -277,8 +277,8 @@ def add_import(before: str) -> str:
 
 
 def disables(text: str) -> bool:
-    """Return whether the settings, a JSON object as text, turn all hooks off: ``disableAllHooks``
-    is true. ValueError if the text is not JSON."""
+    """Return whether an agent's settings, a JSON object as text, turn all of its hooks off:
+    ``disableAllHooks`` is true. ValueError if the text is not JSON."""
     return bool(json.loads(text.removeprefix("\ufeff")).get("disableAllHooks"))
 
 
@@ -309,8 +309,8 @@ def read_settings(text: str, name: str) -> dict[str, object]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, object]:
-    """Return the pairs of a JSON object as a dict. ValueError if a key is there twice, because one
-    of the values would be lost."""
+    """Return the pairs of a JSON object, which `json.loads` passes here, as a dict. Raise
+    ValueError if a key is there twice, because one of the values would be lost."""
     keys = [key for key, _ in pairs]
     table = dict(pairs)
     if len(table) < len(keys):

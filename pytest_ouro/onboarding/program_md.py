@@ -91,7 +91,7 @@ _KEPT = "<!-- pytest-ouro: kept of the program before; what follows is yours -->
 
 
 def render(bound: Bound) -> str:
-    """Return the whole program of a bound as Markdown."""
+    """Return the whole program of a bound, the instructions that an agent reads, as Markdown."""
     experiment = bound.experiment
     harness = (
         f"- `{experiment.harness}`: fixed. `{experiment.evaluate}` measures, "

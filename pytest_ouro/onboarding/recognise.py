@@ -57,7 +57,7 @@ class Context:
 
 @dataclass(frozen=True)
 class _Rule:
-    """One rule that is being read; ``place`` is its file and line, as ``CLAUDE.md:12``."""
+    """One rule in a person's words; ``place`` is its file and line, as ``CLAUDE.md:12``."""
 
     section: str
     words: str

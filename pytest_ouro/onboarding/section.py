@@ -60,8 +60,9 @@ class Bullet:
 
 @dataclass(frozen=True)
 class Section:
-    """The rules of one file. ``orphan_lines`` are the numbers, from 1, of the lines of bullets
-    below a heading BOUND that are under none of the three headings."""
+    """The rules that people stated in the Markdown file ``file``. ``orphan_lines`` are the numbers,
+    from 1, of the lines of bullets below a heading BOUND that are under none of the three
+    headings."""
 
     file: str
     bullets: tuple[Bullet, ...]

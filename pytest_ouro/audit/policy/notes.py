@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 
 class Notes:
-    """The findings, statements and facts of one judgement, each list in the order in which they are
-    added. Findings and statements with the same ``check`` belong together."""
+    """What the judgement of one submission has found: its findings, statements and facts, each in
+    the order in which they were added. Findings and statements with the same ``check`` belong
+    together."""
 
     def __init__(self) -> None:
         self.findings: list[AuditFinding] = []

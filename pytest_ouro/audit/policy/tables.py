@@ -35,7 +35,7 @@ def _groups_fault(pattern: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Title:
-    """The table [policy]: the leaderboard whose rule the policy states."""
+    """The table [policy] of a policy file: which leaderboard's rule the file states."""
 
     name: str = option("the name of the leaderboard and its track", pattern=FILLED)
     rules: str = option("where the rule is published", default="")
@@ -44,7 +44,8 @@ class Title:
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """The table [submission]: what a submission consists of."""
+    """The table [submission]: where the record of a submission lies, the files that it must have,
+    and what else a pull request may change."""
 
     folder: str = option(
         "a glob of the folder of a record, from the repository's top; `**` is not allowed",
@@ -70,7 +71,8 @@ class Files:
 
 @dataclass(frozen=True, kw_only=True)
 class Runs:
-    """The table [runs]: the logs of a record, one for each run, and what they must share."""
+    """The table [runs]: the logs of a record, one for each run, how many are demanded, and what
+    they must share."""
 
     logs: tuple[str, ...] = option("globs of the logs in the folder", items=1, pattern=FILLED)
     exclude: tuple[str, ...] = option(
@@ -116,7 +118,7 @@ class Runs:
 
 @dataclass(frozen=True, kw_only=True)
 class Number:
-    """A table [[number]]: a number that each log states."""
+    """A table [[number]]: a number that is read from each log, and what the rule demands of it."""
 
     name: str = option("its name", pattern=NAME)
     pattern: str = option(
@@ -185,7 +187,8 @@ class Significance:
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """A table [[region]]: a part of a file that is compared with the base of a pull request."""
+    """A table [[region]]: a part of a file whose changes from the base of a pull request are shown,
+    and in which lines may be fixed."""
 
     name: str = option("what it is, as in `timed`", pattern=FILLED)
     file: str = option("the path of the file; `{folder}/` begins one in the record", pattern=FILLED)
@@ -208,7 +211,7 @@ class Region:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """A table [[refused]]: lines that a pull request must not add."""
+    """A table [[refused]]: a pattern of lines that a pull request must not add to some files."""
 
     why: str = option("what the rule says", pattern=FILLED)
     files: tuple[str, ...] = option("globs of the files, from the top", items=1, pattern=FILLED)
@@ -224,7 +227,8 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class Artefact:
-    """The table [artefact]: the size of what is submitted."""
+    """The table [artefact]: how many bytes the submitted artefact may have, and which files, and
+    which number in the logs, count."""
 
     at_most: int = option("the most bytes", above=0)
     files: tuple[str, ...] = option(
@@ -236,8 +240,8 @@ class Artefact:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A table [[claim]]: a number that a JSON file of the record states, to be compared with the
-    logs."""
+    """A table [[claim]]: a number that a JSON file of the record states, and the number in the logs
+    with which it must agree."""
 
     file: str = option("its path in the folder", pattern=FILLED)
     key: str = option("its key, as in `a.b`", pattern=FILLED)

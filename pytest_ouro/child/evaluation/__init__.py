@@ -5,6 +5,7 @@ import os
 
 
 def output(fd: int) -> str:
-    """Return "DEVICE:INODE", which identifies the pipe or file that a descriptor is open on."""
+    """Return "DEVICE:INODE" of the pipe or file that a descriptor is open on. OURO_OUTPUT has that
+    of the evaluation's standard output, by which `confine` recognises it."""
     found = os.fstat(fd)
     return f"{found.st_dev}:{found.st_ino}"

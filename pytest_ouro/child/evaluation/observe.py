@@ -237,8 +237,9 @@ def start(words: list[str]) -> None:
 
 
 def _print_exception(kind: Any, error: Any, at: Any) -> None:
-    """Print an exception and its traceback (``at``) without the leading frames of this package and
-    of runpy; with all frames if there are no others."""
+    """Print an exception of the evaluation and its traceback (``at``), without the leading frames
+    of this package and of runpy, so that it looks as without the observer. If it has no other
+    frames, all are printed."""
     ours = (os.path.dirname(os.path.dirname(__file__)), "<frozen")  # noqa: PTH120
     first = at
     while first is not None and first.tb_frame.f_code.co_filename.startswith(ours):

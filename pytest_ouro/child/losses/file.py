@@ -42,12 +42,12 @@ class RowLosses(NamedTuple):
 
     @property
     def row_bytes(self) -> list[int]:
-        """The bytes of each row."""
+        """The number of bytes of each row's targets."""
         return [sum(parts) for parts in zip(*(self.num_bytes[q] for q in QUARTERS), strict=True)]
 
     @property
     def row_nats(self) -> list[float]:
-        """The loss of each row, in nats."""
+        """The summed loss of each row's targets, in nats."""
         return [sum(parts) for parts in zip(*(self.nats[q] for q in QUARTERS), strict=True)]
 
 

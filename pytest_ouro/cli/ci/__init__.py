@@ -122,8 +122,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _run_audit(args: argparse.Namespace, env: Mapping[str, str]) -> int:
-    """Audit the change, or post the report of an audit, as `audit` does. OuroError after it is
-    reported to the job."""
+    """Audit the change, or post the report of an audit, and return the exit status, as
+    `write_audit` and `post_audit` do. Any exception is reported to the job, and raised as an
+    OuroError."""
     from pytest_ouro.cli.ci.audit import post_audit, write_audit
 
     try:

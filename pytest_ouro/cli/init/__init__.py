@@ -60,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_facts(found: argparse._ArgumentGroup) -> None:
-    """Add the options of `InitOptions`, except for ``given``, to the group."""
+    """Add to the group the options by which a person states facts of the experiment: those of
+    `InitOptions`, except for ``given``."""
     for name, value, words in (
         ("script", "FILE", "the script to run"),
         ("harness", "FILE", "the fixed module"),
@@ -217,8 +218,8 @@ def _bound(path: Path) -> Bound:
 
 
 def _statement(rule: Rule) -> Statement:
-    """Return a rule of a bound as a statement, with those options of its check that are not
-    defaults."""
+    """Return a rule of a bound as a statement, to be rendered for agents, with those options of its
+    check that are not defaults."""
     params = {}
     for key, field in keys_of(type(rule.checker)).items():
         given = getattr(rule.checker, field.name)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OwnFile:
-    """A file to read and write: ``name`` is its path below the folder ``root``, and ``called`` is
-    what messages call it."""
+    """A file that `init` reads and writes: ``name`` is its path below ``root`` (the repository's
+    top, or the file's folder if that is elsewhere), and ``called`` is what messages call it."""
 
     root: Path
     name: str

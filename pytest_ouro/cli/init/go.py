@@ -61,8 +61,8 @@ def go(target: Path, *, quiet: bool = False) -> int:
 
 
 def _author() -> Iterator[str]:
-    """Yield settings of git (``user.name=…``, ``user.email=…``) with what GIT_AUTHOR_NAME and
-    GIT_AUTHOR_EMAIL say, those that are set and not empty."""
+    """Yield settings of git (``user.name=…``, ``user.email=…``) for the commit that `go` makes,
+    with what GIT_AUTHOR_NAME and GIT_AUTHOR_EMAIL say, those that are set and not empty."""
     for setting, variable in (("name", "GIT_AUTHOR_NAME"), ("email", "GIT_AUTHOR_EMAIL")):
         if value := os.environ.get(variable):
             yield f"user.{setting}={value}"

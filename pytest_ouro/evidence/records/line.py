@@ -38,7 +38,7 @@ T = TypeVar("T", bound="Line")
 
 
 class NewerVersion(ValueError):
-    """A journal line was written by a later version of this program."""
+    """Raised for a journal line that a later version of this program wrote."""
 
 
 @dataclass(frozen=True, kw_only=True)

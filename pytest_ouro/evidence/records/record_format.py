@@ -71,7 +71,7 @@ def _parse(line: bytes) -> dict[str, object]:
 
 
 class _DuplicateKey(ValueError):
-    """A JSON object has a key twice."""
+    """Raised if a JSON object has a key twice."""
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -90,7 +90,7 @@ def take_out(git: Git, whole: _Files, edits: Sequence[Edit]) -> _Files | None:
 
 
 class _Conflict(Exception):
-    """A change cannot be undone."""
+    """Raised by `_undo` if the change of a file cannot be undone."""
 
 
 def _undo(git: Git, present: bytes | None, old: bytes | None, new: bytes | None) -> bytes | None:

@@ -58,9 +58,9 @@ class Pair:
 
 
 class Unfinished(Exception):
-    """A run of a pair gave no value that counts: it crashed, a rule is broken, or its level is too
-    low. ``result`` is that of the run, ``done`` the number of complete pairs, and ``why`` the
-    reason in words ("": the result says it)."""
+    """Raised if a run of a pair gives no value that counts: it crashed, a rule is broken, or its
+    level is too low. ``result`` is that of the run, ``done`` the number of complete pairs, and
+    ``why`` the reason in words ("": the result says it)."""
 
     def __init__(self, result: Result, done: int, why: str = "") -> None:
         super().__init__(why or result.message)

@@ -83,7 +83,7 @@ _SOURCES = ("src", "lib", "pkg", "crates", "internal", "kernels", "Sources", "ex
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its words, and the paths of the ``files`` that they name, which git tracks."""
+    """A command that may be the experiment: its words, and the tracked ``files`` that they name."""
 
     words: tuple[str, ...]
     files: tuple[str, ...]
@@ -92,10 +92,10 @@ class Command:
 def find_command(
     folder: Path, python: Sequence[str], options: InitOptions, prose: Prose, tracked: Sequence[str]
 ) -> Command | None:
-    """Return the command that runs the experiment; None if there is none: that of the option, else
-    the first of `_possible` that has each argument which its program demands. A command whose
-    Python or compiled programs print none of the metrics of the instructions comes last. ``python``
-    are the words that start Python, ``tracked`` the paths of git's files.
+    """Return the command that runs the experiment, None if there is none: that of the option; else
+    the first of `_possible` that has the arguments which it demands, and prints a metric of the
+    instructions (asked of Python and compiled programs, and of all after one that does not); else
+    the first with its arguments. ``python`` are the words that start Python.
 
     OuroError if a command cannot be split into words, or if every command lacks an argument.
     """

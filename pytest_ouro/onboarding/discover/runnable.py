@@ -97,7 +97,7 @@ def not_said(
 
 def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
     """Return whether the instructions state commands with tracked files, and none of the commands
-    names the file ``script``."""
+    names the file ``script``, so that another program may be the experiment."""
     named = [path for words in prose.commands for path in named_files(tuple(words.split()))]
     return script not in named and any(path in tracked for path in named)
 
@@ -111,7 +111,8 @@ def may_be_silent(files: Sequence[str]) -> bool:
 
 
 def lacks_data(words: str, tracked: Sequence[str]) -> bool:
-    """Return whether a command names a file of data that git does not track."""
+    """Return whether a command names a file of data, not as its output (``-o``, ``--json`` and the
+    like), that git does not track. `_possible` puts such a command behind others."""
     words = re.sub(
         r"(?<!\S)(?:-o|--[\w-]*(?:out|json|log|report|export|save)[\w-]*)[= ]\S+", "", words
     )

@@ -51,7 +51,8 @@ _SEVERAL = re.compile(r"(^|_)(data_?loaders|loaders|(get|load|make|build)_(data|
 
 
 class Pair(NamedTuple):
-    """A script and its harness, and the name of the harness's evaluation."""
+    """A script, the harness whose evaluation it calls, and the name of that evaluation; ``path`` is
+    the script's."""
 
     path: Path
     script: PythonFile

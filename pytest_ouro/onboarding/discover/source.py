@@ -36,12 +36,14 @@ _MAX_POWER = 64
 
 
 class _Unknown(Exception):
-    """Raised for an expression whose value is known only when the program runs."""
+    """Raised by `_fold` for an expression whose value it does not compute: only a run shows the
+    value, or `_fold` does not know that kind of expression."""
 
 
 @dataclass(frozen=True)
 class PythonFile:
-    """One file of the experiment; ``name`` is its path relative to the experiment's folder."""
+    """A Python file, parsed to find out what a project's experiment is. ``name`` is its path
+    relative to the experiment's folder."""
 
     name: str
     source: Source
@@ -75,8 +77,9 @@ class PythonFile:
         return frozenset(names | {node.attr for node in self.source.of(ast.Attribute)})
 
     def demands(self, word: str) -> bool:
-        """Return whether an argument of some call is the text ``word``, and no comparison has that
-        text on its right."""
+        """Return whether some call gets the text ``word`` as an argument, and no comparison has
+        that text on its right: so a script passes "cuda" to torch if it cannot do without a
+        card."""
         calls, comparisons = self.source.of(ast.Call), self.source.of(ast.Compare)
         given = [value for call in calls for value in call.args]
         given += [keyword.value for call in calls for keyword in call.keywords]
@@ -190,8 +193,8 @@ class PythonFile:
         return found
 
     def text(self, node: ast.expr) -> str:
-        """Return the text that an expression stands for, such as a path; "" if only a run would
-        tell."""
+        """Return the text that an expression stands for, such as a path; "" if it stands for
+        another value, or if its value is not known (`_fold`)."""
         try:
             value = _fold(node, self.constants)
         except _Unknown:
@@ -200,7 +203,8 @@ class PythonFile:
 
     def number(self, node: ast.expr) -> int | None:
         """Return the whole number that an expression stands for: a constant, or a setting by its
-        default as in ``args.warmup``; None if only a run would tell."""
+        default as in ``args.warmup``; None if it stands for another value, or if its value is not
+        known (`_fold`)."""
         if isinstance(node, ast.Attribute):
             return self.settings.get(node.attr)
         try:
