@@ -82,8 +82,9 @@ def _examine_experiment(
     git: Git, path: Path, trust: str | None, run_commands: bool, found: Examination
 ) -> Iterator[Item]:
     """Yield the items about the rules, the records and the machine, and set the machine of
-    ``found``. If the trusted rules are faulty, yield only an item that says so; if they cannot be
-    read, only the item about the bound in the working tree, and why trust is unknown."""
+    ``found``. If the trusted rules are faulty, yield only an item that says so. If they cannot be
+    read, yield only the item about the bound in the working tree, or why that cannot be read
+    either, and why trust is unknown."""
     try:
         case = open_case(path, trust=trust, run_commands=run_commands)
     except BoundError as error:
@@ -93,6 +94,8 @@ def _examine_experiment(
             yield examine_bound(read_bound(git, path))
         except BoundError as fault:
             yield _report_invalid(fault)
+        except OuroError as fault:
+            yield Item.from_error("bound", "unknown", fault)
         yield Item.from_error("trust", "unknown", error)
     else:
         found.machine = Machine(case)

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from pytest_ouro.core import limits
 from pytest_ouro.doctor.rules import examine_user
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.record_format import from_json
@@ -91,6 +92,16 @@ def test_a_faulty_bound_is_unknown_and_names_its_line(doctor, project):
     assert report.state["bound"] == "unknown"
     assert "bound.toml:" in report.words["bound"]
     assert "pytest-ouro bless" in report.next["bound"]
+
+
+def test_a_bound_that_cannot_be_read_is_unknown_and_the_rest_is_reported(doctor, project):
+    os.truncate(project.path / "bound.toml", limits.FILE + 1)  # a hole, which takes no space
+
+    report = doctor()
+
+    assert (report.status, report.state["bound"]) == (2, "unknown")
+    assert "bound.toml has 104857601 bytes" in report.words["bound"]
+    assert (report.state["trust"], report.state["pre-commit"]) == ("unknown", "off")
 
 
 def test_rules_that_were_altered_are_not_trusted(doctor, project):
