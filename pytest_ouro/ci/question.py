@@ -25,11 +25,11 @@ _HEADS = "refs/heads/"
 class Question:
     """What a job asks.
 
-    ``server`` is the repository's address without a user, ``header`` authorises to read it (""
-    for none), ``head`` is the full id of the judged commit, ``base`` the branch whose rules count,
-    ``trust`` a commit that the workflow names instead of the point where the head left that branch,
-    ``bound`` the path or glob of bound.toml. ``what`` names the change in messages; ``on_base``
-    says that it is on that branch already, ``queue`` is the branch of a merge group, else "".
+    ``server`` is the repository's address without a user, ``header`` authorises to read it ("" for
+    none), ``head`` is the full id of the judged commit, ``base`` the branch whose rules count,
+    ``trust`` the commit that the workflow names as trusted ("" for none), ``bound`` the path or
+    glob of bound.toml. ``what`` names the change in messages; ``on_base`` says that it is on that
+    branch already, ``queue`` is the branch of a merge group, else "".
     """
 
     server: str

@@ -52,8 +52,8 @@ _SCRIPT = re.compile(r"\s*(?:/bin/)?(?:ba)?sh -c '([^']*)'\s*")
 
 @dataclass(frozen=True)
 class Agent:
-    """An agent: the path of its settings file (``settings``), and of the files that show that a
-    project uses it (``signs``), all relative to the top folder.
+    """An AI agent whose hooks can call the guard: the path of its settings file (``settings``), and
+    of the files that show that a project uses it (``signs``), all relative to the top folder.
 
     ``hooks`` maps an event to the entry that calls the guard. ``base`` are further keys, with their
     values, that the settings must have. ``next`` is what a person must do after the settings are

@@ -157,9 +157,9 @@ def says(pattern: str, text: str) -> bool:
 
 
 def paths_in(words: str) -> list[str]:
-    """Return the paths in some words: the backquoted words with a dot or a slash; if there are
-    none, the plain file names before the first `` — ``. Paths that are absolute or begin with ``~``
-    or ``..`` are left out."""
+    """Return the paths in some words: the backquoted words with a dot or a slash, or names such as
+    Makefile; if there are none, the plain file names before the first `` — ``. Paths that are
+    absolute or begin with ``~`` or ``..`` are left out."""
     quoted = [
         span
         for span in SPAN.findall(words)

@@ -59,9 +59,9 @@ def find_prose(folder: Path, top: Path, source: str | None) -> Prose:
 
     These are autoresearch.toml, in which some tools keep the settings of a session
     (`discover.settings`); a file with a usual name, such as program.md; such a file one folder
-    below, if it lets files outside of its folder be edited (`_names_below`); another Markdown file.
-    The commands in README.md there are added as examples, and are returned alone if nothing else is
-    found there. Errors as in `_read_text`.
+    below, if it lets files outside of its folder be edited (`_names_below`); another Markdown file
+    that speaks of a loop. To a Markdown file, the commands in README.md there are added as
+    examples; they are returned alone if nothing else is found there. Errors as in `_read_text`.
     """
     if source is not None:
         return _read_prose(folder / source, source)

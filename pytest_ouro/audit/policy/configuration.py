@@ -100,8 +100,9 @@ def _reduce(source: str, may_differ: Sequence[str]) -> tuple[str, ...]:
 
 
 def _state(asked: Runs, configurations: Sequence[_Configuration], logs: Logs, notes: Notes) -> None:
-    """Add a statement about the configurations: what the policy compared in all logs, or what it
-    compares and logs do not have, or that it compares nothing."""
+    """Add a statement about the configurations: what the policy compared in all logs, or, of what
+    it compares, what no log states (of the source code: what one log lacks), or that it compares
+    nothing."""
     values: Mapping[str, list[str]] = {
         name: [dict(one.shared)[name] for one in configurations]
         for name in dict(configurations[0].shared if configurations else ())

@@ -49,7 +49,8 @@ def find_caches(files: list[PythonFile], remarks: Remarks) -> tuple[tuple[str, .
 def _loads(file: PythonFile) -> Iterator[tuple[int, str, str, str]]:
     """Yield a tuple for each call that loads from the hub of torch or Hugging Face: its line, the
     name of what it loads ("a model" or "a repository" if only a run would show it), the folder of
-    the cache, and a glob for what it loads in that folder. A call with a local path is left out."""
+    the cache, and a glob for what it loads in that folder. A call of Hugging Face with a local path
+    is left out."""
     for call in file.source.of(ast.Call):
         function = dotted(call.func)
         called = function.rpartition(".")[2]
@@ -68,8 +69,8 @@ def _keyword(call: ast.Call, name: str) -> ast.expr | None:
 
 
 def _text(file: PythonFile, node: ast.expr | None) -> str:
-    """Return the value of an expression that is a literal text, or the name of a constant that is a
-    text; "" for any other expression and for None."""
+    """Return the text that an expression stands for: a literal, or the value of a constant; "" for
+    any other expression and for None."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     known = file.constants.get(node.id) if isinstance(node, ast.Name) else None

@@ -177,9 +177,9 @@ def _place(shown: printed.Shown) -> str:
 
 def choose(names: Iterable[str], prose: Prose, *, sure: bool = False) -> list[str]:
     """Return the name of the metric among ``names``, in a list of one. It is the first that the
-    instructions name as a metric; else the only one that a goal in them names, the only one whose
-    name says which values are better, or, of several of these, the only one measured on held-out
-    data.
+    instructions name as a metric; else the only name, unless ``sure``; else the only one that a
+    goal in them names, the only one whose name says which values are better, or, of several of
+    these, the only one measured on held-out data.
 
     If none of these decides, return all names, each once; but [] if ``sure``.
     """

@@ -41,8 +41,9 @@ class Project:
 
     ``script`` and ``harness`` are the files of a training script; None for a command. ``fixed`` are
     the files that measure, relative to the experiment's folder. ``timed``: a run takes exactly its
-    budget. ``remarks`` say what was assumed and what was not understood. ``tracked`` are the paths
-    of git's files, relative to the bound's folder.
+    budget. ``remarks`` say what was assumed and what was not understood. ``manifests`` are further
+    files of a command that may not change: they declare dependencies of other languages than
+    Python. ``tracked`` are the paths of git's files, relative to the bound's folder.
     """
 
     name: str

@@ -170,10 +170,10 @@ def _aim(sentence: str) -> str:
 
 @dataclass(frozen=True)
 class _Line:
-    """A line of a Markdown text: its number, from 1, its text, the heading above it, and whether it
-    is in a fence. ``lead`` is what introduces the line: the last line of text above it outside of a
-    fence; if the line is in a fence, and a comment above it there is about measuring, that comment
-    is appended. Lines in a fence that end with a backslash are joined with the next."""
+    """A line of a Markdown text: its number, from 1, its text, the heading above it (its own, if it
+    is one), and whether it is in a fence. ``lead`` introduces a line in a fence: the last line of
+    text before the fence, then, if the last comment above in the fence is about measuring, that
+    comment. Lines in a fence that end with a backslash are joined with the next."""
 
     number: int
     text: str
@@ -317,8 +317,8 @@ def _not_run(line: _Line) -> list[str]:
 
 def _spans(line: _Line) -> Iterator[tuple[str, str]]:
     """Yield a tuple for each text of a line that may be a command: the text, and the words around
-    it. In a fence that is the whole line, with the heading and the line above the fence; elsewhere
-    each backquoted text, with the heading and the rest of the line."""
+    it. In a fence that is the whole line, with the heading and the line's ``lead``; elsewhere each
+    backquoted text, with the heading and the rest of the line."""
     if line.fenced:
         yield line.text, f"{line.heading} {line.lead}"
         return

@@ -126,9 +126,9 @@ def times(pair: Pair) -> bool:
 
 def _script(folder: Path, options: InitOptions, prose: Prose, tracked: Sequence[str]) -> Path:
     """Return the path of the script: the one that the option names, else train.py in the folder,
-    else the only script there that imports a harness (of several, the only one that the commands of
-    the instructions name), else the only tracked train.py below that imports one. OuroError if
-    there is none, or several."""
+    else the only script there that imports a harness, without those that plot, test and the like
+    (of several, the only one that the commands of the instructions name), else the only tracked
+    train.py below that imports one. OuroError if there is none, or several."""
     if options.script:
         path = folder / options.script
         if not path.is_file():
@@ -292,9 +292,9 @@ def _editable(script: PythonFile, folder: Path, prose: Prose) -> tuple[str, ...]
 def _budget(
     pair: Pair, rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks
 ) -> float:
-    """Return the seconds of training from the option, else the harness's or the script's constant,
-    else the rules or the instructions; ASSUMED_BUDGET, which is added to ``remarks``, if they state
-    none."""
+    """Return the seconds of training from the option of ``init``, else the harness's or the
+    script's constant, else the script's option, else the rules or the instructions; ASSUMED_BUDGET,
+    which is added to ``remarks``, if they state none."""
     if options.budget is not None:
         return options.budget
     constants = [file.constants for file in (pair.harness, pair.script)]

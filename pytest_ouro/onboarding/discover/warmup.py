@@ -89,8 +89,8 @@ def _first_steps(
     test: ast.expr, script: PythonFile, *, until: bool
 ) -> Iterator[tuple[int | None, int]]:
     """Yield a tuple for each comparison in a condition that holds for the first steps alone, or
-    with ``until`` for all but the first: the number of these first steps, None if only a run would
-    show it, and the line of the condition."""
+    with ``until`` for all but the first, as a counter without a comparison does: the number of
+    these first steps, None if only a run would show it, and the line of the condition."""
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         yield from _first_steps(test.operand, script, until=not until)
     elif _STEP.search(dotted(test).rpartition(".")[2]) and until:
