@@ -101,8 +101,8 @@ class StepClock:
         self.served = 0
 
     def serve(self) -> bool:
-        """Advance by one batch, which is served now; return whether it is time for a report: 20
-        times in the budget, or at each batch of a shorter one."""
+        """Advance by one batch, which is served now; return whether it is time for a report: about
+        20 times in the budget (from 20 to 39), or at each batch of a shorter one."""
         self.served += 1
         self._ticks = -(-self.served * self._over // self._under)
         return self.served % self._every == 0
@@ -118,11 +118,10 @@ class StepClock:
     def install(self) -> None:
         """Let this process read this clock: replace the functions of ``time`` that return a time
         (those in `_BEGINS`, ``clock_gettime``, and their forms in nanoseconds) and ``os.times``.
-
-        Calls from the standard library, torch and this package still get the machine's time, and
-        so does a module that took a function from ``time`` before. Nothing else is replaced:
-        ``datetime``, ``resource``, CUDA's events and the system's calls tell the machine's time.
-        """
+        Calls from the standard library, torch, triton and this package still get the machine's
+        time, and so does a module that took a function from ``time`` before. Nothing else is
+        replaced: ``datetime``, ``resource``, CUDA's events and the system's calls tell the
+        machine's time."""
         for name, begin in _BEGINS.items():
             _replace(time, name, functools.partial(self.seconds, begin))
             _replace(time, f"{name}_ns", functools.partial(self.nanoseconds, begin))

@@ -57,9 +57,9 @@ def start(fd: int) -> None:
 
     Report to the supervisor ``ready`` when the rows are read, ``asked`` when the training process
     calls, ``losses`` with the files of losses by row, in parts, and ``judged`` with the score,
-    which the training process gets too. Report ``unable``,
-    and nothing more, if the rows cannot be read, and ``finding`` in place of ``judged`` if an
-    answer is not a prediction. If the run ends before the score, report nothing more.
+    which the training process gets too. Report ``unable``, and nothing more, if the rows cannot be
+    read, and ``finding`` in place of ``judged`` if an answer is not a prediction. If the run ends
+    before the score, report nothing more.
     """
     channel = Channel(fd)
     make_undumpable()

@@ -102,7 +102,8 @@ def _uncommitted(bound: Bound, repository: Repository) -> Iterator[Change]:
 def _commit(bound: Bound, changes: list[Change], repository: Repository) -> Iterator[Lack]:
     """Yield at most two lacks. One lists the ``changes`` to commit: those of tracked files, and
     untracked files that are code or editable. The other lists the remaining untracked files, for
-    git to ignore. Each has one command that fixes it."""
+    git to ignore. Each has one command that fixes it, or, of more than `_NAMED` files to ignore,
+    the first ones."""
     layout = bound.layout
     commit: list[str] = []
     ignore: list[str] = []

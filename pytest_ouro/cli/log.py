@@ -170,9 +170,10 @@ def _state_keys(state: KeepState | None) -> dict[str, str]:
 def _print_table(
     journal: Journal, runs: list[FinishedRun], states: dict[str, KeepState], metric: str
 ) -> None:
-    """Print a heading, a line for each finished run and for each run without an end, and last what
-    the runs have gained, if that can be said. ``states`` has the states of keeps by the id of their
-    run, ``metric`` is the heading of the values. Say so on standard error if no run is recorded."""
+    """Print a heading, a line for each finished run and for each run without an end (except
+    placebos), and last, if they can be said, what the runs have gained and what placebos show.
+    ``states`` has the states of keeps by the id of their run, ``metric`` is the heading of the
+    values. If no run is recorded, say so on standard error."""
     columns = ("time", "commit", metric, "status", "state", "level", "reason", "description")
     width = max(9, len(metric))
     say(_ROW.format(*columns, width=width))

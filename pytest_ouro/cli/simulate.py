@@ -110,8 +110,8 @@ def main(args: argparse.Namespace) -> int:
 def _find_noise(bound: Path, rule: VerdictRule, metric: str, device: str) -> _Noise:
     """Return the noise by which runs are decided here: that of the ``rule`` in the file ``bound``,
     if it is a number, else that of the last calibration, else that of the last run whose record has
-    one. Only records of the ``metric`` on the profile ``device`` count. Raise RecordError if the
-    journal cannot be read."""
+    one; without one, it is not known. Only records of the ``metric`` on the profile ``device``
+    count. Raise RecordError if the journal cannot be read."""
     if rule.noise != "auto":
         return _Noise(rule.noise, bound.name)
     journal = Journal(Git.discover(bound.parent).common_dir)

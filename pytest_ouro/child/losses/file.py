@@ -32,8 +32,8 @@ class RowLosses(NamedTuple):
     """The losses of one model on the judged rows.
 
     ``rows`` are the indexes of the rows in the harness's validation data, ascending. ``num_bytes``
-    and ``nats`` have, for each of ``COLUMNS``, the bytes of the targets there and their summed
-    loss in nats, a number for each row.
+    and ``nats`` have, for each of ``COLUMNS``, the number of bytes of the targets there and their
+    summed loss in nats, a number for each row.
     """
 
     rows: Sequence[int]

@@ -141,7 +141,7 @@ def _confine_scope(
     statements: list[Statement], git: Git, folder: Path, found: Project
 ) -> list[Statement]:
     """Return the statements unchanged if git tracks no file outside of ``folder``. Else return them
-    with ``within = "."`` in each scope that has no ``within``, so that the scope watches the
+    with ``within = "."`` in each ``scope`` rule that has no ``within``, so that it watches the
     bound's folder alone, and add a note about that to the remarks of ``found``."""
     prefix = git.relative(folder / "x").removesuffix("x")
     if all(path.startswith(prefix) for path in git.files(untracked=False)[0]):
