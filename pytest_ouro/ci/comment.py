@@ -80,8 +80,9 @@ def find_pull_request(env: Mapping[str, str], run: Finished) -> int | None:
 
 
 def read_report(env: Mapping[str, str], run: Finished) -> str:
-    """Return the text of the report that the run left. TrustError if it left none, or one that is
-    not a small archive with one file of UTF-8; GitError if the server cannot be asked."""
+    """Return the text of the report that the run left; of several, the newest. TrustError if it
+    left none, or one that is not a small archive with the file `FILE` alone, in UTF-8; GitError if
+    the server cannot be asked."""
     found = tables(ask(env, f"actions/runs/{run.run}/artifacts?name={ARTEFACT}"), "artifacts")
     sizes = [(one.get("id"), one.get("size_in_bytes")) for one in found if not one.get("expired")]
     known = [(i, size) for i, size in sizes if isinstance(i, int) and isinstance(size, int)]

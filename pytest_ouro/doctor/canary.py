@@ -273,7 +273,8 @@ def _write_files(
 
 
 def _write_script(folder: Path, name: str, torch: bool) -> None:
-    """Write the script ``train.py``, its harness, its model and its data."""
+    """Write the canary ``name`` into ``folder`` as the script ``train.py``, with its harness, its
+    model and its data. With ``torch``, the harness and the model use torch."""
     common = PROGRAMS if torch else PROGRAMS / "plain"
     for file in ("prepare.py", "canary_model.py"):
         shutil.copyfile(common / file, folder / file)

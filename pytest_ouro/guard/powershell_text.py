@@ -72,8 +72,9 @@ def split(text: str) -> list[str]:
 
 
 class _Reader(Scanner):
-    """Read the commands of one text. ``variables`` maps each variable that is known so far, in
-    small letters, to its values."""
+    """Reads the commands of one text into ``found``, and what may be names of files into ``words``,
+    both by `read`. ``variables`` maps each variable that is known so far, in small letters, to its
+    values; what the text assigns is changed there in place."""
 
     def __init__(self, text: str, variables: dict[str, list[str]]) -> None:
         super().__init__(text)

@@ -23,7 +23,7 @@ def no_trusted_commit() -> TrustError:
 
 def no_bound_in_commit(commit: str, name: str) -> TrustError:
     """The trusted commit, or the judged one if none is named, has no bound.toml (``name``) in the
-    present folder or above."""
+    present folder or above. It is a NoRulesError."""
     return NoRulesError(
         f"commit {commit:.7} has no {name} here or above: no trusted rules",
         help="name a commit that has it (--trust REF), or the file: --bound PATH",

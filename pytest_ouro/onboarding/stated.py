@@ -181,9 +181,10 @@ def _read_text(path: Path) -> str | None:
 
 
 def _read_section(path: Path, name: str) -> Section | None:
-    """Return the BOUND section of a file, which messages call ``name``; None if there is no such
-    file or section in it. OuroError if the section has no rule or a faulty one, or the file is too
-    large; OSError if it cannot be read."""
+    """Return the rules of a file's BOUND section or, without one, those under its headings DANGER
+    ZONES, NEVER DO and IRON LAWS; None if there is no file or no such heading. Messages call the
+    file ``name``. OuroError if there is such a heading without a rule, or a faulty rule, or if the
+    file is too large; OSError if it cannot be read."""
     text = _read_text(path)
     return None if text is None else section.read(text, name)
 

@@ -34,8 +34,8 @@ def render_error(error: OuroError) -> str:
 
 
 def render_changes(path: str, changes: Sequence[tuple[str, str, str]]) -> str:
-    """Return Markdown: a table of ``changes``, which are tuples of a key of the bound.toml at
-    ``path``, its old value and its new one."""
+    """Return Markdown: a heading with ``path``, and a table of ``changes``, which are tuples of a
+    key of the bound.toml at ``path``, its old value and its new one."""
     title = f"#### Rules that this change brings: {escape_cell(path)}"
     return "\n".join(
         [title, "", _row(("key", "before", "after")), _separator(3), *map(_row, changes), ""]

@@ -239,9 +239,10 @@ def infer_direction(
 
 
 def _followed_direction(rows: Sequence[ClaimedRow]) -> str:
-    """Return the direction that the statuses agree with, clearly better than with the other one:
-    most kept values are better than all before, and most others are not. Without such a direction,
-    return that of `_parted_direction`."""
+    """Return the direction that the statuses agree with: with it, at least three in four of them
+    (`AGREES`) are what the values say, and clearly more than with the other one. The values say
+    that a row is kept if its value is better than the one kept before it, and discarded otherwise.
+    Without such a direction, return that of `_parted_direction` ("" if there is none either)."""
     texts = [row.metric if row.value is not None else "" for row in rows]
     statuses = [row.status for row in rows]
     lower, higher = (agreement(texts, statuses, way) for way in ("lower", "higher"))

@@ -101,8 +101,8 @@ def find_inside(path: Path, pattern: str) -> str:
 
 
 def _is_wild(glob: str) -> bool:
-    """Return whether a glob has no literal text, only ``*``, ``?`` and slashes; True for "". That a
-    folder matches such a glob says nothing, so `find_inside` does not rely on it alone."""
+    """Return whether a glob has no literal text, only ``*``, ``?`` and slashes; True for "". Such a
+    glob demands no particular name, so `find_inside` does not rely on it alone."""
     return set(glob) <= set("*?/")
 
 

@@ -52,7 +52,8 @@ def find_compared(step: Step, paths: Sequence[str], claims: Claims, layout: Layo
 
 
 def _differs(claims: Claims, step: Step, path: str) -> bool:
-    """Return whether a commit changes more of a file than its comments and blanks."""
+    """Return whether a commit changes more of a file than its comments and white space. A change of
+    indentation does not count, not even in Python."""
     before, after = claims.text(step.parent, path), claims.text(step.id, path)
     return "".join(without_comments(path, before).split()) != "".join(
         without_comments(path, after).split()
@@ -60,5 +61,6 @@ def _differs(claims: Claims, step: Step, path: str) -> bool:
 
 
 def is_below(path: str, named: Iterable[str]) -> bool:
-    """Return whether a path is one of those that are named, or in a folder of them."""
+    """Return whether a path is one of those that are named, or in a folder of them. A folder may be
+    named as ``data``, ``data/``, ``data/*`` or ``data/**``; no other glob is matched."""
     return any(path == one or path.startswith(f"{one.rstrip('/*')}/") for one in named)

@@ -92,7 +92,10 @@ class _Measured:
         self._claims = claims
 
     def find_asked(self, path: str, before: str, after: str) -> Iterator[_Asked]:
-        """Yield what the text of a file asks for after a commit and not before it."""
+        """Yield what the lines that a commit adds to a file ask of the files that measure, if the
+        file did not ask for it before: data that they read; and, unless the file is Python, a call
+        of one of their functions in a loop, or a print of their metric. ``before`` and ``after``
+        are the texts of the file ``path``."""
         known = set(before.splitlines())
         fresh = {line.strip() for line in after.splitlines() if line not in known}
         if not any(map(self._telling.search, fresh)):

@@ -179,9 +179,15 @@ def _calls(nodes: Sequence[ast.AST], name: str) -> list[ast.Call]:
 
 
 def _computed(nodes: Sequence[ast.AST], calls: set[ast.Call], metric: str) -> int:
-    """Return how often a script does arithmetic between a number and what the evaluation returns.
-    Counted is arithmetic with one of its ``calls``, or with a variable that has their result if
-    that variable is assigned again or printed in an f-string that names the ``metric``."""
+    """Return in how many places a script computes ``+``, ``-``, ``*`` or ``**`` of a number and
+    what the evaluation returns. A division and the numbers 0, 1 and 100 do not count, since they
+    change only the unit.
+
+    A place is an assignment with one of the evaluation's ``calls``; another assignment to a
+    variable that has their result, by any operator in the form ``x /= 2``; or an f-string that
+    names the ``metric``, with a call or such a variable. Arithmetic anywhere else, as in a
+    ``return``, does not count.
+    """
     results = {
         target.id
         for node in nodes

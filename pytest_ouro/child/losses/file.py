@@ -33,7 +33,8 @@ class RowLosses(NamedTuple):
 
     ``rows`` are the indexes of the rows in the harness's validation data, ascending. ``num_bytes``
     and ``nats`` have, for each of ``COLUMNS``, the number of bytes of the targets there and their
-    summed loss in nats, a number for each row.
+    summed loss in nats, a number for each row. The targets of ``rare`` are in a quarter too: a
+    row's total is the sum of its quarters (`row_bytes`, `row_nats`).
     """
 
     rows: Sequence[int]

@@ -129,7 +129,8 @@ def _find_numbers(ledger: Ledger, cells: Mapping[str, Sequence[str]]) -> dict[st
 
 
 def _read_cells(ledger: Ledger) -> dict[str, list[str]]:
-    """Return what `read_columns` does, as it is written."""
+    """Return the cells as `read_columns` does, but with numbers as they are written. Blanks around
+    a cell are left out."""
     found: dict[str, list[str]] = {}
     count = 0
     for row in ledger.rows[:_ROWS]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ref:
-    """One ref that a push updates: ``name`` is the local ref, ``id`` the object that is pushed, and
+    """One ref that a push updates or, without the lines of git's hook, may update. ``name`` is the
+    local ref, or the object's id if no ref is known; ``id`` is the object that is pushed, and
     ``replaces`` the object that the remote ref has now ("" if there is no such ref or it is
     unknown)."""
 

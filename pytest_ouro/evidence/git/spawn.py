@@ -38,9 +38,10 @@ def output(
 
     ``env`` is its whole environment, and the program is searched in its PATH; ``stdin`` is its
     standard input. ``late`` is called after 3, 6, 12, … seconds without output; if it raises, the
-    program is killed and that error is raised. If the program blocks for ever (detected on Linux
-    only) or prints nothing for ten minutes, it is killed and GitError is raised. Raise OSError if
-    the program cannot be started.
+    program is killed and that error is raised. If the program prints nothing and does not wake up
+    between two looks 3 s apart (seen on Linux only), it is taken to be blocked for ever: it is
+    killed and GitError is raised, as if it prints nothing for ten minutes. So do not run a program
+    that sleeps. Raise OSError if the program cannot be started.
     """
     (out, out_end), (err, err_end) = _pipe(), _pipe()
     try:
@@ -86,8 +87,8 @@ class Conversation:
     output (``answer``); its standard error is discarded. Raise OSError if it cannot be started.
 
     A read of ``answer`` waits for the program. After 3, 6, 12, … seconds without output it calls
-    ``late``, and it raises what ``late`` raises, or GitError if the program blocks for ever or
-    prints nothing for ten minutes.
+    ``late``, and it raises what ``late`` raises. It raises GitError if the program prints nothing
+    for ten minutes, or is taken to be blocked for ever, as in `output`.
     """
 
     def __init__(
@@ -210,9 +211,9 @@ class _Patience:
         can.
 
         ``late`` is called after 3, 6, 12, … seconds of silence. If it raises, kill the program
-        and raise the same. If the program blocks for ever (detected on Linux only) or is silent
-        for ten minutes, kill it and raise GitError. Every later call raises that first error
-        again at once.
+        and raise the same. If the program is silent for ten minutes, or does not wake up between
+        two looks 3 s apart (seen on Linux only), so that it is taken to be blocked for ever, kill
+        it and raise GitError. Every later call raises that first error again at once.
         """
         if not self._error:
             return self._wait_first(poll)

@@ -26,7 +26,7 @@ def number_fault(source: Source, harness: str, evaluate: str, metric: str) -> Ou
 
     Return None if one of its ``return`` statements may be right, or if this cannot be known: no
     ``return`` has a value, the function is missing or bound twice, or the harness is not valid
-    Python.
+    Python. Raise LimitError if the harness is too large.
     """
     try:
         found = source.bindings.get(evaluate, ())

@@ -86,8 +86,9 @@ class Source:
 
     @cached_property
     def _parsed(self) -> tuple[ast.Module, list[ast.AST], dict[ast.AST, ast.AST]]:
-        """The tree without docstrings, all its nodes, each before those inside it, and the node
-        around each."""
+        """The tree without docstrings; all its nodes but contexts (``Load``, …), each before those
+        inside it; and the node around each of them but the module. Several nodes may share the node
+        of an operator, such as ``Add``; one of them counts as the node around it."""
         tree = _parse(self.text)
         nodes: list[ast.AST] = [tree]
         parents: dict[ast.AST, ast.AST] = {}

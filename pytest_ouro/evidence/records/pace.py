@@ -19,8 +19,13 @@ _STARTS = {
 class Course(Protocol):
     """The attributes of a measured or recorded run that `describe_pace` reads. ``clock_start`` says
     what started the run's clock ("": unknown), ``clock_after`` how many seconds after the script's
-    start that was. ``pace`` has, by name, how many batches there were and how many seconds they
-    took, {} if it is not known."""
+    start that was.
+
+    ``pace`` is {} if it is not known; otherwise it has all of these. ``batches`` is the number of
+    batches, ``before`` that of those before the clock started. ``usually`` and ``longest`` are the
+    seconds of a usual batch and of the longest. The first ``slow`` batches took ``slow-seconds``
+    while the clock ran; both are 0 if none was slow.
+    """
 
     @property
     def pace(self) -> Mapping[str, float]: ...

@@ -23,14 +23,14 @@ def count_look(
     case: Case, event: str, night: str, statements: Sequence[Statement], looks: int
 ) -> tuple[int, int]:
     """Return the number of the next look of the kind ``event`` in a night, given by its first
-    commit, and how many looks were stated (0: none).
+    commit, and how many looks were stated, now or before (0: none).
 
     ``statements`` are all of the journal, and ``looks`` is the number that the user states now (0:
     none). The looks that were begun are counted by the statements and by the names of refs; those
-    of a night whose first commit is another one with the same code count too, so that a baseline
-    that is committed again does not begin a night. Raise ExperimentError if ``looks`` differs from
-    what was stated, or if no stated look is left; GitError or another OuroError if refs or the code
-    of ``night`` cannot be read.
+    of a night whose first commit is another one with the same code, not run under another blessing
+    of the baseline, count too, so that a baseline that is committed again does not begin a night.
+    Raise ExperimentError if ``looks`` differs from what was stated, or if no stated look is left;
+    GitError or another OuroError if refs or the code of ``night`` cannot be read.
     """
     begun: dict[str, list[tuple[int, int]]] = {}
     counted = re.compile(

@@ -174,7 +174,8 @@ class Pairs:
 
 
 def digest_of(pairs: Sequence[Pair]) -> str:
-    """Return the sha256 of the journal's lines of the runs of these pairs, in their order, each
-    followed by a newline, as 64 hexadecimal digits."""
+    """Return the sha256 of the journal's lines of the runs of these pairs, each followed by a
+    newline, as 64 hexadecimal digits. The lines come pair by pair, each time the baseline's before
+    the tip's, whichever was run first."""
     runs: Iterator[FinishedRun] = (run for pair in pairs for run in (pair.baseline, pair.tip))
     return hashlib.sha256(b"".join(record_format.write(run) + b"\n" for run in runs)).hexdigest()
