@@ -235,6 +235,42 @@ def test_a_change_of_more_than_seeds(edits):
     assert form(edited(*edits)) != form(BASE)
 
 
+#: Two statements in a loop, and whether they differ in seeds alone: not if one sets the same seed
+#: each time and the other one another seed each time.
+IN_LOOPS = [
+    ("torch.manual_seed(0)", "torch.manual_seed(9)", True),
+    ("torch.manual_seed(0)", "torch.manual_seed(os.getpid())", True),
+    ("torch.manual_seed(0)", "torch.manual_seed(int(hashlib.sha256(b'x').hexdigest(), 16))", True),
+    ("g = torch.Generator()", "g = torch.Generator().manual_seed(3)", True),
+    ("g = random.Random(1)", "g = random.Random(2)", True),
+    ("g = np.random.default_rng(seed=1)", "g = np.random.default_rng(seed=2)", True),
+    ("torch.manual_seed(0)", "torch.manual_seed(i)", False),
+    (
+        "torch.manual_seed(0)",
+        "torch.manual_seed(int(hashlib.sha256(str(i).encode()).hexdigest(), 16))",
+        False,
+    ),
+    ("torch.manual_seed(0)", "torch.manual_seed(time.time_ns())", False),
+    ("torch.manual_seed(0)", "torch.manual_seed(secrets.randbits(32))", False),
+    ("torch.manual_seed(0)", "torch.manual_seed(torch.initial_seed() + 1)", False),
+    ("g = torch.Generator().manual_seed(0)", "g = torch.Generator().manual_seed(i)", False),
+    ("g = random.Random(0)", "g = random.Random()", False),
+    ("g = random.Random(0)", "g = random.Random(None)", False),
+    ("random.seed(0)", "random.seed()", False),
+    ("g = np.random.default_rng(seed=0)", "g = np.random.default_rng()", False),
+    ("split(x, random_state=0)", "split(x, random_state=None)", False),
+    ("split(x, random_state=0)", "split(x, random_state=time.time_ns())", False),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "same"), IN_LOOPS)
+def test_seeds_in_a_loop(one, other, same):
+    loop = (
+        "import hashlib, os, random, secrets, time, torch\nfor i in range(3):\n    {}\n    f(i)\n"
+    )
+    assert (form(loop.format(one)) == form(loop.format(other))) is same
+
+
 MORE_SPELLINGS = [
     ("NUM_SEEDS = 5", "NUM_SEEDS = 6"),
     ("seed_dim = 5", "seed_dim = 6"),

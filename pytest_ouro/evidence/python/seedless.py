@@ -183,16 +183,24 @@ class _Reducer(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Return the reduced form of a call: ``Generator().manual_seed(1)`` becomes
         ``Generator()``, an ``islice`` that skips batches becomes the batches; any other call loses
-        arguments that carry seeds, and its other seeds are replaced by `_zero_if`."""
+        arguments that carry seeds, and its other seeds are replaced by `_zero_if`. Where it may run
+        several times, a seed that may be another one each time stays visible, and so does whether
+        the call gets a seed at all, since ``Random()`` draws other numbers each time."""
         names, seeds, carriers = self._names, self._seeds, self._seeds.carriers
+        held = seeds.slots(node)
+        once = not held or names.runs_once(node)  # without a seed it does not matter
         made = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if isinstance(made, ast.Call) and seeds.seeds(node):
+        if (
+            isinstance(made, ast.Call)
+            and seeds.seeds(node)
+            and (once or all(map(seeds.is_constant, held)))
+        ):
             return self.visit_Call(made)  # torch.Generator().manual_seed(1) is the generator
         if names.resolve(node.func) == "itertools.islice" and self._skips_batches(node):
             loader: ast.AST = self.visit(node.args[0])
             return loader
-        slots = {id(slot) for slot in seeds.slots(node)}
-        if seeds.is_seeded(node):
+        slots = {id(slot) for slot in held if once or not _means_fresh(slot)}
+        if once and seeds.is_seeded(node):
             node.keywords = [
                 word
                 for word in node.keywords
@@ -206,7 +214,7 @@ class _Reducer(ast.NodeTransformer):
         node.args = [self._zero_if(id(arg) in slots, arg) for arg in node.args]
         for word in node.keywords:
             word.value = self._zero_if(id(word.value) in slots, word.value)
-        if seeds.is_seeded(node) and len(node.args) == 1 and _is_zero(node.args[0]):
+        if once and seeds.is_seeded(node) and len(node.args) == 1 and _is_zero(node.args[0]):
             node.args = []
         return super().generic_visit(node)
 
@@ -259,9 +267,10 @@ class _Reducer(ast.NodeTransformer):
 
     def _zero_if(self, is_seed: bool, value: ast.expr) -> ast.expr:
         """Return what replaces ``value``. If ``is_seed`` is false, or if ``value`` has side
-        effects, this is ``value`` unchanged. If ``value`` has only literals and carriers of seeds,
-        it is the constant 0. Otherwise it is a tuple of the other names that ``value`` uses,
-        sorted, so that the form still shows on what the seed depends."""
+        effects, this is ``value`` unchanged. If ``value`` is the same each time that it is computed
+        (`Seeds.is_constant`), it is the constant 0. Otherwise it is a tuple of the names that
+        ``value`` uses, without carriers of seeds, sorted, so that the form still shows on what the
+        seed depends."""
         if not is_seed or not self._seeds.is_pure(value):
             return value
         if self._seeds.is_constant(value):
@@ -277,6 +286,11 @@ def _target(statement: ast.Assign | ast.AnnAssign) -> str:
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     name = targets[0]
     return name.id if len(targets) == 1 and isinstance(name, ast.Name) else ""
+
+
+def _means_fresh(node: ast.expr) -> bool:
+    """Return whether an expression is the constant None, for which a function draws a new seed."""
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _is_zero(node: ast.expr) -> bool:

@@ -74,6 +74,8 @@ _PURE = (
     r"|time\.(time|monotonic|perf_counter)(_ns)?|os\.environ\.get|torch\.initial_seed"
     r"|torch\.(cuda|mps|backends\.mps)\.is_available"
 )
+#: Those of these functions that may return another value each time.
+_CHANGING = r"secrets\.rand\w+|time\.\w+|torch\.initial_seed"
 _PURE_METHODS = frozenset({"encode", "digest", "hexdigest", "bit_length", "strip", "lower"})
 #: Libraries whose functions take numbers for sizes and values.
 _NUMERIC = frozenset({"torch", "numpy", "math", "jax", "tensorflow", "mlx", "random"})
@@ -121,18 +123,22 @@ class Seeds:
         return isinstance(call.func, ast.Attribute) and call.func.attr in _PURE_METHODS
 
     def is_constant(self, node: ast.AST) -> bool:
-        """Return whether an expression has no side effects and uses only literals, carriers of
-        seeds, and functions of these."""
+        """Return whether an expression has one value in a run of the module: it has no side effects
+        and uses only literals, carriers of seeds, and functions of these. A function whose results
+        change, such as ``time.time`` (`_CHANGING`), may be used where code runs at most once."""
         if not self.is_pure(node):
             return False
-        called = {
-            id(part)
-            for call in ast.walk(node)
-            if isinstance(call, ast.Call)
-            for part in ast.walk(call.func)
-        }
+        functions = [
+            (name, part.func)
+            for part in ast.walk(node)
+            if isinstance(part, ast.Call) and (name := self.names.resolve(part.func))
+        ]
+        changes = any(re.fullmatch(_CHANGING, name) for name, _ in functions)
+        called = {id(part) for _, function in functions for part in ast.walk(function)}
         names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
-        return all(name.id in self.carriers or id(name) in called for name in names)
+        return all(name.id in self.carriers or id(name) in called for name in names) and (
+            not changes or self.names.runs_once(node)
+        )
 
     def seeds(self, node: ast.AST) -> bool:
         """Return whether an expression is a call that does nothing but set a seed, such as
