@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 #: Raise it when equal files get other digests or sizes than before.
-_FORM = 2
+_FORM = 3
 _PYTHON = (".py", ".pyi", ".pyw")
 _PYTHON_FIRST_LINE = rb"#!.*\b(python[0-9.]*|pypy[0-9.]*|uv run)\b"
 
