@@ -250,6 +250,34 @@ def test_an_added_flag_of_the_compiler_is_refused(judged):
     assert headline.startswith("train_gpt.py:9 adds a line that the rule refuses")
 
 
+HIDDEN = f"x = 1{' ' * 2_000}; torch._inductor.config.coordinate_descent_tuning = True\n"
+
+
+@pytest.mark.parametrize("kind", ["a long line", "a link"])
+def test_what_is_not_searched_for_refused_lines_is_said(board, judged, kind):
+    if kind == "a link":
+        (board.path / "train_gpt.py").unlink()
+        (board.path / "train_gpt.py").symlink_to(f"{SPEED}/hidden.py")
+        files, place = {f"{SPEED}/hidden.py": HIDDEN}, "train_gpt.py"
+    else:
+        files, place = {"train_gpt.py": SCRIPT.replace("WIDTH", f"{HIDDEN}WIDTH")}, "train_gpt.py:8"
+
+    audit = judged(SPEEDRUN, files | speed_record())
+
+    assert "refused-lines" not in [check for check, _ in errors(audit)]
+    assert state(audit, "refused-lines") == ("not reached", f"not searched in full: {place}")
+
+
+def test_a_long_line_of_the_base_and_a_deleted_file_are_searched(board, judged):
+    board.base = board.commit({"train_gpt.py": HIDDEN + SCRIPT, "old.py": HIDDEN})
+    policy = SPEEDRUN.read_text().replace('files = ["train_gpt.py"]', 'files = ["*.py"]')
+
+    files = {"train_gpt.py": f"y = 2\n{HIDDEN}{SCRIPT}", "old.py": None}
+    audit = judged(policy, files | speed_record())
+
+    assert state(audit, "refused-lines")[0] == "reached"
+
+
 def test_logs_of_other_code_than_the_submitted_one_warn(judged):
     audit = judged(SPEEDRUN, {"train_gpt.py": SCRIPT.replace("768", "512"), **speed_record()})
 

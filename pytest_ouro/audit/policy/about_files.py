@@ -12,12 +12,15 @@ from pytest_ouro.core.finding import several
 from pytest_ouro.evidence.paths import inside, matches, matching
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_ouro.audit.policy.logs import Logs
     from pytest_ouro.audit.policy.notes import Notes
     from pytest_ouro.audit.policy.submission import Submission
     from pytest_ouro.audit.policy.tables import Artefact, Claim, Files, Refused
+
+#: The characters of a line that a pattern is tried on.
+_LONG = 2_000
 
 
 def judge_required(asked: Files, submission: Submission, notes: Notes) -> None:
@@ -78,19 +81,24 @@ def judge_allowed(asked: Files, submission: Submission, notes: Notes) -> None:
 
 def judge_refused(asked: Sequence[Refused], submission: Submission, notes: Notes) -> None:
     """Add a finding for each line that a pull request adds and that a [[refused]] table of the
-    policy forbids. A line that the base's file has as often is not added. A folder alone is not
-    judged, which is stated; nothing is done if ``asked`` is empty."""
+    policy forbids. A line that the base's file has as often is not added. What is not searched in
+    full is stated: a changed file that cannot be read, an added line of more than `_LONG`
+    characters, and, as a whole, a folder alone. Nothing is done if ``asked`` is empty."""
     if not asked:
         return
     if submission.read_base is None:
         words = "a folder alone has no base: judge the pull request"
         notes.state("refused-lines", "not checked", words)
         return
+    missed: list[str] = []
     for one in asked:
         pattern = re.compile(one.pattern)
         for path in matching(submission.changes, one.files):
-            old = _find_lines(pattern, submission.read_base(path))
-            new = _find_lines(pattern, submission.read(path))
+            before, after = submission.read_base(path), submission.read(path)
+            if after is None and submission.changes[path] != "deleted":
+                missed.append(path)
+            missed += [f"{path}:{line}" for line in _find_long(before, after)]
+            old, new = _find_lines(pattern, before), _find_lines(pattern, after)
             known = [text for _, text in old]
             for line, text in new:
                 if text in known:
@@ -104,15 +112,33 @@ def judge_refused(asked: Sequence[Refused], submission: Submission, notes: Notes
                     actual=text,
                     help="take the line out",
                 )
-    notes.state("refused-lines", "reached", several([one.why for one in asked]))
+    if missed:
+        words = f"not searched in full: {several(list(dict.fromkeys(missed)))}"
+        notes.state("refused-lines", "not reached", words)
+    else:
+        notes.state("refused-lines", "reached", several([one.why for one in asked]))
 
 
 def _find_lines(pattern: re.Pattern[str], data: bytes | None) -> list[tuple[int, str]]:
-    """Return the number, from 1, and the text, without white space around it, of each line that the
-    pattern is found in. Lines that begin with ``#`` are left out; [] if ``data`` is None."""
+    """Return the number, from 1, and the text, without white space around it, of each line whose
+    first `_LONG` characters have a match of the pattern. Lines that begin with ``#`` are left out;
+    [] if ``data`` is None."""
+    return [(n, text) for n, text in _read_code(data) if pattern.search(text[:_LONG])]
+
+
+def _find_long(before: bytes | None, after: bytes | None) -> list[int]:
+    """Return the numbers, from 1, of the lines of ``after`` that have more than `_LONG` characters,
+    of which a pattern sees no more, and that ``before`` lacks."""
+    known = {text for _, text in _read_code(before)}
+    return [n for n, text in _read_code(after) if len(text) > _LONG and text not in known]
+
+
+def _read_code(data: bytes | None) -> Iterator[tuple[int, str]]:
+    """Yield the number, from 1, and the text, without white space around it, of each line that does
+    not begin with ``#``; nothing if ``data`` is None."""
     lines = (data or b"").decode(errors="replace").splitlines()
     code = ((n, line.strip()) for n, line in enumerate(lines, 1))
-    return [(n, t) for n, t in code if not t.startswith("#") and pattern.search(t[:2_000])]
+    return ((n, text) for n, text in code if not text.startswith("#"))
 
 
 def judge_artefact(asked: Artefact, submission: Submission, logs: Logs, notes: Notes) -> None:
