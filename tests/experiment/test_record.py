@@ -54,7 +54,7 @@ def test_code_in_an_older_form_is_described_again(case, started):
 
     assert again == started
     assert again.code_size == sum(again.code_sizes.values())
-    assert again.code_form.startswith(f"2 python {sys.version_info[0]}")
+    assert again.code_form.startswith(f"3 python {sys.version_info[0]}")
 
 
 @pytest.mark.parametrize("files", [{}, {"train.py": "0" * 40}])
