@@ -265,6 +265,17 @@ LAYOUTS: dict[str, Layout] = {
         experiment={"highest": "judged", "validation": ("~/.cache/lab/val.bin",)},
         says=("train.py:3 loads a/b from a hub, and a sandboxed run has no network",),
     ),
+    "a model from a folder, by torch.hub": Layout(
+        changed(
+            SANDBOXED,
+            "train.py",
+            (
+                "import time\n",
+                'import time\nimport torch\nnet = torch.hub.load("./lab", "net", source="local")\n',
+            ),
+        ),
+        experiment={"highest": "sandboxed", "validation": ("~/.cache/lab/val.bin",)},
+    ),
     "an evaluation that returns a dictionary": Layout(
         changed(
             PLAIN,

@@ -49,13 +49,15 @@ def find_caches(files: list[PythonFile], remarks: Remarks) -> tuple[tuple[str, .
 def _loads(file: PythonFile) -> Iterator[tuple[int, str, str, str]]:
     """Yield a tuple for each call that loads from the hub of torch or Hugging Face: its line, the
     name of what it loads ("a model" or "a repository" if only a run would show it), the folder of
-    the cache, and a glob for what it loads in that folder. A call of Hugging Face with a local path
-    is left out."""
+    the cache, and a glob for what it loads in that folder. A call that loads from a local path is
+    left out."""
     for call in file.source.of(ast.Call):
         function = dotted(call.func)
         called = function.rpartition(".")[2]
         first = _text(file, call.args[0] if call.args else _keyword(call, "repo_id"))
         if function.endswith("hub.load"):
+            if _text(file, _keyword(call, "source")) == "local":
+                continue
             pattern = f"{first.partition(':')[0].replace('/', '_')}*" if first else "*"
             yield call.lineno, first or "a model", _TORCH_FOLDER, pattern
         elif called in _HUB and not first.startswith((".", "/", "~")):
