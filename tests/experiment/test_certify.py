@@ -296,17 +296,26 @@ def smaller(lab, mean, spread):
 
 
 def test_smaller_code_is_confirmed_if_it_is_not_worse(lab, night):
-    run = smaller(lab, 0.0005, 0.0098)
+    run = smaller(lab, -0.0005, 0.0098)
     found = confirm_edit(case_of(lab), "HEAD")
     one = found.statement
     assert (one.result, one.margin) == ("confirmed", run.band)
-    assert one.gain < 0
+    assert one.gain > 0
     assert -one.margin < one.low
     assert re.fullmatch(
-        r"ouro: confirmed gain=-0\.\d+ low=-0\.\d+ pairs=2 margin=0\.010000 claimed=\S+ level=.*",
+        r"ouro: confirmed gain=0\.\d+ low=-?0\.\d+ pairs=2 margin=0\.010000 claimed=\S+ level=.*",
         found.last_line,
     )
     assert "loses no more than 0.010000, the band within which it tied" in found.lines()[0]
+    assert lab.journal.fault() is None
+
+
+def test_smaller_code_that_is_worse_by_less_than_the_band_is_refuted(lab, night):
+    smaller(lab, 0.004, 0.0098)
+    found = confirm_edit(case_of(lab), "HEAD")
+    assert found.statement.result == "refuted"
+    assert found.statement.gain > -found.statement.margin
+    assert "the smaller code is worse, by 0.00" in found.lines()[0]
     assert lab.journal.fault() is None
 
 

@@ -205,7 +205,10 @@ def test_confirmations(gains, state):
     [
         pytest.param([0], 1, "undecided", id="one pair never decides"),
         pytest.param([0.1, 0.101], 1, "confirmed", id="better"),
-        pytest.param([-0.5, -0.501], 1, "confirmed", id="worse, but within the margin"),
+        pytest.param([-0.5, -0.501], 1, "refuted", id="surely worse, though within the margin"),
+        pytest.param([-0.3, 0.2] * 2, 1, "undecided", id="seems worse, which more pairs may show"),
+        pytest.param([-0.3, 0.2] * 4, 1, "confirmed", id="not shown to be worse by all pairs"),
+        pytest.param([-0.5] * 2, 0.1, "undecided", id="equal losses of two pairs tell nothing"),
         pytest.param([-2, -2.01], 1, "refuted", id="worse than the margin"),
         pytest.param([-0.5, -0.501], 0.3, "refuted", id="worse than a smaller margin"),
         pytest.param([-9, 9] * 4, 1, "undecided", id="too noisy for either, at the last look"),

@@ -182,14 +182,16 @@ def confirm_no_worse(
     looks: Sequence[int] = LOOKS,
 ) -> State:
     """Decide about one edit that makes the code smaller and claims no gain: whether it loses no
-    more than ``margin``. ``gains`` are those of its fresh pairs so far.
+    more than ``margin``, and is not shown to be worse. ``gains`` are those of its fresh pairs so
+    far.
 
     After each number of pairs in ``looks`` (ascending, from 2), the first so many gains are tested
-    at ``alpha`` divided by the number of looks. It is "confirmed" at the first look at which the
-    true gain is shown to be above -``margin``, by the test of `grant`; without a margin, also where
-    so many gains are all 0 that equal ones would be granted. It is "refuted" at one where the upper
-    bound is below 0, so that it is shown to be worse. Otherwise it is "undecided", also after the
-    last look. Raise ValueError as in `PairStatistics.of`, or if ``margin`` is negative.
+    at ``alpha`` divided by the number of looks. It is "refuted" at the first look at which the
+    true gain is shown to be below 0, be it by less than the margin. It is "confirmed" at one at
+    which it is shown to be above -``margin``, both by the test of `grant`, if the mean is not
+    below 0 or no look is left; without a margin, also where so many gains are all 0 that equal
+    ones would be granted. Otherwise it is "undecided", also after the last look. Raise ValueError
+    as in `PairStatistics.of`, or if ``margin`` is negative.
     """
     if not margin >= 0:
         raise ValueError(f"no margin: {margin}")
@@ -198,11 +200,13 @@ def confirm_no_worse(
         if look > len(gains):
             return "undecided"
         seen = gains[:look]
-        equal = not any(seen) and 2.0**-look <= share
-        if equal or grant([gain + margin for gain in seen], share).granted:
-            return "confirmed"
-        if interval(seen, share)[1] < 0:
+        if grant([-gain for gain in seen], share).granted:
             return "refuted"
+        equal = not any(seen) and 2.0**-look <= share
+        is_no_worse = grant([gain + margin for gain in seen], share)
+        seems_worse = is_no_worse.gain < margin and look != looks[-1]
+        if equal or (is_no_worse.granted and not seems_worse):
+            return "confirmed"
     return "undecided"
 
 
