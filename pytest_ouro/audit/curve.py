@@ -6,10 +6,10 @@ import math
 from html import escape as escape_html
 from typing import TYPE_CHECKING
 
-from pytest_ouro.audit.redact import shorten
 from pytest_ouro.audit.words import number
 from pytest_ouro.core.escape import escape
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.report.redact import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,9 +9,9 @@ from html import escape as escape_html
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.curve import draw
-from pytest_ouro.audit.redact import shorten
 from pytest_ouro.audit.words import conclude, count_rows, describe_place, list_bests, show_value
 from pytest_ouro.core.escape import escape
+from pytest_ouro.report.redact import shorten
 from pytest_ouro.report.text import error_text
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from pytest_ouro.audit.redact import shorten
 from pytest_ouro.core.escape import escape
+from pytest_ouro.report.redact import shorten
 
 #: A word that Markdown and servers take for a plain word: letters and digits with single signs
 #: within, quotation marks and brackets around.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pytest_ouro.audit.redact import redact
 from pytest_ouro.core.escape import escape_json
+from pytest_ouro.report.redact import redact
 
 if TYPE_CHECKING:
     from pytest_ouro.audit.result import Audit, AuditFinding, KeptResult

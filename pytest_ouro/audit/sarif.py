@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.audit.redact import shorten
 from pytest_ouro.audit.words import conclude, describe_place
+from pytest_ouro.report.redact import shorten
 from pytest_ouro.report.sarif import make_result, render_error, serialise
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.audit.redact import shorten
 from pytest_ouro.audit.words import count_reached, describe_place, list_bests, number, why_not
 from pytest_ouro.core.escape import escape_lines
+from pytest_ouro.report.redact import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

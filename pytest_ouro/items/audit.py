@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ouro.audit.options import Options
-from pytest_ouro.audit.redact import shorten
 from pytest_ouro.audit.run import audit
 from pytest_ouro.audit.text import last_line
 from pytest_ouro.audit.words import describe_place
@@ -17,6 +16,7 @@ from pytest_ouro.core.escape import escape, escape_lines
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.items.settings import find_tasks
 from pytest_ouro.messages import plugin as messages
+from pytest_ouro.report.redact import shorten
 from pytest_ouro.report.text import error_text
 from pytest_ouro.report.unforeseen import to_error
 

@@ -11,6 +11,7 @@ from pytest_ouro.evidence.records.verdicts import noise_explains
 from pytest_ouro.experiment.selection.selection import explain
 from pytest_ouro.experiment.steps.night_end import certify_command, option_of
 from pytest_ouro.experiment.terms.console_text import clean
+from pytest_ouro.report.runs.why import explain_verdict
 from pytest_ouro.report.standing import count
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def _try(standing: Standing, run: FinishedRun) -> TryEntry:
         "on": run.best_commit,
         "status": run.status,
         "reason": str(run.reason),
-        "why": clean(" ".join(standing.why(run).split()), width=150),
+        "why": clean(" ".join(explain_verdict(run, standing.runs).split()), width=150),
         "gain": run.gain,
         "rehearsal": run.rehearsal,
         "worktree": run.worktree or "",

@@ -16,14 +16,14 @@ from pytest_ouro.evidence.paths import matches
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.rows import without_hidden
 from pytest_ouro.evidence.records.states import KeepState, keep_states
-from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts, noise_explains, saved
+from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
 from pytest_ouro.experiment.records.editable import files_at_head
 from pytest_ouro.experiment.steps import preconditions
 from pytest_ouro.experiment.steps.night_end import find_night_end
 from pytest_ouro.experiment.steps.settle import place_to_return
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.verdict.guards import number_of
-from pytest_ouro.experiment.verdict.history import comparable, differences, find_same_code, tally
+from pytest_ouro.experiment.verdict.history import comparable, differences, tally
 from pytest_ouro.experiment.verdict.placebos import count_placebos
 from pytest_ouro.report.unforeseen import to_error
 
@@ -179,37 +179,6 @@ class Standing:
     def _deciding(self) -> dict[str, FinishedRun]:
         """The run that decided about each commit, by the commit's id."""
         return last_verdicts(self.runs)
-
-    def why(self, run: FinishedRun) -> str:
-        """Return in words why a run has its verdict. It is the run's message, if there is one;
-        else, by the reason, the earlier commit with the same code, what a placebo would be, why the
-        level was not reached, how the value compares with the reference, or the meaning of the
-        reason. "" for the first baseline."""
-        metric, on = run.metric, (run.best_commit or "")[:7]
-        if run.message:
-            return run.message
-        if run.reason is Reason.BASELINE:
-            return f"a new baseline: earlier runs differ in {run.apart}" if run.apart else ""
-        if run.reason in (Reason.UNCHANGED, Reason.SEED_ONLY):
-            before = self.runs[: self.runs.index(run)]
-            same, _ = find_same_code(before, run)
-            seeds = ", except for its seeds" if run.reason is Reason.SEED_ONLY else ""
-            return f"the code of {same.commit[:7]}{seeds}" if same else str(run.reason.meaning)
-        if run.would is not None:
-            done = "kept" if run.would == "keep" else "discarded"
-            return f"{run.reason.meaning}; other code with this value would be {done}"
-        if run.reason is Reason.LEVEL:
-            return run.level_why or str(run.reason.meaning)
-        if run.gain is None or run.best is None or not run.reason.counts_as_try:
-            return str(run.reason.meaning)
-        word = "better" if run.gain > 0 else "worse" if run.gain < 0 else "the same"
-        by = f"{metric.text(abs(run.gain))} {word} than" if run.gain else f"{word} as"
-        text = f"{by} {metric.text(run.best)} of {on}"
-        explained = noise_explains(run)
-        if explained and abs(run.gain) <= explained:
-            text += f"; noise explains up to {metric.text(explained)}"
-        less = saved(run) if run.reason is Reason.SIMPLER else None
-        return f"{text}; {less}" if less else text
 
     def tally(self) -> str:
         """Return the numbers of tries and keeps and the gain since the baseline, as `history.tally`

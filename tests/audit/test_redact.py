@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.audit.redact import redact, shorten
+from pytest_ouro.report.redact import redact, shorten
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit import inert, markdown
-from pytest_ouro.audit.redact import shorten
 from pytest_ouro.audit.words import conclude
 from pytest_ouro.ci import comment
 from pytest_ouro.ci.fetch import fetch
@@ -19,6 +18,7 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.messages import trust as messages
 from pytest_ouro.report import annotations as notes
 from pytest_ouro.report import summary
+from pytest_ouro.report.redact import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,1 @@
+"""What the commands ``log``, ``show`` and ``watch`` say about recorded runs."""
