@@ -96,6 +96,25 @@ def test_the_next_step_is_to_return_to_the_last_keep(project, brief, try_it):
                                            "git stash pop"]  # fmt: skip
 
 
+def test_a_keep_that_another_working_tree_ran_and_that_fell_is_left(
+    project, brief, try_it, recorded
+):
+    kept = try_it(2.0, worktree="other")
+    fallen = try_it(1.5, best=2.0, best_commit=kept, gain=0.5, worktree="other")
+    entry = project.git("ls-tree", "HEAD", "train.py").split()[2]
+    facts = {"reason": "breach", "outcome": "breach", "caught": ["a write"], "worktree": "other"}
+    recorded("crash", 1.5, code={"train.py": entry}, **facts)
+
+    facts = brief()
+
+    assert facts["best"]["commit"] == kept
+    assert facts["head"] == fallen
+    assert (facts["next"]["step"], facts["next"]["commands"]) == (
+        *("settle", [f"git reset --keep {kept[:7]}"]),
+    )
+    assert facts["next"]["why"].startswith("HEAD is void (its code was a breach")
+
+
 def test_the_name_of_a_new_file_in_the_index_is_not_in_the_way(project, brief, try_it):
     project.edit("bound.toml", '["train.py"]', '["train.py", "model.py"]')
     project.bless()

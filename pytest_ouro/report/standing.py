@@ -249,13 +249,11 @@ class Standing:
         base = place_to_return(self.case, best.commit)[:7] if best else ""
         back = f"git reset --keep {base}"
         lost = last is not None and last.status != "keep" and last.reason not in _AGAIN
+        verdict = f"{last.status} ({last.reason})" if last is not None and lost else ""
         state = self.states.get(self.head)
-        gone = state is not None and not state.stands
-        if best and (lost or gone) and not self.has_best_code:
-            assert last is not None
-            verdict = f"{last.status} ({last.reason})"
-            if gone and state is not None:
-                verdict = f"{state.state} ({state.why})"
+        if state is not None and not state.stands:  # its run may be of another working tree
+            verdict = f"{state.state} ({state.why})"
+        if best and verdict and not self.has_best_code:
             why = f"HEAD is {verdict}: return to the last keep, {base}"
             if not self.edited:
                 return _step("settle", why, [back])
