@@ -69,6 +69,8 @@ def test_a_look_is_shown_recorded_and_counted(night, ouro):
     )
     assert "not shown to be smaller" in said
 
+    assert [*(lab.journal.folder / "open").iterdir()] == []
+
     again = look(lab).statement
     assert (again.look, again.gap) == (2, one.gap)
     assert again.alpha < one.alpha

@@ -11,6 +11,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.row_losses import read_losses
 from pytest_ouro.experiment.selection.ends import find_ends
+from pytest_ouro.experiment.selection.holding import hold_plan
 from pytest_ouro.experiment.selection.plan import open_plan
 from pytest_ouro.experiment.verdict.rows_error import find_gap
 from pytest_ouro.messages import selection as messages
@@ -64,9 +65,9 @@ def look_into_vault(case: Case) -> VaultLook:
     """Compare the gain of the last keep over the night's baseline on the scored rows with that on
     the vault's, by the losses of their kept runs; record the look, and return it.
 
-    Raise ExperimentError if there is no gain yet, if one of the two runs has no vault, or if their
-    losses are gone; RecordError if a file of losses is not what was recorded, or if the look cannot
-    be recorded.
+    Raise ExperimentError if there is no gain yet, if one of the two runs has no vault, if their
+    losses are gone, or if another process records this look; RecordError if a file of losses is not
+    what was recorded, or if the look cannot be recorded.
     """
     runs = find_ends(case)
     baseline, tip = runs
@@ -78,27 +79,28 @@ def look_into_vault(case: Case) -> VaultLook:
         raise messages.vault_gone(tip.commit)
     ends = (baseline.commit, tip.commit)
     plan, _ = open_plan(case, "look", *ends, night=baseline.commit, pairs=0)
-    gap = find_gap(scored, vault, plan.alpha)
-    assert gap is not None
-    lines = b"".join(record_format.write(run) + b"\n" for run in runs)
-    statement = plan.statement(
-        case,
-        result="measured",
-        runs=tuple(run.run for run in runs),
-        gap=gap.gap,
-        se=gap.se,
-        low=gap.low,
-        high=gap.high,
-        detectable=gap.detectable,
-        claimed=gap.gain,
-        level=tip.level,
-        harness=tip.harness or "",
-        data=tip.data or "",
-        device=tip.device,
-        device_name=tip.device_name,
-        evidence=hashlib.sha256(lines).hexdigest(),
-    )
-    written = case.evidence.journal.append(statement)
+    with hold_plan(case, plan.id):
+        gap = find_gap(scored, vault, plan.alpha)
+        assert gap is not None
+        lines = b"".join(record_format.write(run) + b"\n" for run in runs)
+        statement = plan.statement(
+            case,
+            result="measured",
+            runs=tuple(run.run for run in runs),
+            gap=gap.gap,
+            se=gap.se,
+            low=gap.low,
+            high=gap.high,
+            detectable=gap.detectable,
+            claimed=gap.gain,
+            level=tip.level,
+            harness=tip.harness or "",
+            data=tip.data or "",
+            device=tip.device,
+            device_name=tip.device_name,
+            evidence=hashlib.sha256(lines).hexdigest(),
+        )
+        written = case.evidence.journal.append(statement)
     return VaultLook(written, len(scored[0].rows), len(vault[0].rows))
 
 
