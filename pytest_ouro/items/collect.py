@@ -12,6 +12,7 @@ from pytest_ouro.core.escape import escape, escape_lines
 from pytest_ouro.engine import check_rule
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.items.session import find_session
+from pytest_ouro.messages import selection as messages
 from pytest_ouro.report.text import error_text, result_text
 from pytest_ouro.report.unforeseen import to_error
 
@@ -201,10 +202,7 @@ class SelectionItem(MeasuringItem):
         if result is None:
             return
         if result.status == "closed":
-            rules = ", ".join(broken.rule for broken in result.closed)
-            raise Failure(escape(f"{result.commit[:7]} was not run: it breaks {rules}"))
+            raise Failure(escape(f"{result.commit[:7]} was not run: {selection.message}"))
         log = [f"  run.log | {line}" for line in result.tail[-12:]]
-        why = selection.message or result.message
-        again = "help: the pairs that are complete stay: give the same command again"
-        first = f"the run of {result.commit[:7]} gave no value that counts: {why}"
-        raise Failure(escape_lines(*first.split("\n"), *log, again))
+        first = f"the run of {result.commit[:7]} gave no value that counts: {selection.message}"
+        raise Failure(escape_lines(*first.split("\n"), *log, f"help: {messages.GO_ON}"))

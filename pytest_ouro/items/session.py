@@ -13,6 +13,7 @@ from pytest_ouro.items.outside_config import refuse_outside_config
 from pytest_ouro.items.registered import read_checks
 from pytest_ouro.items.settings import CLOSED, read_settings
 from pytest_ouro.items.time_limits import hold_time_limits
+from pytest_ouro.messages import selection as messages
 from pytest_ouro.report.text import error_text
 from pytest_ouro.report.unforeseen import to_error
 
@@ -45,7 +46,7 @@ class Session:
         self.opened: Case | None = None
         self.result: Result | None = None
         self.selection: Selection | Ablation | None = None
-        #: The last line if nothing came out.
+        #: The last lines if nothing came out.
         self.closed = CLOSED
         self._refused: OuroError | None = None
         #: The rule that reported a finding first, by the finding's headline.
@@ -90,7 +91,8 @@ class Session:
             except KeyboardInterrupt:  # between two runs
                 kinds = {"--ouro-certify": "certificate", "--ouro-confirm": "confirmation"}
                 kind = kinds.get(self.settings.task, "ablation")
-                self.closed = f"ouro: {kind}-unfinished reason=interrupted"
+                last = f"ouro: {kind}-unfinished reason=interrupted"
+                self.closed = f"ouro: {messages.GO_ON}\n{last}"
                 raise
             self.opened = self.case.again()
             if self.selection.result is not None:

@@ -80,8 +80,8 @@ def _find_bound(config: pytest.Config) -> Path:
 
 def read_settings(config: pytest.Config) -> Settings:
     """Return the options of the session. Raise UsageError for an unknown device, a budget that is
-    not above 0, a number of repeats, pairs or looks that is too small, for two options that ask for
-    runs, or for a budget with an option that asks for pairs."""
+    not above 0, a number of repeats, pairs or looks that is out of its range, for two options that
+    ask for runs, or for a budget or one of these numbers with an option that has no use for it."""
     device = config.getoption("ouro_device") or config.getini("ouro_device") or None
     if device not in (None, "auto", "cpu", "cuda"):
         source = str(config.inipath or "the ini file")
@@ -102,6 +102,8 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(str(messages.two_tasks(*tasks[:2])))
     if budget is not None and tasks and tasks[0] != "--ouro-experiment":
         raise pytest.UsageError(str(messages.no_rehearsal(tasks[0])))
+    if tasks and tasks[0] != "--ouro-experiment" and repeat > 1:
+        raise pytest.UsageError(str(messages.not_used("--ouro-repeat", tasks[0])))
     if tasks and tasks[0] not in ("--ouro-certify", "--ouro-ablate") and pairs is not None:
         raise pytest.UsageError(str(messages.not_used("--ouro-pairs", tasks[0])))
     if tasks and tasks[0] != "--ouro-certify" and looks:

@@ -49,12 +49,15 @@ def no_revision() -> OuroError:
 
 
 def not_used(option: str, task: str) -> OuroError:
-    """A number of pairs or looks is given (``option``) with ``task``, which makes no use of it."""
+    """A number of pairs, looks or repeats is given (``option``) with ``task``, which makes no use
+    of it."""
     does = {
         "--ouro-confirm": "a confirmation looks after 2, 4 and 8 pairs, and is decided by the "
         "first look that tells",
         "--ouro-ablate": "an ablation is not a look",
     }.get(task, "it makes no pairs")
+    if option == "--ouro-repeat":
+        does = "it repeats runs by pairs, each with a salt of its own"
     return OuroError(f"{option} cannot be used with {task}: {does}", help=f"leave {option} out")
 
 

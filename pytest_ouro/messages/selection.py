@@ -10,6 +10,9 @@ from pytest_ouro.core.errors import ExperimentError, OuroError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: How an unfinished certificate, confirmation, ablation or calibration goes on.
+GO_ON = "the pairs that are complete stay: give the same command again"
+
 
 def nothing_kept() -> ExperimentError:
     """A certificate, an ablation or a look into the vault is asked for, and no run on this line of

@@ -257,11 +257,21 @@ def test_a_crash_is_resumed(lab):
     done = command(lab, "--runs", "4")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith("ouro: calibration-unfinished runs=0 ")
+    assert "ouro: the pairs that are complete stay: give the same command again" in done.stdout
     stated = lab.journal.statements()[-1]
     mark.unlink()
     again = calibrate(case_of(lab)).statement
     assert again.plan == stated.plan
     assert [pair["salt"] for pair in again.pairs] == [pair["salt"] for pair in stated.pairs]
+
+
+def test_a_closed_gate_is_named(lab):
+    lab.project.commit("no", {"prepare.py": "broken\n"})
+    done = command(lab, "--runs", "4")
+    assert (done.returncode, done.stderr) == (1, "")
+    why = r"ouro: a run gave no value that counts: it breaks .+: prepare\.py changed .+; help: .+"
+    assert re.fullmatch(why, done.stdout.splitlines()[-3])
+    assert " reason=rules-broken" in done.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize("runs", ["3", "2", "5", "100000"])

@@ -185,6 +185,17 @@ def test_stated_looks_share_alpha_and_end(lab, night):
         certify(case_of(lab), pairs=2, looks=5)
 
 
+def test_looks_are_not_stated_while_one_goes_on(lab, night):
+    def interrupt(position):
+        raise KeyboardInterrupt
+
+    assert certify(case_of(lab), pairs=2, looks=1, progress=interrupt).statement is None
+    with pytest.raises(ExperimentError, match="1 were stated before the first look") as error:
+        certify(case_of(lab), looks=2)
+    assert "and this is look 1" in error.value.message
+    assert certify(case_of(lab), looks=1).statement.looks == 1
+
+
 def test_a_crash_is_resumed_with_the_same_pairs(lab, night):
     fails = lab.path / "fails"
     fragile = noisy(1.0) + f"\nimport os\nif os.path.exists({str(fails)!r}): raise SystemExit(3)\n"
@@ -356,6 +367,7 @@ def test_the_command(lab, night, last_line):
         (("--ouro-experiment", "--ouro-pairs", "6"), "--ouro-pairs cannot be used with"),
         (("--ouro-experiment", "--ouro-looks", "1"), "--ouro-looks cannot be used with"),
         (("--ouro-certify", "--ouro-budget", "1"), "--ouro-budget cannot be used with"),
+        (("--ouro-certify", "--ouro-repeat", "3"), "--ouro-repeat cannot be used with"),
         (("--ouro-confirm", "HEAD", "-n", "2"), "--ouro-confirm cannot be used with -n"),
     ],
 )

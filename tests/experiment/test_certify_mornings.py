@@ -13,6 +13,7 @@ from pytest_ouro.evidence.records import anchor
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment import measure
 from pytest_ouro.experiment.selection import plan as plans
+from pytest_ouro.experiment.selection.ablate import ablate
 from pytest_ouro.experiment.selection.certify import certify
 from pytest_ouro.experiment.selection.holding import hold_plan
 from pytest_ouro.experiment.terms import repo
@@ -171,20 +172,36 @@ def test_no_line_about_code_that_was_measured_before(lab, night):
 
 
 @pytest.mark.tier(2)
-def test_ctrl_c_between_two_runs(lab, night):
-    """The last line says what is unfinished, and the same command goes on."""
+@pytest.mark.parametrize("quiet", [(), ("-q",)])
+def test_ctrl_c_between_two_runs(lab, night, quiet):
+    """The last lines say what is unfinished, and that the same command goes on."""
     (lab.path / "conftest.py").write_text(
         "from pytest_ouro.report.progress import Progress\n"
         "def say(self, text):\n"
         "    if 'pair 1/' in text: raise KeyboardInterrupt\n"
         "Progress.say = say\n"
     )
-    done = lab.project.pytest("--ouro-certify", "--ouro-pairs", "2")
+    done = lab.project.pytest("--ouro-certify", "--ouro-pairs", "2", *quiet)
     assert done.returncode == 2, done.stdout
-    last = done.stdout.rstrip("\n").split("\n")[-1]
-    assert last == "ouro: certificate-unfinished reason=interrupted"
+    assert done.stdout.rstrip("\n").split("\n")[-2:] == [
+        "ouro: the pairs that are complete stay: give the same command again",
+        "ouro: certificate-unfinished reason=interrupted",
+    ]
     (lab.path / "conftest.py").unlink()
     assert certify(case_of(lab)).statement.look == 1
+
+
+def test_ctrl_c_during_a_run(lab, night):
+    def interrupt(position):
+        raise KeyboardInterrupt
+
+    for found in (
+        certify(case_of(lab), pairs=2, progress=interrupt),
+        ablate(case_of(lab), pairs=2, progress=interrupt),
+    ):
+        assert found.result.interrupted
+        hint = "ouro: the pairs that are complete stay: give the same command again"
+        assert found.lines() == found.lines(quiet=True) == (hint,)
 
 
 @pytest.mark.tier(2)

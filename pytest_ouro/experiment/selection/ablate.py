@@ -61,8 +61,10 @@ class Ablation:
 
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
         """Return a line for each group, those that are needed first, then the largest gain: what
-        the tip loses without it, and whether that is shown. () if the ablation is not finished.
-        ``quiet`` changes nothing."""
+        the tip loses without it, and whether that is shown. If Ctrl-C ended a run, how the
+        ablation goes on. ``quiet`` changes nothing."""
+        if self.result is not None and self.result.interrupted:
+            return (f"ouro: {messages.GO_ON}",)
         found = sorted(
             zip(self.groups, self.statements, strict=False),
             key=lambda one: -math.inf if one[1].gain is None else -one[1].gain,
@@ -144,8 +146,7 @@ def ablate(
                 for one in order:
                     _run(case, one, number, say)
         except Unfinished as error:
-            message = error.why or error.result.message
-            return Ablation(tip, tuple(groups), count, (), error.result, message)
+            return Ablation(tip, tuple(groups), count, (), error.result, error.message)
         for plan, one in zip(plans, sets, strict=True):
             done = one.done
             attempts = count_attempts(case, plan, done)

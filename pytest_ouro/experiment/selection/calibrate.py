@@ -13,6 +13,7 @@ from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
 from pytest_ouro.experiment.selection.selection import find_dependence, state
 from pytest_ouro.experiment.verdict.pairs import ALPHA, detectable
+from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,7 +101,8 @@ class Calibration:
         """Return the lines that explain the numbers of the last line to a person."""
         one, noise, text = self.statement, self.noise, self.metric.text
         if one is None:
-            return (f"ouro: a run gave no value that counts: {self.message}",)
+            why = f"a run gave no value that counts: {self.message}"
+            return (f"ouro: {why}", f"ouro: {messages.GO_ON}")
         if noise is None:
             return (f"ouro: {one.counts_as_one}: the noise cannot be measured",)
         if not noise.sd:
@@ -208,8 +210,7 @@ def calibrate(
         try:
             done = pairs.run(len(plan.pairs))
         except Unfinished as error:
-            message = error.why or error.result.message
-            return Calibration(metric, 2 * error.done, None, error.result, message)
+            return Calibration(metric, 2 * error.done, None, error.result, error.message)
         values = [(pair.baseline.value or 0.0, pair.tip.value or 0.0) for pair in done]
         facts: dict[str, object] = {}
         if not find_dependence(done, strict=False):

@@ -65,7 +65,7 @@ def certify(
         try:
             done = Pairs(case, plan, device=device, say=say, progress=progress).run(count)
         except Unfinished as error:
-            facts = (error.result, error.why)
+            facts = (error.result, error.message)
             return Selection("certificate", error.done, count, None, *facts)
         attempts = count_attempts(case, plan, done, level=tip.level or "")
         alpha, claimed = attempts.alpha, gain_between(baseline, tip)

@@ -72,7 +72,7 @@ def confirm_edit(
             try:
                 done = pairs.run(look)
             except Unfinished as error:
-                facts = (error.result, error.why)
+                facts = (error.result, error.message)
                 return Selection("confirmation", error.done, most, None, *facts)
             attempts = count_attempts(case, plan, done, level=edit.level or "")
             found = _decide([pair.gain for pair in done], plan, attempts.alpha)

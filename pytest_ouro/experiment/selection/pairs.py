@@ -60,13 +60,13 @@ class Pair:
 class Unfinished(Exception):
     """Raised if a run of a pair gives no value that counts: it crashed, a rule is broken, or its
     level is too low. ``result`` is that of the run, ``done`` the number of complete pairs, and
-    ``why`` the reason in words ("": the result says it)."""
+    ``message`` the reason in words (by default "", for that which the result states)."""
 
-    def __init__(self, result: Result, done: int, why: str = "") -> None:
-        super().__init__(why or result.message)
+    def __init__(self, result: Result, done: int, message: str = "") -> None:
         self.result = result
         self.done = done
-        self.why = why
+        self.message = message or result.message or _describe_closed(result)
+        super().__init__(self.message)
 
 
 class Pairs:
@@ -171,6 +171,15 @@ class Pairs:
     def _commit(self, side: Side) -> str:
         """Return the commit of a side."""
         return self._plan.baseline if side == "baseline" else self._plan.tip
+
+
+def _describe_closed(result: Result) -> str:
+    """Return a clause on the rules that kept a run from being made: their names, the first finding,
+    and its help; "" if none is broken."""
+    findings = [finding for rule in result.closed for finding in rule.findings]
+    names = ", ".join(rule.rule for rule in result.closed)
+    first = [f"{one.headline}; help: {one.help}" for one in findings[:1]]
+    return ": ".join([f"it breaks {names}", *first]) if names else ""
 
 
 def digest_of(pairs: Sequence[Pair]) -> str:

@@ -21,6 +21,7 @@ from pytest_ouro.experiment.selection.looks import count_look
 from pytest_ouro.experiment.terms import repo
 from pytest_ouro.experiment.verdict.history import differences
 from pytest_ouro.experiment.verdict.pairs import ALPHA, Side, alpha_of_look, draw_orders
+from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -130,6 +131,8 @@ def open_plan(
         last = _last(one for one in statements if ends == _ends_of(one))
         if last and not again and _is_open(case, last, statements):
             plan = Plan.stated_by(last)
+            if looks not in (0, plan.looks):
+                raise messages.looks_stated_before(looks, plan.looks, plan.look)
             _count(case, plan)
             return plan, True
         look, stated = count_look(case, event, night, statements, looks) if night else (1, 0)

@@ -13,6 +13,7 @@ from pytest_ouro.experiment.selection.pairs import digest_of
 from pytest_ouro.experiment.verdict.pairs import PairStatistics, detectable, grant
 from pytest_ouro.experiment.verdict.repeats import why_dependent, why_equal
 from pytest_ouro.experiment.verdict.rows_error import rows_standard_error
+from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,10 +64,11 @@ class Selection:
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
         """Return the lines that are printed before the last line: what the numbers mean, and lines
         on the branch. With ``quiet``, the meaning is left out, unless it is that the numbers count
-        for nothing. () if there is nothing to say."""
+        for nothing. If Ctrl-C ended a run, how it goes on. () if there is nothing to say."""
         one = self.statement
         if one is None:
-            return self.settlement
+            ended = self.result is not None and self.result.interrupted
+            return (f"ouro: {messages.GO_ON}",) if ended else ()
         lines = [explain(one)]
         if quiet:
             void = one.against or one.counts_as_one
