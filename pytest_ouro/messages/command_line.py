@@ -209,3 +209,23 @@ def selftest_interrupted() -> OuroError:
     return OuroError(
         "interrupted: the selftest is not complete", help="pytest-ouro doctor --selftest"
     )
+
+
+def unknown_ending(path: Path, endings: Iterable[str]) -> OuroError:
+    """``report FILE`` or ``--ouro-report FILE``: the name of the file ends in none of the
+    ``endings`` by which its form is known."""
+    return OuroError(
+        f"{path}: its name ends in none of {', '.join(endings)}",
+        help="name the page .html, the picture .svg or .png",
+    )
+
+
+def not_opened(page: Path | None) -> OuroError:
+    """``report --open``: no browser can be started on this machine, or no ``page`` was asked for
+    (None)."""
+    if page is None:
+        return OuroError(
+            "--open shows the page, and only a picture was asked for",
+            help="name a file that ends in .html, or none",
+        )
+    return OuroError(f"no browser can be started here for {page}", help="open that file yourself")

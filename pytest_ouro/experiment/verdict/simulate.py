@@ -111,6 +111,26 @@ class Night(NamedTuple):
     placebos_kept: int
 
 
+class Reached(NamedTuple):
+    """How far a simulated search came: the gain of the best keep so far over the baseline by their
+    runs (``claimed``), and the ``true`` gain of the last keep."""
+
+    claimed: float
+    true: float
+
+
+def trace_searches(
+    settings: Settings, tries: int, nights: int, seed: int | str = 0
+) -> list[list[Reached]]:
+    """Return how far each of that many simulated searches came after its baseline and after each of
+    ``tries`` changes: lists of ``tries`` + 1 items. Of the settings, ``runs``, ``pairs``, ``looks``
+    and ``confirms`` have no effect: nothing is certified. Raise ValueError if a number is out of
+    its range, as `simulate_nights` does."""
+    _demand_range(settings)
+    chance = random.Random(f"{seed}")
+    return [_Night(settings, chance).trace(tries) for _ in range(nights)]
+
+
 def simulate_nights(settings: Settings, nights: int, seed: int | str = 0) -> list[Night]:
     """Return that many simulated nights, which follow from the settings and the seed alone. Raise
     ValueError if a night has no run for a try, or if a number is out of its range: ``sigma`` must
@@ -118,6 +138,13 @@ def simulate_nights(settings: Settings, nights: int, seed: int | str = 0) -> lis
     reserved = 2 * settings.pairs
     if settings.pairs < 0 or settings.runs < reserved + 2:
         raise ValueError(f"{settings.runs} runs are too few with {settings.pairs} pairs")
+    _demand_range(settings)
+    chance = random.Random(f"{seed}")  # a text is hashed alike by all versions of Python
+    return [_Night(settings, chance).play() for _ in range(nights)]
+
+
+def _demand_range(settings: Settings) -> None:
+    """Raise ValueError if a number that describes the noise or the placebos is out of its range."""
     if not (
         0 < settings.sigma < math.inf
         and 0 <= settings.rho < 1
@@ -125,8 +152,6 @@ def simulate_nights(settings: Settings, nights: int, seed: int | str = 0) -> lis
         and -1 < settings.phi < 1
     ):
         raise ValueError(f"a number is out of its range: {settings!r}")
-    chance = random.Random(f"{seed}")  # a text is hashed alike by all versions of Python
-    return [_Night(settings, chance).play() for _ in range(nights)]
 
 
 class _Night:
@@ -167,6 +192,17 @@ class _Night:
             self._placebos,
             self._placebos_kept,
         )
+
+    def trace(self, tries: int) -> list[Reached]:
+        """Search until that many changes are tried; return how far it came after each."""
+        found, best = [Reached(0.0, 0.0)], self._first
+        while self._tries < tries:
+            before = self._tries
+            self._run_once()
+            best = max(best, self._kept)
+            if self._tries > before:
+                found.append(Reached(best - self._first, self._true))
+        return found
 
     def _run_once(self) -> None:
         """Make one run of the search: of the reference on a new salt, if that is due, else of a

@@ -28,7 +28,8 @@ def explain_verdict(run: FinishedRun, runs: Sequence[FinishedRun]) -> str:
     if run.reason is Reason.BASELINE:
         return f"a new baseline: earlier runs differ in {run.apart}" if run.apart else ""
     if run.reason in (Reason.UNCHANGED, Reason.SEED_ONLY):
-        same, _ = find_same_code(runs[: runs.index(run)], run)
+        before = runs[: [one.run for one in runs].index(run.run)]
+        same, _ = find_same_code(before, run)
         seeds = ", except for its seeds" if run.reason is Reason.SEED_ONLY else ""
         return f"the code of {same.commit[:7]}{seeds}" if same else str(run.reason.meaning)
     if run.would is not None:

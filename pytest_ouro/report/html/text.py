@@ -1,0 +1,37 @@
+"""Write untrusted text into HTML, so that it has no effect on what is around it."""
+
+from __future__ import annotations
+
+from html import escape as escape_html
+
+from pytest_ouro.core.escape import escape
+from pytest_ouro.report.redact import shorten
+
+#: Why `show` writes no element around text: all its characters are those of left-to-right text.
+_PLAIN = str.isascii
+
+
+def show(text: str, width: int = 300, *, raw: bool = False) -> str:
+    """Return a text as HTML on one line, in which it has no effect on its surroundings: redacted
+    unless ``raw``, cut to ``width`` characters, escaped, and isolated from the direction of the
+    text around it; "" for a blank one."""
+    line = " ".join(text.split())
+    words = escape_html(escape(cut(line, width) if raw else shorten(line, width)))
+    return words if _PLAIN(words) else f"<bdi>{words}</bdi>"
+
+
+def show_lines(text: str) -> str:
+    """Return a text of several lines as HTML for an element that keeps line breaks. It is escaped
+    line by line, tabs stay, and it is neither cut nor redacted."""
+    return escape_html("\n".join(escape_line(line) for line in text.split("\n")))
+
+
+def escape_line(line: str) -> str:
+    """Return a line in which unprintable characters except tabs are escaped."""
+    return line if line.isprintable() else "\t".join(map(escape, line.split("\t")))
+
+
+def cut(text: str, width: int) -> str:
+    """Return the start of a text, at most ``width`` characters, with "…" at the end of one that is
+    cut."""
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,1 @@
+"""Gather facts for the page, each module those of one kind."""

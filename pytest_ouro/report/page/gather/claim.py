@@ -1,0 +1,235 @@
+"""Gather what may be believed of a night: its certificate, its keeps, placebos, vault and cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.experiment.selection.ends import gain_between
+from pytest_ouro.experiment.selection.selection import explain
+from pytest_ouro.experiment.steps.night_end import certify_command
+from pytest_ouro.experiment.verdict.history import comparable, expected_maximum
+from pytest_ouro.experiment.verdict.night import keeps_of_night
+from pytest_ouro.experiment.verdict.placebos import count_placebos
+from pytest_ouro.report.page.gather.costs import device_seconds, span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.evidence.records.statement import Statement
+    from pytest_ouro.report.page.facts import Answer, Claim, ClaimState
+    from pytest_ouro.report.page.source import Source
+
+
+@dataclass(frozen=True)
+class Night:
+    """The night that a page is about: its ``runs`` for any purpose, oldest first, its ``baseline``
+    and ``tip``, the last keep that stands (both None if nothing is kept)."""
+
+    runs: tuple[FinishedRun, ...]
+    baseline: FinishedRun | None
+    tip: FinishedRun | None
+
+    @property
+    def gain(self) -> float | None:
+        """The gain of the tip over the baseline by their runs in the search; None if the tip is the
+        baseline, or there is none."""
+        if self.baseline is None or self.tip is None or self.tip is self.baseline:
+            return None
+        return gain_between(self.baseline, self.tip)
+
+    @property
+    def tries(self) -> list[FinishedRun]:
+        """The tries that are compared with each other, the baseline as the first of them."""
+        like = self.tip
+        return [
+            run
+            for run in self.runs
+            if like is not None
+            and run.reason.counts_as_try
+            and run.mean_or_value is not None
+            and comparable(run, like)
+        ]
+
+    @property
+    def luck(self) -> float | None:
+        """The gain that noise alone would give the best of as many tries, which `history.tally`
+        states too; None if the noise is not known."""
+        tries = self.tries
+        noise = tries[-1].noise if tries else None
+        return noise * expected_maximum(len(tries)) if noise else None
+
+
+def find_night(source: Source, curve: Sequence[FinishedRun]) -> Night:
+    """Return the last night of a curve: the runs of its working tree from its last baseline on."""
+    if not curve:
+        return Night((), None, None)
+    starts = [run for run in curve if run.reason is Reason.BASELINE and run.status == "keep"]
+    ids = {run.run for run in curve}
+    kept = [run for run in source.kept if run.run in ids]
+    baseline = tip = None
+    if kept:
+        tip, baseline = kept[0], keeps_of_night(kept, kept[0])[-1]
+    first = baseline or (starts[-1] if starts else curve[0])
+    series = [run for run in curve if first.series and run.series == first.series]
+    start = [run.run for run in source.runs].index((series or [first])[0].run)
+    runs = tuple(run for run in source.runs[start:] if run.worktree == first.worktree)
+    return Night(runs, baseline, tip)
+
+
+def find_certificate(source: Source, night: Night) -> Statement | None:
+    """Return the certificate of a night that counts: the last with a result, else the last that is
+    begun; None if there is none."""
+    if night.baseline is None:
+        return None
+    kept = {run.commit for run in source.kept}
+    found = [
+        one
+        for one in source.statements
+        if one.event == "certificate" and one.baseline == night.baseline.commit and one.tip in kept
+    ]
+    ended = [one for one in found if one.result != "stated"]
+    return next(reversed(ended or found), None)
+
+
+def make_claim(source: Source, night: Night) -> Claim:
+    """Return what may be believed of the night's gain."""
+    command = certify_command(source.bound) if source.bound else "pytest --ouro-certify"
+    tip, gain = night.tip, night.gain
+    if not source.runs:
+        return _claim("empty", "No run is recorded yet", "", "", "pytest --ouro-experiment")
+    if tip is None or gain is None:
+        words = "Nothing is kept" if tip is None else "No gain: nothing is kept but the baseline"
+        meaning = "There is no gain to be certified." if tip else "No run gave a lawful result yet."
+        return _claim("nothing", words, _count_tries(night), meaning, "")
+    text = tip.metric.text
+    one = find_certificate(source, night)
+    if one is None:
+        luck = night.luck
+        alone = (
+            f"noise alone would give about {text(luck)}"
+            if luck is not None
+            else "the noise is not known, so all of it may be luck"
+        )
+        numbers = f"{alone} as the best of {_count_tries(night)}"
+        meaning = "A search keeps what looks better: its claim is too high. Pairs measure the gain."
+        if luck is None:
+            meaning = "pytest-ouro calibrate measures the noise."
+        return _claim(
+            "open", f"Not certified: claimed gain {text(gain)}", numbers, meaning, command
+        )
+    meaning = explain(one)
+    numbers = (
+        f"gain {text(one.gain)}, at least {text(one.low)}, over {_count_pairs(one)}; "
+        f"the log claimed {text(one.claimed)}"
+    )
+    later = "" if one.tip == tip.commit else f", as of {one.tip[:7]}: later keeps are not"
+    if one.result == "granted":
+        return _claim(
+            "certified",
+            f"Certified gain {text(one.gain)}{later}",
+            numbers.partition(", ")[2],
+            meaning,
+            command if later else "",
+        )
+    if one.result == "stated":
+        words = f"Not certified: claimed gain {text(gain)}"
+        return _claim("unfinished", words, "a certificate is begun and has no result", "", command)
+    return _claim(
+        "not-certified", f"Not certified: claimed gain {text(gain)}", numbers, meaning, command
+    )
+
+
+def _claim(state: ClaimState, headline: str, numbers: str, meaning: str, command: str) -> Claim:
+    """Return a claim."""
+    return {
+        "state": state,
+        "headline": headline,
+        "numbers": numbers,
+        "meaning": meaning[:1].upper() + meaning[1:],
+        "command": command,
+    }
+
+
+def _count_tries(night: Night) -> str:
+    """Return the number of tries in words; all experiments count where none was measured."""
+    count = len(night.tries) or len(night.runs)
+    return f"{count} {'try' if count == 1 else 'tries'}"
+
+
+def _count_pairs(one: Statement) -> str:
+    """Return the number of pairs in words."""
+    return "1 fresh pair" if len(one.pairs) == 1 else f"{len(one.pairs)} fresh pairs"
+
+
+def list_answers(source: Source, night: Night) -> list[Answer]:
+    """Return the short answers beside the claim: keeps, placebos, vault and cost."""
+    return [
+        _count_keeps(source, night),
+        _describe_placebos(night),
+        _describe_vault(source, night),
+        _describe_cost(source, night),
+    ]
+
+
+def _count_keeps(source: Source, night: Night) -> Answer:
+    """Return how many keeps of the night have each state, without baselines."""
+    states = [
+        state.state
+        for run in night.runs
+        if (state := source.states.get(run.run)) and run.reason is not Reason.BASELINE
+    ]
+    words = ", ".join(
+        f"{states.count(name)} {name}" for name in ("provisional", "confirmed", "refuted", "void")
+    )
+    tried = sum(run.purpose == "search" for run in night.runs)
+    crashed = sum(run.status == "crash" for run in night.runs)
+    note = f"of {tried} {'run' if tried == 1 else 'runs'}; {crashed} crashed"
+    bad = "refuted" in states or "void" in states
+    return {"name": "Kept", "words": words, "note": note, "mood": "bad" if bad else "plain"}
+
+
+def _describe_placebos(night: Night) -> Answer:
+    """Return what the placebos of the night show."""
+    found = count_placebos(night.runs)
+    if found is None:
+        return _answer("Placebos", "none", "shown once the night is over, if the rules ask for any")
+    note = f"95 % interval {100 * found.low:.0f} % to {100 * found.high:.0f} %"
+    if found.expected is not None:
+        note += f"; luck explains {found.expected:.1f}"
+    words = f"{found.kept} of {found.total} would be kept"
+    bad = found.expected is not None and found.kept > 2 * max(found.expected, 1)
+    return _answer("Placebos", words, note, bad=bad)
+
+
+def _describe_vault(source: Source, night: Night) -> Answer:
+    """Return what the last look of the night into the vault shows."""
+    commits = {run.commit for run in night.runs}
+    looks = [one for one in source.statements if one.event == "look" and one.tip in commits]
+    if looks:
+        one = looks[-1]
+        text = one.metric.text
+        words = f"gap {text(one.gap)}"
+        note = f"from {text(one.low)} to {text(one.high)}; {text(one.detectable)} would show"
+        return _answer("Vault", words, note, bad=one.low is not None and one.low > 0)
+    if any(run.vault_losses for run in night.runs):
+        return _answer("Vault", "not looked", "pytest-ouro vault compares the rows kept aside")
+    return _answer("Vault", "none", "no rows were kept aside")
+
+
+def _describe_cost(source: Source, night: Night) -> Answer:
+    """Return the device time of the night, and its price if the rules state one."""
+    seconds = device_seconds(night.runs)
+    words = f"{seconds:,.0f} s".replace(",", "\u202f")
+    note = f"of the device: {span(seconds)}" if seconds >= 60 else "of the device"
+    price = source.bound.night.price if source.bound and source.bound.night else None
+    if price is not None:
+        note += f", {seconds / 3600 * price:.2f} at {price:g} an hour"
+    return _answer("Cost", words, note)
+
+
+def _answer(name: str, words: str, note: str, *, bad: bool = False) -> Answer:
+    """Return a short answer."""
+    return {"name": name, "words": words, "note": note, "mood": "bad" if bad else "plain"}

@@ -1,0 +1,99 @@
+"""Add up what runs cost, and what their time was spent on."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.report.page.facts import Part
+
+#: The time that a part of a run took is below this many seconds: it is not listed.
+_NOTHING = 0.05
+
+
+def device_seconds(runs: Iterable[FinishedRun]) -> float:
+    """Return the seconds for which the runs had their device; a run whose value an earlier one
+    measured has none."""
+    return sum(run.wall_seconds or 0.0 for run in runs if run.measured_by is None)
+
+
+def split_time(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> list[Part]:
+    """Return what the time of the runs was spent on: training, evaluation, set-up, and the time
+    between the first start and the last end in which none of them ran (idle). ``began`` has the
+    times of the started lines, by run."""
+    training = evaluation = setup = 0.0
+    for run in runs:
+        wall = (run.wall_seconds or 0.0) if run.measured_by is None else 0.0
+        judged = min(_judging(run), wall)
+        trained = min(_training(run), wall - judged)
+        evaluation += judged
+        training += trained
+        setup += wall - judged - trained
+    parts: list[Part] = [
+        _part("training", training, "between the first batch and the end of the budget"),
+        _part("evaluation", evaluation, "the judge's questions and its scoring"),
+        _part("set-up", setup, "before the first batch, and what is not measured apart"),
+        _part("idle", _idle(runs, began), "no run went on: the agent thought, or nobody did"),
+    ]
+    return [part for part in parts if part["seconds"] > _NOTHING]
+
+
+def _part(name: str, seconds: float, meaning: str) -> Part:
+    """Return a part of the time."""
+    return {"name": name, "seconds": max(seconds, 0.0), "meaning": meaning}
+
+
+def _judging(run: FinishedRun) -> float:
+    """Return the seconds that the judge of a run took; 0 without one."""
+    seconds = (run.judgment or {}).get("seconds")
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
+
+
+def _training(run: FinishedRun) -> float:
+    """Return the seconds for which a run trained, as far as they are known; 0 if they are not. The
+    time in which the judge waited is part of the window, and is left out."""
+    if run.clock == "steps":
+        return run.pace.get("seconds", 0.0)
+    return max((run.window_seconds or 0.0) - run.charged_seconds, 0.0)
+
+
+def _idle(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> float:
+    """Return the seconds between the first start and the last end in which no run went on."""
+    spans = sorted(
+        (start, end)
+        for run in runs
+        if (start := read_time(began.get(run.run, ""))) and (end := read_time(run.time))
+    )
+    idle, last = 0.0, None
+    for start, end in spans:
+        if last is not None and start > last:
+            idle += (start - last).total_seconds()
+        last = end if last is None else max(last, end)
+    return idle
+
+
+def read_time(text: str) -> datetime.datetime | None:
+    """Return the time of a record, which is aware; None for a text that is not one."""
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
+
+
+def span(seconds: float) -> str:
+    """Return a number of seconds in words, as ``42 s``, ``7 min 30 s`` or ``11 h 10 min``."""
+    if seconds < 1:
+        return f"{seconds:.2g} s" if seconds else "0 s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    if not hours:
+        return f"{minutes} min {left} s" if left else f"{minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

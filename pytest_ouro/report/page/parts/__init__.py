@@ -1,0 +1,1 @@
+"""Write the parts of the page as HTML and SVG."""

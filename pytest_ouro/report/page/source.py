@@ -1,0 +1,105 @@
+"""Read what a page is about: the recorded runs, and what the rules say about them."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from pytest_ouro.bound.read import read
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.ledger import ledger
+from pytest_ouro.evidence.records.journal import Journal, finished
+from pytest_ouro.evidence.records.rows import without_hidden
+from pytest_ouro.evidence.records.states import states_by_run
+from pytest_ouro.evidence.records.verdicts import kept_in
+from pytest_ouro.evidence.repository import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_ouro.bound.read import Bound
+    from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.evidence.records.statement import Statement
+    from pytest_ouro.evidence.records.states import KeepState
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a page is about.
+
+    ``runs`` are the finished runs of all working trees, oldest first, without the placebos of a
+    night that goes on. ``began`` is the time of the started line of each run, by its id, and
+    ``open`` the number of runs without an end. ``states`` are those of keeps, by the id of their
+    run. ``kept`` are the keeps of the branch that stand, newest first. ``bound`` has the rules as
+    they are in the working tree; None if they cannot be read. ``worktree`` is the name of the
+    present working tree ("" for the main one), ``head`` its commit ("" without one). ``fault``
+    says in what the journal differs from what was recorded; "" if it does not.
+    """
+
+    git: Git
+    journal: Journal
+    bound: Bound | None
+    runs: tuple[FinishedRun, ...]
+    began: Mapping[str, str]
+    open: int
+    statements: tuple[Statement, ...]
+    states: Mapping[str, KeepState]
+    kept: tuple[FinishedRun, ...]
+    worktree: str
+    head: str
+    fault: str
+
+
+def read_source(path: Path) -> Source:
+    """Return what a page of the experiment whose bound.toml is at ``path`` is about. Nothing is
+    locked and nothing is written. Raise RecordError if the journal cannot be read, GitError if
+    there is no repository or git fails."""
+    git = Git.discover(path.parent)
+    journal = Journal(git.common_dir)
+    bound = _read_bound(git, path)
+    records = journal.records()
+    runs = finished(records)
+    statements = journal.statements()
+    ended = {run.run for run in runs}
+    states = states_by_run(runs, statements)
+    fallen = {run.commit for run in runs if run.run in states and not states[run.run].stands}
+    history = Repository(git).history if git.head else ()
+    fault = journal.fault()
+    return Source(
+        git=git,
+        journal=journal,
+        bound=bound,
+        runs=tuple(_without_hidden(git, bound, runs)),
+        began={record.run: record.time for record in records if record.event == "started"},
+        open=len({record.run for record in records} - ended),
+        statements=tuple(statements),
+        states=states,
+        kept=tuple(kept_in(history, runs, fallen)),
+        worktree="" if git.folder == git.common_dir else git.folder.name,
+        head=git.head,
+        fault=f"line {fault.line}: {fault.headline}" if fault else "",
+    )
+
+
+def _read_bound(git: Git, path: Path) -> Bound | None:
+    """Return the rules at ``path``; None if they cannot be read."""
+    with contextlib.suppress(OuroError, OSError):
+        return read(path.read_bytes(), git.relative(path))
+    return None
+
+
+def _without_hidden(
+    git: Git, bound: Bound | None, runs: Sequence[FinishedRun]
+) -> Sequence[FinishedRun]:
+    """Return the runs without the placebos that must not be shown yet, as long as their night goes
+    on; without any placebo if the ledger, which tells it, cannot be read."""
+    if all(run.purpose != "placebo" for run in runs):
+        return runs
+    if bound is not None:
+        with contextlib.suppress(OuroError, OSError):
+            path = git.top / bound.layout.ledger
+            return without_hidden(runs, ledger.read(path, bound.experiment.metric).rows)
+    return [run for run in runs if run.purpose != "placebo"]

@@ -1,0 +1,60 @@
+"""Write the page and its picture to files."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.plain_file import make_folder, write_whole
+from pytest_ouro.messages import command_line as messages
+from pytest_ouro.report.page.collect import collect
+from pytest_ouro.report.page.render import render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ouro.report.page.source import Source
+
+#: The files in the git folder that are written if none is named.
+PAGE, PICTURE = "report.html", "progress.svg"
+PAGES, PICTURES = (".html", ".htm"), (".svg", ".png")
+
+
+def write_report(source: Source, files: Sequence[Path], *, raw: bool = False) -> list[Path]:
+    """Write the page to each of the ``files`` that ends in .html, and the picture to those in .svg
+    or .png; without files, both into the git folder. Return the paths. What is private is redacted
+    unless ``raw``. Raise OuroError for another ending, before anything is written, or if a file
+    cannot be written."""
+    demand_endings(files)
+    made = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    facts = collect(source, made=made, raw=raw)
+    folder = source.journal.folder
+    written = []
+    for path in files or (folder / PAGE,):
+        page = render(facts, raw=raw)
+        _write(path, page.encode(errors="backslashreplace"), private=not files, source=source)
+        written.append(path)
+    return written
+
+
+def demand_endings(files: Sequence[Path]) -> None:
+    """Raise OuroError for the first file whose name does not say what it is to be."""
+    for path in files:
+        if path.suffix.lower() not in (*PAGES, *PICTURES):
+            raise messages.unknown_ending(path, (*PAGES, *PICTURES))
+
+
+def _write(path: Path, data: bytes, *, private: bool, source: Source) -> None:
+    """Replace a file, in one step. With ``private`` it is in the git folder, whose folder of ours
+    is made if need be, and for this user alone. Raise OuroError if it cannot be written."""
+    try:
+        if private:
+            make_folder(source.git.common_dir, source.journal.folder.name)
+            write_whole(source.journal.folder, path.name, data, mode=0o600)
+        else:
+            whole = Path(os.path.abspath(path))  # noqa: PTH100 - links are not followed
+            write_whole(whole.parent, whole.name, data)
+    except OSError as error:
+        raise messages.unusable_file(str(path), error.strerror or str(error)) from None
