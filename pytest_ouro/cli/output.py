@@ -28,6 +28,16 @@ def _write(text: str) -> None:
         raise OutputLost(*error.args) from None
 
 
+def terminal_width() -> int | None:
+    """Return how many characters a line of the terminal has that is standard output; None if
+    standard output is not a terminal."""
+    if not sys.stdout.isatty():
+        return None
+    import shutil  # most commands print no table
+
+    return shutil.get_terminal_size().columns
+
+
 def say(*lines: str) -> None:
     """Print each text, escaped, as one line to standard output. Errors as in `_write`."""
     _write(escape_lines(*lines) + "\n")

@@ -189,6 +189,36 @@ def invalid_days(days: float) -> OuroError:
     )
 
 
+def invalid_since(text: str) -> OuroError:
+    """``log --since`` states no time."""
+    return OuroError(
+        f"--since must be a date, a time or a time before now, not '{text}'",
+        help="pytest-ouro log --since 2h, or 3d, 07:30, 2026-11-30, 2026-11-30T07:30",
+    )
+
+
+def unknown_name(option: str, name: str, known: list[str]) -> OuroError:
+    """``log --branch`` or ``log --metric`` names one that no record has; ``known`` are those that
+    records have."""
+    from pytest_ouro.core.errors import nearest
+
+    return OuroError(
+        f"no run is recorded with the {option} '{name}'{nearest(name, known)}",
+        help=f"these are recorded: {', '.join(known[:20])}"
+        if known
+        else "pytest --ouro-experiment makes the first run",
+    )
+
+
+def shows_nothing(option: str) -> OuroError:
+    """``log`` is called with an option that chooses runs to show, and with one (``option``) that
+    shows none."""
+    return OuroError(
+        f"{option} is about all runs: it takes no --kept, --branch, --since or --metric",
+        help=f"leave them out: pytest-ouro log {'--prune 30' if option == '--prune' else option}",
+    )
+
+
 def no_python(command: str, reason: str) -> ExperimentError:
     """The command that ``python`` in bound.toml names does not start a Python interpreter, or that
     does not answer in time."""

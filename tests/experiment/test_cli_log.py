@@ -19,9 +19,9 @@ def test_table(two_runs):
     done = two_runs.project.ouro("log")
     assert (done.returncode, done.stderr) == (0, "")
     head, kept, crashed = done.stdout.splitlines()
-    assert head.split()[2:7] == ["val_bpb", "status", "state", "level", "reason"]
+    assert head.split()[2:8] == ["val_bpb", "gain", "against", "status", "state", "level"]
     assert kept.split()[2:6] == ["2.000000", "keep", "provisional", "supervised"]
-    assert crashed.split()[2:5] == ["-", "crash", "supervised"]
+    assert crashed.split()[2:6] == ["-", kept.split()[1], "crash", "supervised"]
     assert crashed.endswith("divide by zero")
     assert "\x1b" not in done.stdout
 
@@ -60,7 +60,10 @@ def test_a_run_without_an_end_is_shown(lab):
             }
         )
     )
-    assert "running or killed" in lab.project.ouro("log").stdout
+    assert (
+        "no end is recorded: it was killed, or is on another machine"
+        in lab.project.ouro("log").stdout
+    )
 
 
 def test_a_changed_record_is_reported(two_runs):

@@ -1,16 +1,17 @@
-"""``pytest-ouro log``: show the journal as a table, as rows of the ledger or as JSON; restore it,
-or remove what is kept of old runs."""
+"""``pytest-ouro log``: show the journal as a table, as rows of the ledger, as CSV or as JSON;
+restore it, or remove what is kept of old runs."""
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
-import math
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.bound.read import read
 from pytest_ouro.cli import find_bound
-from pytest_ouro.cli.output import say, say_aside, say_document, say_row
+from pytest_ouro.cli.log import upkeep
+from pytest_ouro.cli.output import say, say_aside, say_document, say_row, terminal_width
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import escape_json
 from pytest_ouro.evidence.git.client import Git
@@ -21,10 +22,13 @@ from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.evidence.records.row_losses import demand_unchanged
 from pytest_ouro.evidence.records.rows import without_hidden
 from pytest_ouro.evidence.records.states import states_by_run
-from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.experiment.verdict.history import comparable, tally
 from pytest_ouro.experiment.verdict.placebos import count_placebos
 from pytest_ouro.messages import command_line as messages
+from pytest_ouro.report.runs import csv_rows
+from pytest_ouro.report.runs.choose import Choice, demand_known
+from pytest_ouro.report.runs.table import render_runs
+from pytest_ouro.report.runs.times import read_since
 
 if TYPE_CHECKING:
     import argparse
@@ -37,14 +41,28 @@ if TYPE_CHECKING:
 
 #: The statements whose results the table shows.
 _SHOWN = ("certificate", "confirmation")
-#: The columns: time, commit, metric, status, state, level, reason, description.
-_ROW = "{:19.19}  {:7.7}  {:>{width}}  {:7}  {:11}  {:10}  {:12}  {}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``log`` to its parser."""
+    parser.add_argument("--kept", action="store_true", help="of the runs only those that were kept")
+    parser.add_argument(
+        "--branch", metavar="NAME", default="", help="only those on this branch or working tree"
+    )
+    parser.add_argument(
+        "--since",
+        metavar="WHEN",
+        default="",
+        help="only those that ended since a date, a time (07:30, 2026-11-30T07:30), or 2h, 3d ago",
+    )
+    parser.add_argument(
+        "--metric", metavar="NAME", default="", help="only those that measured this metric"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--tsv", action="store_true", help="the rows of results.tsv")
+    form.add_argument(
+        "--csv", action="store_true", help="a table with all digits and more columns, as CSV"
+    )
     form.add_argument(
         "--json",
         action="store_true",
@@ -65,42 +83,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the finished runs in the chosen form, placebos once the night is over, with the
-    statements on them except in the form of the ledger; restore the journal and the ledger; or
-    prune what is kept of old runs. Return 0.
+    """Print the chosen finished runs in the chosen form, placebos once the night is over, with the
+    statements on them except in the form of the ledger and as CSV; restore the journal and the
+    ledger; or prune what is kept of old runs. Return 0.
 
     Raise RecordError, after the runs are printed, if the journal or a file of losses by row is not
-    what was recorded; OuroError if there is no bound.toml or no repository; and what `_restore` and
-    `_prune` raise.
+    what was recorded; OuroError if there is no bound.toml or no repository, or for an invalid
+    option; and what `upkeep` raises.
     """
+    choice = _choice(args)
     bound = find_bound(args.bound)
     git = Git.discover(bound.parent)
     journal = Journal(git.common_dir)
     if args.restore:
-        _restore(journal, bound)
+        upkeep.restore(journal, bound)
         return 0
     if args.prune is not None:
-        _prune(git, journal, args.prune)
+        upkeep.remove_old(git, journal, args.prune)
         return 0
-    runs = journal.runs()
-    states = states_by_run(runs, journal.statements())
-    shown = _without_hidden(git, bound, runs)
+    runs, statements = journal.runs(), journal.statements()
+    demand_known(choice, [*journal.records(), *statements])
+    states = states_by_run(runs, statements)
+    every = _without_hidden(git, bound, runs)
+    shown, said = choice.of(every), choice.of(statements)
     if args.tsv:
-        say_row(*Table.new(TSV, _metric_name(journal, bound)).header)
+        say_row(*Table.new(TSV, choice.metric or _metric_name(journal, bound)).header)
         for run in shown:
             say_row(run.row)
+    elif args.csv:
+        say_document(csv_rows.render(shown, states).removesuffix("\n"))
     elif args.json:
         for run in shown:
             table = {**run.to_json(), **_state_keys(states.get(run.run))}
             say_document(escape_json(json.dumps(table, ensure_ascii=False)))
-        for one in journal.statements():
+        for one in said:
             say_document(escape_json(json.dumps(one.to_json(), ensure_ascii=False)))
     else:
-        _print_table(journal, shown, states, _metric_name(journal, bound))
-        _print_results(journal.statements())
+        _print_table(journal, shown, states, choice, _metric_name(journal, bound))
+        _print_results(said)
+        if choice.is_everything:
+            _print_sums(every)
+        else:
+            say_aside(f"ouro: {len(shown)} of {len(every)} runs")
     journal.demand_whole()
     demand_unchanged(journal, runs)
     return 0
+
+
+def _choice(args: argparse.Namespace) -> Choice:
+    """Return what the options ask to be shown. OuroError for an invalid time, and for such an
+    option with one that shows nothing."""
+    now = datetime.datetime.now().astimezone()
+    since = read_since(args.since, now) if args.since else None
+    choice = Choice(args.kept, args.branch, since, args.metric)
+    if not choice.is_everything and (args.restore or args.prune is not None):
+        raise messages.shows_nothing("--restore" if args.restore else "--prune")
+    return choice
 
 
 def _without_hidden(git: Git, bound: Path, runs: list[FinishedRun]) -> list[FinishedRun]:
@@ -114,40 +152,6 @@ def _without_hidden(git: Git, bound: Path, runs: list[FinishedRun]) -> list[Fini
         rows = ledger.read(git.top / found.layout.ledger, found.experiment.metric).rows
         return without_hidden(runs, rows)
     return [run for run in runs if run.purpose != "placebo"]
-
-
-def _restore(journal: Journal, bound: Path) -> None:
-    """Replace the journal by git's copy, and add to the ledger the rows of recorded runs that it
-    lacks. Print what was changed. RecordError if git holds no copy, or a file cannot be written;
-    OuroError if the rules cannot be read."""
-    from pytest_ouro.engine import open_case
-    from pytest_ouro.experiment.records.record import restore_rows
-
-    found = journal.restore()
-    result = f"restored; what was found is kept as {found.name}" if found else "unchanged"
-    say(f"ouro: {journal.path} is {result}")
-    case = open_case(bound)
-    if written := restore_rows(case):
-        rows = "a row" if written == 1 else f"{written} rows"
-        say(f"ouro: {case.bound.layout.ledger} lacked {rows} of recorded runs: written now")
-
-
-def _prune(git: Git, journal: Journal, days: float) -> None:
-    """Remove the logs and the losses by row of runs that ended more than ``days`` days ago, and the
-    refs of those runs that were not kept; print how many. Records and rows stay. OuroError for a
-    number that is negative, infinite or NaN; else as in `prune`."""
-    from pytest_ouro.experiment.records.prune import prune
-
-    if not 0 <= days < math.inf:
-        raise messages.invalid_days(days)
-    gone = prune(git, journal, min(days, 36500))
-    files = f"{gone.logs} logs"
-    if gone.losses:
-        files += f", {gone.losses} files of losses by row"
-    say(
-        f"ouro: removed {files} ({gone.size / 1e6:.1f} MB) and {gone.refs} refs of runs before "
-        f"{gone.before}; their records and rows stay"
-    )
 
 
 def _metric_name(journal: Journal, bound: Path) -> str:
@@ -168,32 +172,21 @@ def _state_keys(state: KeepState | None) -> dict[str, str]:
 
 
 def _print_table(
-    journal: Journal, runs: list[FinishedRun], states: dict[str, KeepState], metric: str
+    journal: Journal,
+    runs: list[FinishedRun],
+    states: dict[str, KeepState],
+    choice: Choice,
+    metric: str,
 ) -> None:
-    """Print a heading, a line for each finished run and for each run without an end (except
-    placebos), and last, if they can be said, what the runs have gained and what placebos show.
-    ``states`` has the states of keeps by the id of their run, ``metric`` is the heading of the
-    values. If no run is recorded, say so on standard error."""
-    columns = ("time", "commit", metric, "status", "state", "level", "reason", "description")
-    width = max(9, len(metric))
-    say(_ROW.format(*columns, width=width))
-    for run in runs:
-        value = "-" if run.value is None else run.metric.text(run.value)
-        state = states[run.run].state if run.run in states else ""
-        description = clean(run.description, width=60)
-        words = (run.status, state, run.level or "", run.reason_text, description)
-        say(_ROW.format(run.time, run.commit, value, *words, width=width))
-    for started in journal.unfinished():
-        if started.purpose == "placebo":
-            continue
-        row = _ROW.format(
-            started.time, started.commit, "", "running or killed", "", "", "", "", width=width
-        )
-        say(row.rstrip())
-    if line := _sum_up(runs):
-        say(line)
-    if placebos := count_placebos(runs):
-        say(placebos.text)
+    """Print a table with a line for each of the finished ``runs`` and for each chosen run without
+    an end (except placebos). ``states`` has the states of keeps by the id of their run, ``metric``
+    is the heading of the values. If no run is recorded, say so on standard error; so too which
+    columns the terminal has no room for."""
+    going = [run for run in choice.of(journal.unfinished()) if run.purpose != "placebo"]
+    lines, missing = render_runs([*runs, *going], states, metric=metric, width=terminal_width())
+    say(*lines)
+    if missing:
+        say_aside(f"ouro: no room for {', '.join(missing)}: pytest-ouro log --csv has all")
     if not journal.records():
         say_aside("ouro: no run is recorded yet: pytest --ouro-experiment makes one")
 
@@ -211,6 +204,14 @@ def _print_results(statements: list[Statement]) -> None:
         event = "certificate" if one.event == "certificate" else "confirmation"
         line = Selection(event, len(one.pairs), len(one.pairs), one).last_line
         say(f"{one.time:19.19}  {line.removeprefix('ouro: ')}")
+
+
+def _print_sums(runs: list[FinishedRun]) -> None:
+    """Print, if they can be said, what the runs have gained and what placebos show."""
+    if line := _sum_up(runs):
+        say(line)
+    if placebos := count_placebos(runs):
+        say(placebos.text)
 
 
 def _sum_up(runs: list[FinishedRun]) -> str:
