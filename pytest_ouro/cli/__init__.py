@@ -25,6 +25,7 @@ COMMANDS = {
     "guard": "refuse an agent's tool call on standard input if a rule forbids it",
     "doctor": "show what is enforced here and what is not, with the next step to fix it",
     "log": "show the recorded runs as a table",
+    "show": "explain one run: what was tried, why it has its verdict, what to do next",
     "report": "write the page about a night: what may be believed, and what to read first",
     "calibrate": "measure by how much runs of one code differ, before a night",
     "vault": "show whether the gain is smaller on the rows that the loop is not shown",

@@ -210,6 +210,35 @@ def unknown_name(option: str, name: str, known: list[str]) -> OuroError:
     )
 
 
+def no_runs() -> OuroError:
+    """``show`` is called before the first run."""
+    return OuroError("no run is recorded yet", help="pytest --ouro-experiment makes one")
+
+
+def unknown_run(name: str, last: list[str]) -> OuroError:
+    """``show`` is called with what names neither a run nor a commit. ``last`` has the last runs, in
+    words."""
+    return OuroError(
+        f"'{name}' names no run and no commit",
+        help=f"pytest-ouro log lists all runs; the last ones are {', '.join(last)}",
+    )
+
+
+def ambiguous_run(name: str, found: list[str]) -> OuroError:
+    """``show`` is called with the start of several ids. ``found`` has the runs, in words."""
+    return OuroError(
+        f"'{name}' is the start of several ids", help=f"name one of these: {', '.join(found)}"
+    )
+
+
+def not_run(name: str, commit: str) -> OuroError:
+    """``show`` is called with a name of a commit that was never run."""
+    return OuroError(
+        f"no run of {commit} is recorded, which '{name}' names",
+        help="pytest --ouro-experiment runs HEAD; pytest-ouro log lists what was run",
+    )
+
+
 def shows_nothing(option: str) -> OuroError:
     """``log`` is called with an option that chooses runs to show, and with one (``option``) that
     shows none."""
