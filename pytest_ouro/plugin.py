@@ -98,6 +98,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Apply the verdict to the branch: a discard or crash returns it to its last keep",
     )
     group.addoption(
+        "--ouro-report",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="Write, at the end, the page about the night (.html) or its picture (.svg, .png)",
+    )
+    group.addoption(
         "--ouro-audit",
         nargs="?",
         const="",
@@ -164,9 +171,9 @@ def _isolate_audit(config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers of sections, and the hooks that load everything else: with
-    ``--ouro-audit`` `items.audit.AuditHooks`; otherwise, if an experiment is asked for or an
-    argument names a bound, `items.hooks.Hooks`. Raise UsageError for an invalid option, and if an
-    experiment cannot be run in this session."""
+    ``--ouro-audit`` `items.audit.AuditHooks`; otherwise, if an experiment or a report is asked for,
+    or an argument names a bound, `items.hooks.Hooks`. Raise UsageError for an invalid option, and
+    if an experiment cannot be run in this session."""
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
     if config.getoption("ouro_audit") is not None:
@@ -174,7 +181,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(AuditHooks(config), "ouro-audit")
         return
-    if not _asks_for_runs(config.option) and not _names_a_bound(config):
+    asked = _asks_for_runs(config.option) or bool(config.getoption("ouro_report"))
+    if not asked and not _names_a_bound(config):
         return
     from pytest_ouro.items.hooks import Hooks
 

@@ -119,8 +119,8 @@ class Hooks:
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Write problems, notes and the result of the runs after pytest's lines; close git's
         processes. Turn exit status 0 or 5 into 1 if the `OutcomeAudit` finds a changed outcome or
-        an unchecked rule, if every rule was skipped, or if runs were asked for and gave no result
-        (except where pytest only lists tests or fixtures)."""
+        an unchecked rule, if every rule was skipped, if runs were asked for and gave no result
+        (except where pytest only lists tests or fixtures), or if a report cannot be written."""
         yield
         quiet = self.config.get_verbosity() < 0
         problems = self.session.audit.problems(session)
@@ -134,6 +134,10 @@ class Hooks:
         if (problems or closed) and session.exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         lines = [f"ouro: {line}" for line in [*problems, *([] if quiet else self._notes())]]
+        if self.session.settings.reports and not _only_shows(self.config):
+            from pytest_ouro.items.reports import write_reports
+
+            lines += write_reports(session, self.session.settings)
         if self.session.opened is not None:
             self.session.opened.close()
         if asked:

@@ -11,7 +11,9 @@ import pytest
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.limits import MOST_PAIRS
+from pytest_ouro.messages import command_line
 from pytest_ouro.messages import plugin as messages
+from pytest_ouro.report.html.endings import REPORTS
 
 if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Device
@@ -40,7 +42,7 @@ class Settings:
     of an experiment; ``again`` says whether code that was measured before is run again, and whether
     a new certificate is begun where one is unfinished. ``pairs`` is the number of pairs of a
     certificate or an ablation, and ``looks`` how many certificates are stated before the first (0:
-    no number)."""
+    no number). ``reports`` are the absolute paths of the files to write at the end."""
 
     bound: Path
     trust: str | None
@@ -53,6 +55,7 @@ class Settings:
     again: bool
     pairs: int
     looks: int
+    reports: tuple[Path, ...]
 
     @property
     def experiment(self) -> bool:
@@ -120,7 +123,20 @@ def read_settings(config: pytest.Config) -> Settings:
         again=config.getoption("ouro_again"),
         pairs=PAIRS if pairs is None else pairs,
         looks=looks,
+        reports=_read_reports(config),
     )
+
+
+def _read_reports(config: pytest.Config) -> tuple[Path, ...]:
+    """Return the files to write at the end, as absolute paths from the folder in which pytest was
+    started. Raise UsageError for a name with an unknown ending, or if its folder does not exist."""
+    paths = [Path(config.invocation_params.dir, name) for name in config.getoption("ouro_report")]
+    for path in paths:
+        if path.suffix.lower() not in REPORTS:
+            raise pytest.UsageError(str(command_line.unknown_ending(path, REPORTS)))
+        if not path.parent.is_dir():
+            raise pytest.UsageError(str(command_line.no_folder_for(path, path.parent)))
+    return tuple(paths)
 
 
 def find_tasks(options: object) -> list[Task]:

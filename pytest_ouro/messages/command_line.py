@@ -288,3 +288,20 @@ def not_opened(page: Path | None) -> OuroError:
             help="name a file that ends in .html, or none",
         )
     return OuroError(f"no browser can be started here for {page}", help="open that file yourself")
+
+
+def no_png() -> OuroError:
+    """``report FILE.png``: the library that turns the picture into PNG is not installed, or lacks
+    the C library that it calls."""
+    return OuroError(
+        "a picture as .png needs CairoSVG and the cairo library, which are not both here",
+        help="write it as .svg, or install them: pip install cairosvg",
+    )
+
+
+def no_folder_for(path: Path, folder: Path) -> OuroError:
+    """``--ouro-report FILE``: the folder in which the file is to be written does not exist."""
+    return OuroError(
+        f"{path} cannot be written: there is no folder {folder}",
+        help="make that folder, or name a file in another one",
+    )

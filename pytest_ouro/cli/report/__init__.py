@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.cli import find_bound
 from pytest_ouro.cli.output import say
 from pytest_ouro.messages import command_line as messages
+from pytest_ouro.report.html.endings import PAGES
 from pytest_ouro.report.page.source import read_source
 from pytest_ouro.report.page.write import write_report
 
@@ -49,6 +50,6 @@ def open_in_browser(written: list[Path]) -> None:
     browser can be started."""
     import webbrowser  # it looks for programs
 
-    pages = [path for path in written if path.suffix.lower() in (".html", ".htm")]
+    pages = [path for path in written if path.suffix.lower() in PAGES]
     if not pages or not webbrowser.open(pages[0].resolve().as_uri()):
         raise messages.not_opened(pages[0] if pages else None)

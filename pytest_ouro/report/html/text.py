@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from html import escape as escape_html
 
 from pytest_ouro.core.escape import escape
 from pytest_ouro.report.redact import shorten
 
-#: Why `show` writes no element around text: all its characters are those of left-to-right text.
-_PLAIN = str.isascii
+#: Letters of scripts that are written from right to left.
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 
 
 def show(text: str, width: int = 300, *, raw: bool = False) -> str:
     """Return a text as HTML on one line, in which it has no effect on its surroundings: redacted
     unless ``raw``, cut to ``width`` characters, escaped, and isolated from the direction of the
-    text around it; "" for a blank one."""
+    text around it; "" for a blank one. It may stand in an element, in SVG and in an attribute with
+    quotes."""
     line = " ".join(text.split())
     words = escape_html(escape(cut(line, width) if raw else shorten(line, width)))
-    return words if _PLAIN(words) else f"<bdi>{words}</bdi>"
+    return f"\u2068{words}\u2069" if _RIGHT_TO_LEFT.search(words) else words
 
 
 def show_lines(text: str) -> str:

@@ -55,6 +55,7 @@ def collect(source: Source, *, made: str, raw: bool = False) -> Facts:
         "fault": source.fault,
         "open": source.open,
         "claim": claims.make_claim(source, night),
+        "states": claims.count_keeps(source, night),
         "answers": claims.list_answers(source, night),
         "first": _find_first(source, night, diffs, entries),
         "main": main,

@@ -3,7 +3,10 @@ not redacted and not escaped, which only `render` does."""
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from pytest_ouro.core.metric import Direction
 
 #: How an experiment is marked in the plot: by its verdict, and a keep by its state.
 Mark = Literal[
@@ -74,7 +77,7 @@ class Curve(TypedDict):
     name: str
     metric: str
     unit: str
-    direction: str
+    direction: Direction
     decimals: int | None
     device: str
     branch: str
@@ -205,6 +208,7 @@ class Facts(TypedDict):
     fault: str
     open: int
     claim: Claim
+    states: list[Count]
     answers: list[Answer]
     first: First | None
     main: int | None

@@ -1,11 +1,24 @@
-"""Render the facts of a page as one HTML file. Nothing untrusted gets into it but by `show`."""
+"""Render the facts of a page as one HTML file. Nothing untrusted gets into it but by `Page.show`
+and `show_lines`."""
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from pytest_ouro.report.html.document import make_document
-from pytest_ouro.report.html.text import show
+from pytest_ouro.report.page.parts.diff import write_first
+from pytest_ouro.report.page.parts.head import write_head
+from pytest_ouro.report.page.parts.page import Page
+from pytest_ouro.report.page.parts.picture import draw_picture
+from pytest_ouro.report.page.parts.runs import write_curves, write_plot, write_runs
+from pytest_ouro.report.page.parts.tables import (
+    write_counts,
+    write_kept,
+    write_losses,
+    write_sides,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,18 +28,55 @@ if TYPE_CHECKING:
 
 def render(facts: Facts, *, raw: bool = False) -> str:
     """Return the page. What is private in its texts is redacted unless ``raw``."""
-    return make_document(f"{show(facts['experiment'])}", _list_parts(facts, raw), style="")
+    page = Page(facts, raw)
+    title = f"{page.show(facts['experiment'], 60)}: {page.show(facts['claim']['headline'], 100)}"
+    style, script = read_asset("page.css"), read_asset("page.js")
+    return make_document(title, _list_parts(page), style=style, script=script)
 
 
-def _list_parts(facts: Facts, raw: bool) -> Iterator[str]:
+def draw(facts: Facts, *, raw: bool = False) -> str:
+    """Return the picture, an SVG file. What is private in its texts is redacted unless ``raw``."""
+    return draw_picture(Page(facts, raw))
+
+
+def read_asset(name: str) -> str:
+    """Return the text of a file that lies beside this module."""
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _list_parts(page: Page) -> Iterator[str]:
     """Yield the parts of the body."""
-    claim = facts["claim"]
-    yield f"<main><h1>{show(facts['experiment'], raw=raw)}</h1>"
-    yield f"<p>{show(claim['headline'])}</p><p>{show(claim['numbers'])}</p>"
-    for answer in facts["answers"]:
-        yield f"<p>{answer['name']}: {show(answer['words'])} ({show(answer['note'])})</p>"
-    yield "<table><tr><th>commit<th>verdict<th>value<th>description</tr>"
-    for run in facts["runs"]:
-        cells = (run["commit"][:7], run["status"], run["shown"], run["description"])
-        yield f"<tr>{''.join(f'<td>{show(cell, raw=raw)}' for cell in cells)}</tr>"
-    yield "</table></main>"
+    yield '<a class="skip" href="#runs">Skip to the table of all runs</a>'
+    yield from write_head(page)
+    yield "<main>"
+    yield from write_plot(page)
+    yield from write_first(page)
+    yield from write_kept(page)
+    yield from write_losses(page)
+    yield from write_sides(page)
+    yield from write_curves(page)
+    yield from write_counts(page)
+    yield from write_runs(page)
+    yield "</main>"
+    yield from _write_end(page)
+
+
+def _write_end(page: Page) -> Iterator[str]:
+    """Yield how the page was made, and the details of runs as data: all signs that
+    could end the element are escaped."""
+    details = page.facts["details"]
+    left = details["all"] - details["kept"]
+    words = [f"Made {page.time(page.facts['made'])}."]
+    if details["all"]:
+        words.append(
+            f"Details of {details['kept']} of {details['all']} runs lie in this page"
+            + (f"; those of the {left} oldest discards were left out." if left else ".")
+        )
+    if not page.raw:
+        words.append("Home folders, hosts, addresses and secrets in texts are hidden.")
+    words.append("docs/report.md of pytest-ouro explains every number.")
+    yield f"<footer><p>{' '.join(words)}</p><noscript><p>The details of runs, zoom, filters and "
+    yield "sorting need JavaScript; all else works without.</p></noscript></footer>"
+    data = {"block": details["block"], "blocks": details["blocks"]}
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    yield f'<script type="application/json" id="details">{text}</script>'

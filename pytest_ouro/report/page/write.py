@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.plain_file import make_folder, write_whole
 from pytest_ouro.messages import command_line as messages
+from pytest_ouro.report.html.endings import PAGES, REPORTS
 from pytest_ouro.report.page.collect import collect
-from pytest_ouro.report.page.render import render
+from pytest_ouro.report.page.render import draw, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 #: The files in the git folder that are written if none is named.
 PAGE, PICTURE = "report.html", "progress.svg"
-PAGES, PICTURES = (".html", ".htm"), (".svg", ".png")
 
 
 def write_report(source: Source, files: Sequence[Path], *, raw: bool = False) -> list[Path]:
@@ -32,18 +32,33 @@ def write_report(source: Source, files: Sequence[Path], *, raw: bool = False) ->
     facts = collect(source, made=made, raw=raw)
     folder = source.journal.folder
     written = []
-    for path in files or (folder / PAGE,):
-        page = render(facts, raw=raw)
-        _write(path, page.encode(errors="backslashreplace"), private=not files, source=source)
+    for path in files or (folder / PAGE, folder / PICTURE):
+        ending = path.suffix.lower()
+        text = render(facts, raw=raw) if ending in PAGES else draw(facts, raw=raw)
+        data = text.encode(errors="backslashreplace")
+        if ending == ".png":
+            data = _to_png(data)
+        _write(path, data, private=not files, source=source)
         written.append(path)
     return written
+
+
+def _to_png(picture: bytes) -> bytes:
+    """Return a picture as PNG, twice as wide as it is. Raise OuroError if the library for that is
+    not installed."""
+    try:
+        from cairosvg import svg2png
+    except (ImportError, OSError):  # OSError: the library that it calls is not there
+        raise messages.no_png() from None
+    found: bytes = svg2png(bytestring=picture, scale=2)
+    return found
 
 
 def demand_endings(files: Sequence[Path]) -> None:
     """Raise OuroError for the first file whose name does not say what it is to be."""
     for path in files:
-        if path.suffix.lower() not in (*PAGES, *PICTURES):
-            raise messages.unknown_ending(path, (*PAGES, *PICTURES))
+        if path.suffix.lower() not in REPORTS:
+            raise messages.unknown_ending(path, REPORTS)
 
 
 def _write(path: Path, data: bytes, *, private: bool, source: Source) -> None:

@@ -1,4 +1,4 @@
-"""``pytest-ouro report``: which files it writes, and what it refuses."""
+"""``pytest-ouro report`` and ``--ouro-report``: which files are written, and what is refused."""
 
 import pytest
 
@@ -9,20 +9,24 @@ def report(ouro):
     return lambda *args: ouro("report", *args)
 
 
-def test_without_a_run_the_page_is_written_to_the_git_folder(project, report):
+def test_without_a_name_page_and_picture_are_written_to_the_git_folder(project, report):
     status, out, err = report()
 
-    page = project.path / ".git/ouro/report.html"
+    folder = project.path / ".git/ouro"
+    page, picture = folder / "report.html", folder / "progress.svg"
     assert (status, err) == (0, "")
-    assert f"ouro: written: {page}" in out
-    assert page.stat().st_mode & 0o077 == 0, "it is private"
+    assert out == f"ouro: written: {page}\nouro: written: {picture}\n"
+    assert (page.stat().st_mode | picture.stat().st_mode) & 0o077 == 0, "they are private"
     assert "No run is recorded yet" in page.read_text()
+    assert "No run is recorded yet" in picture.read_text()
     assert project.git("status", "--porcelain") == ""
 
 
-def test_a_named_page_is_written_there(project, report):
-    assert report("night.html")[0] == 0
+def test_a_name_says_what_is_written(project, report):
+    assert report("night.html", "night.svg")[0] == 0
     assert (project.path / "night.html").read_text().startswith("<!doctype html>")
+    assert (project.path / "night.svg").read_text().startswith("<svg ")
+    assert not (project.path / ".git/ouro").exists()
 
 
 def test_a_name_with_another_ending_is_refused(project, report):
@@ -31,3 +35,73 @@ def test_a_name_with_another_ending_is_refused(project, report):
     assert status == 2
     assert "night.pdf: its name ends in none of .html, .htm, .svg, .png" in err
     assert not (project.path / "night.html").exists(), "nothing is written"
+
+
+def test_a_file_that_cannot_be_written_is_an_error(report):
+    status, _, err = report("absent/night.html")
+
+    assert status == 2
+    assert "absent/night.html: No such file or directory" in err
+
+
+def test_a_png_needs_the_library(report, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "cairosvg", None)
+    status, _, err = report("night.png")
+
+    assert status == 2
+    assert "needs CairoSVG" in err
+    assert "help: write it as .svg" in err
+
+
+def test_only_a_page_is_opened(report):
+    status, _, err = report("--open", "night.svg")
+
+    assert status == 2
+    assert "--open shows the page" in err
+
+
+def test_without_a_browser_the_file_is_named(project, report, monkeypatch):
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    status, _, err = report("--open", "night.html")
+
+    assert status == 2
+    assert "no browser can be started here for night.html" in err
+    assert (project.path / "night.html").exists()
+
+
+def test_a_session_writes_reports_at_its_end(project, run_pytest):
+    result = run_pytest("bound.toml", "-q", "--ouro-report", "n.html", "--ouro-report", "n.svg")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"ouro: written: {project.path / 'n.html'}"])
+    assert (project.path / "n.html").exists()
+    assert (project.path / "n.svg").exists()
+
+
+def test_the_last_line_of_a_run_stays_the_last(project):
+    done = project.pytest("--ouro-experiment", "-q", "--ouro-report", "n.html")
+
+    last = done.stdout.rstrip().splitlines()[-1]
+    assert last.startswith("ouro: keep val_bpb=2.000000 "), done.stdout
+    page = (project.path / "n.html").read_text()
+    assert "No gain: nothing is kept but the baseline" in page
+    assert "2.000000" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("n.pdf", "ends in none of"), ("absent/n.html", "there is no folder")]
+)
+def test_a_session_refuses_a_report_before_it_starts(run_pytest, name, why):
+    result = run_pytest("bound.toml", "--ouro-report", name)
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*{why}*"])
+
+
+def test_a_report_that_fails_fails_the_session(project, run_pytest):
+    (project.path / ".git/ouro").mkdir()
+    (project.path / ".git/ouro/journal.jsonl").write_text("no record\n")
+    result = run_pytest("bound.toml", "-q", "--ouro-report", "n.html")
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["ouro: no report was written: *journal.jsonl*"])

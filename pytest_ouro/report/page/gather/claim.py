@@ -19,8 +19,16 @@ if TYPE_CHECKING:
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.evidence.records.statement import Statement
-    from pytest_ouro.report.page.facts import Answer, Claim, ClaimState
+    from pytest_ouro.evidence.records.states import State
+    from pytest_ouro.report.page.facts import Answer, Claim, ClaimState, Count
     from pytest_ouro.report.page.source import Source
+
+_STATES: dict[State, str] = {
+    "provisional": "looked better in one run",
+    "confirmed": "was better on fresh pairs",
+    "refuted": "was not, on fresh pairs",
+    "void": "its code, its reference or its rules fell",
+}
 
 
 @dataclass(frozen=True)
@@ -165,30 +173,25 @@ def _count_pairs(one: Statement) -> str:
 
 
 def list_answers(source: Source, night: Night) -> list[Answer]:
-    """Return the short answers beside the claim: keeps, placebos, vault and cost."""
+    """Return the short answers beside the claim: placebos, vault and cost."""
     return [
-        _count_keeps(source, night),
         _describe_placebos(night),
         _describe_vault(source, night),
         _describe_cost(source, night),
     ]
 
 
-def _count_keeps(source: Source, night: Night) -> Answer:
-    """Return how many keeps of the night have each state, without baselines."""
+def count_keeps(source: Source, night: Night) -> list[Count]:
+    """Return how many keeps of the night have each state, without the baseline."""
     states = [
         state.state
         for run in night.runs
         if (state := source.states.get(run.run)) and run.reason is not Reason.BASELINE
     ]
-    words = ", ".join(
-        f"{states.count(name)} {name}" for name in ("provisional", "confirmed", "refuted", "void")
-    )
-    tried = sum(run.purpose == "search" for run in night.runs)
-    crashed = sum(run.status == "crash" for run in night.runs)
-    note = f"of {tried} {'run' if tried == 1 else 'runs'}; {crashed} crashed"
-    bad = "refuted" in states or "void" in states
-    return {"name": "Kept", "words": words, "note": note, "mood": "bad" if bad else "plain"}
+    return [
+        {"name": name, "count": states.count(name), "meaning": meaning}
+        for name, meaning in _STATES.items()
+    ]
 
 
 def _describe_placebos(night: Night) -> Answer:

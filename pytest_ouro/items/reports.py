@@ -1,0 +1,30 @@
+"""``pytest --ouro-report FILE``: write the page about the night at the end of a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ouro.report.page.source import read_source
+from pytest_ouro.report.page.write import write_report
+from pytest_ouro.report.text import error_text
+from pytest_ouro.report.unforeseen import to_error
+
+if TYPE_CHECKING:
+    from pytest_ouro.items.settings import Settings
+
+
+def write_reports(session: pytest.Session, settings: Settings) -> list[str]:
+    """Write the reports of a session, and return a line for each. Nothing is raised: if one cannot
+    be written, the lines say why, and exit status 0 or 5 becomes 1. Under xdist, only the process
+    that collects the results writes."""
+    if hasattr(session.config, "workerinput"):
+        return []
+    try:
+        written = write_report(read_source(settings.bound), settings.reports)
+    except Exception as error:
+        if session.exitstatus in (0, 5):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return [f"ouro: no report was written: {error_text(to_error(error))}"]
+    return [f"ouro: written: {path}" for path in written]

@@ -1,0 +1,53 @@
+"""Write a diff as HTML."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from pytest_ouro.report.html.text import show_lines
+from pytest_ouro.report.redact import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.report.page.parts.page import Page
+
+#: The most lines of the diff that is read first, and the most letters of it.
+_LINES, _LETTERS = 400, 30_000
+
+
+def write_first(page: Page) -> Iterator[str]:
+    """Yield the diff to read first."""
+    first = page.facts["first"]
+    if first is None:
+        return
+    yield '<section id="first" aria-labelledby="first-h" tabindex="-1">'
+    yield f'<h2 id="first-h">Read first: <code>{page.show(first["title"], 40)}</code></h2>'
+    run = None if first["run"] is None else page.facts["runs"][first["run"]]
+    about = f": {page.show(run['description'], 160)} ({page.link(run)})" if run else ""
+    yield f"<p>{page.show(first['why'], 160).capitalize()}{about}.</p>"
+    diff = first["diff"][:_LETTERS]
+    lines = (diff if page.raw else redact(diff)).split("\n")
+    if not first["diff"]:
+        yield "<p>Git cannot show the difference, or it is too large.</p></section>"
+        return
+    yield f'<pre class="diff" tabindex="0">{"".join(color(lines[:_LINES]))}</pre>'
+    if len(lines) > _LINES or len(first["diff"]) > _LETTERS:
+        yield "<p>The diff goes on: <code>git diff</code> shows all of it.</p>"
+    yield "</section>"
+
+
+def color(lines: list[str]) -> Iterator[str]:
+    """Yield the lines of a diff, those that follow each other and are of one kind in one
+    element."""
+    for kind, part in groupby(lines, key=_kind_of):
+        text = show_lines("\n".join(part))
+        yield f'<span class="{kind}">{text}\n</span>' if kind else f"{text}\n"
+
+
+def _kind_of(line: str) -> str:
+    """Return the class of a line of a diff; "" for one that did not change."""
+    if line.startswith(("+++", "---")):
+        return "file"
+    return {"+": "add", "-": "del", "@": "hunk"}.get(line[:1], "")

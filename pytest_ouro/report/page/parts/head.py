@@ -1,0 +1,80 @@
+"""Write the top of the page: what may be believed, and what to read first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.report.page.gather.costs import read_time, span
+from pytest_ouro.report.page.parts.page import ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.report.page.parts.page import Page
+
+
+def write_head(page: Page) -> Iterator[str]:
+    """Yield the title, the conditions of the night, the claim, and the short answers."""
+    facts = page.facts
+    yield '<header class="top">'
+    yield f'<h1>{page.show(facts["experiment"], 80)}</h1><p class="meta">{_describe(page)}</p>'
+    yield "</header>"
+    if facts["fault"]:
+        yield (
+            '<p class="fault" role="alert"><b>The journal is not what was recorded:</b> '
+            f"{page.show(facts['fault'])}. Believe nothing below: <code>pytest-ouro log "
+            "--restore</code> restores it.</p>"
+        )
+    yield from _write_claim(page)
+    yield '<dl class="answers">'
+    states = " ".join(
+        f'<span class="{one["name"] if one["count"] else "zero"}" title="{one["meaning"]}">'
+        f"<b>{one['count']}</b> {one['name']}</span>"
+        for one in facts["states"]
+    )
+    yield f'<div class="states"><dt>Kept</dt><dd>{states}</dd></div>'
+    for answer in facts["answers"]:
+        yield (
+            f'<div class="{answer["mood"]}"><dt>{answer["name"]}</dt>'
+            f"<dd><b>{page.show(answer['words'], 120)}</b> "
+            f"<small>{page.show(answer['note'], 160)}</small></dd></div>"
+        )
+    yield "</dl>"
+
+
+def _describe(page: Page) -> str:
+    """Return where and when the night was, in one line."""
+    facts = page.facts
+    began, ended = read_time(facts["began"]), read_time(facts["ended"])
+    length = f" ({span((ended - began).total_seconds())})" if began and ended else ""
+    until = f" – {page.time(facts['ended'])}" if facts["began"] != facts["ended"] else ""
+    branch = f"branch {facts['branch']}" if facts["branch"] else "no branch"
+    words = [
+        f"{page.show(branch, 60)} at <code>{facts['head'][:ID]}</code>",
+        page.show(f"working tree {facts['worktree']}", 60) if facts["worktree"] else "",
+        page.show(facts["device"], 60),
+        f"level {page.show(facts['level'], 20)}" if facts["level"] else "",
+        f"{page.time(facts['began'])}{until}{length}" if facts["began"] else "",
+        f"{facts['open']} without an end" if facts["open"] else "",
+    ]
+    return " <span aria-hidden=true>·</span> ".join(word for word in words if word)
+
+
+def _write_claim(page: Page) -> Iterator[str]:
+    """Yield the claim, with the diff to read first and the command to give next."""
+    claim, first = page.facts["claim"], page.facts["first"]
+    yield f'<section class="claim {claim["state"]}" aria-labelledby="claim">'
+    yield f'<div><h2 id="claim">{page.show(claim["headline"], 160)}</h2>'
+    if claim["numbers"]:
+        yield f'<p class="numbers">{page.show(claim["numbers"], 200)}</p>'
+    if claim["meaning"]:
+        yield f'<p class="meaning">{page.show(claim["meaning"], 260)}</p>'
+    yield '</div><div class="todo">'
+    if first is not None:
+        yield (
+            '<p><a class="read" href="#first">Read this diff first</a> '
+            f"<code>{page.show(first['title'], 40)}</code> {page.show(first['why'], 120)}</p>"
+        )
+    if claim["command"]:
+        yield f"<p>Next: <code>{page.show(claim['command'], 200)}</code></p>"
+    yield "</div></section>"

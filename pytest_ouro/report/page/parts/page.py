@@ -1,0 +1,97 @@
+"""What every part of a page needs: its facts, and the exit for untrusted text."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.metric import Metric
+from pytest_ouro.report.html import text
+from pytest_ouro.report.page.gather.costs import read_time
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_ouro.report.page.facts import Curve, Facts, RunEntry
+
+#: The letters of a commit's id that are shown.
+ID = 7
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that is rendered: its ``facts``; private text is shown too if it is ``raw``."""
+
+    facts: Facts
+    raw: bool
+
+    def show(self, words: str, width: int = 300) -> str:
+        """Return untrusted text as HTML without any effect, as `text.show` does."""
+        return text.show(words, width, raw=self.raw)
+
+    @cached_property
+    def _changes(self) -> bool:
+        """Whether the clock of the machine that makes the page was set between two runs, as in the
+        nights in which summer time begins or ends."""
+        facts = self.facts
+        ends = (facts["began"], facts["ended"])
+        moments = map(_to_local, (*ends, *(run["time"] for run in facts["runs"])))
+        return len({moment.utcoffset() for moment in moments if moment}) > 1
+
+    def time(self, recorded: str) -> str:
+        """Return the time of a record as HTML, by the clock of the machine that makes the page,
+        such as ``30 Nov 19:05``; with its offset from UTC if that changed between two runs. What is
+        not a time is shown as it is."""
+        moment = _to_local(recorded)
+        if moment is None:
+            return self.show(recorded, 25)
+        clock = f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}"
+        return f"{clock} {moment:%z}" if self._changes else clock
+
+    def link(self, run: RunEntry) -> str:
+        """Return the short id of a run's commit as a link to the run."""
+        return f'<a href="#r{run["run"]}">{run["commit"][:ID]}</a>'
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one curve, so that a run must say on which it is."""
+        return len(self.facts["curves"]) > 1
+
+
+def _to_local(recorded: str) -> datetime.datetime | None:
+    """Return the time of a record by the clock of this machine; None if it is not one."""
+    moment = read_time(recorded)
+    try:
+        return moment and moment.astimezone()
+    except (OverflowError, OSError, ValueError):  # the first or the last year
+        return None
+
+
+def metric_of(curve: Curve) -> Metric:
+    """Return the metric of a curve, for writing values as text."""
+    return Metric(curve["metric"], curve["direction"], curve["unit"], decimals=curve["decimals"])
+
+
+def make_table(
+    caption: str,
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numbers: Sequence[int] = (),
+    name: str = "",
+) -> Iterator[str]:
+    """Yield a table with a caption, whose cells are HTML; ``numbers`` are the columns that are
+    aligned at the right. Nothing is yielded without a row."""
+    every = list(rows)
+    if not every:
+        return
+    kinds = [' class="n"' if column in numbers else "" for column in range(len(head))]
+    yield f'<div class="wide"><table{name and f" class={name}"}><caption>{caption}</caption>'
+    cells = "".join(f'<th scope="col"{kind}>{cell}' for cell, kind in zip(head, kinds, strict=True))
+    yield f"<thead><tr>{cells}<tbody>"
+    for row in every:
+        yield "<tr>" + "".join(f"<td{kind}>{cell}" for cell, kind in zip(row, kinds, strict=True))
+    yield "</table></div>"

@@ -1,0 +1,149 @@
+"""Write the plots of all curves, and the table of all runs, which says the same in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_ouro.report.page.gather.costs import span
+from pytest_ouro.report.page.parts.page import ID, make_table
+from pytest_ouro.report.page.parts.plot import NAMES, draw, shape
+from pytest_ouro.report.page.parts.small import draw_gains
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ouro.report.page.facts import Curve
+    from pytest_ouro.report.page.parts.page import Page
+
+
+def write_plot(page: Page) -> Iterator[str]:
+    """Yield the plot of the main curve."""
+    facts = page.facts
+    yield '<section id="progress" aria-labelledby="progress-h">'
+    if facts["main"] is None:
+        yield '<h2 id="progress-h">Progress</h2>'
+        yield (
+            '<p class="empty">Nothing to draw yet: <code>pytest --ouro-experiment</code> runs the '
+            "first experiment.</p></section>"
+        )
+        return
+    curve = facts["curves"][facts["main"]]
+    yield f'<h2 id="progress-h">{_name_plot(page, curve)}</h2>'
+    yield from _write_figure(page, curve, facts["main"], 366)
+    yield "</section>"
+
+
+def _name_plot(page: Page, curve: Curve) -> str:
+    """Return what the plot of a curve shows, in words."""
+    better = f"{curve['direction']} is better"
+    unit = f", {page.show(curve['unit'], 30)}" if curve["unit"] else ""
+    name = f", {page.show(curve['name'], 80)}" if curve["name"] else ""
+    return f"{page.show(curve['metric'], 60)}{name} <small>{better}{unit}</small>"
+
+
+def _write_figure(page: Page, curve: Curve, number: int, height: int) -> Iterator[str]:
+    """Yield a plot with its legend."""
+    runs = page.facts["runs"]
+    title = (
+        f"{page.show(curve['metric'], 60)} of {len(curve['runs'])} experiments; the table of all "
+        "runs has the same values"
+    )
+    yield f'<figure class="plot" data-curve="{number}">'
+    yield draw(curve, runs, title=title, name=f"{number}", height=height, raw=page.raw)
+    marks = Counter(runs[place]["mark"] for place in curve["runs"])
+    yield '<figcaption class="legend">'
+    if any(value is not None for value in curve["best"]):
+        yield _write_key("claimed", "M0 7H22", 22, "claimed (best kept)")
+    if any(value is not None for value in curve["corrected"]):
+        yield _write_key("corrected", "M0 7H22", 22, "without luck")
+        yield _write_key("band", "M0 2H22V12H0Z", 22, "if nothing helped (90 %)")
+    for mark, name in NAMES.items():
+        if marks[mark]:
+            drawn = shape(mark, 7, 7)
+            yield _write_key(f"mark {mark}", drawn, 14, f"{name} <b>{marks[mark]}</b>")
+    yield "</figcaption></figure>"
+
+
+def _write_key(kind: str, drawn: str, width: int, words: str) -> str:
+    """Return an item of a legend, whose words are HTML."""
+    return (
+        f'<span><svg viewBox="0 0 {width} 14" width="{width}" height="14" aria-hidden="true">'
+        f'<path class="{kind}" d="{drawn}"/></svg>{words}</span>'
+    )
+
+
+def write_curves(page: Page) -> Iterator[str]:
+    """Yield the other curves, and all curves beside each other; nothing if there is only one."""
+    facts = page.facts
+    if not page.several:
+        return
+    yield '<section id="curves" aria-labelledby="curves-h"><h2 id="curves-h">All curves</h2>'
+    yield "<p>Values are compared on one device, by one metric, on one branch only.</p>"
+    rows = [
+        (
+            page.show(curve["name"], 80),
+            str(len(curve["runs"])),
+            str(curve["kept"]),
+            page.show(curve["first"], 24),
+            page.show(curve["last"], 24),
+            page.show(curve["gain"], 24),
+            page.show(span(curve["seconds"]), 30),
+        )
+        for curve in facts["curves"]
+    ]
+    head = ("curve", "runs", "kept", "first", "best", "gain", "device time")
+    caption = "Each curve since its last baseline"
+    yield from make_table(caption, head, rows, numbers=(1, 2, 3, 4, 5, 6))
+    metrics = Counter((curve["metric"], curve["direction"]) for curve in facts["curves"])
+    for (metric, direction), count in metrics.items():
+        chosen = [
+            c for c in facts["curves"] if (c["metric"], c["direction"]) == (metric, direction)
+        ]
+        if count > 1 and (picture := draw_gains(page, chosen)):
+            yield f'<h3>Gain over the baseline, {page.show(metric, 60)}</h3><figure class="plot">'
+            yield f"{picture}</figure>"
+    for number, curve in enumerate(facts["curves"]):
+        if number != facts["main"]:
+            yield f"<h3>{_name_plot(page, curve)}</h3>"
+            yield from _write_figure(page, curve, number, 260)
+    yield "</section>"
+
+
+def write_runs(page: Page) -> Iterator[str]:
+    """Yield the table of all runs, newest first: what the plots show, in words."""
+    facts = page.facts
+    if not facts["runs"]:
+        return
+    yield '<section id="runs" aria-labelledby="runs-h"><h2 id="runs-h">All runs</h2>'
+    yield '<div class="wide"><table class="runs"><caption>Newest first; a run opens by its commit'
+    yield "</caption><thead><tr>"
+    head = ["#", "commit", "verdict", "value", "gain", "description", "ended"]
+    head += ["curve"] if page.several else []
+    numbers = ("#", "value", "gain")
+    yield "".join(f'<th scope="col"{" class=n" if name in numbers else ""}>{name}' for name in head)
+    yield "<tbody>"
+    for place in range(len(facts["runs"]) - 1, -1, -1):
+        yield _write_row(page, place)
+    yield "</table></div></section>"
+
+
+def _write_row(page: Page, place: int) -> str:
+    """Return the row of a run; each row has the place of its run, for the details."""
+    run = page.facts["runs"][place]
+    detail = run["state"] or run["reason"]
+    words = run["status"] if detail == run["status"] else f"{run['status']} {detail}"
+    curve = run["curve"]
+    name = page.facts["curves"][curve]["name"] if curve is not None and page.several else ""
+    cells = [
+        f"<td class=n>{run['number'] or ''}",
+        f'<td><a href="#r{run["run"]}">{run["commit"][:ID]}</a>',
+        f'<td class="v {run["mark"]}">{words}',
+        f"<td class=n>{page.show(run['shown'], 24)}",
+        f"<td class=n>{page.show(run['gain_shown'], 24)}",
+        f"<td>{page.show(run['description'], 100)}",
+        f"<td>{page.time(run['time'])}",
+    ]
+    cells += [f"<td>{page.show(name, 60)}"] if page.several else []
+    where = f" data-c={curve}" if curve else ""
+    return f'<tr id="r{run["run"]}" data-n={place}{where}>{"".join(cells)}'

@@ -1,0 +1,162 @@
+"""Write the sections below the plot: keeps, losses, other numbers, outcomes, rules and time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.report.page.gather.costs import span
+from pytest_ouro.report.page.parts.page import ID, make_table
+from pytest_ouro.report.page.parts.small import draw_parts, draw_side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_ouro.report.page.facts import Count, RunEntry, Slice
+    from pytest_ouro.report.page.parts.page import Page
+
+#: A difference beyond this many of its standard errors is called worse or better.
+_CLEAR = 2.0
+
+
+def write_kept(page: Page) -> Iterator[str]:
+    """Yield the kept results, newest first."""
+    runs = [page.facts["runs"][place] for place in reversed(page.facts["kept"])]
+    head = ["commit", "state", "value", "gain", "± 2 se", "code", "description"]
+    rows = [
+        (
+            page.link(run),
+            f'<span class="state {run["state"]}">{run["state"]}</span>',
+            page.show(run["shown"], 24),
+            page.show("baseline" if run["mark"] == "baseline" else run["gain_shown"] or "–", 24),
+            _show_interval(page, run),
+            "" if run["code"] is None else f"{run['code']:+d}".replace("-", "−"),
+            page.show(run["description"], 110)
+            + (f" <small>{page.show(run['state_why'], 120)}</small>" if run["state_why"] else ""),
+        )
+        for run in runs
+    ]
+    yield '<section id="kept" aria-labelledby="kept-h"><h2 id="kept-h">Kept results</h2>'
+    if not rows:
+        yield "<p>Nothing was kept.</p></section>"
+        return
+    caption = "Each keep with its gain over the keep before it; code in nodes of the syntax tree"
+    yield from make_table(caption, head, rows, numbers=(2, 3, 4, 5), name="kept")
+    yield "</section>"
+
+
+def _show_interval(page: Page, run: RunEntry) -> str:
+    """Return two standard errors of a run's gain; "" where they are not known."""
+    if not run["error"] or run["gain"] is None:
+        return ""
+    digits = len(run["error_shown"].partition(".")[2])
+    return page.show(f"{_CLEAR * run['error']:.{max(digits, 1)}f}", 24)
+
+
+def write_losses(page: Page) -> Iterator[str]:
+    """Yield what got worse from the baseline to the tip, by parts of the judged rows."""
+    losses = page.facts["losses"]
+    if losses is None:
+        return
+    of = f"{losses['pairs']} pairs of runs" if losses["pairs"] else "the two kept runs"
+    ends = (losses["baseline"][:ID], losses["tip"][:ID])
+    yield '<section id="worse" aria-labelledby="worse-h"><h2 id="worse-h">What got worse</h2>'
+    yield (
+        f"<p>From <code>{ends[0]}</code> to <code>{ends[1]}</code>, by {of}: "
+        f"<b>{losses['worse']} of {losses['rows']}</b> judged rows have a higher loss.</p>"
+    )
+    largest = max((abs(one["gain"]) for one in losses["slices"]), default=0.0)
+    rows = [
+        (
+            page.show(one["name"], 60),
+            f"{one['baseline']:.4f}",
+            f"{one['tip']:.4f}",
+            f'<span class="{_judge(one)}">{one["gain"]:+.4f}</span>'.replace("-0.", "−0."),
+            "" if one["error"] is None else f"{_CLEAR * one['error']:.4f}",
+            _draw_bar(one, largest),
+        )
+        for one in losses["slices"]
+    ]
+    head = ("part of the rows", "before", "after", "better by", "± 2 se", "")
+    caption = "Loss in bits per byte; a negative number in red got worse beyond the choice of rows"
+    yield from make_table(caption, head, rows, numbers=(1, 2, 3, 4))
+    yield "</section>"
+
+
+def _judge(one: Slice) -> str:
+    """Return the class of a part: "bad" if it is worse by more than the choice of rows explains,
+    "good" if it is better by more, otherwise "plain"."""
+    band = _CLEAR * (one["error"] or 0.0)
+    return "bad" if one["gain"] < -band else "good" if one["gain"] > band else "plain"
+
+
+def _draw_bar(one: Slice, largest: float) -> str:
+    """Return a bar from the middle: to the right for better, to the left for worse."""
+    width = 50 * abs(one["gain"]) / largest if largest else 0.0
+    x = 50.0 if one["gain"] > 0 else 50 - width
+    return (
+        '<svg class="diverge" viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true">'
+        f'<path class="grid" d="M50 0V12"/><rect class="{_judge(one)}" x="{x:.1f}" y="2" '
+        f'width="{width:.1f}" height="8"/></svg>'
+    )
+
+
+def write_sides(page: Page) -> Iterator[str]:
+    """Yield the other numbers of the main curve as small pictures."""
+    facts = page.facts
+    sides = [side for side in facts["sides"] if side["curve"] == facts["main"]]
+    if not sides:
+        return
+    curve = facts["curves"][sides[0]["curve"]]
+    mine = [facts["runs"][place] for place in curve["runs"]]
+    yield '<section id="sides" aria-labelledby="sides-h">'
+    yield '<h2 id="sides-h">Guards and other numbers</h2><div class="sides">'
+    for side in sides:
+        name = page.show(side["name"] + (f" ({side['unit']})" if side["unit"] else ""), 60)
+        limit = f"{side['limit']:.6g}" if side["limit"] is not None else ""
+        rule = f" at {side['at']} {limit}: {page.show(side['rule'], 100)}" if limit else ""
+        yield f"<figure>{draw_side(side, mine, name + ' by experiment')}"
+        yield f"<figcaption><b>{name}</b>{rule}</figcaption></figure>"
+    yield "</div></section>"
+
+
+def write_counts(page: Page) -> Iterator[str]:
+    """Yield three tables beside each other: outcomes, broken rules, and how time was spent."""
+    facts = page.facts
+    if not facts["runs"]:
+        return
+    yield '<section id="counts" aria-labelledby="counts-h">'
+    yield '<h2 id="counts-h">Outcomes, rules and time</h2><div class="columns"><div>'
+    yield from _count(page, "Outcomes of all runs", "outcome", facts["outcomes"])
+    yield "</div><div>"
+    if facts["broken"]:
+        yield from _count(page, "Rules and guards that were broken", "rule", facts["broken"])
+    else:
+        yield "<p>No rule about a run, and no guard, was broken.</p>"
+    spent = facts["spent"]
+    total = sum(part["seconds"] for part in spent)
+    if total:
+        yield from draw_parts(spent)
+        rows = [
+            (
+                f'<i class="key p{number}"></i>{part["name"]}',
+                page.show(span(part["seconds"]), 30),
+                f"{100 * part['seconds'] / total:.0f} %",
+                f"<small>{page.show(part['meaning'], 100)}</small>",
+            )
+            for number, part in enumerate(spent)
+        ]
+        caption = "Time spent in this night"
+        yield from make_table(caption, ("on", "time", "share", ""), rows, numbers=(1, 2))
+    yield "</div></div></section>"
+
+
+def _count(page: Page, caption: str, what: str, counts: Sequence[Count]) -> Iterator[str]:
+    """Yield a table of counts with their meanings."""
+    rows = [
+        (
+            f"{page.show(one['name'], 80)}<br><small>{page.show(one['meaning'], 160)}</small>",
+            str(one["count"]),
+        )
+        for one in counts
+    ]
+    yield from make_table(caption, (what, "runs"), rows, numbers=(1,))
