@@ -9,10 +9,9 @@ import math
 import os
 import shutil
 import uuid
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.core.fast_dataclass import fields, replace
 from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.content import refuse_other
@@ -154,7 +153,7 @@ def measured_run(started: StartedRun, seen: Measurement, *, level_why: str) -> M
 
 def _numbers(judgment: MetricScore) -> dict[str, float | None]:
     """Return the attributes of the judge's score by name, with None for infinity and NaN."""
-    return {name: _finite(value) for name, value in asdict(judgment).items()}
+    return {one.name: _finite(getattr(judgment, one.name)) for one in fields(type(judgment))}
 
 
 def _finite(value: float | None) -> float | None:
