@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from pytest_ouro.core.plain_file import open_plain, write_whole
+from pytest_ouro.core.plain_file import open_plain, write_new, write_whole
 
 
 @pytest.fixture
@@ -29,6 +29,25 @@ def test_a_file_is_made_with_its_folders_and_replaced(tree):
     assert (tree / "top/a/b/file").read_bytes() == b"two"
     assert stat.S_IMODE((tree / "top/a/b/file").stat().st_mode) == 0o640
     assert [p.name for p in (tree / "top/a/b").iterdir()] == ["file"]
+
+
+def test_new_files_replace_none_and_follow_no_link(tree):
+    write_new(tree / "top", "a/b", {"one": b"1", "two": b"2"})
+    assert {p.name: p.read_bytes() for p in (tree / "top/a/b").iterdir()} == {
+        "one": b"1",
+        "two": b"2",
+    }
+    with pytest.raises(FileExistsError):
+        write_new(tree / "top", "a/b", {"one": b"other"})
+    assert (tree / "top/a/b/one").read_bytes() == b"1"
+    (tree / "top/folder").symlink_to(tree / "other")
+    (tree / "top/a/link").symlink_to(tree / "victim")
+    with pytest.raises(OSError, match="it is a link"):
+        write_new(tree / "top", "folder", {"file": b"new"})
+    with pytest.raises(FileExistsError):
+        write_new(tree / "top", "a", {"link": b"new"})
+    assert (tree / "victim").read_text() == "precious"
+    assert not list((tree / "other").iterdir())
 
 
 def test_a_link_is_replaced_and_not_followed(tree):

@@ -12,7 +12,7 @@ import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe could block for ever
@@ -61,9 +61,35 @@ def keep_private(fd: int) -> None:
             os.fchmod(fd, found.st_mode & stat.S_IRWXU)
 
 
-def write_whole(root: Path, name: str, data: bytes, *, mode: int = 0o666) -> None:
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of ``data`` to an open file. Raise OSError if that fails; a part may be written."""
+    while data:
+        written = os.write(fd, data)
+        if not written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        data = data[written:]
+
+
+def write_new(root: Path, folder: str, files: Mapping[str, bytes]) -> None:
+    """Write new files, by name, into ``folder`` below ``root``; missing folders are made.
+
+    Raise OSError if one of the files exists or cannot be written, or if a folder below ``root`` is
+    a link; those before it stay.
+    """
+    with _folder(root, f"{folder}/", make=True) as (place, _):
+        for name, data in files.items():
+            fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, 0o666, dir_fd=place)
+            try:
+                write_all(fd, data)
+            finally:
+                os.close(fd)
+
+
+def write_whole(
+    root: Path, name: str, data: bytes, *, mode: int = 0o666, durable: bool = True
+) -> None:
     """Write ``data`` to the file ``name`` below ``root`` atomically: the file is replaced, or made
-    with its folders, in one step, flushed to disk.
+    with its folders, in one step, flushed to disk if it is to be ``durable``.
 
     A link of that name is replaced, not followed. A new file gets ``mode`` minus the umask. An
     existing file keeps its permissions, except that ``mode`` 0o600 makes any file private. Raise
@@ -73,12 +99,14 @@ def write_whole(root: Path, name: str, data: bytes, *, mode: int = 0o666) -> Non
         part = f"{last}.{os.urandom(6).hex()}"
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, mode, dir_fd=folder)
         try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(fd)
+            try:
+                write_all(fd, data)
+                if durable:
+                    os.fsync(fd)
                 if mode != 0o600 and (kept := _mode(folder, last)) is not None:
                     os.fchmod(fd, kept)
+            finally:
+                os.close(fd)
             os.replace(part, last, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with contextlib.suppress(OSError):

@@ -88,7 +88,7 @@ def on_disk(path: str, *, limit: int = limits.FILE) -> tuple[int, bytes] | None:
     return None
 
 
-def read_own(path: Path, *, limit: int = limits.SMALL) -> bytes | None:
+def read_own(path: Path | str, *, limit: int = limits.SMALL) -> bytes | None:
     """Return the bytes of a file in git's folder or of one that pytest-ouro writes; None if it
     does not exist.
 
@@ -158,7 +158,7 @@ def open_regular(path: str, *, follow: bool = False) -> tuple[int, int]:
 
 def read_regular(
     path: str,
-    limit: int,
+    limit: float,
     *,
     follow: bool = False,
     too_large: Callable[[str, int, int], LimitError] | None = None,
@@ -174,12 +174,12 @@ def read_regular(
     descriptor, size = open_regular(path, follow=follow)
     try:
         if size > limit:
-            raise too_large(path, size, limit)
+            raise too_large(path, size, int(limit))
         data = b""
         while part := os.read(descriptor, max(size - len(data), 1 << 12)):
             data = data + part if data else part
             if len(data) > limit:  # it grew, or it is a file of the kernel, which has no size
-                raise too_large(path, len(data), limit)
+                raise too_large(path, len(data), int(limit))
         return data
     finally:
         os.close(descriptor)

@@ -74,6 +74,29 @@ def test_lines_are_numbered_and_chained(journal):
     assert journal.broken_link() == 0
 
 
+@pytest.mark.parametrize("digits", [40, 64])
+def test_the_tree_of_lines_is_the_same_whatever_was_computed_before(digits):
+    like, lines = "0" * digits, [b"one", b"two", b"three"]
+
+    def afresh(lines):
+        anchor._computed.clear()
+        return anchor.tree(lines, like=like)
+
+    others = (
+        [],
+        lines[:1],
+        lines[:2],
+        [b"one", b"2", b"three"],
+        [b"1", *lines[1:]],
+        [*lines, b"4"],
+    )
+    wanted = [afresh(one) for one in others]
+    assert len(set(wanted)) == len(others)
+    for one, tree in zip(others, wanted, strict=True):
+        anchor.tree(lines, like=like)
+        assert anchor.tree(one, like=like) == tree
+
+
 def test_a_run_without_a_finished_line_is_unfinished(journal):
     add(journal, record("1"))
     add(journal, record("2"))

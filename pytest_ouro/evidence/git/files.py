@@ -7,12 +7,13 @@ returns None or raises OSError, and the caller asks git instead.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
-from pytest_ouro.core.plain_file import open_plain, write_whole
+from pytest_ouro.core.plain_file import open_plain, write_all, write_whole
 from pytest_ouro.evidence.content import is_id, read_own
 from pytest_ouro.evidence.git.objects import object_id
 
@@ -48,7 +49,7 @@ def read_head(folder: Path, common_dir: Path) -> tuple[str, str] | None:
 
 def uses_reftable(common_dir: Path) -> bool:
     """Return whether this git folder keeps its refs in the format "reftable", not as files."""
-    return (common_dir / "reftable").exists()
+    return os.path.exists(f"{common_dir}/reftable")
 
 
 def packed_refs(common_dir: Path, start: str) -> dict[str, bytes]:
@@ -74,12 +75,12 @@ def write_object(common_dir: Path, kind: bytes, data: bytes, *, like: str) -> st
     disk, unless it exists already. Return its id, made by SHA-1 or SHA-256, as the id ``like`` was.
     Raise OSError if it cannot be written."""
     name = object_id(kind, data, like=like)
-    objects = common_dir / "objects"
-    folder = objects / name[:2]
-    if not (folder / name[2:]).exists():
-        if not folder.exists():
-            folder.mkdir()
-            folder.chmod(stat.S_IMODE(objects.stat().st_mode))  # others may share the repository
+    objects = f"{common_dir}/objects"
+    folder = f"{objects}/{name[:2]}"
+    if not os.path.exists(f"{folder}/{name[2:]}"):
+        if not os.path.exists(folder):
+            os.mkdir(folder)
+            os.chmod(folder, stat.S_IMODE(os.stat(objects).st_mode))  # others may share it
         import zlib  # most calls only read
 
         packed = zlib.compress(b"%b %d\0" % (kind, len(data)) + data, 1)
@@ -96,14 +97,16 @@ def write_ref(common_dir: Path, ref: str, name: str) -> None:
     """
     if uses_reftable(common_dir):
         raise OSError("git keeps refs in another format")
-    place, lock = common_dir / ref, common_dir / f"{ref}.lock"
+    place, lock = f"{common_dir}/{ref}", f"{common_dir}/{ref}.lock"
     handle = open_plain(common_dir, f"{ref}.lock", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(name.encode() + b"\n")
-            file.flush()
+        try:
+            write_all(handle, name.encode() + b"\n")
             os.fsync(handle)
-        lock.replace(place)
+        finally:
+            os.close(handle)
+        os.replace(lock, place)
     except BaseException:
-        lock.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(lock)
         raise

@@ -81,9 +81,9 @@ def read_held(folder: Path) -> str:
     """Return the id of the tree that is the journal's copy, as the ref refs/ouro/journal names it;
     "" if there is no such ref. Git is called only if its files do not show the id. Raise GitError
     if git fails, OuroError if a file cannot be read."""
-    place = folder / REF
-    if not (uses_reftable(folder) or place.is_symlink() or place.parent.is_symlink()):
-        found = b"" if place.is_dir() else (read_own(place) or b"").rstrip(b"\n")
+    place = f"{folder}/{REF}"  # texts: this is asked nine times in a run
+    if not (uses_reftable(folder) or os.path.islink(place) or os.path.islink(f"{folder}/{_OURS}")):
+        found = b"" if os.path.isdir(place) else (read_own(place) or b"").rstrip(b"\n")
         found = found or packed_refs(folder, REF).get(REF, b"")
         if not found or (is_id(found) and _is_loose(folder, found.decode())):
             return found.decode()
@@ -114,13 +114,13 @@ def _read_refs(folder: Path) -> dict[str, str] | None:
     without calling git; {} if there are none. Return None if git must be asked: refs are not kept
     as files, a ref is a link or not an id, or the tree that refs/ouro/journal names is not in a
     file of its own, so that the files do not show whether git has it."""
-    if uses_reftable(folder) or (folder / "refs").is_symlink() or (folder / _OURS).is_symlink():
+    if uses_reftable(folder) or any(os.path.islink(f"{folder}/{at}") for at in ("refs", _OURS)):
         return None
     packed = packed_refs(folder, f"{_OURS}/")
     found = {ref: name.decode() for ref, name in packed.items()}
-    todo = [_OURS] if (folder / _OURS).is_dir() else []
+    todo = [_OURS] if os.path.isdir(f"{folder}/{_OURS}") else []
     for at in todo:  # the folders below are added
-        with os.scandir(folder / at) as entries:
+        with os.scandir(f"{folder}/{at}") as entries:
             for entry in entries:
                 ref = f"{at}/{entry.name}"
                 if entry.is_symlink():
@@ -128,7 +128,7 @@ def _read_refs(folder: Path) -> dict[str, str] | None:
                 if entry.is_dir():
                     todo.append(ref)
                 elif not ref.endswith(".lock"):
-                    stated = (read_own(folder / ref) or b"").rstrip(b"\n")
+                    stated = (read_own(entry.path) or b"").rstrip(b"\n")
                     if not is_id(stated):
                         return None
                     found[ref] = stated.decode()
@@ -138,7 +138,7 @@ def _read_refs(folder: Path) -> dict[str, str] | None:
 
 def _is_loose(folder: Path, name: str) -> bool:
     """Return whether git has the object with this id as a loose one, in a file of its own."""
-    return (folder / "objects" / name[:2] / name[2:]).is_file()
+    return os.path.isfile(f"{folder}/objects/{name[:2]}/{name[2:]}")
 
 
 def tree(lines: Sequence[bytes], *, like: str) -> str:
@@ -147,13 +147,31 @@ def tree(lines: Sequence[bytes], *, like: str) -> str:
     return object_id(b"tree", _entries(lines, like), like=like)
 
 
+#: By the number of digits of the ids: the lines whose ids were computed last, and these ids. The
+#: trees of a journal are computed often in a run, and it only grows.
+_computed: dict[int, tuple[list[bytes], list[str]]] = {}
+
+
+def _ids(lines: Sequence[bytes], like: str) -> list[str]:
+    """Return the git id of the file that holds each line and its newline, by the hash function of
+    the id ``like``."""
+    known, ids = _computed.get(len(like), ([], []))
+    same = min(len(known), len(lines))
+    if [*lines[:same]] != known[:same]:
+        pairs = enumerate(zip(lines, known, strict=False))
+        same = next(at for at, (one, other) in pairs if one != other)
+    ids = [*ids[:same], *(object_id(b"blob", one + b"\n", like=like) for one in lines[same:])]
+    _computed[len(like)] = [*lines], ids
+    return ids
+
+
 def _entries(lines: Sequence[bytes], like: str) -> bytes:
     """Return the bytes of the git tree that holds these lines, one file for each, with ids as
     `tree` makes them. Each file's name is the line's number, so that git's order is the
     journal's."""
     return b"".join(
-        b"100644 %08d\0" % number + bytes.fromhex(_blob(line, like))
-        for number, line in enumerate(lines, start=1)
+        b"100644 %08d\0" % number + bytes.fromhex(blob)
+        for number, blob in enumerate(_ids(lines, like), start=1)
     )
 
 
@@ -180,8 +198,8 @@ def _write_by_git(folder: Path, lines: Sequence[bytes], new: Sequence[bytes], li
     for line in new:
         _call(folder, "hash-object", "-w", "--stdin", stdin=line + b"\n")
     entries = "".join(
-        f"100644 blob {_blob(line, like)}\t{number:08}\n"
-        for number, line in enumerate(lines, start=1)
+        f"100644 blob {blob}\t{number:08}\n"
+        for number, blob in enumerate(_ids(lines, like), start=1)
     )
     return _call(folder, "mktree", "--missing", stdin=entries.encode()).decode().strip()
 
@@ -222,9 +240,3 @@ def read(folder: Path, tree_id: str) -> list[bytes] | None:
             return None
     lines = [blob.removesuffix(b"\n") for blob in blobs]
     return lines if tree(lines, like=tree_id) == tree_id else None
-
-
-def _blob(line: bytes, like: str) -> str:
-    """Compute the git id of the file that holds a line and its newline, by the hash function of the
-    id ``like``."""
-    return object_id(b"blob", line + b"\n", like=like)

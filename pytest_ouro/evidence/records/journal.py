@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_ouro.core import limits
@@ -46,12 +47,12 @@ class Journal:
 
     common_dir: Path
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """The folder of pytest-ouro's files in the shared git folder; it may not exist."""
         return self.common_dir / "ouro"
 
-    @property
+    @cached_property
     def path(self) -> Path:
         """The path of the journal's file; it may not exist."""
         return self.folder / "journal.jsonl"

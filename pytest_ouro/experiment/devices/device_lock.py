@@ -88,7 +88,7 @@ def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
             with contextlib.suppress(OSError):  # the file only informs other processes
                 since = _now().isoformat(timespec="seconds")
                 note = f"process {os.getpid()} since {since}\n".encode()
-                write_whole(folder, holder.name, note, mode=0o600)
+                write_whole(folder, holder.name, note, mode=0o600, durable=False)
             yield patience > 0
         finally:
             with contextlib.suppress(OSError):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.fast_dataclass import dataclass, field
-from pytest_ouro.evidence.content import large_file
+from pytest_ouro.core.plain_file import write_all
+from pytest_ouro.evidence.content import large_file, read_regular
 from pytest_ouro.evidence.git.objects import object_id
 from pytest_ouro.messages import checkout as messages
 
@@ -131,9 +132,11 @@ class TreeWriter:
 def _write_new(name: str, folder: int, permissions: int, data: bytes) -> None:
     """Write a new file in the folder with this descriptor; FileExistsError if the name is taken."""
     descriptor = os.open(name, _NEW, permissions, dir_fd=folder)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+    try:
+        write_all(descriptor, data)
         os.fchmod(descriptor, permissions)  # whatever the umask took away
+    finally:
+        os.close(descriptor)
 
 
 def _read_large(store: Path, name: str, path: str) -> bytes:
@@ -153,7 +156,7 @@ def _read_large(store: Path, name: str, path: str) -> bytes:
 
 
 def _files_of(
-    folder: Path, *, like: str, prefix: str = ""
+    folder: Path | str, *, like: str, prefix: str = ""
 ) -> Iterator[tuple[str, tuple[int, str]]]:
     """Yield pairs for every file and link below a folder: its path, and a tuple of its permissions
     and object id.
@@ -167,13 +170,14 @@ def _files_of(
             if path == ".git":  # the link to the repository, which git has written
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from _files_of(folder / entry.name, like=like, prefix=f"{path}/")
+                yield from _files_of(entry.path, like=like, prefix=f"{path}/")
                 continue
             mode = entry.stat(follow_symlinks=False).st_mode
             if stat.S_ISLNK(mode):
                 data, permissions = os.fsencode(os.readlink(entry.path)), 0  # noqa: PTH115
             else:
-                data, permissions = (folder / entry.name).read_bytes(), stat.S_IMODE(mode)
+                data = read_regular(entry.path, limits.UNLIMITED)
+                permissions = stat.S_IMODE(mode)
             yield path, (permissions, object_id(b"blob", data, like=like))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.core.plain_file import open_plain
+from pytest_ouro.core.plain_file import write_new
 from pytest_ouro.evidence.content import read_own
 from pytest_ouro.experiment.terms import temp_folders
 
@@ -43,9 +43,8 @@ def add(common_dir: Path, folder: Path, commit: str, files: Mapping[str, Entry])
         "index": index(files, like=commit),
         "HEAD": commit.encode() + b"\n",
     }
-    for name, data in parts.items():
-        _write(common_dir, f"{entry}/{name}", data)
-    _write(folder, ".git", b"gitdir: " + os.fsencode(common_dir / entry) + b"\n")
+    write_new(common_dir, entry, parts)
+    write_new(folder, ".", {".git": b"gitdir: " + os.fsencode(common_dir / entry) + b"\n"})
 
 
 def names(common_dir: Path) -> Iterator[tuple[str, Path]]:
@@ -96,15 +95,3 @@ def index(files: Mapping[str, Entry], *, like: str) -> bytes:
         parts.append(whole + b"\0" * (8 - len(whole) % 8))
     data = b"".join(parts)
     return data + (hashlib.sha1 if len(like) == 40 else hashlib.sha256)(data).digest()
-
-
-def _write(root: Path, name: str, data: bytes) -> None:
-    """Write ``data`` to the new file at the path ``name`` relative to ``root``, and make missing
-    folders on that path.
-
-    Raise OSError if the file exists or cannot be written, or if a part of ``name`` is a symbolic
-    link.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    with os.fdopen(open_plain(root, name, flags, 0o666), "wb") as file:
-        file.write(data)
