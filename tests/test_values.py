@@ -113,6 +113,9 @@ def test_replace_returns_a_changed_copy(replace):
     Point, Named = classes(dataclass, field)
 
     assert replace(Point(1, 2), y=5) == Point(1, 5)
+    summed = Point(1, 2)
+    assert summed.sum == 3
+    assert replace(summed, y=5).sum == 6  # what was computed of the fields is computed again
     with pytest.raises(TypeError):
         replace(Point(1), z=1)
     with pytest.raises(ValueError, match="a name is missing"):

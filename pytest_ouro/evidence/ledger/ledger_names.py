@@ -4,7 +4,7 @@ tools write them."""
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ def _is_value(word: str) -> bool:
     return number or bool(sentinel or commit_of(word))
 
 
+@lru_cache(maxsize=1 << 10)
 def normalise(name: str) -> str:
     """Return a column name in lower case, with each sequence of other characters than letters,
     digits and ``_`` replaced by one ``_``, and no ``_`` at its ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass, field
@@ -135,7 +136,7 @@ class RunFacts(Line):
     )
     plan: str | None = optional(None, RUN, "id of the plan that the run is part of", since=4)
 
-    @property
+    @cached_property
     def metric(self) -> Metric:
         """The run's metric as recorded; its ``plausible`` range is not recorded."""
         return Metric(self.metric_name, self.direction, self.unit, decimals=self.decimals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ from pytest_ouro.core.fast_dataclass import dataclass, replace
 if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import Purpose
     from pytest_ouro.experiment.terms.job import Job
+
+#: The system's source of random numbers, as `secrets` has it, whose import takes longer.
+_SYSTEM = random.SystemRandom()
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,7 @@ class Turn:
 
 def draw_salt() -> int:
     """Return a random salt, from 1 to 2^31 - 1."""
-    import secrets  # most runs have none
-
-    return 1 + secrets.randbelow(2**31 - 1)
+    return _SYSTEM.randint(1, 2**31 - 1)
 
 
 def make_turns(count: int, salt: int = 0) -> list[Turn]:
