@@ -9,7 +9,7 @@ import pytest
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.run_record import StartedRun
 from pytest_ouro.experiment.records.integrity import Snapshot
-from pytest_ouro.experiment.records.start_files import StartFiles
+from pytest_ouro.experiment.records.start_files import StartFiles, _present
 
 #: Finds the repository from a run's clean worktree.
 HERE = (
@@ -20,6 +20,14 @@ HERE = (
     "hook.parent.mkdir(exist_ok=True)\n"
 )
 OURS = "#!/bin/sh\nexit 1\n"
+
+
+def test_names_are_present_if_their_first_part_is(tmp_path):
+    (tmp_path / ".SSH").mkdir()
+    (tmp_path / ".profile").touch()
+    names = (".profile", ".bashrc", ".ssh/config", ".ssh/rc", ".vim/vimrc")
+    assert _present(tmp_path, names) == [".profile", ".ssh/config", ".ssh/rc"]
+    assert _present(tmp_path / "none", names) == [*names]
 
 
 @pytest.fixture

@@ -235,7 +235,7 @@ def _modes(case: Case) -> dict[Path, int]:
     ledger, log = case.bound.path(case.experiment.ledger), case.bound.path(LOG)
     folders = [git.top, git.common_dir, git.folder, case.evidence.root]
     parents = dict.fromkeys((git.common_dir, git.folder, journal.folder))
-    inside = [path for folder in parents for path in folder.glob("*")]
+    inside = [path for folder in parents if folder.is_dir() for path in folder.iterdir()]
     refs = [Path(at) for at, *_ in os.walk(git.common_dir / "refs" / "ouro")]
     found = {}
     for path in (*folders, *inside, *refs, git.top / ledger, git.top / log):

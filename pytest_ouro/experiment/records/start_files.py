@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -208,7 +207,7 @@ def _places(git: Git) -> list[Path]:
         found += _below(home, _HOME)
         config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
         found += _below(config, _CONFIG)
-        sites = [site for pattern in _SITES for site in home.glob(pattern)]
+        sites = [site for pattern in _present(home, _SITES) for site in home.glob(pattern)]
         found += [path for site in sites for pattern in _SITE for path in site.glob(pattern)]
     if dotfiles := os.environ.get("ZDOTDIR"):
         found += [Path(dotfiles, name) for name in _HOME if name.startswith(".z")]
@@ -216,10 +215,20 @@ def _places(git: Git) -> list[Path]:
     return [*found, *(Path(name).absolute() for name in named)]
 
 
-@lru_cache(maxsize=64)
-def _below(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
-    """Return the paths of these names in a folder; cached, since each run asks for them twice."""
-    return tuple(folder / name for name in names)
+def _present(folder: Path, names: tuple[str, ...]) -> list[str]:
+    """Return those of the names, of files at any depth below a folder, whose first part is in the
+    folder: a list of it is one call, where most of the names are absent. Return all names if it
+    cannot be listed, and upper and lower case count as equal, as on some disks."""
+    try:
+        there = {name.casefold() for name in os.listdir(folder)}  # noqa: PTH208 - text
+    except OSError:
+        return [*names]
+    return [name for name in names if name.partition("/")[0].casefold() in there]
+
+
+def _below(folder: Path, names: tuple[str, ...]) -> list[Path]:
+    """Return the paths of those of the names that are `_present` in a folder."""
+    return [folder / name for name in _present(folder, names)]
 
 
 def _submodules(folder: Path) -> Iterator[Path]:
