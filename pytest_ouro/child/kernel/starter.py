@@ -72,12 +72,13 @@ def _become(request: Request, channel: int, output: int, failed: int) -> NoRetur
     os.close(output)
     os.set_inheritable(failed, False)
     try:
-        subreaper.fork_supervised(channel, alone=True)
-        os.close(channel)
+        # Each page that is written after a fork is copied: only the last steps come after it.
         command, folder, env, cores = request
         system.confine_to(cores)
         os.chdir(folder)
         subreaper.restore_signals()
+        subreaper.fork_supervised(channel, lent=failed)
+        os.close(channel)
         os.execvpe(command[0], command, env)
     except OSError as error:
         os.write(failed, b"%d" % (error.errno or 1))

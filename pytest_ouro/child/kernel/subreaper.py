@@ -18,15 +18,14 @@ else:
     import _signal as signal  # signal makes enumerations, which takes longer than all imports here
 
 
-def fork_supervised(channel: int, *, alone: bool = False) -> None:
+def fork_supervised(channel: int, *, lent: int | None = None) -> None:
     """Fork, and return in the child only. The parent waits for the child, then exits with the same
     status, or dies by the same signal.
 
     If the supervisor hangs up first, which closes the other end of the socket with the descriptor
     ``channel``, the parent kills its descendants (on Linux; elsewhere its process group) and
     itself. If the parent is killed, Linux kills the child too, and the supervisor ends the other
-    descendants. With ``alone``, on Linux, the parent closes the descriptors that it inherited,
-    except the standard streams and ``channel``.
+    descendants. ``lent`` is a descriptor for the child alone, which the parent closes.
     """
     system.adopt_orphans()
     parent = os.getpid()
@@ -34,8 +33,8 @@ def fork_supervised(channel: int, *, alone: bool = False) -> None:
     if child:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # these are for the child
-        if alone:
-            _close_all_but({0, 1, 2, channel})
+        if lent is not None:
+            os.close(lent)
         _exit_like(_wait(child, channel))
     _die_with(parent)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, CPU seconds of children are lost
@@ -54,16 +53,6 @@ def _die_with(parent: int) -> None:
     system.end_with_parent(signal.SIGKILL)
     if system.is_linux() and os.getppid() != parent:
         os._exit(70)
-
-
-def _close_all_but(kept: set[int]) -> None:
-    """Close every descriptor of this process that is not in ``kept``. Needs Linux."""
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - text
-        if int(name) not in kept:
-            try:
-                os.close(int(name))
-            except OSError:  # that of the list itself
-                pass
 
 
 def _wait(child: int, channel: int) -> int:
