@@ -49,7 +49,8 @@ def test_the_environment_is_a_short_list_of_ours(bench, monkeypatch):
     assert env["CUDA_VISIBLE_DEVICES"] == "0"
     assert env["PYTHONHASHSEED"] == "0"
     for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
-        assert env[name].startswith(str(bench.folder / "scratch"))
+        assert env[name] == str(bench.folder / "scratch" / "tmpdir")
+    assert [*(bench.folder / "scratch").iterdir()] == [bench.folder / "scratch" / "tmpdir"]
     hidden = environment(bench.job("", hide_cuda=True))
     assert hidden["CUDA_VISIBLE_DEVICES"] == ""
 

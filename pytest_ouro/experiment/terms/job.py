@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pytest_ouro.child.job import Job as Message
     from pytest_ouro.experiment.terms.printed import Printed
 
+#: The variables that name a folder for files that are needed during a run alone.
+_TEMPORARY = ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
 #: The code that runs in the script's process and in the judge's.
 CHILD = Path(__file__).parents[2] / "child"
 
@@ -77,18 +79,16 @@ class Job:
 
 
 def environment(job: Job) -> dict[str, str]:
-    """Return the environment variables of a job, and make its private folders below ``scratch``.
+    """Return the environment variables of a job, and make its private folder below ``scratch``.
 
     The variables are those of `child_environment`, then TMPDIR and those that name the cache
-    folders of torch and CUDA, then the job's settings; of two with one name the later one counts.
-    With ``hide_cuda``, CUDA_VISIBLE_DEVICES is "" whatever the settings say. Raise OSError if a
-    folder cannot be made.
+    folders of torch and CUDA, all with that folder, then the job's settings; of two with one name
+    the later one counts. With ``hide_cuda``, CUDA_VISIBLE_DEVICES is "" whatever the settings say.
+    Raise OSError if the folder cannot be made.
     """
-    env = child_environment()
-    for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH"):
-        folder = job.scratch / name.lower()
-        folder.mkdir(parents=True, exist_ok=True)  # a script may write there at once
-        env[name] = str(folder)
+    env, folder = child_environment(), job.scratch / "tmpdir"
+    folder.mkdir(parents=True, exist_ok=True)  # a script may write there at once
+    env.update(dict.fromkeys(_TEMPORARY, str(folder)))
     env.update(job.settings)
     if job.hide_cuda:
         env["CUDA_VISIBLE_DEVICES"] = ""
