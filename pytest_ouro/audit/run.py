@@ -99,7 +99,7 @@ def _audit(subject: Subject, options: Options) -> Audit:
     findings = _findings(claims, layout, judged)
     unjudged = "" if judged else "the rules of the loop are not known, so its code was not judged"
     if claims.unread:
-        unjudged = f"the code cannot be read: {claims.unread[0]}"
+        unjudged = f"the code cannot be read: {next(iter(claims.unread))}"
     kept = judge_kept(claims, findings, unjudged)
     claimed_best, honest_best = find_best(claims, kept, known)
     return Audit(

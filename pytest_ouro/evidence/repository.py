@@ -122,7 +122,8 @@ class Repository:
     def untracked(self) -> list[str]:
         """The paths of untracked files that git does not ignore, without pytest-ouro's own cache;
         [] unless the working tree is checked."""
-        cache, files = cache_in(self.git.top), self._files[1]
+        files = self._files[1]
+        cache = cache_in(self.git.top) if files else ""
         return [path for path in files if not path.startswith(cache)] if cache else files
 
     @cached_property

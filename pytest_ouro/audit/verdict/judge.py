@@ -80,6 +80,9 @@ class _Judge:
         self._rules = {rule.key: rule for rule in rules}
         self._layout = bound.layout
         self._editable = self._layout.editable_globs
+        self._frozen = {
+            key: rule.checker.protects(self._layout).frozen for key, rule in self._rules.items()
+        }
         self._known: dict[tuple[str, object], tuple[Finding, ...]] = {}
         self._standing: dict[str, frozenset[str]] = {}
         self._shapes: dict[tuple[str, str], int] = {}
@@ -136,7 +139,7 @@ class _Judge:
         that changed since. ``before`` is the value that this method returned for the commit's
         parent, None if the parent is not in the loop."""
         paths = self._history.changes(step)
-        if before is None or matching(paths, rule.checker.protects(self._layout).frozen):
+        if before is None or matching(paths, self._frozen[rule.key]):
             return step.tree, frozenset()
         if rule.check not in _LOOKS:
             return before

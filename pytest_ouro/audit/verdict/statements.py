@@ -34,7 +34,7 @@ def make_statements(
     found = (*_commits(claims, layout, judged), *_rows(claims, layout))
     if not claims.unread:
         return found
-    why = f"{count(len(claims.unread), 'file')} cannot be read, such as {claims.unread[0]}"
+    why = f"{count(len(claims.unread), 'file')} cannot be read, such as {next(iter(claims.unread))}"
     return tuple(
         Statement(one.name, "not checked", why) if one.name in _CODE else one for one in found
     )

@@ -117,9 +117,5 @@ def _is_used(claims: Claims, step: Step, compiled: list[str]) -> bool:
 def _is_packed(claims: Claims, step: Step, path: str) -> bool:
     """Return whether a commit adds to a file a line too long to be written by hand, and calls that
     unpack and run data, such as ``exec`` or ``b64decode``."""
-    after = claims.text(step.id, path)
-    if not any(len(line) > _LONG for line in after.splitlines()):
-        return False
-    before = claims.text(step.parent, path)
-    new = set(after.splitlines()) - set(before.splitlines())
-    return any(len(line) > _LONG for line in new) and bool(_UNPACKS.search("\n".join(new)))
+    new = claims.edit(step.parent, step.id, path).added
+    return bool(_UNPACKS.search(new)) and any(len(line) > _LONG for line in new.splitlines())

@@ -65,18 +65,18 @@ def _budget(claims: Claims, step: Step) -> Iterator[Claimed]:
     for path in claims.loop.history.changes(step):
         if not matches(path, (*claims.editable, *claims.frozen)):
             continue
-        before, after = claims.text(step.parent, path), claims.text(step.id, path)
-        if before:
-            yield from _judge_file(claims, step, path, before, after)
+        yield from _judge_file(claims, step, path)
 
 
-def _judge_file(
-    claims: Claims, step: Step, path: str, before: str, after: str
-) -> Iterator[Claimed]:
-    """Yield the finding about one file of a commit, from its text before and after."""
+def _judge_file(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
+    """Yield the finding about one file of a commit."""
     frozen = matches(path, claims.frozen)
-    changed = set(before.splitlines()) ^ set(after.splitlines())
-    mentions = any(map(_MENTION.search, changed))
+    mentions = bool(_MENTION.search(claims.edit(step.parent, step.id, path).changed))
+    if path.endswith(".py") and not (mentions or frozen):
+        return
+    before, after = claims.text(step.parent, path), claims.text(step.id, path)
+    if not before:
+        return
 
     def find(old: str, new: str) -> tuple[str, bool]:
         """Return in words what differs between two texts of the file, or "", and whether it

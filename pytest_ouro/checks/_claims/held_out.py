@@ -67,11 +67,8 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 def _judge_file(claims: Claims, measured: _Measured, step: Step, path: str) -> Iterator[Claimed]:
     """Yield what a commit newly asks for in one file."""
-    before, after = claims.text(step.parent, path), claims.text(step.id, path)
-    if not after:
-        return
     kept = claims.is_kept(step.id)
-    for one in measured.find_asked(path, before, after):
+    for one in measured.find_asked(step, path):
         yield Claimed(
             one.check,
             Finding(
@@ -91,15 +88,16 @@ class _Measured:
     def __init__(self, claims: Claims) -> None:
         self._claims = claims
 
-    def find_asked(self, path: str, before: str, after: str) -> Iterator[_Asked]:
+    def find_asked(self, step: Step, path: str) -> Iterator[_Asked]:
         """Yield what the lines that a commit adds to a file ask of the files that measure, if the
         file did not ask for it before: data that they read; and, unless the file is Python, a call
-        of one of their functions in a loop, or a print of their metric. ``before`` and ``after``
-        are the texts of the file ``path``."""
-        known = set(before.splitlines())
-        fresh = {line.strip() for line in after.splitlines() if line not in known}
-        if not any(map(self._telling.search, fresh)):
+        of one of their functions in a loop, or a print of their metric."""
+        claims = self._claims
+        added = claims.edit(step.parent, step.id, path).added
+        if not self._telling.search(added):
             return
+        fresh = {line.strip() for line in added.splitlines()}
+        before, after = claims.text(step.parent, path), claims.text(step.id, path)
         lines = surface.lines_of(path, after)
         new = [line for line in lines if any(line.text in one for one in fresh)]
         for line in new:

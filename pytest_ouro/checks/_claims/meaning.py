@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ouro.checks._claims import Claimed
 from pytest_ouro.core.finding import Finding
 from pytest_ouro.evidence.languages.kinds import is_code
-from pytest_ouro.evidence.languages.unit import changed_unit
+from pytest_ouro.evidence.languages.unit import changed_unit, may_change
 from pytest_ouro.evidence.paths import matches
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ def _judge_file(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
     losses = any(loss in before and loss in after for loss in _LOSSES)
     if not before or not after or not (losses or (name and name in before)):
         return
-    words, sure = _change(before, after, name, claims.metric.name if claims.metric else "")
+    changed = claims.edit(step.parent, step.id, path).changed
+    metric = claims.metric.name if claims.metric else ""
+    if not _may_change(before, after, changed, name, metric):
+        return
+    words, sure = _change(before, after, name, metric)
     if not words or (words.startswith("does not") and _is_called_elsewhere(claims, step, path)):
         return
     kept = claims.is_kept(step.id)
@@ -65,7 +69,8 @@ def _judge_file(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
 def _judge_unit(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
     """Yield that a commit prints the same value in another unit than before: an error if it was
     kept and its value is one of that unit rather than one of the unit before."""
-    if claims.metric is None:
+    changed = claims.edit(step.parent, step.id, path).changed
+    if claims.metric is None or not may_change(changed, claims.metric.name):
         return
     before, after = claims.text(step.parent, path), claims.text(step.id, path)
     unit = changed_unit(path, before, after, claims.metric.name) if before and after else None
@@ -100,15 +105,20 @@ def _has_unit(claims: Claims, step: Step, unit: Unit) -> bool:
     return False
 
 
+def _may_change(before: str, after: str, changed: str, evaluate: str, metric: str) -> bool:
+    """Return whether the meaning of the metric can differ between two texts of a script, which
+    differ in the lines ``changed``: they name what has to do with it, or the evaluation is not
+    named as often."""
+    if evaluate and before.count(evaluate) != after.count(evaluate):
+        return True
+    results = _results(before, evaluate) if evaluate else []
+    telling = (*_LOSSES, *filter(None, (evaluate, metric)), *results, "return", "reduction")
+    return any(word in changed for word in telling)
+
+
 def _change(before: str, after: str, evaluate: str, metric: str) -> tuple[str, bool]:
     """Return in words how the meaning of the metric changes from one text of a script to the other,
     or "", and whether that is sure."""
-    same = before.count(evaluate) == after.count(evaluate) if evaluate else True
-    changed = set(before.splitlines()) ^ set(after.splitlines())
-    results = re.findall(rf"(\w+)\s*=\s*{re.escape(evaluate)}\(", before) if evaluate else []
-    telling = (*_LOSSES, *filter(None, (evaluate, metric)), *results, "return", "reduction")
-    if same and not any(word in line for line in changed for word in telling):
-        return "", False
     old, new = _measure(before, evaluate, metric), _measure(after, evaluate, metric)
     if old is None or new is None:
         return "", False
@@ -122,6 +132,14 @@ def _change(before: str, after: str, evaluate: str, metric: str) -> tuple[str, b
             False,
         )
     return "", False
+
+
+def _results(text: str, evaluate: str) -> list[str]:
+    """Return the names to which the text of a script assigns what the evaluation returns. The text
+    before each call is read backwards, since to search all of it for a name takes long."""
+    before = text.split(f"{evaluate}(")[:-1]
+    found = (re.match(r"\s*=\s*(\w+)", part[::-1]) for part in before)
+    return [one[1][::-1] for one in found if one]
 
 
 class _Measured(NamedTuple):

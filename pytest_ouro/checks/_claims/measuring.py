@@ -61,10 +61,9 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 def _judge_file(claims: Claims, modules: _Modules, step: Step, path: str) -> Iterator[Claimed]:
     """Yield a finding for each thing that a commit newly asks of the measuring modules in the file
     at ``path``."""
-    before, after = claims.text(step.parent, path), claims.text(step.id, path)
-    changed = "\n".join(set(after.splitlines()) - set(before.splitlines()))
-    if not changed or not modules.telling.search(changed):
+    if not modules.telling.search(claims.edit(step.parent, step.id, path).added):
         return
+    before, after = claims.text(step.parent, path), claims.text(step.id, path)
     known = {one.words for one in modules.find_requests(path, before)}
     kept = claims.is_kept(step.id)
     for one in dict.fromkeys(modules.find_requests(path, after)):

@@ -71,19 +71,18 @@ class _Project:
         code = is_code(path) and matches(path, claims.editable)
         if not (manifest or code):
             return set()
-        before, after = claims.text(step.parent, path), claims.text(step.id, path)
-        fresh = set(after.splitlines()) - set(before.splitlines())
-        if not manifest and not any(map(_TELLING.search, fresh)):
+        new = claims.edit(step.parent, step.id, path).added
+        if not manifest and not _TELLING.search(new):
             return set()
-        texts = [claims.text(claims.loop.start, path), before, after]
+        texts = [claims.text(commit, path) for commit in (claims.loop.start, step.parent, step.id)]
         if manifest:
             known = [packages.declared(path, text) or set() for text in texts[:2] if text]
             return (packages.declared(path, texts[2]) or set()) - set().union(*known)
         installs = [packages.installs(path, text) for text in texts]
         loads = [packages.loaded(path, text) for text in texts]
-        new = loads[2] - loads[1] - loads[0]
+        loaded = loads[2] - loads[1] - loads[0]
         return (installs[2] - installs[1] - installs[0]) | {
-            name for name in new if not self._is_known(name)
+            name for name in loaded if not self._is_known(name)
         }
 
     def _is_known(self, package: str) -> bool:

@@ -21,8 +21,9 @@ def judge(claims: Claims) -> Iterator[Claimed]:
         if before.row is None or one.row is None or one.row.status != "keep":
             continue
         ties = one.row.value is not None and one.row.value == before.row.value
-        more = _growth(claims, one)
-        if ties and more > 0 and not REASONS.search(one.row.description):
+        if not ties or REASONS.search(one.row.description):
+            continue
+        if (more := _growth(claims, one)) > 0:
             yield Claimed(
                 "simplicity",
                 Finding(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core import limits
 from pytest_ouro.core.errors import OuroError
@@ -14,11 +14,62 @@ from pytest_ouro.evidence.languages.kinds import is_code
 from pytest_ouro.evidence.paths import matches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pytest_ouro.core.metric import Metric
     from pytest_ouro.evidence.claims.loop import Experiment, Loop
     from pytest_ouro.evidence.claims.rows import ClaimedRow
+
+
+#: How many characters of changed lines are kept; others are found again when they are asked for.
+_KEPT = 16 << 20
+
+
+class Edit(NamedTuple):
+    """What a commit changes in a text: the lines that it adds and those that it removes, each once
+    and followed by a line break. A line that the text also has elsewhere is neither."""
+
+    added: str
+    removed: str
+
+    @property
+    def changed(self) -> str:
+        """The lines that were added or removed."""
+        return self.added + self.removed
+
+
+class Edits:
+    """Finds what commits change in texts, which ``read`` returns for a commit and a path, and keeps
+    it. All checks ask for the same edits, and one commit after another."""
+
+    def __init__(self, read: Callable[[str, str], str]) -> None:
+        self._known: dict[tuple[str, str, str], Edit] = {}
+        self._room = _KEPT
+
+        @lru_cache(maxsize=4)  # what is after one commit is before the next
+        def lines(commit: str, path: str) -> frozenset[str]:
+            """Return the lines of a file in a commit."""
+            return frozenset(read(commit, path).splitlines())
+
+        self._lines = lines
+
+    def find(self, parent: str, commit: str, path: str) -> Edit:
+        """Return what a file's text in ``commit`` changes of that in ``parent``."""
+        key = parent, commit, path
+        if key in self._known:
+            return self._known[key]
+        before, after = self._lines(parent, path), self._lines(commit, path)
+        found = Edit(_join(after - before), _join(before - after))
+        size = len(found.added) + len(found.removed)
+        if size <= self._room:
+            self._room -= size
+            self._known[key] = found
+        return found
+
+
+def _join(lines: Iterable[str]) -> str:
+    """Return lines as a text in which a line break follows each."""
+    return "".join(f"{line}\n" for line in lines)
 
 
 @dataclass(frozen=True)
@@ -27,9 +78,9 @@ class Claims:
     metric (None: not known; with a metric, its direction is known too), and the globs of editable
     and frozen files relative to the repository's top. ``evaluate`` is the harness's function that
     returns the metric ("": unknown), ``instructions`` are the words of the project for its agents.
-    ``unread`` grows by the files that `text` could not read, as in a partial clone. ``bound`` is
-    whether a trusted bound.toml states all this; otherwise it is inferred. ``budget`` is the stated
-    training time in seconds (None: unknown)."""
+    ``unread`` grows by the files that `text` could not read, as in a partial clone, each once for a
+    commit. ``bound`` is whether a trusted bound.toml states all this; otherwise it is inferred.
+    ``budget`` is the stated training time in seconds (None: unknown)."""
 
     loop: Loop
     ledger: str
@@ -40,7 +91,7 @@ class Claims:
     instructions: str = ""
     bound: bool = False
     budget: float | None = None
-    unread: list[str] = field(default_factory=list)
+    unread: dict[str, None] = field(default_factory=dict)
 
     @cached_property
     def keeps(self) -> tuple[Experiment, ...]:
@@ -103,6 +154,16 @@ class Claims:
         """Return words for lines of the ledger: ``results.tsv: line 3, 4 and 2 more``."""
         return f"{self.ledger}: line {several([str(line) for line in lines])}"
 
+    def edit(self, parent: str, commit: str, path: str) -> Edit:
+        """Return what a file's text in a commit changes of that in another one. A text is "" as in
+        `text`."""
+        return self._edits.find(parent, commit, path)
+
+    @cached_property
+    def _edits(self) -> Edits:
+        """The finder of edits of this loop."""
+        return Edits(self.text)
+
     def text(self, commit: str, path: str) -> str:
         """Return the text of a file in a commit; "" if it is absent, large or cannot be read."""
         entry = self.loop.history.entry(commit, path)
@@ -111,6 +172,6 @@ class Claims:
         try:
             data = self.loop.history.git.store.read(entry.blob, limit=limits.SCRIPT, path=path)
         except OuroError:
-            self.unread.append(f"{path} of {commit[:7]}")
+            self.unread[f"{path} of {commit[:7]}"] = None
             return ""
         return data.decode("utf-8", "replace")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.core.errors import GitError, LimitError
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -238,6 +238,15 @@ def _experiment(
     return Experiment(step.id, step.parent, row, how, code, paths, standing)
 
 
+class _Lines(NamedTuple):
+    """What became of the lines of a file in a loop, by the places of the commits that changed it:
+    those of which every new line is in every later version, and no new line is a matter of choice
+    (``left``); and the lines that a commit without new ones ``removed``."""
+
+    left: set[int]
+    removed: dict[int, frozenset[bytes]]
+
+
 class _Undone:
     """Tells whether later commits of a loop took a change of the editable files back. ``logged``
     are the commits (full ids) that have rows."""
@@ -251,7 +260,7 @@ class _Undone:
         self._seen: dict[tuple[str, str], list[int]] = {}
         self._texts: dict[str, frozenset[bytes]] = {}
         self._places = {step.id: n for n, step in enumerate(steps)}
-        self._first: dict[str, dict[bytes, int]] = {}
+        self._known: dict[str, _Lines] = {}
         self._standings: dict[str, Standing] = {}
         for n, step in enumerate(steps):
             for path in matching(history.changes(step), self._editable):
@@ -310,39 +319,42 @@ class _Undone:
         lines that the commit was the first to have; or, if the commit added no lines, whether no
         later version has all lines that it removed. False for a commit that only brings earlier
         lines back or adds an option or a setting, since the change may be there and not in use."""
-        added, removed = self._lines(step.parent, step.id, path)
+        lines = self._lines(path)
+        if place not in lines.removed:
+            return place in lines.left
+        removed = lines.removed[place]
         blobs = [self._blob(step.id, path)]
-        blobs += [blob for n, blob in self._after.get(path, ()) if n > place]
-        if added:
-            first = self._first_places(path)
-            new = {line for line in added if first.get(line) == place}
-            if not new or any(map(_OPTION.search, new)):
-                return False
-            return all(new <= self._text(blob) for blob in dict.fromkeys(blobs))
-        if not removed:
-            return False
+        blobs += [blob for n, blob in self._after[path] if n > place]
         return not any(removed <= self._text(blob) for blob in dict.fromkeys(blobs))
 
-    def _first_places(self, path: str) -> dict[bytes, int]:
-        """Return, for each line that a file has in the loop, the place of the commit that was the
-        first to have it; -1 for those from before the loop."""
-        if path not in self._first:
-            found = dict.fromkeys(self._text(self._blob(self._steps[0].parent, path)), -1)
-            for n, blob in self._after.get(path, ()):
-                for line in self._text(blob):
-                    found.setdefault(line, n)
-            self._first[path] = found
-        return self._first[path]
+    def _lines(self, path: str) -> _Lines:
+        """Return what became of the lines of a file in the loop, from one look at each version."""
+        if path not in self._known:
+            self._known[path] = self._follow(path)
+        return self._known[path]
 
-    def _lines(self, old: str, new: str, path: str) -> tuple[frozenset[bytes], frozenset[bytes]]:
-        """Return the lines, as `_text` selects them, that the commit ``new`` added to a file, and
-        those it removed, compared with the commit ``old``."""
-        before, after = self._text(self._blob(old, path)), self._text(self._blob(new, path))
-        return after - before, before - after
+    def _follow(self, path: str) -> _Lines:
+        """Compute what `_lines` returns and keeps."""
+        last = self._text(self._blob(self._steps[0].parent, path))
+        first = dict.fromkeys(last, -1)
+        left, removed = set[int](), dict[int, frozenset[bytes]]()
+        for place, blob in self._after[path]:
+            before = self._text(self._blob(self._steps[place].parent, path))
+            text = self._text(blob)
+            added, gone = _telling(text - before), _telling(before - text)
+            new = added.difference(first)
+            if new and not any(map(_OPTION.search, new)):
+                left.add(place)
+            elif gone and not added:
+                removed[place] = gone
+            first.update(dict.fromkeys(text.difference(first), -1))
+            first.update(dict.fromkeys(new, place))
+            left.difference_update([first[line] for line in last - text])
+            last = text
+        return _Lines(left, removed)
 
     def _text(self, blob: str) -> frozenset[bytes]:
-        """Return the lines of a file (by its blob id) that have more than three characters, without
-        the blanks around them; shorter ones tell nothing."""
+        """Return the lines of a file (by its blob id) without the blanks around them."""
         if blob not in self._texts:
             if len(self._texts) > 256:
                 self._texts.clear()
@@ -355,4 +367,9 @@ class _Undone:
             data = self._history.git.store.read(blob) if blob else b""
         except (GitError, LimitError):
             data = b""
-        return frozenset(line.strip() for line in data.splitlines() if len(line.strip()) > 3)
+        return frozenset(map(bytes.strip, data.splitlines()))
+
+
+def _telling(lines: frozenset[bytes]) -> frozenset[bytes]:
+    """Return the lines that have more than three characters; shorter ones tell nothing."""
+    return frozenset(line for line in lines if len(line) > 3)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _DEEP = 12
 _TOKEN = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?|\w+|\S", re.IGNORECASE)
+#: A line that may bind a name to something times a number.
+_SCALES = re.compile(r"=.*[*/]")
 #: Most signs of a line that is compared by its signs, and of a script that is parsed.
 _SIGNS, _LONGEST = 200, 1 << 17
 _FUNCTIONS = {"log": math.log, "log2": math.log2, "log10": math.log10, "sqrt": math.sqrt}
@@ -38,8 +40,9 @@ def changed_unit(path: str, before: str, after: str, metric: str) -> Unit | None
     under the metric's name differently. None if it prints the same, or another value, or if
     nothing shows which."""
     old, new = set(before.splitlines()), set(after.splitlines())
-    changed = [line for line in old ^ new if metric in line or _may_scale(line)]
-    if not metric or not changed or metric not in before or len(before) + len(after) > _LONGEST:
+    if not may_change("\n".join(old ^ new), metric):
+        return None
+    if metric not in before or len(before) + len(after) > _LONGEST:
         return None
     if not path.endswith(".py"):
         return _of_lines(sorted(old - new), sorted(new - old), metric)
@@ -52,10 +55,10 @@ def changed_unit(path: str, before: str, after: str, metric: str) -> Unit | None
     return None if same or not factor else Unit(factor, offset)
 
 
-def _may_scale(line: str) -> bool:
-    """Return whether a line may bind a name to something times a number."""
-    value = line.partition("=")[2]
-    return "*" in value or "/" in value
+def may_change(lines: str, metric: str) -> bool:
+    """Return whether lines, by which two texts differ, can change the unit in which a script prints
+    the metric."""
+    return bool(metric) and (metric in lines or bool(_SCALES.search(lines)))
 
 
 def _of_lines(old: list[str], new: list[str], metric: str) -> Unit | None:
