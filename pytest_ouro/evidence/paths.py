@@ -197,6 +197,7 @@ def inside(path: str, folder: str) -> bool:
     return not folder or path == folder or path.startswith(folder + "/")
 
 
+@lru_cache(maxsize=1 << 10)
 def join(folder: str, path: str) -> str:
     """Join ``path`` to the repository-relative ``folder``, and return the repository-relative
     result, without ``.`` and ``..``; "" for the top. A final slash is kept ("./" for the top).

@@ -54,7 +54,7 @@ class Snapshot:
     lines: list[bytes]
     tried: dict[str, str]
     data: dict[Path, State]
-    modes: dict[Path, int]
+    modes: dict[str, int]
     start_files: StartFiles
 
     @classmethod
@@ -101,10 +101,10 @@ class Snapshot:
         closed = []
         for path, mode in self.modes.items():
             with contextlib.suppress(OSError):
-                now = path.lstat().st_mode
+                now = os.lstat(path).st_mode
                 if not stat.S_ISLNK(now) and mode & ~now & stat.S_IRWXU:
-                    path.chmod(mode)
-                    closed.append(path.name)
+                    Path(path).chmod(mode)
+                    closed.append(Path(path).name)
         if not closed:
             return []
         others = f" and {len(closed) - 1} more" if len(closed) > 1 else ""
@@ -224,7 +224,7 @@ class Snapshot:
         return written
 
 
-def _modes(case: Case) -> dict[Path, int]:
+def _modes(case: Case) -> dict[str, int]:
     """Return the permissions of the files and folders that recording a run needs, by path.
 
     They are the top folders of the repository and of the experiment, the git folders, what lies
@@ -235,12 +235,12 @@ def _modes(case: Case) -> dict[Path, int]:
     ledger, log = case.bound.path(case.experiment.ledger), case.bound.path(LOG)
     folders = [git.top, git.common_dir, git.folder, case.evidence.root]
     parents = dict.fromkeys((git.common_dir, git.folder, journal.folder))
-    inside = [path for folder in parents if folder.is_dir() for path in folder.iterdir()]
-    refs = [Path(at) for at, *_ in os.walk(git.common_dir / "refs" / "ouro")]
+    inside = [str(path) for folder in parents if folder.is_dir() for path in folder.iterdir()]
+    refs = [at for at, *_ in os.walk(git.common_dir / "refs" / "ouro")]
     found = {}
-    for path in (*folders, *inside, *refs, git.top / ledger, git.top / log):
+    for path in (*map(str, folders), *inside, *refs, f"{git.top}/{ledger}", f"{git.top}/{log}"):
         with contextlib.suppress(OSError):
-            if not stat.S_ISLNK(mode := path.lstat().st_mode):
+            if not stat.S_ISLNK(mode := os.lstat(path).st_mode):
                 found[path] = stat.S_IMODE(mode)
     return found
 

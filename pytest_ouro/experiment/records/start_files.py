@@ -99,6 +99,8 @@ class StartFiles:
         file of more than ``_MAX_BYTES``, is reported with the reason, and nothing is raised.
         """
         now = _entries([*_places(self.git), *self.named, *self.entries], known=self.entries)
+        if now == self.entries:
+            return []
         moved: set[Path] = set()
         lines = []
         for path in sorted(self.entries.keys() | now.keys()):
@@ -244,7 +246,8 @@ def _submodules(folder: Path) -> Iterator[Path]:
 def _listed(folder: Path) -> list[Path]:
     """Return the paths in a folder, sorted; an empty list if it is a link, or cannot be listed."""
     try:
-        return [] if folder.is_symlink() else sorted(folder.iterdir())
+        names = [] if folder.is_symlink() else os.listdir(folder)  # noqa: PTH208 - text
+        return [folder / name for name in sorted(names)]
     except OSError:
         return []
 
@@ -331,8 +334,10 @@ def _entry(path: Path, *, max_bytes: int) -> _Entry | None:
             facts = (state.st_mode, state.st_size, state.st_mtime_ns, state.st_ino)
             return _Entry("other", repr(facts).encode())
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(fd, "rb") as file:
-            return _Entry("file", file.read(max_bytes), mode)
+        try:
+            return _Entry("file", os.read(fd, state.st_size + 1), mode)
+        finally:
+            os.close(fd)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -75,6 +75,6 @@ def _remove_abandoned(git: Git, parent: Path) -> None:
     the tree's name, has ended without removing them."""
     for name, folder in [*working_tree.names(git.common_dir)]:
         pid = folder.name.rpartition("-")[2]
-        ours = folder.parent == parent.resolve() and pid.isdigit()
-        if ours and not processes.alive(int(pid)):
+        has_ended = pid.isdigit() and not processes.alive(int(pid))
+        if has_ended and folder.parent == parent.resolve():
             working_tree.remove(git.common_dir, name, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -38,6 +39,8 @@ def temporary() -> Iterator[Path]:
 def remove(folder: Path) -> None:
     """Remove a folder and all in it, and raise nothing: what cannot be removed stays, and so does a
     file or link that is at its path."""
+    if not os.path.lexists(folder):
+        return
     try:
         shutil.rmtree(folder, ignore_errors=True)
     except RecursionError:
