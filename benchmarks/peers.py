@@ -4,13 +4,13 @@
 
 The experiment of `overhead.py --command`: a short command and its evaluation, which print the same
 number in every run. In the same rounds: `python -c pass`, both programs by themselves, this package
-with one run and with `--ouro-repeat 3`, and labloop (from PyPI) with one trial and with three, each
+with one run and with `--ouro-repeat 5`, and labloop (from PyPI) with one trial and with five, each
 proposed by a line of shell, whose cost counts as labloop's. Each starts in a copy of a repository
 in which it has recorded a run; the copies stay until the end. Medians of CPU seconds, of a process
 and all that it waits for.
 
-A further run is half of what three cost beyond one. labloop is installed into an environment of its
-own, in a folder that is deleted at the end.
+A further run is a quarter of what five cost beyond one. labloop is installed into an environment of
+its own, in a folder that is deleted at the end.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from pathlib import Path
 from overhead import PYTEST, command_experiment, spend
 
 LABLOOP = "labloop==1.0.5"
+#: The number of runs of a series.
+RUNS = 5
 RUN = ["--run", "python work.py && python evaluate.py", "--metric", "error", "--goal", "minimize"]
 PROPOSE = [
     "--protect",
@@ -77,9 +79,9 @@ def main() -> None:
             ("command", 1): [sys.executable, "work.py"],
             ("evaluation", 1): [sys.executable, "evaluate.py"],
             ("pytest-ouro", 1): ours,
-            ("pytest-ouro", 3): [*ours, "--ouro-repeat", "3"],
+            ("pytest-ouro", RUNS): [*ours, "--ouro-repeat", str(RUNS)],
             ("labloop", 1): [*theirs, "--trials", "1"],
-            ("labloop", 3): [*theirs, "--trials", "3"],
+            ("labloop", RUNS): [*theirs, "--trials", str(RUNS)],
         }
         seconds: dict[tuple[str, int], list[float]] = {way: [] for way in ways}
         for _ in range(rounds):
@@ -93,7 +95,8 @@ def main() -> None:
         f"python -c pass {base:.1f} ms, the command and its evaluation {both:.1f} ms; beyond both:"
     )
     for name in ("pytest-ouro", "labloop"):
-        first, further = cpu[name, 1] - both, (cpu[name, 3] - cpu[name, 1]) / 2 - both
+        first = cpu[name, 1] - both
+        further = (cpu[name, RUNS] - cpu[name, 1]) / (RUNS - 1) - both
         for title, value in (("the first run", first), ("each further run", further)):
             print(f"{name:12} {title:17}{value:8.1f} ms{value / base:6.1f} x")
 
