@@ -92,6 +92,15 @@ def test_the_branch_returns_to_the_keep_before_it(lab, night):
     lab.clean()
 
 
+def test_a_refuted_keep_is_not_kept_by_its_mean(lab, night):
+    refute(lab, night)
+
+    again = lab.run(repeat=2)
+
+    assert (again.status, again.reason, again.best) == ("discard", "unchanged", 2.0)
+    assert states(lab)[:2] == ["provisional", "refuted"]
+
+
 def test_its_code_is_not_kept_again(lab, night):
     refute(lab, night)
     lab.project.git("reset", "-q", "--keep", night[0])

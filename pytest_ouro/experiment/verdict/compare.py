@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.core.fast_dataclass import replace
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import MeasuredRun
     from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.evidence.records.states import KeepState
+    from pytest_ouro.experiment.verdict.reference import Reference
     from pytest_ouro.experiment.verdict.repeats import Repeats
 
 #: The reasons of runs that try no commit, by their purpose.
@@ -76,76 +78,33 @@ def compare(
     may have recorded them in another form. ``measured_by`` is the earlier run that ``measured`` has
     its measurement from, None if it was run itself: then the value, or mean, of that run counts.
     """
-    metric = measured.metric
     past = [run for run in runs if comparable(run, measured)]
     ended = measured.value is not None and not measured.is_early
     series = find_repeats([*runs, measured], measured.series) if ended else None
-    repeated: list[MeasuredRun] = [measured] if series and not measured.rehearsal else []
-    own = [run for run in past if not run.measured_by]  # the others measured nothing
-    noise = _noise(rule, independent([*own, *repeated]))
     value, count = (series.mean, series.independent) if series else (measured.value, 1)
     if measured_by:
         value, count = measured_by.mean_or_value, measured_by.independent_runs
     run = None if value is None else _candidate(measured, value, count)
-    # A kept commit that is measured again, by repeats, is compared with the others.
-    again = measured.commit if measured.series and run is not None else ""
-    states = keep_states(runs, statements)
-    fallen = [commit for commit, state in states.items() if not state.stands]
-    kept = kept_in([commit for commit in history if commit != again], past, fallen)
-    lost = [] if again else _lost(past, kept, states, measured.trust)
-    kept = [describe_again(run) for run in kept[:1]] + kept[1:]
-    candidates = _candidates(kept)
-    reference = weigh_reference(kept[0], past, measured) if kept else None
-    if reference is not None:
-        candidates[0] = _candidate(kept[0], reference.value, reference.size)
-        if reference.draws in ("all", "start") and noise is not None and rule.noise == "auto":
-            noise *= math.sqrt(1 - find_shared(statements, past))
-    best = candidates[0] if candidates else None
-    peak = metric.best(one.value for one in candidates) if candidates else None
-    below_level = LEVELS.index(measured.level) < LEVELS.index(experiment.level)
-    stops = (
-        measured.is_early
-        and measured.repeat == 1
-        and not below_level
-        and run is not None
-        and best is not None
-        and is_clear_loser(run, best, noise=noise, metric=metric)
-        and not kept_in([measured.commit], past, fallen)  # a keep is measured as often as asked
+    rivals = _find_rivals(
+        runs,
+        past,
+        history,
+        measured,
+        statements=statements,
+        noise=_noise(rule, _runs_for_noise(past, measured, series)),
+        estimated=rule.noise == "auto",
+        describe_again=describe_again,
     )
-    reason = decide(
-        measured.outcome or "crash",
-        run,
-        best,
-        rule=rule,
-        noise=noise,
-        metric=metric,
-        peak=peak,
-        earlier=_candidates(map(describe_again, lost)),
-        rehearsal=measured.rehearsal,
-        early=measured.is_early and not stops,
-        below_level=below_level,
-        read=bool(experiment.command),
-        aside=_ASIDE.get(measured.purpose),
-    )
+    reason, would = _decide(run, rivals, measured, experiment=experiment, rule=rule)
     # One side of a pair may be a keep itself: its numbers are not compared with its own.
-    others = [one for one in kept if one.commit != measured.commit or measured.purpose != "pair"]
+    others = rivals.kept
+    if measured.purpose == "pair":
+        others = [one for one in others if one.commit != measured.commit]
     checked = check_guards(guards, measured, others) if measured.value is not None else ()
     broken = [guard for guard in checked if not guard.holds]
-    if reason.status == "keep" and broken:
-        reason = Reason.GUARD
-    would: Status | None = None
-    if measured.purpose == "placebo" and run is not None and best is not None:
-        would = decide(
-            "ok",
-            replace(run, code="", seedless=""),  # as if it were other code
-            best,
-            rule=rule,
-            noise=noise,
-            metric=metric,
-            peak=peak,
-            below_level=below_level,
-        ).status
-        would = "discard" if broken else would
+    if broken:
+        reason = Reason.GUARD if reason.status == "keep" else reason
+        would = would and "discard"
     finished = FinishedRun(
         **measured.shared(),
         time=measured.time,
@@ -156,34 +115,154 @@ def compare(
         guards=tuple(guard._asdict() for guard in checked),
         measured_by=(measured_by.measured_by or measured_by.run) if measured_by else None,
         **_means(series, measured_by),
-        best=best.value if best else None,
-        best_runs=reference.runs if reference else (),
-        shared_draws=reference.draws if reference else "",
-        best_commit=kept[0].commit if kept else None,
-        best_code_size=kept[0].code_size if kept else None,
-        best_code_sizes=kept[0].code_sizes if kept else {},
-        best_peak_mb=kept[0].peak_mb if kept else None,
-        noise=noise,
+        **rivals.facts,
+        noise=rivals.noise,
         se=0.0,
         margin=0.0,
         band=0.0,
         would=would,
-        apart="" if kept else _apart(runs, past, measured),
+        apart="" if rivals.kept else _apart(runs, past, measured),
     )
     incumbent = _incumbent(history, runs, statements, finished)
-    finished = replace(finished, incumbent=incumbent)
-    uncompared = reason is Reason.REPEAT or measured.purpose not in ("search", "placebo")
-    if run is None or best is None or peak is None or uncompared:
-        return finished
-    error = standard_error(run, best, noise)
-    return replace(
-        finished,
-        gain=metric.gain(run.value, best.value),
-        gain_on_peak=metric.gain(run.value, peak),
-        se=error,
-        margin=rule.margin * error,
-        band=band(error),
+    return replace(finished, incumbent=incumbent, **_gains(run, rivals, finished, rule))
+
+
+class _Rivals(NamedTuple):
+    """What a run is compared with.
+
+    ``kept`` are the keeps that stand, newest first, of which the first is the last keep, and
+    ``lost`` the candidates that lost to it. ``reference`` is the last keep by all that was measured
+    of it, and ``best`` the same as a candidate; ``peak`` is the best value that was ever kept on
+    the branch. Without a keep, these are None. ``noise`` is the standard deviation of a run in this
+    comparison, None if it is not known. ``is_kept``: the run's own commit is a keep that stands.
+    """
+
+    kept: list[FinishedRun]
+    lost: list[Candidate]
+    reference: Reference | None
+    best: Candidate | None
+    peak: float | None
+    noise: float | None
+    is_kept: bool
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The attributes of a record that state the reference, by name; {} without one."""
+        if self.best is None or self.reference is None:
+            return {}
+        last = self.kept[0]
+        return {
+            "best": self.best.value,
+            "best_runs": self.reference.runs,
+            "shared_draws": self.reference.draws,
+            "best_commit": last.commit,
+            "best_code_size": last.code_size,
+            "best_code_sizes": last.code_sizes,
+            "best_peak_mb": last.peak_mb,
+        }
+
+
+def _find_rivals(
+    runs: Sequence[FinishedRun],
+    past: Sequence[FinishedRun],
+    history: Sequence[str],
+    measured: MeasuredRun,
+    *,
+    statements: Sequence[Statement],
+    noise: float | None,
+    estimated: bool,
+    describe_again: Callable[[FinishedRun], FinishedRun],
+) -> _Rivals:
+    """Return what ``measured`` is compared with; ``past`` are those of ``runs`` that are comparable
+    with it, and the other arguments those of `compare`. ``noise`` is that of a run by itself: if it
+    was ``estimated``, what the run shares with its reference is left out of it."""
+    states = keep_states(runs, statements)
+    fallen = [commit for commit, state in states.items() if not state.stands]
+    state = states.get(measured.commit)
+    # A kept commit that is measured again, by repeats, is compared with the others.
+    again = bool(measured.series) and measured.value is not None and not (state and state.lost)
+    own = measured.commit if again else ""
+    kept = kept_in([commit for commit in history if commit != own], past, fallen)
+    lost = [] if again else _lost(past, kept, states, measured.trust)
+    is_kept = bool(kept_in([measured.commit], past, fallen))
+    if not kept:
+        return _Rivals([], [], None, None, None, noise, is_kept)
+    kept = [describe_again(kept[0]), *kept[1:]]
+    reference = weigh_reference(kept[0], past, measured)
+    if reference.draws in ("all", "start") and noise is not None and estimated:
+        noise *= math.sqrt(1 - find_shared(statements, past))
+    best = _candidate(kept[0], reference.value, reference.size)
+    values = [best.value, *(one.value for one in _candidates(kept[1:]))]
+    peak = measured.metric.best(values)
+    known = _candidates(map(describe_again, lost))
+    return _Rivals(kept, known, reference, best, peak, noise, is_kept)
+
+
+def _decide(
+    run: Candidate | None,
+    rivals: _Rivals,
+    measured: MeasuredRun,
+    *,
+    experiment: Experiment,
+    rule: VerdictRule,
+) -> tuple[Reason, Status | None]:
+    """Return the reason of the verdict on ``measured``, which is ``run`` as a candidate (None: it
+    has no value), guards aside; and, for a placebo that can be compared, the verdict that it would
+    have as other code, otherwise None."""
+    below_level = LEVELS.index(measured.level) < LEVELS.index(experiment.level)
+    by = partial(
+        decide, best=rivals.best, rule=rule, noise=rivals.noise, metric=measured.metric,
+        peak=rivals.peak, below_level=below_level,
+    )  # fmt: skip
+    stops = (
+        measured.is_early
+        and measured.repeat == 1
+        and not below_level
+        and run is not None
+        and rivals.best is not None
+        and is_clear_loser(run, rivals.best, noise=rivals.noise, metric=measured.metric)
+        and not rivals.is_kept  # a keep is measured as often as asked
     )
+    reason = by(
+        measured.outcome or "crash",
+        run,
+        earlier=rivals.lost,
+        rehearsal=measured.rehearsal,
+        early=measured.is_early and not stops,
+        read=bool(experiment.command),
+        aside=_ASIDE.get(measured.purpose),
+    )
+    if measured.purpose != "placebo" or run is None or rivals.best is None:
+        return reason, None
+    return reason, by("ok", replace(run, code="", seedless="")).status
+
+
+def _gains(
+    run: Candidate | None, rivals: _Rivals, finished: FinishedRun, rule: VerdictRule
+) -> dict[str, Any]:
+    """Return the attributes of a record that state how the run compares with its reference, by
+    name; {} if it is not compared with one."""
+    best, peak = rivals.best, rivals.peak
+    uncompared = finished.reason is Reason.REPEAT or finished.purpose not in ("search", "placebo")
+    if run is None or best is None or peak is None or uncompared:
+        return {}
+    error = standard_error(run, best, rivals.noise)
+    return {
+        "gain": finished.metric.gain(run.value, best.value),
+        "gain_on_peak": finished.metric.gain(run.value, peak),
+        "se": error,
+        "margin": rule.margin * error,
+        "band": band(error),
+    }
+
+
+def _runs_for_noise(
+    past: Iterable[FinishedRun], measured: MeasuredRun, series: Repeats | None
+) -> list[MeasuredRun]:
+    """Return the independent runs from which the noise is estimated: those of ``past`` that
+    measured something themselves, and ``measured`` if it ends a ``series`` of repeats."""
+    own: list[MeasuredRun] = [run for run in past if not run.measured_by]
+    return independent([*own, measured] if series and not measured.rehearsal else own)
 
 
 def _means(series: Repeats | None, measured_by: FinishedRun | None) -> dict[str, Any]:
