@@ -162,8 +162,8 @@ def nothing_to_finalize(why: str) -> ExperimentError:
 
 
 def branch_exists(name: str) -> ExperimentError:
-    """The branch that ``pytest-ouro finalize`` is to make exists, or another one forbids its
-    name."""
+    """The branch that ``pytest-ouro finalize`` is to make exists with another commit, or another
+    branch forbids its name."""
     return ExperimentError(
         f"there is a branch {name} already, or one that git cannot have beside it",
         help="give another name: pytest-ouro finalize --branch NAME",

@@ -156,6 +156,24 @@ def test_a_crash_that_does_not_occur_again_is_made_good(lab, parts):
     assert lab.journal.fault() is None
 
 
+def test_a_group_is_needed_if_one_salt_fails_twice(lab, parts):
+    """Once with each salt is not enough, as each run is good when it is made again."""
+    mark = lab.path.parent / "mark-"
+    parts(
+        "b = 1.0",
+        f"import os\nmark = {str(mark)!r} + os.environ.get('OURO_SALT', '')\nb = 0.9",
+        "mark",
+    )
+    parts("a = 1.0", "a = 0.5", "halve a")
+    first = "if a == 1.0 and not os.path.exists(mark): open(mark, 'w'); raise SystemExit(3)"
+    parts("# the third part", f"c = 0.5\n{first}", "stop at first")
+    found = ablate(case_of(lab), pairs=2)
+    one = found.statements[1]
+    assert (len(one.failed), one.gain, one.against) == (2, pytest.approx(0.5), "")
+    assert " needed=0 " in found.last_line
+    assert lab.journal.fault() is None
+
+
 def test_what_ends_a_run_from_outside_leaves_an_ablation_unfinished(lab, parts):
     parts("a = 1.0", "a = 0.5", "halve a")
 

@@ -8,12 +8,14 @@ from collections import Counter
 import pytest
 
 from pytest_ouro.core.errors import ExperimentError, RecordError
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.engine import check_all, open_case
 from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.evidence.records import anchor, record_format
 from pytest_ouro.experiment.selection.certify import certify
 from pytest_ouro.experiment.selection.confirm import confirm_edit
 from pytest_ouro.experiment.selection.plan import draw_pairs
+from pytest_ouro.experiment.selection.selection import explain
 
 pytestmark = pytest.mark.usefixtures("fixed_salts")
 
@@ -62,6 +64,10 @@ def test_a_true_gain_is_certified(lab, night):
     )
     assert len([text for text in said if text.startswith("ouro: pair ")]) == 6
     runs = {run.run: run for run in lab.journal.runs()}
+    luck = replace(one, result="not-granted", p_flip=0.125)
+    assert explain(luck).startswith("the lower bound is above 0, but the exact sign-flip test")
+    refuted = replace(one, result="refuted", against="a guard is broken")
+    assert explain(refuted).startswith("the edit is not shown to help")
     lines = b""
     for pair in one.pairs:
         sides = [runs[name] for name in pair["runs"]]

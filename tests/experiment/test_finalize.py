@@ -134,10 +134,20 @@ def test_keeps_after_the_certified_one_are_left_out(lab, git, night, ouro):
     )[1]  # fmt: skip
 
 
-@pytest.mark.tier(2)
-def test_the_same_branch_again_has_the_same_commit(lab, git, night):
+def test_the_same_branch_again_is_said_to_be_there(lab, git, night, ouro):
     one, other = (finalize(case_of(lab), branch=name) for name in ("one", "two"))
     assert one.commit == other.commit
+    assert (one.is_new, other.is_new) == (True, True)
+
+    status, said, err = ouro("finalize", "--branch", "one")
+    assert (status, err) == (0, "")
+    assert "ouro: the branch was there already, and is exactly this\n" in said
+    assert f"ouro: finalized branch=one commit={one.commit:.7} " in said.splitlines()[-1]
+    assert json.loads(ouro("finalize", "--branch", "one", "--json")[1])["new"] is False
+
+    with pytest.raises(ExperimentError, match="there is a branch one already"):
+        finalize(case_of(lab), branch="one", squash=True)
+    assert git("rev-parse", "one") == one.commit
 
 
 @pytest.mark.tier(2)

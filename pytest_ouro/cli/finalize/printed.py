@@ -40,6 +40,7 @@ def facts(case: Case, found: Final) -> dict[str, object]:
         "later": [run.commit for run in winner.later],
         "left_out": list(found.left_out),
         "commands": commands(case, found),
+        "new": found.is_new,
     }
 
 
@@ -53,6 +54,8 @@ def lines(case: Case, found: Final) -> list[str]:
         f"{count} on {base}, with the editable files of {tip}",
         *certificate_texts(winner.certificates),
     ]
+    if not found.is_new:
+        said.insert(0, "the branch was there already, and is exactly this")
     if winner.state == "provisional":
         test = certify_command(case.bound)
         said.append(f"nothing is certified, and the gain may be luck; this tests it: {test}")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_ouro.experiment.selection.plan import Plan
     from pytest_ouro.experiment.terms.job import Progress
 
-#: A group is needed if so many runs without it fail by themselves.
+#: A group is needed if so many runs without it, with one salt, fail by themselves.
 _NEEDED = 2
 
 
@@ -176,13 +176,13 @@ def _run(case: Case, pairs: Pairs, number: int, say: Callable[[str], None]) -> N
 
 def _why_needed(case: Case, plan: Plan) -> str:
     """Return that and how often the tip without a plan's group failed by itself, as a clause; "" if
-    that was less than `_NEEDED` times."""
+    it did not do so `_NEEDED` times with one salt."""
     runs = [run for run in last_records(case, plan) if run.commit == plan.baseline]
     ended = [run for run in runs if isinstance(run, FinishedRun)]
-    words = Counter(run.reason.value for run in ended if run.reason in OWN)
-    failed = words.total()
-    if failed < _NEEDED:
+    failed = [run for run in ended if run.reason in OWN]
+    if max(Counter(run.salt for run in failed).values(), default=0) < _NEEDED:
         return ""
     valued = sum(run.value is not None for run in ended)
+    words = Counter(run.reason.value for run in failed)
     kinds = ", ".join(f"{word} {count}" for word, count in words.items())
-    return f"{failed} of {failed + valued} runs without it failed ({kinds})"
+    return f"{len(failed)} of {len(failed) + valued} runs without it failed ({kinds})"

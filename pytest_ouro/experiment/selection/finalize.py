@@ -48,16 +48,17 @@ class Winner:
 
 @dataclass(frozen=True)
 class Final:
-    """The branch ``branch`` that was made of ``winner``: its last commit, and ``commits``, the
-    number of commits after the baseline's. ``left_out`` are the paths of files that differ between
-    the baseline and the tip, and that no experiment may edit: the branch has them as the baseline
-    had them."""
+    """The branch ``branch`` of ``winner``: its last commit, and ``commits``, the number of commits
+    after the baseline's. ``left_out`` are the paths of files that differ between the baseline and
+    the tip, and that no experiment may edit: the branch has them as the baseline had them.
+    ``is_new``: the branch was not there before."""
 
     winner: Winner
     branch: str
     commit: str
     commits: int
     left_out: tuple[str, ...]
+    is_new: bool
 
 
 def find_winner(case: Case) -> Winner:
@@ -101,20 +102,23 @@ def finalize(case: Case, *, branch: str = "", squash: bool = False) -> Final:
     first seven digits of the tip.
 
     The rows of the night's placebos are written to the ledger, which is all that changes besides:
-    HEAD, the index and the current branch stay as they are, and no hook runs.
-    Raise ExperimentError if the name is impossible or taken; also what `find_winner` raises, and
-    GitError if git fails.
+    HEAD, the index and the current branch stay as they are, and no hook runs. A branch of this name
+    that is exactly what would be made stays.
+    Raise ExperimentError if the name is impossible, or taken by another branch; also what
+    `find_winner` raises, and GitError if git fails.
     """
     winner, git = find_winner(case), case.repository.git
     name = branch or f"ouro/{winner.tip.commit:.7}"
     if not commits.is_branch_name(git, name):
         raise messages.invalid_branch(name)
-    if commits.has_branch(git, name):
-        raise messages.branch_exists(name)
     last, count = _write_commits(case, winner, squash=squash)
-    commits.create_branch(git, name, last)
+    is_new = not commits.has_branch(git, name)
+    if is_new:
+        commits.create_branch(git, name, last)
+    elif git.commit(f"refs/heads/{name}") != last:
+        raise messages.branch_exists(name)
     write_placebos(case)
-    return Final(winner, name, last, count, _left_out(case, winner))
+    return Final(winner, name, last, count, _left_out(case, winner), is_new)
 
 
 def _write_commits(case: Case, winner: Winner, *, squash: bool) -> tuple[str, int]:

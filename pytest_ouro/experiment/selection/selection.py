@@ -115,9 +115,10 @@ def explain(one: Statement) -> str:
     text = one.metric.text
     if one.counts_as_one:
         return f"{one.counts_as_one}: the pairs count as one, and show nothing"
-    if one.against:
+    if one.against and one.result != "refuted":
         return f"nothing is granted, whatever the values show: {one.against}"
-    sure = f"{100 * (1 - (one.alpha or 0.0)):.1f} %"
+    alpha = one.alpha or 0.0
+    sure = f"{100 * (1 - alpha):.1f} %"
     if one.margin is not None:
         return _explain_simpler(one, text(one.margin))
     if one.result == "granted":
@@ -126,6 +127,11 @@ def explain(one: Statement) -> str:
         return f"the edit helps: its gain is {text(one.gain)}, at least {text(one.low)}"
     if one.result == "refuted":
         return "the edit is not shown to help: its commit is not a keep any more"
+    if one.low is not None and one.low > 0 and one.p_flip is not None and one.p_flip > alpha:
+        return (
+            "the lower bound is above 0, but the exact sign-flip test does not agree: its p is "
+            f"{one.p_flip:.4f}, and {alpha:.4f} is allowed"
+        )
     if one.detectable is None:
         return "the pairs do not show a gain; as all have the same, what they could show is unknown"
     found = f"the pairs do not show a gain: as many find one of {text(one.detectable)} in 4 of 5"
