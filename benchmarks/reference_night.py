@@ -24,8 +24,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.statistics.pairs import ALPHA, grant
 from pytest_ouro.evidence.records.journal import Journal
-from pytest_ouro.experiment.verdict.pairs import ALPHA, grant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

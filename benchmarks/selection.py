@@ -29,8 +29,8 @@ from typing import Any
 
 from pytest_ouro.bound.tables import VerdictRule
 from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.core.statistics.pairs import ALPHA, alpha_of_look, detectable, grant
 from pytest_ouro.experiment.verdict import simulate
-from pytest_ouro.experiment.verdict.pairs import ALPHA, alpha_of_look, detectable, grant
 from pytest_ouro.experiment.verdict.search_salt import STANDS
 from pytest_ouro.experiment.verdict.simulate import Night, Settings, simulate_nights
 from pytest_ouro.experiment.verdict.summarise import Estimate, estimate_share, summarise

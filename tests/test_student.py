@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pytest_ouro.core.student import t_cdf, t_quantile
+from pytest_ouro.core.statistics.student import t_cdf, t_quantile
 
 FREEDOM = st.one_of(st.integers(1, 60), st.floats(0.3, 1e18))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.experiment.verdict.pairs import alpha_of_look, detectable
+from pytest_ouro.core.statistics.pairs import alpha_of_look, detectable
 from pytest_ouro.experiment.verdict.simulate import EFFECTS
 from pytest_ouro.experiment.verdict.summarise import Estimate
 

@@ -1,6 +1,7 @@
 """Ways to a certificate that the pairs do not deserve, each of which must fail."""
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from pytest_ouro.cli.bless import bless
 from pytest_ouro.core.errors import RecordError
 from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.core.statistics.pairs import confirm, grant
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records import anchor, record_format
 from pytest_ouro.evidence.records.conflicts import conflicts
@@ -20,7 +22,6 @@ from pytest_ouro.experiment.selection.plan import Plan
 from pytest_ouro.experiment.steps import evaluate_command
 from pytest_ouro.experiment.terms import repo
 from pytest_ouro.experiment.terms.turns import Turn
-from pytest_ouro.experiment.verdict.pairs import confirm, grant
 from tests.experiment.test_certify import case_of, noisy
 
 pytestmark = pytest.mark.usefixtures("fixed_salts")
@@ -277,6 +278,16 @@ EDITS = {
     "pairs": lambda table: table["pairs"].reverse(),
     "result": lambda table: table.update(against="a reason"),
     "failed": lambda table: table.update(failed=[]),
+    "evidence": lambda table: table.update(evidence="f" * 64),
+    "claimed": lambda table: table.update(claimed=9.0),
+    "level": lambda table: table.update(level="attested"),
+    "harness": lambda table: table.update(harness="another"),
+    "p_flip": lambda table: table.update(p_flip=0.01),
+}
+#: As `EDITS`, of a confirmation.
+CONFIRMATION = {
+    "result": lambda table: table.update(result="refuted"),
+    "alpha": lambda table: table.update(alpha=3 * table["alpha"]),
 }
 
 
@@ -286,16 +297,27 @@ def test_an_edited_statement_contradicts_what_it_follows_from(lab, mark):
     certify(case_of(lab), pairs=3)
     mark.unlink()
     assert certify(case_of(lab), pairs=3).statement.result == "granted"
+    demand_conflicts(lab, EDITS)
+    with pytest.raises(RecordError):
+        lab.journal.demand_whole()
+
+
+def test_an_edited_confirmation_contradicts_what_it_follows_from(lab):
+    two_keeps(lab, noisy(2.0), noisy(1.5, own=2))
+    assert confirm_edit(case_of(lab), "HEAD").statement.result == "confirmed"
+    demand_conflicts(lab, CONFIRMATION)
+
+
+def demand_conflicts(lab, edits):
+    """Each edit of the journal's last line is found, by the key that contradicts."""
     lines = lab.journal.lines()
     lab.project.git("update-ref", "-d", anchor.REF)
     assert lab.journal.fault() is None
-    for field, edit in EDITS.items():
+    for field, edit in edits.items():
         table = json.loads(lines[-1])
         edit(table)
         lab.journal.path.write_bytes(b"\n".join([*lines[:-1], json.dumps(table).encode(), b""]))
         assert f"'{field}' in line {len(lines)} contradicts" in lab.journal.fault().headline, field
-    with pytest.raises(RecordError):
-        lab.journal.demand_whole()
 
 
 def test_a_command_without_noise_shows_nothing(lab):
@@ -339,9 +361,12 @@ FORGED = {
 def test_a_statement_is_not_believed_without_its_plan_and_its_pairs(lab, result):
     """A run that writes a line for another working tree cannot leave out what it would rest on."""
     two_keeps(lab, noisy(2.0), noisy(1.5, own=2))
-    assert certify(case_of(lab), pairs=2).statement.result == "granted"
+    find = {
+        "granted": partial(certify, pairs=2),
+        "confirmed": partial(confirm_edit, revision="HEAD"),
+    }
+    assert find[result](case_of(lab)).statement.result == result
     *before, honest = (record_format.read(line) for line in lab.journal.lines())
-    honest = replace(honest, result=result)
     assert list(conflicts([*before, honest])) == []
     for field, facts in FORGED.items():
         found = [one.field for one in conflicts([*before, replace(honest, **facts)])]

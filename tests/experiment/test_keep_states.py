@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_ouro.core.statistics.pairs import grant
 from pytest_ouro.evidence.records.states import standing_keeps, states_by_run
 from tests.experiment.test_measure_commit import pair, statement
 
@@ -16,29 +17,45 @@ def states(lab):
     return [found[run.run].state if run.run in found else None for run in runs]
 
 
+#: The two salts by which the keep is confirmed or refuted, or neither, and its values with them.
+VALUES = {
+    "confirmed": {7: 1.0, 8: 1.000001},
+    "refuted": {9: 2.5, 10: 2.6},
+    "undecided": {11: 1.0, 12: 1.9},
+}
+EVERY = {str(salt): value for values in VALUES.values() for salt, value in values.items()}
+#: The keep: its value is 1 in the search.
+KEEP = f"""\
+import os
+from prepare import evaluate_bpb
+val_bpb = evaluate_bpb({EVERY}.get(os.environ.get("OURO_SALT"), 1.0))
+print(f"val_bpb: {{val_bpb:.6f}}")
+"""
+
+
 @pytest.fixture
 def night(lab):
     """A baseline with the value 2 and a keep with 1."""
     lab.run(lab.script(2.0))
-    lab.run(lab.script(1.0))
+    lab.run(KEEP)
     return [run.commit for run in lab.journal.runs()]
 
 
 def refute(lab, night, result="refuted"):
-    """Record a confirmation of the keep, its plan first, which came to ``result``: over one pair,
-    or over two that confirm it."""
-    confirmed = result == "confirmed"
-    sides = [pair(lab, *night, salt=salt) for salt in ((7, 8) if confirmed else (7,))]
+    """Record a confirmation of the keep over two pairs, its plan first, which came to
+    ``result``."""
+    sides = [pair(lab, *night, salt=salt) for salt in VALUES[result]]
+    found = grant([one.value - other.value for one, other in sides], 0.01)
     facts = {"event": "confirmation", "pairs": tuple(statement(*one).pairs[0] for one in sides)}
     lab.journal.append(statement(*sides[0], **facts, result="stated", gain=None))
-    facts |= {"alpha": 0.01, "se": 0.0, "low": 1.0, "high": 1.0} if confirmed else {}
-    lab.journal.append(statement(*sides[0], **facts, result=result))
+    numbers = {name: getattr(found, name) for name in ("gain", "se", "low", "high", "p_flip")}
+    lab.journal.append(statement(*sides[0], **facts, **numbers, alpha=0.01, result=result))
 
 
 def test_the_last_keep_is_provisional_until_it_is_confirmed(lab, night):
     assert states(lab) == ["provisional", "provisional"]
     refute(lab, night, "undecided")
-    assert states(lab) == ["provisional", "provisional", None, None]
+    assert states(lab) == ["provisional", "provisional", *4 * [None]]
     refute(lab, night, "confirmed")
     assert states(lab)[:2] == ["provisional", "confirmed"]
 
@@ -61,7 +78,7 @@ def test_the_rule_wants_a_refuted_keep_off_the_branch(lab):
     rule = '[[iron-law]]\nid = "settled"\nrule = "Keeps stay."\ncheck = "settled"\n'
     lab.bound(("[verdict]", f"{rule}\n[verdict]"))
     lab.run(lab.script(2.0))
-    lab.run(lab.script(1.0))
+    lab.run(KEEP)
     night = [run.commit for run in lab.journal.runs()]
     refute(lab, night)
     assert lab.project.ouro("gate").returncode == 0, "it may wait at the tip"
@@ -106,7 +123,7 @@ def test_its_code_is_not_kept_again(lab, night):
     lab.project.git("reset", "-q", "--keep", night[0])
 
     for order in ({}, {"again": True}):
-        again = lab.run(lab.script(1.0, after=f"# with other words: {order}"), **order)
+        again = lab.run(f"{KEEP}# with other words: {order}\n", **order)
         assert (again.status, again.reason, again.best) == ("discard", "unchanged", 2.0)
 
 
@@ -147,14 +164,14 @@ def test_log_and_brief_show_the_states(lab, night):
     assert [line.split()[3] for line in sides] == ["discard", "discard"]
     tables = [json.loads(line) for line in lab.project.ouro("log", "--json").stdout.splitlines()]
     assert [table.get("state") for table in tables][:4] == ["provisional", "refuted", None, None]
-    assert tables[1]["state_why"] == "its gain did not show on a fresh pair"
+    assert tables[1]["state_why"] == "its gain did not show on 2 fresh pairs"
 
     facts = json.loads(lab.project.ouro("brief", "--json").stdout)
     assert (facts["best"]["commit"], facts["best"]["state"]) == (night[0], "provisional")
     assert [one["state"] for one in facts["tried"]][-2:] == ["refuted", "provisional"]
     assert facts["next"]["step"] == "settle"
     assert facts["next"]["why"].startswith(
-        "HEAD is refuted (its gain did not show on a fresh pair)"
+        "HEAD is refuted (its gain did not show on 2 fresh pairs)"
     )
     text = lab.project.ouro("brief").stdout
     assert "keep (refuted) improved" in text

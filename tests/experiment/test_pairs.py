@@ -9,8 +9,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pytest_ouro.experiment.verdict import pairs
-from pytest_ouro.experiment.verdict.pairs import (
+from pytest_ouro.core.statistics import pairs
+from pytest_ouro.core.statistics.pairs import (
     PairStatistics,
     alpha_of_look,
     confirm,

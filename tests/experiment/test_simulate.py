@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pytest_ouro.bound.tables import VerdictRule
+from pytest_ouro.core.statistics.pairs import Grant
 from pytest_ouro.experiment.verdict import simulate as simulation
-from pytest_ouro.experiment.verdict.pairs import Grant
 from pytest_ouro.experiment.verdict.simulate import Night, Settings, simulate_nights
 from pytest_ouro.experiment.verdict.summarise import (
     Estimate,

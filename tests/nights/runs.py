@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder
+from pytest_ouro.core.statistics.pairs import ALPHA, alpha_of_look, confirm, grant
+from pytest_ouro.core.statistics.pairs import LOOKS as PAIRS_OF_LOOKS
 from pytest_ouro.engine import check_rule
 from pytest_ouro.evidence.git.objects import object_id
 from pytest_ouro.evidence.languages.code import Code, version
@@ -30,8 +32,6 @@ from pytest_ouro.experiment.terms.setup import Setup
 from pytest_ouro.experiment.terms.turns import Turn
 from pytest_ouro.experiment.verdict.compare import compare
 from pytest_ouro.experiment.verdict.night import keeps_of_night
-from pytest_ouro.experiment.verdict.pairs import ALPHA, alpha_of_look, confirm, grant
-from pytest_ouro.experiment.verdict.pairs import LOOKS as PAIRS_OF_LOOKS
 
 from .experiment import DEVICES, METRICS
 from .ideas import Idea, Recipe
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
+    from pytest_ouro.core.statistics.pairs import Side
     from pytest_ouro.evidence.records.run_record import StartedRun
     from pytest_ouro.evidence.records.statement import Statement, StatementResult
     from pytest_ouro.experiment.selection.plan import Event
     from pytest_ouro.experiment.terms.measurement import Measurement
-    from pytest_ouro.experiment.verdict.pairs import Side
 
     from .measured import Kind
     from .repository import Repository

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,11 @@ from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
 from pytest_ouro.evidence.records.statement import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pytest_ouro.evidence.records.line import Line
 
-__all__ = ["NewerVersion", "from_json", "read", "write"]
+__all__ = ["NewerVersion", "digest_of", "from_json", "read", "write"]
 
 #: The deepest nesting of values in a record. Ours are nested twice.
 _DEPTH = 6
@@ -50,6 +51,12 @@ def write(record: Line) -> bytes:
     """Return the journal line of a record, without a newline. Raise ValueError if it has a value
     that JSON does not allow, such as NaN."""
     return json.dumps(record.to_json(), ensure_ascii=False, allow_nan=False).encode()
+
+
+def digest_of(lines: Iterable[bytes]) -> str:
+    """Return the sha256 of lines of the journal, each followed by a newline, as 64 hexadecimal
+    digits."""
+    return hashlib.sha256(b"".join(line + b"\n" for line in lines)).hexdigest()
 
 
 def _parse(line: bytes) -> dict[str, object]:

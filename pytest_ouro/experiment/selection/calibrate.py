@@ -7,12 +7,12 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.spread import deviation, mean
+from pytest_ouro.core.statistics.pairs import ALPHA, detectable
+from pytest_ouro.core.statistics.spread import deviation, mean
 from pytest_ouro.experiment.selection.holding import hold_plan
 from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
 from pytest_ouro.experiment.selection.selection import find_dependence, state
-from pytest_ouro.experiment.verdict.pairs import ALPHA, detectable
 from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.statistics.pairs import grant
 from pytest_ouro.experiment.records.record import write_placebos
 from pytest_ouro.experiment.selection.attempts import count_attempts
 from pytest_ouro.experiment.selection.ends import find_ends, gain_between
@@ -12,7 +13,6 @@ from pytest_ouro.experiment.selection.holding import hold_plan
 from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
 from pytest_ouro.experiment.selection.selection import Selection, find_dependence, state
-from pytest_ouro.experiment.verdict.pairs import grant
 
 if TYPE_CHECKING:
     from collections.abc import Callable

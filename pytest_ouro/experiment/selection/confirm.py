@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import replace
+from pytest_ouro.core.statistics.pairs import LOOKS, confirm, confirm_no_worse
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.verdicts import tie_band
 from pytest_ouro.experiment.selection.attempts import count_attempts
@@ -15,16 +16,15 @@ from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
 from pytest_ouro.experiment.selection.selection import Selection, find_dependence, state
 from pytest_ouro.experiment.steps.settle import settle
-from pytest_ouro.experiment.verdict.pairs import LOOKS, confirm, confirm_no_worse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_ouro.bound.tables import Device
+    from pytest_ouro.core.statistics.pairs import State
     from pytest_ouro.engine import Case
     from pytest_ouro.experiment.selection.plan import Plan
     from pytest_ouro.experiment.terms.job import Progress
-    from pytest_ouro.experiment.verdict.pairs import State
 
 
 def confirm_edit(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records import record_format
+from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.evidence.records.statement import paired_gain
 from pytest_ouro.experiment.measure import measure_commit
 from pytest_ouro.experiment.supervision.start_process import keep_starter
@@ -16,15 +16,16 @@ from pytest_ouro.experiment.verdict.history import differences
 from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_ouro.bound.tables import Device
+    from pytest_ouro.core.statistics.pairs import Side
     from pytest_ouro.engine import Case
-    from pytest_ouro.evidence.records.run_record import FinishedRun, Purpose
+    from pytest_ouro.evidence.records.journal import Journal
+    from pytest_ouro.evidence.records.run_record import Purpose
     from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.selection.plan import Plan
     from pytest_ouro.experiment.terms.job import Progress
-    from pytest_ouro.experiment.verdict.pairs import Side
 
 
 @dataclass(frozen=True)
@@ -182,9 +183,11 @@ def _describe_closed(result: Result) -> str:
     return ": ".join([f"it breaks {names}", *first]) if names else ""
 
 
-def digest_of(pairs: Sequence[Pair]) -> str:
-    """Return the sha256 of the journal's lines of the runs of these pairs, each followed by a
-    newline, as 64 hexadecimal digits. The lines come pair by pair, each time the baseline's before
-    the tip's, whichever was run first."""
-    runs: Iterator[FinishedRun] = (run for pair in pairs for run in (pair.baseline, pair.tip))
-    return hashlib.sha256(b"".join(record_format.write(run) + b"\n" for run in runs)).hexdigest()
+def digest_of(journal: Journal, runs: Iterable[FinishedRun]) -> str:
+    """Return the sha256 of the finished lines that the journal has of these runs, in their order,
+    each followed by a newline, as 64 hexadecimal digits. The line of a run that the journal's file
+    lacks is that which would be written."""
+    records = [(line, record_format.read(line)) for line in journal.lines()]
+    lines = {one.run: line for line, one in records if isinstance(one, FinishedRun)}
+    written = (lines.get(run.run) or record_format.write(run) for run in runs)
+    return record_format.digest_of(written)

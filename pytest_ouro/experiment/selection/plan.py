@@ -12,6 +12,7 @@ import uuid
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.statistics.pairs import ALPHA, Side, alpha_of_look, draw_orders
 from pytest_ouro.evidence.records.anchor import LOOKS
 from pytest_ouro.evidence.records.statement import Statement
 from pytest_ouro.experiment.devices.device import choose
@@ -20,7 +21,6 @@ from pytest_ouro.experiment.selection.holding import hold_plans, make_place
 from pytest_ouro.experiment.selection.looks import count_look
 from pytest_ouro.experiment.terms import repo
 from pytest_ouro.experiment.verdict.history import differences
-from pytest_ouro.experiment.verdict.pairs import ALPHA, Side, alpha_of_look, draw_orders
 from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.statistics.pairs import PairStatistics, detectable, grant
 from pytest_ouro.evidence.records.row_losses import read_losses
 from pytest_ouro.experiment.selection.pairs import digest_of
-from pytest_ouro.experiment.verdict.pairs import PairStatistics, detectable, grant
 from pytest_ouro.experiment.verdict.repeats import why_dependent, why_equal
 from pytest_ouro.experiment.verdict.rows_error import rows_standard_error
 from pytest_ouro.messages import selection as messages
@@ -195,7 +195,7 @@ def state(
         device=last.device,
         device_name=last.device_name,
         holds=last.holds,
-        evidence=digest_of(pairs),
+        evidence=digest_of(case.evidence.journal, runs),
         failed=attempts.ids if attempts else (),
         against=attempts.against if attempts else "",
         **facts,

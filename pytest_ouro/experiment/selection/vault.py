@@ -4,14 +4,13 @@ shown."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.row_losses import read_losses
 from pytest_ouro.experiment.selection.ends import find_ends
 from pytest_ouro.experiment.selection.holding import hold_plan
+from pytest_ouro.experiment.selection.pairs import digest_of
 from pytest_ouro.experiment.selection.plan import open_plan
 from pytest_ouro.experiment.verdict.rows_error import find_gap
 from pytest_ouro.messages import selection as messages
@@ -82,7 +81,6 @@ def look_into_vault(case: Case) -> VaultLook:
     with hold_plan(case, plan.id):
         gap = find_gap(scored, vault, plan.alpha)
         assert gap is not None
-        lines = b"".join(record_format.write(run) + b"\n" for run in runs)
         statement = plan.statement(
             case,
             result="measured",
@@ -98,7 +96,7 @@ def look_into_vault(case: Case) -> VaultLook:
             data=tip.data or "",
             device=tip.device,
             device_name=tip.device_name,
-            evidence=hashlib.sha256(lines).hexdigest(),
+            evidence=digest_of(case.evidence.journal, runs),
         )
         written = case.evidence.journal.append(statement)
     return VaultLook(written, len(scored[0].rows), len(vault[0].rows))

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass, field
-from pytest_ouro.core.spread import deviation
+from pytest_ouro.core.statistics.spread import deviation
 from pytest_ouro.evidence.records.reasons import RECORDED, Reason
 from pytest_ouro.evidence.records.verdicts import CLEAR, LITERAL, saving
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.core.spread import mean
+from pytest_ouro.core.statistics.spread import mean
 from pytest_ouro.experiment.verdict.history import comparable
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.spread import deviation, mean
+from pytest_ouro.core.statistics.spread import deviation, mean
 from pytest_ouro.experiment.verdict.history import differences
 
 if TYPE_CHECKING:

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pytest_ouro.bound.tables import VerdictRule
 from pytest_ouro.core.fast_dataclass import dataclass, field
 from pytest_ouro.core.metric import Metric
-from pytest_ouro.core.spread import mean
-from pytest_ouro.experiment.verdict.decide import Candidate, decide
-from pytest_ouro.experiment.verdict.pairs import (
+from pytest_ouro.core.statistics.pairs import (
     LOOKS,
     Grant,
     alpha_of_look,
@@ -24,6 +22,8 @@ from pytest_ouro.experiment.verdict.pairs import (
     draw_orders,
     grant,
 )
+from pytest_ouro.core.statistics.spread import mean
+from pytest_ouro.experiment.verdict.decide import Candidate, decide
 from pytest_ouro.experiment.verdict.search_salt import is_due
 
 if TYPE_CHECKING:

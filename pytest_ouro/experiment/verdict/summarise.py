@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.core.spread import deviation, mean
+from pytest_ouro.core.statistics.spread import deviation, mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,13 +8,14 @@ the largest probability of a wrong "yes" when the true gain is 0 or less.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.spread import deviation, mean
-from pytest_ouro.core.student import t_quantile
+from pytest_ouro.core.statistics.spread import deviation, mean
+from pytest_ouro.core.statistics.student import t_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,9 +107,13 @@ def sign_flip(gains: Sequence[float]) -> float | None:
     PairStatistics.of(gains)
     if len(gains) > MOST_FLIPPED:
         return None
-    # A sum with the gains of a set turned over is as large if the set's own sum is 0 or less.
+    # A sum with the gains of a set turned over is as large if the set's own sum is 0 or less. Each
+    # set is one of the first half of the gains, joined with one of the second.
     rounding = len(gains) * 2.3e-16 * math.fsum(map(abs, gains))
-    return sum(total <= rounding for total in _subset_sums(gains)) * 2.0 ** -len(gains)
+    middle = len(gains) // 2
+    others = sorted(_subset_sums(gains[middle:]))
+    found = sum(bisect_right(others, rounding - one) for one in _subset_sums(gains[:middle]))
+    return found * 2.0 ** -len(gains)
 
 
 def _subset_sums(values: Sequence[float]) -> list[float]:
