@@ -15,7 +15,7 @@ from pytest_ouro.evidence.ledger.ledger_table import Table
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from pytest_ouro.core.errors import RecordError
@@ -48,22 +48,6 @@ class Row(NamedTuple):
         return cells if len(cells) == len(self.table.names) else []
 
 
-class Claim(NamedTuple):
-    """What a row says about a run, read tolerantly. What the row does not say is "" or None.
-
-    ``line`` is the number of the row's first line, ``commit`` a hash of 7 to 64 hexadecimal digits,
-    ``memory_mb`` in MB, ``status`` "keep", "discard", "crash" or "". The ``value`` of a crash is
-    None, whatever the row has.
-    """
-
-    line: int
-    commit: str
-    value: float | None
-    memory_mb: float | None
-    status: ledger_names.Status
-    description: str
-
-
 @dataclass(frozen=True)
 class Ledger:
     """A ledger that was read from ``path``, with its ``rows`` in order. ``exists`` is False if
@@ -79,24 +63,6 @@ class Ledger:
     problems: tuple[tuple[int, str], ...] = ()
     table: Table | None = None
     text: Text = _EMPTY
-
-    def claims(self) -> Iterator[Claim]:
-        """Yield the claim of each row, except for rows whose number of cells is not that of the
-        columns."""
-        for row in self.rows:
-            if cells := row.cells:
-                columns = row.table.columns
-                commit, metric, memory, status, words = (
-                    "" if place is None or cells[place] is None else str(cells[place])
-                    for place in columns.known
-                )
-                meaning = ledger_names.status_of(status)
-                value = None if meaning == "crash" else ledger_names.number_of(metric)
-                used = ledger_names.number_of(memory)
-                if used is not None and not columns.megabytes:
-                    used *= 1024
-                hash = ledger_names.commit_of(commit)
-                yield Claim(row.line, hash, value, used, meaning, words.strip())
 
 
 def read(path: Path, metric: str = "") -> Ledger:
