@@ -11,7 +11,7 @@ from pytest_ouro.cli import find_bound
 from pytest_ouro.cli.output import say, say_document
 from pytest_ouro.core.escape import escape_json
 from pytest_ouro.core.fast_dataclass import replace
-from pytest_ouro.core.limits import MOST_PAIRS
+from pytest_ouro.core.limits import MOST_PAIRS, PAIRS
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.devices import device as devices
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     count("--tries", "runs of a night, with those of the certificate", 120)
     number("--sigma", "standard deviation of a run (from bound.toml or the records; else 1)")
     number("--rho", "part of its variance that two codes share on one salt", 0.0)
-    count("--pairs", "pairs of the certificate", 5)
+    count("--pairs", "pairs of the certificate", PAIRS)
     count("--looks", "certificates that are stated before the first, 0 for none", 0)
     number("--placebo", "part of the runs that are placebos (from bound.toml)")
     parser.add_argument(

@@ -27,6 +27,8 @@ LEDGER = 32 << 20
 JOURNAL = 64 << 20
 #: The pairs of a certificate or ablation, so that the journal can hold its runs; also the looks.
 MOST_PAIRS = 1000
+#: The pairs of a certificate or an ablation if no other number is asked for.
+PAIRS = 5
 #: A file of git's own, or of ours in git's folder, that is read whole; a file with agents' rules.
 SMALL = 4 << 20
 #: A commit with its message.

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.core.limits import MOST_PAIRS
+from pytest_ouro.core.limits import MOST_PAIRS, PAIRS
 from pytest_ouro.messages import command_line
 from pytest_ouro.messages import plugin as messages
 from pytest_ouro.report.html.endings import REPORTS
@@ -27,8 +27,6 @@ TASKS: dict[str, Task] = {
     "ouro_confirm": "--ouro-confirm",
     "ouro_ablate": "--ouro-ablate",
 }
-#: The pairs of a certificate or ablation if no other number is asked for.
-PAIRS = 5
 #: The last line of an experiment that could not start.
 CLOSED = "ouro: closed reason=cannot-run"
 

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.limits import PAIRS
 from pytest_ouro.core.statistics.pairs import ALPHA, detectable
 from pytest_ouro.core.statistics.spread import deviation, mean
 from pytest_ouro.experiment.selection.holding import hold_plan
@@ -31,8 +32,6 @@ _CORRECTED = "ouro: the speed of the machine explains part of it: pairs will be 
 RUNS = 8
 #: A slope needs so many pairs, and must lower the squares of the errors to this share of theirs.
 _LEAST_PAIRS, _HELPS = 4, 0.7
-#: The pairs for which the smallest detectable gain is stated, those of a usual certificate.
-_PAIRS = 5
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,12 @@ class Noise:
     def paired(self) -> float:
         """The smallest gain that a usual certificate detects, if the two codes share as much by one
         salt as two runs of one code; 0 if these are equal."""
-        return detectable(self.of_pair, _PAIRS)
+        return detectable(self.of_pair, PAIRS)
 
     @property
     def unshared(self) -> float:
         """The same if the two codes share nothing."""
-        return detectable(self.sd * math.sqrt(2), _PAIRS)
+        return detectable(self.sd * math.sqrt(2), PAIRS)
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class Calibration:
             f"ouro: two runs with one salt {common}",
             *corrected,
             f"ouro: {single}",
-            f"ouro: a certificate of {_PAIRS} pairs shows {shows}",
+            f"ouro: a certificate of {PAIRS} pairs shows {shows}",
         )
 
     @property

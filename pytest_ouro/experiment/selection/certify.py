@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.limits import PAIRS
 from pytest_ouro.core.statistics.pairs import grant
 from pytest_ouro.experiment.records.record import write_placebos
 from pytest_ouro.experiment.selection.attempts import count_attempts
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.statement import StatementResult
     from pytest_ouro.experiment.terms.job import Progress
-
-#: The pairs of a certificate if no other number is asked for.
-PAIRS = 5
 
 
 def certify(
