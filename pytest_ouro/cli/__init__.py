@@ -27,6 +27,7 @@ COMMANDS = {
     "log": "show the recorded runs as a table",
     "show": "explain one run: what was tried, why it has its verdict, what to do next",
     "report": "write the page about a night: what may be believed, and what to read first",
+    "watch": "show a night in progress: the current run, the last ones, the best, the rate",
     "calibrate": "measure by how much runs of one code differ, before a night",
     "vault": "show whether the gain is smaller on the rows that the loop is not shown",
     "brief": "tell an agent where the experiment stands: what was tried, and the next step",

@@ -28,14 +28,30 @@ def _write(text: str) -> None:
         raise OutputLost(*error.args) from None
 
 
-def terminal_width() -> int | None:
-    """Return how many characters a line of the terminal has that is standard output; None if
-    standard output is not a terminal."""
+def terminal_size() -> tuple[int, int] | None:
+    """Return how many characters a line of the terminal has that is standard output, and how many
+    lines it has; None if standard output is not a terminal."""
     if not sys.stdout.isatty():
         return None
     import shutil  # most commands print no table
 
-    return shutil.get_terminal_size().columns
+    size = shutil.get_terminal_size()
+    return size.columns, size.lines
+
+
+def terminal_width() -> int | None:
+    """Return how many characters a line of the terminal has that is standard output; None if
+    standard output is not a terminal."""
+    size = terminal_size()
+    return size[0] if size else None
+
+
+def redraw(lines: list[str], drawn: int) -> int:
+    """Print each text, escaped, as one line of a terminal, in the place of the ``drawn`` lines that
+    the last call printed (0 for the first). No text may be longer than a line of the terminal.
+    Return the number of lines. Errors as in `_write`."""
+    _write((f"\x1b[{drawn}F\x1b[J" if drawn else "") + escape_lines(*lines) + "\n")
+    return len(lines)
 
 
 def say(*lines: str) -> None:

@@ -17,6 +17,7 @@ from pytest_ouro.experiment.devices.speed import combine, probe_speed
 from pytest_ouro.experiment.known import answer_from_record
 from pytest_ouro.experiment.records import record, row_files
 from pytest_ouro.experiment.records.editable import describe_again
+from pytest_ouro.experiment.records.heartbeat import Beating
 from pytest_ouro.experiment.records.integrity import Snapshot
 from pytest_ouro.experiment.result import Result
 from pytest_ouro.experiment.steps import evaluate_command, preconditions
@@ -114,7 +115,8 @@ def measure_commit(
         try:
             probed = turn.purpose in _PROBED
             speeds = [probe_speed()] if probed else []
-            seen, why = _measure(setup, turn, progress)
+            with Beating(case.evidence.journal, started, progress) as beating:
+                seen, why = _measure(setup, turn, beating)
             speeds += [probe_speed()] if probed else []
         except BaseException as error:
             with contextlib.suppress(OuroError):
@@ -145,9 +147,10 @@ def _check_gate(case: Case) -> Result | None:
     return Result(Reason.RULES_BROKEN, case.repository.head, metric, closed=broken)
 
 
-def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measurement, str]:
-    """Run the commit in a clean working tree, at the highest level that is possible; then evaluate
-    it if it is a command. Raise _Unevaluated if the evaluation cannot be started.
+def _measure(setup: Setup, turn: Turn, beating: Beating) -> tuple[Measurement, str]:
+    """Run the commit in a clean working tree, at the highest level that is possible, and show its
+    position to ``beating``; then evaluate it if it is a command. Raise _Unevaluated if the
+    evaluation cannot be started.
 
     Return the measurement, and why the level is not higher ("" for *sandboxed*). If the judge
     rejects the harness, which it does before the script starts, the script is run without judge and
@@ -158,12 +161,13 @@ def _measure(setup: Setup, turn: Turn, progress: Progress | None) -> tuple[Measu
         make = command_job if experiment.command else script_job
         job = turn.apply_salt(make(setup, tree))
         assured = assure(case, experiment, job, tree, case.bound.verdicts[setup.profile])
-        seen = supervise(assured.job, progress)
+        seen = supervise(assured.job, beating.show)
         if seen.stopped == "unjudged":  # the script has not been started
             assured = assured.unjudged(seen.unable)
-            seen = supervise(assured.job, progress)
+            seen = supervise(assured.job, beating.show)
         why = assured.why
         if experiment.command:
+            beating.evaluate()
             try:
                 seen = evaluate_command.evaluate(setup, assured.job, seen)
             except (OuroError, OSError) as error:

@@ -12,9 +12,9 @@ EVERY = 30.0
 
 
 def render(position: Position) -> str:
-    """Return a position as ``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``; once no time is
-    left, with ``evaluating`` in place of ``left 12 s``. Before the window begins, return only the
-    seconds since the start: ``ouro: starting, 5 s``."""
+    """Return a position as ``ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s``; once the training
+    has ended, or no time is left, with ``evaluating`` in place of ``left 12 s``. Before the window
+    begins, return only the seconds since the start: ``ouro: starting, 5 s``."""
     if position.window is None:
         return f"ouro: starting, {position.wall:.0f} s"
     share = min(1.0, position.window / position.budget)
@@ -23,6 +23,6 @@ def render(position: Position) -> str:
         f"ouro: {position.window:.1f}/{position.budget:g} s",
         f"{share:.0%}",
         position.text,
-        f"left {left:.0f} s" if left else "evaluating",
+        "evaluating" if position.ended or not left else f"left {left:.0f} s",
     ]
     return " ".join(word for word in words if word)

@@ -24,6 +24,7 @@ from pytest_ouro.report.progress import Progress
         (Position(8.2, 20, 9, "step 123 loss 4.56"),
          "ouro: 8.2/20 s 41% step 123 loss 4.56 left 12 s"),
         (Position(20.3, 20, 25), "ouro: 20.3/20 s 100% evaluating"),
+        (Position(9.0, 20, 25, ended=True), "ouro: 9.0/20 s 45% evaluating"),
         (Position(30.0, 300.0, 31), "ouro: 30.0/300 s 10% left 270 s"),
     ],
 )  # fmt: skip

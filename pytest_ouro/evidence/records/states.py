@@ -44,8 +44,16 @@ def keep_states(
     baseline, or if its reference does not stand. Otherwise it is *confirmed* if the statement
     confirms it. All others are *provisional*.
     """
-    runs = list(runs)
-    keeps = {commit: run for commit, run in last_verdicts(runs).items() if run.status == "keep"}
+    return _find_states(last_verdicts(runs), runs, statements)
+
+
+def _find_states(
+    verdicts: dict[str, FinishedRun],
+    runs: Sequence[FinishedRun],
+    statements: Iterable[Statement],
+) -> dict[str, KeepState]:
+    """Return what `keep_states` does; ``verdicts`` has the run that decided about each commit."""
+    keeps = {commit: run for commit, run in verdicts.items() if run.status == "keep"}
     said = _read_statements(statements, keeps)
     places = _last_in_each_place(runs)
     order = {run.run: number for number, run in enumerate(runs)}
@@ -66,7 +74,8 @@ def states_by_run(
 ) -> dict[str, KeepState]:
     """Return the state of each keep by the id of the run that decided about its commit. Runs that
     decided nothing, or that a later run of their commit replaced, are absent."""
-    states, verdicts = keep_states(runs, statements), last_verdicts(runs)
+    verdicts = last_verdicts(runs)
+    states = _find_states(verdicts, runs, statements)
     return {verdicts[commit].run: state for commit, state in states.items()}
 
 

@@ -237,8 +237,8 @@ def _follow(
                 return stop
             if progress is not None:
                 text = console_text.position(log.end[-2000:].decode(errors="replace"))
-                wall = ticked - state.began
-                progress(Position(state.trained(), state.job.budget, wall, text))
+                wall, ended = ticked - state.began, state.window is not None
+                progress(Position(state.trained(), state.job.budget, wall, text, ended))
     return ""
 
 

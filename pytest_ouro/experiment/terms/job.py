@@ -27,12 +27,14 @@ class Position:
     the run began.
 
     ``text`` is the progress that the script printed, as `console_text.position` returns it.
+    ``ended``: the training has ended, and its result is evaluated.
     """
 
     window: float | None
     budget: float
     wall: float
     text: str = ""
+    ended: bool = False
 
 
 #: A function that is called with the position a few times a second during a run.

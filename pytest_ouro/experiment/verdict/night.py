@@ -4,7 +4,7 @@ bound."""
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.bound.night import read_time
 from pytest_ouro.core.fast_dataclass import dataclass
@@ -64,37 +64,61 @@ def runs_of_night(
     return tuple(run for run in runs if (run.seq or 0) >= start)
 
 
+class Limit(NamedTuple):
+    """A condition of ``[night]``: its key, how much of it is ``done`` and how much is ``left``
+    (seconds for ``until``, whose ``done`` is 0, money for ``cost``, else tries), the same in words
+    (``text``), and ``why`` the night is over once it is reached: ``left`` is 0 or less."""
+
+    condition: str
+    done: float
+    left: float
+    text: str
+    why: str
+
+
 def find_stop(
     night: Night | None, runs: Sequence[FinishedRun], *, now: datetime.datetime
 ) -> Stop | None:
     """Return why a night is over; None if it is not, or if no conditions are stated (``night`` is
-    None).
+    None). The other arguments are those of `measure_limits`, and the first condition there that is
+    reached counts."""
+    limits = measure_limits(night, runs, now=now) if night else []
+    return next((Stop(one.condition, one.why) for one in limits if one.left <= 0), None)
+
+
+def measure_limits(
+    night: Night, runs: Sequence[FinishedRun], *, now: datetime.datetime
+) -> list[Limit]:
+    """Return how much of each condition of ``night`` is reached, in the order ``until``, ``tries``,
+    ``cost``, ``plateau``.
 
     ``runs`` are those of the night, oldest first (`runs_of_night`); ``now`` is the present time,
-    and must be aware. The conditions are examined in the order ``until``, ``tries``, ``cost``,
-    ``plateau``. A try is a run of the search, also one that crashed, and the last of repeats; not a
-    rehearsal, nor a run that was interrupted or not started. One that was answered by an earlier
-    run's measurement is a try, and costs nothing. A night without a run is over only if
-    its ``until`` is a date and time.
+    and must be aware. A try is a run of the search, also one that crashed, and the last of repeats;
+    not a rehearsal, nor a run that was interrupted or not started. One that was answered by an
+    earlier run's measurement is a try, and costs nothing. Of a night without a run, ``until`` is
+    left out unless it is a date and time.
     """
-    if night is None:
-        return None
-    if night.until and (end := _end(night.until, runs)) and now >= end:
-        return Stop("until", f"{night.until} has passed")
+    found: list[Limit] = []
+    if night.until and (end := _end(night.until, runs)):
+        left = (end - now).total_seconds()
+        found.append(Limit("until", 0, left, f"until {night.until}", f"{night.until} has passed"))
     tried = [run for run in runs if run.purpose == "search" and run.reason not in _NOT_TRIED]
-    if night.tries is not None and len(tried) >= night.tries:
-        return Stop("tries", f"{len(tried)} of {night.tries} tries were made")
+    if night.tries is not None:
+        text = f"{len(tried)} of {night.tries} tries"
+        left = night.tries - len(tried)
+        found.append(Limit("tries", len(tried), left, text, f"{text} were made"))
     if night.cost is not None and night.price is not None:
         ran = (run.wall_seconds or 0.0 for run in runs if run.measured_by is None)
         spent = night.price * sum(ran) / 3600
-        if spent >= night.cost:
-            return Stop("cost", f"its runs cost {spent:.2f} of {night.cost:.12g}")
+        text = f"cost {spent:.2f} of {night.cost:.12g}"
+        found.append(Limit("cost", spent, night.cost - spent, text, f"its runs {text}"))
     keeps = [number for number, run in enumerate(tried, start=1) if run.status == "keep"]
     row = len(tried) - (keeps[-1] if keeps else 0)
-    if night.plateau is not None and row >= night.plateau:
+    if night.plateau is not None:
         tries = "the last try was not" if row == 1 else f"none of the last {row} tries was"
-        return Stop("plateau", f"{tries} kept")
-    return None
+        text = f"{row} of {night.plateau} tries in a row without a keep"
+        found.append(Limit("plateau", row, night.plateau - row, text, f"{tries} kept"))
+    return found
 
 
 def _end(until: str, runs: Sequence[FinishedRun]) -> datetime.datetime | None:

@@ -54,6 +54,8 @@ def cut(text: str, width: int) -> str:
     "…" at the end of one that is cut."""
     if width_of(text) <= width:
         return text
+    if text.isascii():
+        return f"{text[: width - 1]}…"
     kept, used = "", 0
     for character in text:
         used += _places(character)

@@ -67,3 +67,17 @@ def _last(time: datetime.time, now: datetime.datetime) -> datetime.datetime:
     today = now.date()
     found = datetime.datetime.combine(today, time).astimezone()
     return found if found <= now else datetime.datetime.combine(today - _DAY, time).astimezone()
+
+
+def span(seconds: float) -> str:
+    """Return a number of seconds in words, as ``42 s``, ``7 min 30 s`` or ``11 h 10 min``."""
+    if seconds < 1:
+        return f"{seconds:.2g} s" if seconds else "0 s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    if not hours:
+        return f"{minutes} min {left} s" if left else f"{minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from pytest_ouro.report.runs.times import span as span
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -83,17 +85,3 @@ def read_time(text: str) -> datetime.datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
-
-
-def span(seconds: float) -> str:
-    """Return a number of seconds in words, as ``42 s``, ``7 min 30 s`` or ``11 h 10 min``."""
-    if seconds < 1:
-        return f"{seconds:.2g} s" if seconds else "0 s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
-    if not hours:
-        return f"{minutes} min {left} s" if left else f"{minutes} min"
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
