@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 COMMANDS = {
+    "demo": "play a scripted night in half a minute, and judge each try of it",
     "init": "write bound.toml for an existing project, or its rules into a file for agents",
     "gate": "check every rule without pytest: exit 0 lawful, 1 broken, 2 could not judge",
     "ci": "judge what a job of GitHub or GitLab is about, by the rules of the base branch",
@@ -82,9 +83,9 @@ def _report(error: OuroError) -> int:
 
 def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
     """Return the options in ``words`` as an argparse namespace, for the command ``name`` and its
-    module ``command``; ``bound`` in it, except for ``audit``, is the path after ``--bound``, or
-    None. SystemExit after the error is printed if the words are wrong, or after the help is printed
-    for ``--help``."""
+    module ``command``; ``bound`` in it, except for ``audit`` and ``demo``, is the path after
+    ``--bound``, or None. SystemExit after the error is printed if the words are wrong, or after the
+    help is printed for ``--help``."""
     import argparse
     from functools import partial
 
@@ -103,7 +104,7 @@ def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
         # With a fixed width argparse does not import shutil to ask the terminal.
         formatter_class=partial(argparse.HelpFormatter, width=96),
     )
-    if name != "audit":  # It reads the bound of the audited commit alone.
+    if name not in ("audit", "demo"):  # they read the bound of the commit, or make one
         parser.add_argument(
             "--bound", type=Path, metavar="PATH", help="the file of rules (default: the nearest)"
         )

@@ -305,3 +305,11 @@ def no_folder_for(path: Path, folder: Path) -> OuroError:
         f"{path} cannot be written: there is no folder {folder}",
         help="make that folder, or name a file in another one",
     )
+
+
+def demo_not_empty(folder: Path) -> OuroError:
+    """``demo FOLDER``: the folder has files already, or is a file."""
+    return OuroError(
+        f"{folder} is not an empty folder, and the demo overwrites nothing",
+        help=f"name a new one: pytest-ouro demo {folder}-2",
+    )
