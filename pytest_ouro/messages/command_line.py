@@ -248,6 +248,14 @@ def shows_nothing(option: str) -> OuroError:
     )
 
 
+def unusable_port(port: int, reason: str) -> OuroError:
+    """``watch --serve``: the page cannot be served on this port."""
+    return OuroError(
+        f"port {port} of 127.0.0.1 cannot be used: {reason}",
+        help="let the system choose one: pytest-ouro watch --serve",
+    )
+
+
 def no_python(command: str, reason: str) -> ExperimentError:
     """The command that ``python`` in bound.toml names does not start a Python interpreter, or that
     does not answer in time."""

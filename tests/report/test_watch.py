@@ -234,7 +234,7 @@ found, top = [], os.path.realpath(sys.argv[1])
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 def hook(event, args):
-    if event == "open" and isinstance(args[2], int) and args[2] & WRITES:
+    if event == "open" and not isinstance(args[0], int) and (args[2] or 0) & WRITES:
         found.append((event, str(args[0])))
     elif event in ("fcntl.flock", "fcntl.lockf", "os.rename", "os.remove", "os.mkdir", "os.rmdir",
                    "os.link", "os.symlink", "os.chmod", "os.truncate"):

@@ -35,14 +35,30 @@ _EVERY = 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``watch`` to its parser."""
-    parser.add_argument("--once", action="store_true", help="print one frame, and end")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--once", action="store_true", help="print one frame, and end")
+    form.add_argument(
+        "--serve",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="PORT",
+        help="serve the page of `report` to browsers of this machine alone (default: a free port)",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     """Show a night in progress until Ctrl-C: on a terminal as a frame that is drawn again each
-    second, else as a line for each change. Return 0. OuroError if there is no bound.toml or no
-    repository, or the journal cannot be read."""
-    watch = Watch(find_bound(args.bound))
+    second, else as a line for each change; or serve its page. Return 0. OuroError if there is no
+    bound.toml or no repository, the journal cannot be read, or the port cannot be used."""
+    path = find_bound(args.bound)
+    if args.serve is not None:
+        from pytest_ouro.cli.watch.server import serve  # a terminal needs no server
+
+        gc.enable()
+        serve(path, args.serve)
+        return 0
+    watch = Watch(path)
     watch.look()
     gc.freeze()  # the records stay: to examine them again and again would cost most of the time
     gc.enable()  # unlike other commands, it goes on for hours

@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 def make_document(title: str, parts: Iterable[str], *, style: str, script: str = "") -> str:
     """Return a whole file with the ``parts`` of its body. Title and parts must be HTML already. The
     policy allows the style sheet and the script ("": none), by their hashes, and nothing else."""
-    allowed = f"script-src '{_digest(script)}'; " if script else ""
-    policy = (
-        f"default-src 'none'; style-src '{_digest(style)}'; {allowed}"
-        "base-uri 'none'; form-action 'none'"
-    )
+    policy = make_policy(style=style, script=script)
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -32,6 +28,16 @@ def make_document(title: str, parts: Iterable[str], *, style: str, script: str =
             *([f"<script>{script}</script>"] if script else []),
             "</body>\n</html>\n",
         ]
+    )
+
+
+def make_policy(*, style: str, script: str = "") -> str:
+    """Return the policy for browsers that allows this style sheet and this script ("": none), and
+    nothing else."""
+    allowed = f"script-src '{_digest(script)}'; " if script else ""
+    return (
+        f"default-src 'none'; style-src '{_digest(style)}'; {allowed}"
+        "base-uri 'none'; form-action 'none'"
     )
 
 

@@ -7,7 +7,7 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from pytest_ouro.report.html.document import make_document
+from pytest_ouro.report.html.document import make_document, make_policy
 from pytest_ouro.report.page.parts.diff import write_first
 from pytest_ouro.report.page.parts.head import write_head
 from pytest_ouro.report.page.parts.page import Page
@@ -26,12 +26,25 @@ if TYPE_CHECKING:
     from pytest_ouro.report.page.facts import Facts
 
 
-def render(facts: Facts, *, raw: bool = False) -> str:
-    """Return the page. What is private in its texts is redacted unless ``raw``."""
+def render(facts: Facts, *, raw: bool = False, refresh: bool = False) -> str:
+    """Return the page. What is private in its texts is redacted unless ``raw``. With ``refresh``,
+    it loads itself again from time to time."""
     page = Page(facts, raw)
     title = f"{page.show(facts['experiment'], 60)}: {page.show(facts['claim']['headline'], 100)}"
-    style, script = read_asset("page.css"), read_asset("page.js")
+    style, script = _read_assets(refresh=refresh)
     return make_document(title, _list_parts(page), style=style, script=script)
+
+
+def render_policy(*, refresh: bool = False) -> str:
+    """Return the policy for browsers that the page has, for the header of an answer with it."""
+    style, script = _read_assets(refresh=refresh)
+    return make_policy(style=style, script=script)
+
+
+def _read_assets(*, refresh: bool) -> tuple[str, str]:
+    """Return the style sheet and the script of the page."""
+    more = "\n" + read_asset("refresh.js") if refresh else ""
+    return read_asset("page.css"), read_asset("page.js") + more
 
 
 def draw(facts: Facts, *, raw: bool = False) -> str:

@@ -1,0 +1,166 @@
+"""``pytest-ouro watch --serve``: the page of a night, served to browsers of this machine.
+
+Who may read it is who has its address, which contains a random word. Nothing of a request is used
+but its method, its path and its Host, and nothing can be changed by one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hmac
+import secrets
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from pytest_ouro.cli.output import say
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.escape import escape
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.messages import command_line as messages
+from pytest_ouro.report.page.collect import collect
+from pytest_ouro.report.page.render import render, render_policy
+from pytest_ouro.report.page.source import read_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: The only address that is listened on.
+ADDRESS = "127.0.0.1"
+#: The largest share of a processor that making pages may take, and the least seconds between two.
+_SHARE, _LEAST = 0.005, 5.0
+#: Besides the policy of the page: no other site may show it or read it, and nothing keeps it.
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def serve(path: Path, port: int) -> None:
+    """Serve the page of the experiment whose bound.toml is at ``path`` until Ctrl-C, on a port of
+    this machine (0: a free one), and print its address. Raise OuroError if the port cannot be used,
+    or there is no repository."""
+    pages = Pages(path)
+    try:
+        server = PageServer(pages, port)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise messages.unusable_port(port, reason) from None
+    with server:
+        say(f"ouro: the page is at {server.address}", "ouro: Ctrl-C ends it")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return
+
+
+class Pages:
+    """The page of a night, which is made again when the records have grown, but only so often that
+    making it takes no more than ``_SHARE`` of a processor."""
+
+    def __init__(self, path: Path) -> None:
+        """Make pages of the experiment whose bound.toml is at ``path``. Raise GitError if there is
+        no repository."""
+        self._path = path
+        self._journal = Journal(Git.discover(path.parent).common_dir).path
+        self._lock = Lock()
+        self._page, self._seen, self._next = b"", (0, 0, 0), 0.0
+
+    def read(self) -> bytes:
+        """Return the page. Raise OuroError if the records cannot be read."""
+        with self._lock:
+            seen = self._look()
+            if not self._page or (seen != self._seen and time.monotonic() >= self._next):
+                began = time.thread_time()
+                source = read_source(self._path)
+                made = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+                page = render(collect(source, made=made), refresh=True)
+                self._page, self._seen = page.encode(errors="backslashreplace"), seen
+                pause = max(_LEAST, (time.thread_time() - began) / _SHARE)
+                self._next = time.monotonic() + pause
+            return self._page
+
+    def _look(self) -> tuple[int, int, int]:
+        """Return what changes with the records: the file, its size and its time."""
+        try:
+            found = self._journal.stat()
+        except OSError:
+            return (0, 0, 0)
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+class PageServer(ThreadingHTTPServer):
+    """A server of one page at one address, which only processes of this machine can reach, and
+    whose path is a random word."""
+
+    daemon_threads = True
+
+    def __init__(self, pages: Pages, port: int) -> None:
+        """Listen on ``port``. Raise OSError or OverflowError if it cannot be used."""
+        super().__init__((ADDRESS, port), _Handler)
+        self.pages, self.token = pages, secrets.token_urlsafe(24)
+        self.policy = render_policy(refresh=True) + "; frame-ancestors 'none'"
+
+    @property
+    def address(self) -> str:
+        """The address of the page."""
+        return f"http://{ADDRESS}:{self.server_port}/{self.token}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a request that failed, such as one whose browser has gone."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answer one request: the page to GET at its address; 405, 403 or 404 to every other."""
+
+    server: PageServer
+    #: Seconds after which a connection that says nothing is closed.
+    timeout = 10
+    server_version, sys_version = "pytest-ouro", ""
+
+    def do_GET(self) -> None:
+        """Send the page, if the Host is that of this server and the path its random word."""
+        port = self.server.server_port
+        hosts = (f"{ADDRESS}:{port}", f"localhost:{port}")
+        if self.headers.get_all("Host", []) not in ([host] for host in hosts):
+            self._answer(403, b"another Host\n")  # a site whose name was bound to this address
+            return
+        if not hmac.compare_digest(self.path.encode(), f"/{self.server.token}/".encode()):
+            self._answer(404, b"nothing is here\n")
+            return
+        try:
+            page = self.server.pages.read()
+        except OuroError as error:
+            self._answer(500, f"{escape(error.message)}\n".encode(errors="backslashreplace"))
+            return
+        self._answer(200, page, "text/html; charset=utf-8")
+
+    def _refuse(self) -> None:
+        """Refuse another method."""
+        self._answer(405, b"GET alone\n")
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_CONNECT = _refuse
+
+    def _answer(self, status: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> None:
+        """Send an answer, and close the connection."""
+        self.close_connection = True
+        self.send_response(status)
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Security-Policy", self.server.policy)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        if status == 405:
+            self.send_header("Allow", "GET")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing of requests: their paths contain the random word."""

@@ -1,0 +1,174 @@
+"""``pytest-ouro watch --serve``: one page, for who has its address on this machine, and no more."""
+
+import http.client
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import pytest
+
+from pytest_ouro.cli.watch.server import Pages, PageServer
+from pytest_ouro.evidence.records.journal import Journal
+from tests.report.test_watch import TRACED
+
+
+@pytest.fixture
+def server(project, recorded):
+    recorded("keep", 2.0, reason="baseline", description="<script>alert(1)</script>")
+    with PageServer(Pages(project.path / "bound.toml"), 0) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def ask(server, method="GET", path=None, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+    path = f"/{server.token}/" if path is None else path
+    connection.putrequest(method, path, skip_host="Host" in headers)
+    for name, values in headers.items():
+        for value in values if isinstance(values, list) else [values]:
+            connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    body = answer.read().decode()
+    connection.close()
+    return answer, body
+
+
+def test_the_page_is_served_with_its_policy(server):
+    answer, body = ask(server)
+
+    assert answer.status == 200
+    assert "2.000000" in body
+    assert "<script>alert(1)" not in body
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert policy.removesuffix("; frame-ancestors 'none'") in body
+    assert "unsafe" not in policy
+    assert "location.reload()" in body
+    for name, value in {
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "Content-Type": "text/html; charset=utf-8",
+        "Server": "pytest-ouro",
+    }.items():
+        assert answer.headers[name].strip() == value
+
+
+def test_it_listens_on_this_machine_alone(server):
+    assert server.server_address[0] == "127.0.0.1"
+    assert len(server.token) >= 32
+    with PageServer(server.pages, 0) as other:
+        assert other.token != server.token
+
+
+@pytest.mark.parametrize("path", ["/", "/wrong/", "", "*", "/%00/", "//evil.example/", "/é/"])
+def test_without_the_random_word_nothing_is_here(server, path):
+    if path.isascii():
+        assert ask(server, path=path)[0].status == 404
+    prefix = server.token[:-1]
+    assert ask(server, path=f"/{prefix}/")[0].status == 404
+    assert ask(server, path=f"/{server.token}")[0].status == 404
+    assert ask(server, path=f"/{server.token}/../../etc/passwd")[0].status == 404
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "evil.example:{port}", ""])
+def test_another_host_is_refused(server, host):
+    answer, body = ask(server, Host=host.format(port=server.server_port))
+
+    assert answer.status == 403
+    assert "2.000000" not in body
+
+
+def test_two_hosts_are_refused_and_localhost_is_not(server):
+    here = f"127.0.0.1:{server.server_port}"
+
+    assert ask(server, Host=[here, "evil.example"])[0].status == 403
+    assert ask(server, Host=f"localhost:{server.server_port}")[0].status == 200
+
+
+@pytest.mark.parametrize(
+    "method", ["HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"]
+)
+def test_another_method_is_refused(server, method):
+    answer, body = ask(server, method)
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    assert "2.000000" not in body
+    assert answer.headers["Access-Control-Allow-Origin"] is None
+
+
+def test_an_unknown_method_and_a_broken_request_are_refused(server):
+    assert ask(server, "BREW")[0].status == 501
+
+
+def test_it_is_made_again_when_the_records_grow_but_not_too_often(server, recorded, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr("pytest_ouro.cli.watch.server.time.monotonic", lambda: clock[0])
+    server.pages._next = 0.0
+    first = server.pages.read()
+    assert server.pages.read() is first
+    recorded("discard", 2.5, reason="worse")
+    server.pages._next = clock[0] + 60
+    assert server.pages.read() is first  # it was made a moment ago
+    clock[0] += 61
+    second = server.pages.read()
+    assert b"2.500000" in second
+    assert server.pages._next >= clock[0] + 5
+    assert server.pages.read() is second
+
+
+def test_a_damaged_journal_is_said(server, project):
+    with Journal(project.path / ".git").path.open("a") as file:
+        file.write("[]\n")
+
+    answer, body = ask(server)
+
+    assert answer.status == 500
+    assert "not a record of a run" in body
+
+
+def test_a_port_that_is_taken_is_an_error_with_a_way_out(server, ouro):
+    status, out, err = ouro("watch", "--serve", str(server.server_port))
+
+    assert (status, out) == (2, "")
+    assert f"port {server.server_port} of 127.0.0.1 cannot be used" in err
+    assert "help: let the system choose one: pytest-ouro watch --serve" in err
+    assert ouro("watch", "--serve", "99999")[0] == 2
+
+
+def test_the_command_prints_the_address_and_ctrl_c_ends_it(project, recorded):
+    recorded("keep", 2.0, reason="baseline")
+    words = [sys.executable, "-m", "pytest_ouro", "watch", "--serve"]
+    with subprocess.Popen(
+        words, cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        address = process.stdout.readline().split()[-1]
+        assert address.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            assert b"2.000000" in answer.read()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
+#: Serve one request in place of a command, traced like `TRACED`.
+SERVES = TRACED.replace(
+    "pytest_ouro.cli.run(sys.argv[2:])",
+    "from pytest_ouro.cli.watch.server import Pages; from pathlib import Path\n"
+    "assert Pages(Path(sys.argv[2])).read()",
+)
+
+
+def test_nothing_is_written_and_nothing_is_locked(project, recorded):
+    recorded("keep", 2.0, reason="baseline")
+    command = [sys.executable, "-c", SERVES, str(project.path), str(project.path / "bound.toml")]
+
+    done = subprocess.run(command, cwd=project.path, capture_output=True, text=True, check=True)
+
+    assert [line for line in done.stdout.splitlines() if line.startswith("TRACED ")] == []
