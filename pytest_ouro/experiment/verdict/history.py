@@ -103,15 +103,15 @@ def find_same_code(runs: Sequence[FinishedRun], run: StartedRun) -> tuple[Finish
     the same code with other seeds if only the meaning without seeds is equal. A run of the first
     sort is preferred to a later one of the second. ``runs`` are oldest first.
     """
-    past = [one for one in reversed(runs) if one.purpose == "search"]
-    for one in past:
+    other_seeds: FinishedRun | None = None
+    for one in reversed(runs):
+        if one.purpose != "search":
+            continue
         if _is_same(one, run, whole=False) and comparable(one, run):
             return one, True
-    for one in past:
-        seedless = run.code_seedless and one.code_seedless == run.code_seedless
-        if seedless and comparable(one, run):
-            return one, False
-    return None, False
+        if other_seeds is None and run.code_seedless and one.code_seedless == run.code_seedless:
+            other_seeds = one if comparable(one, run) else None
+    return other_seeds, False
 
 
 def find_measured(

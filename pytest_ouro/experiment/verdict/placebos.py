@@ -54,17 +54,18 @@ def count_placebos(runs: Sequence[FinishedRun]) -> Placebos | None:
     if not counted:
         return None
     kept, count = sum(run.would == "keep" for run in counted), len(counted)
-    chances = [_chance(run, runs) for run in counted]
+    fresh = [run for run in runs if run.purpose in _FRESH and run.value is not None]
+    chances = [_chance(run, fresh) for run in counted]
     known = [chance for chance in chances if chance is not None]
     expected = math.fsum(known) if len(known) == count else None
     return Placebos(kept, count, *share_interval(kept, count), expected)
 
 
-def _chance(placebo: FinishedRun, runs: Sequence[FinishedRun]) -> float | None:
+def _chance(placebo: FinishedRun, measured: Sequence[FinishedRun]) -> float | None:
     """Return the probability with which a further run of the code of ``placebo`` (the last keep's
     own code, run as if it were a try) would have been kept by luck, given the value that it was
-    compared with, and all other runs of that code among ``runs`` that had new salts and took no
-    part in a choice (`_FRESH`); None if the noise was not known.
+    compared with, and all other runs of that code among ``measured``, which have values and new
+    salts and took no part in a choice (`_FRESH`); None if the noise was not known.
 
     With m such runs of the mean value x, the gain of a further run over the reference is normally
     distributed around that of x, with the standard deviation σ √(1 + 1/m), where σ is the noise. A
@@ -75,10 +76,9 @@ def _chance(placebo: FinishedRun, runs: Sequence[FinishedRun]) -> float | None:
         return None
     fresh = [
         run.value
-        for run in runs
-        if run.purpose in _FRESH
+        for run in measured
+        if run.commit == placebo.commit
         and run.run != placebo.run
-        and run.commit == placebo.commit
         and run.value is not None
         and comparable(run, placebo)
     ]

@@ -34,7 +34,10 @@ def collect(source: Source, *, made: str, raw: bool = False) -> Facts:
     main = _find_main(source, curves)
     night = claims.find_night(source, curves[main] if main is not None else [])
     places = {run.run: (c, n) for c, curve in enumerate(curves) for n, run in enumerate(curve, 1)}
-    runs = [_make_entry(source, run, places.get(run.run)) for run in source.runs]
+    runs = [
+        _make_entry(source, run, explain_verdict(run, source.runs[: n + 1]), places.get(run.run))
+        for n, run in enumerate(source.runs)
+    ]
     entries = {entry["run"]: place for place, entry in enumerate(runs)}
     last = {run.commit: run for run in source.runs}
     diffs = read_diffs(source.git, source.runs, last)
@@ -100,8 +103,11 @@ def _find_main(source: Source, curves: Sequence[Sequence[FinishedRun]]) -> int |
     return len(curves) - 1 if curves else None
 
 
-def _make_entry(source: Source, run: FinishedRun, place: tuple[int, int] | None) -> RunEntry:
-    """Return the entry of a run, whose ``place`` is the index of its curve and its number there."""
+def _make_entry(
+    source: Source, run: FinishedRun, why: str, place: tuple[int, int] | None
+) -> RunEntry:
+    """Return the entry of a run, with its ``why`` in words. ``place`` is the index of its curve and
+    its number there."""
     state, value, text = source.states.get(run.run), run.mean_or_value, run.metric.text
     before = run.best_code_size
     return {
@@ -115,7 +121,7 @@ def _make_entry(source: Source, run: FinishedRun, place: tuple[int, int] | None)
         "mark": _find_mark(source, run),
         "status": run.status,
         "reason": str(run.reason),
-        "why": explain_verdict(run, source.runs),
+        "why": why,
         "state": state.state if state else "",
         "state_why": state.why if state else "",
         "value": value,
@@ -141,16 +147,13 @@ def _find_mark(source: Source, run: FinishedRun) -> Mark:
         return "breach"
     if run.status == "crash":
         return "crash"
+    if run.reason is Reason.BASELINE and (state is None or state.state != "void"):
+        return "baseline"
     if state is not None:
-        return "baseline" if _is_standing_baseline(run, state.state) else state.state
+        return state.state
     if run.purpose == "placebo":
         return "placebo"
     return "discard" if run.reason.counts_as_try else "aside"
-
-
-def _is_standing_baseline(run: FinishedRun, state: str) -> bool:
-    """Return whether a keep is a baseline with which nothing is wrong."""
-    return run.reason is Reason.BASELINE and state in ("provisional", "confirmed")
 
 
 def _find_level(night: Night) -> str:
@@ -309,9 +312,14 @@ def _count_outcomes(runs: Sequence[FinishedRun]) -> list[Count]:
     """Return how many runs have each reason, the most frequent first."""
     counts = Counter(run.reason for run in runs)
     return [
-        {"name": f"{reason.status}: {reason}", "count": count, "meaning": str(reason.meaning)}
+        {"name": _name(reason), "count": count, "meaning": str(reason.meaning)}
         for reason, count in counts.most_common()
     ]
+
+
+def _name(reason: Reason) -> str:
+    """Return a reason with its verdict, if that is another word."""
+    return f"{reason.status}: {reason}" if str(reason) != reason.status else str(reason)
 
 
 def _count_broken(runs: Sequence[FinishedRun]) -> list[Count]:

@@ -22,7 +22,8 @@
   for (const row of body ? body.rows : []) {
     const cells = Object.fromEntries(names.map((name, n) => [name, row.cells[n].textContent.trim()]));
     const mark = row.cells[2].classList[1];
-    runs[row.dataset.n] = { row, mark, place: +row.dataset.n, curve: +(row.dataset.c || 0), ...cells };
+    const place = +row.id.slice(1);
+    runs[place] = { row, mark, place, curve: +(row.dataset.c || 0), ...cells };
   }
   /** Return the number that a cell begins with. */
   const number = (text) => parseFloat(text.replace("\u2212", "-"));
@@ -69,7 +70,7 @@
     if (!found) {
       column.append(make("p", "", run.description));
       column.append(make("p", "note", "The page has no details of this run: it was full. "
-        + `pytest-ouro show ${run.row.id.slice(1)} shows them.`));
+        + `pytest-ouro show ${run.commit} shows them.`));
       return column;
     }
     const facts = make("dl", "");
@@ -95,7 +96,7 @@
   async function open(run) {
     const both = first && first !== run ? [first, run] : [run];
     const columns = await Promise.all(both.map(describe));
-    const title = make("h2", "", both.length > 1 ? "Two runs" : `Run ${run["#"] || run.row.id.slice(1)}`);
+    const title = make("h2", "", both.length > 1 ? "Two runs" : run["#"] ? `Run ${run["#"]}` : `A ${run.verdict.split(" ").pop()} run`);
     title.id = "details-h";
     const near = (step) => {
       const next = shownRuns(run, step);
@@ -140,9 +141,9 @@
   document.addEventListener("click", (event) => {
     const link = event.target.closest && event.target.closest('a[href^="#r"]');
     const row = link && document.getElementById(link.hash.slice(1));
-    if (!row || !row.dataset.n || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!row || !(row.parentElement === body) || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    open(runs[row.dataset.n]);
+    open(runs[+row.id.slice(1)]);
   });
   dialog.addEventListener("close", () => { if (dialog.classList.contains("two")) choose(null); });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
@@ -449,5 +450,5 @@
   for (const figure of $$("figure.plot[data-curve]")) setUpPlot(figure);
   document.documentElement.classList.add("live");
   const asked = location.hash.startsWith("#r") && document.getElementById(location.hash.slice(1));
-  if (asked && asked.dataset.n) open(runs[asked.dataset.n]);
+  if (asked && asked.parentElement === body) open(runs[+asked.id.slice(1)]);
 })();

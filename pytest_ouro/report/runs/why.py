@@ -28,7 +28,8 @@ def explain_verdict(run: FinishedRun, runs: Sequence[FinishedRun]) -> str:
     if run.reason is Reason.BASELINE:
         return f"a new baseline: earlier runs differ in {run.apart}" if run.apart else ""
     if run.reason in (Reason.UNCHANGED, Reason.SEED_ONLY):
-        before = runs[: [one.run for one in runs].index(run.run)]
+        place = next(n for n in range(len(runs) - 1, -1, -1) if runs[n].run == run.run)
+        before = runs[:place]
         same, _ = find_same_code(before, run)
         seeds = ", except for its seeds" if run.reason is Reason.SEED_ONLY else ""
         return f"the code of {same.commit[:7]}{seeds}" if same else str(run.reason.meaning)

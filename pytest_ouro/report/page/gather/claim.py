@@ -111,7 +111,7 @@ def make_claim(source: Source, night: Night) -> Claim:
     if tip is None or gain is None:
         words = "Nothing is kept" if tip is None else "No gain: nothing is kept but the baseline"
         meaning = "There is no gain to be certified." if tip else "No run gave a lawful result yet."
-        return _claim("nothing", words, _count_tries(night), meaning, "")
+        return _claim("nothing", words, _count_runs(night), meaning, "")
     text = tip.metric.text
     one = find_certificate(source, night)
     if one is None:
@@ -155,16 +155,26 @@ def _claim(state: ClaimState, headline: str, numbers: str, meaning: str, command
     return {
         "state": state,
         "headline": headline,
-        "numbers": numbers,
+        "numbers": numbers.replace(" -", " \u2212"),
         "meaning": meaning[:1].upper() + meaning[1:],
         "command": command,
     }
 
 
 def _count_tries(night: Night) -> str:
-    """Return the number of tries in words; all experiments count where none was measured."""
-    count = len(night.tries) or len(night.runs)
+    """Return the number of tries in words."""
+    count = len(night.tries)
     return f"{count} {'try' if count == 1 else 'tries'}"
+
+
+def _count_runs(night: Night) -> str:
+    """Return the number of runs in words, and how many of them crashed or broke a rule."""
+    count = len(night.runs)
+    crashed = sum(run.status == "crash" for run in night.runs)
+    broke = sum(run.outcome == "breach" for run in night.runs)
+    words = f"{count} {'run' if count == 1 else 'runs'}"
+    words += f", {crashed - broke} crashed" if crashed > broke else ""
+    return words + (f", {broke} broke a rule" if broke else "")
 
 
 def _count_pairs(one: Statement) -> str:

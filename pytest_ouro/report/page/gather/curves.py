@@ -62,21 +62,22 @@ def find_starts(curve: Sequence[FinishedRun]) -> list[int]:
 
 
 def name_curves(curves: Sequence[Sequence[FinishedRun]]) -> list[str]:
-    """Return a name for each curve, of what tells it from the others; "" for the only one."""
+    """Return a name for each curve, of what tells it from the others: one fact if that suffices,
+    else all that differ; "" for the only one."""
     facts = [
         (
             run.metric_name,
+            run.device_name or run.device,
             f"branch {run.branch or '(none)'}",
             f"working tree {run.worktree or '(main)'}",
-            run.device,
-            run.device_name,
         )
         for run in (curve[-1] for curve in curves)
     ]
     if len(facts) < 2:
         return [""] * len(facts)
-    differ = [len(set(column)) > 1 for column in zip(*facts, strict=True)]
-    return [
-        ", ".join(word for word, tells in zip(row, differ, strict=True) if tells and word)
-        for row in facts
-    ]
+    columns = [*zip(*facts, strict=True)]
+    for column in columns:
+        if len(set(column)) == len(column):
+            return [*column]
+    differ = [column for column in columns if len(set(column)) > 1]
+    return [", ".join(row) for row in zip(*differ, strict=True)] or ["same place"] * len(facts)

@@ -24,8 +24,10 @@ def write_first(page: Page) -> Iterator[str]:
         return
     yield '<section id="first" aria-labelledby="first-h" tabindex="-1">'
     yield f'<h2 id="first-h">Read first: <code>{page.show(first["title"], 40)}</code></h2>'
-    run = None if first["run"] is None else page.facts["runs"][first["run"]]
-    about = f": {page.show(run['description'], 160)} ({page.link(run)})" if run else ""
+    about, place = "", first["run"]
+    if place is not None:
+        description = page.show(page.facts["runs"][place]["description"], 160)
+        about = f": {description} ({page.link(place)})"
     yield f"<p>{page.show(first['why'], 160).capitalize()}{about}.</p>"
     diff = first["diff"][:_LETTERS]
     lines = (diff if page.raw else redact(diff)).split("\n")

@@ -47,14 +47,16 @@ def _describe(page: Page) -> str:
     facts = page.facts
     began, ended = read_time(facts["began"]), read_time(facts["ended"])
     length = f" ({span((ended - began).total_seconds())})" if began and ended else ""
-    until = f" – {page.time(facts['ended'])}" if facts["began"] != facts["ended"] else ""
+    start, end = page.time(facts["began"]), page.time(facts["ended"])
+    day, _, clock = end.rpartition(" ") if not page.changes else ("", "", end)
+    until = f" – {clock if day and start.startswith(day) else end}" if start != end else ""
     branch = f"branch {facts['branch']}" if facts["branch"] else "no branch"
     words = [
         f"{page.show(branch, 60)} at <code>{facts['head'][:ID]}</code>",
         page.show(f"working tree {facts['worktree']}", 60) if facts["worktree"] else "",
         page.show(facts["device"], 60),
         f"level {page.show(facts['level'], 20)}" if facts["level"] else "",
-        f"{page.time(facts['began'])}{until}{length}" if facts["began"] else "",
+        f"{start}{until}{length}" if facts["began"] else "",
         f"{facts['open']} without an end" if facts["open"] else "",
     ]
     return " <span aria-hidden=true>·</span> ".join(word for word in words if word)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_ouro.report.page.facts import Curve, Facts, RunEntry
+    from pytest_ouro.report.page.facts import Curve, Facts
 
 #: The letters of a commit's id that are shown.
 ID = 7
@@ -33,7 +33,7 @@ class Page:
         return text.show(words, width, raw=self.raw)
 
     @cached_property
-    def _changes(self) -> bool:
+    def changes(self) -> bool:
         """Whether the clock of the machine that makes the page was set between two runs, as in the
         nights in which summer time begins or ends."""
         facts = self.facts
@@ -49,11 +49,11 @@ class Page:
         if moment is None:
             return self.show(recorded, 25)
         clock = f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}"
-        return f"{clock} {moment:%z}" if self._changes else clock
+        return f"{clock} {moment:%z}" if self.changes else clock
 
-    def link(self, run: RunEntry) -> str:
-        """Return the short id of a run's commit as a link to the run."""
-        return f'<a href="#r{run["run"]}">{run["commit"][:ID]}</a>'
+    def link(self, place: int) -> str:
+        """Return the short id of a run's commit as a link to the run, which has this place."""
+        return f'<a href="#r{place}">{self.facts["runs"][place]["commit"][:ID]}</a>'
 
     @property
     def several(self) -> bool:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 1200, 400
 #: The room around the area: for the numbers, for the names of the lines, and for marks of crashes.
 LEFT, RIGHT, TOP, BOTTOM, LANE = 68, 138, 14, 30, 22
+#: The height of a plot without any value.
+_FLAT = 90
 #: The marks that have no place on the vertical axis.
 FAILED: tuple[Mark, ...] = ("crash", "breach")
 #: The marks of keeps, in the order in which they are drawn.
@@ -78,12 +80,14 @@ def draw(
     mine = [runs[place] for place in curve["runs"]]
     if not mine:
         return ""
+    known = any(run["value"] is not None for run in mine)
+    height = height if known else _FLAT
     scale = make_scale(curve, mine, height)
     return "\n".join(
         [
             f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}"'
             f"{_describe(scale)}>",
-            *_draw_axes(curve, scale, height),
+            *_draw_axes(scale, height, known=known),
             f'<clipPath id="area{name}"><path d="M{LEFT} 0H{WIDTH - RIGHT}V{scale.bottom + 4:.1f}'
             f'H{LEFT}z"/></clipPath>',
             f'<g class="lines" clip-path="url(#area{name})"><g>{_draw_band(curve, scale)}',
@@ -128,9 +132,10 @@ def make_scale(curve: Curve, mine: Sequence[RunEntry], height: int) -> Scale:
     return Scale(low, high, len(mine), LEFT + 10, WIDTH - RIGHT - 10, TOP, bottom)
 
 
-def _draw_axes(curve: Curve, scale: Scale, height: int) -> Iterator[str]:
-    """Yield the horizontal lines with their values, and the numbers of experiments."""
-    ticks = list_ticks(scale.low, scale.high, 6 if height > 300 else 4)
+def _draw_axes(scale: Scale, height: int, *, known: bool) -> Iterator[str]:
+    """Yield the horizontal lines with their values, if any is ``known``, and the numbers of
+    experiments."""
+    ticks = list_ticks(scale.low, scale.high, 6 if height > 300 else 4) if known else []
     yield '<g class="axes">'
     for value in ticks:
         y = scale.y(value)

@@ -38,7 +38,8 @@ def _name_plot(page: Page, curve: Curve) -> str:
     """Return what the plot of a curve shows, in words."""
     better = f"{curve['direction']} is better"
     unit = f", {page.show(curve['unit'], 30)}" if curve["unit"] else ""
-    name = f", {page.show(curve['name'], 80)}" if curve["name"] else ""
+    apart = curve["name"] and curve["name"] != curve["metric"]
+    name = f", {page.show(curve['name'], 80)}" if apart else ""
     return f"{page.show(curve['metric'], 60)}{name} <small>{better}{unit}</small>"
 
 
@@ -82,7 +83,7 @@ def write_curves(page: Page) -> Iterator[str]:
     yield "<p>Values are compared on one device, by one metric, on one branch only.</p>"
     rows = [
         (
-            page.show(curve["name"], 80),
+            f"{page.show(curve['name'], 80)} <small>{_describe(page, curve)}</small>",
             str(len(curve["runs"])),
             str(curve["kept"]),
             page.show(curve["first"], 24),
@@ -108,6 +109,13 @@ def write_curves(page: Page) -> Iterator[str]:
             yield f"<h3>{_name_plot(page, curve)}</h3>"
             yield from _write_figure(page, curve, number, 260)
     yield "</section>"
+
+
+def _describe(page: Page, curve: Curve) -> str:
+    """Return where a curve is from."""
+    tree = f", working tree {curve['worktree']}" if curve["worktree"] else ""
+    where = f"{curve['metric']} on {curve['device']}, branch {curve['branch'] or '(none)'}{tree}"
+    return page.show(where, 120)
 
 
 def write_runs(page: Page) -> Iterator[str]:
@@ -136,14 +144,15 @@ def _write_row(page: Page, place: int) -> str:
     curve = run["curve"]
     name = page.facts["curves"][curve]["name"] if curve is not None and page.several else ""
     cells = [
-        f"<td class=n>{run['number'] or ''}",
-        f'<td><a href="#r{run["run"]}">{run["commit"][:ID]}</a>',
-        f'<td class="v {run["mark"]}">{words}',
-        f"<td class=n>{page.show(run['shown'], 24)}",
-        f"<td class=n>{page.show(run['gain_shown'], 24)}",
-        f"<td>{page.show(run['description'], 100)}",
-        f"<td>{page.time(run['time'])}",
+        f"{run['number'] or ''}",
+        f'<a href="#r{place}">{run["commit"][:ID]}</a>',
+        "",
+        run["shown"],
+        run["gain_shown"],
+        page.show(run["description"], 100),
+        page.time(run["time"]),
     ]
-    cells += [f"<td>{page.show(name, 60)}"] if page.several else []
+    cells += [page.show(name, 60)] if page.several else []
+    text = "<td>".join(cells).replace("<td><td>", f'<td class="v {run["mark"]}">{words}<td>', 1)
     where = f" data-c={curve}" if curve else ""
-    return f'<tr id="r{run["run"]}" data-n={place}{where}>{"".join(cells)}'
+    return f"<tr id=r{place}{where}><td>{text}"

@@ -69,13 +69,13 @@ def draw_gains(page: Page, chosen: Sequence[Curve]) -> str:
     if not known or max(known) <= 0:
         return ""
     longest = max(map(len, lines))
-    scale = Scale(0.0, max(known) * 1.06, longest, 68, 1070, 12, 220)
+    scale = Scale(0.0, max(known) * 1.06, longest, 68, 1030, 12, 220)
     ticks = list_ticks(0.0, scale.high, 4)
     parts = ['<svg viewBox="0 0 1200 250" role="img" aria-label="gain of each curve">']
     parts.append('<g class="axes">')
     for value in ticks:
         y = scale.y(value)
-        parts.append(f'<path class="grid" d="M68 {y:.1f}H1080"/>')
+        parts.append(f'<path class="grid" d="M68 {y:.1f}H1040"/>')
         parts.append(f'<text class="y" x="60" y="{y + 4:.1f}">{write_tick(value, ticks)}</text>')
     parts += [
         f'<text class="x" x="{scale.x(value - 1):.1f}" y="242">{value:.0f}</text>'
@@ -97,7 +97,7 @@ def draw_gains(page: Page, chosen: Sequence[Curve]) -> str:
         end = scale.x(len(lines[number]) - 1)
         parts.append(f'<path class="curve c{number}" d="{"".join(data)}H{end:.1f}"/>')
         last = min(scale.y(_last(lines[number])), last - 15)
-        name = page.show(chosen[number]["name"], 20)
+        name = page.show(chosen[number]["name"], 27)
         parts.append(f'<text class="c{number}" x="{end + 8:.1f}" y="{last + 4:.1f}">{name}</text>')
     return "".join([*parts, "</svg>"])
 

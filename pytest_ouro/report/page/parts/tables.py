@@ -20,20 +20,21 @@ _CLEAR = 2.0
 
 def write_kept(page: Page) -> Iterator[str]:
     """Yield the kept results, newest first."""
-    runs = [page.facts["runs"][place] for place in reversed(page.facts["kept"])]
+    places = page.facts["kept"][::-1]
+    runs = [page.facts["runs"][place] for place in places]
     head = ["commit", "state", "value", "gain", "± 2 se", "code", "description"]
     rows = [
         (
-            page.link(run),
+            page.link(place),
             f'<span class="state {run["state"]}">{run["state"]}</span>',
-            page.show(run["shown"], 24),
-            page.show("baseline" if run["mark"] == "baseline" else run["gain_shown"] or "–", 24),
-            _show_interval(page, run),
+            run["shown"],
+            "baseline" if run["mark"] == "baseline" else run["gain_shown"] or "–",
+            _show_interval(run),
             "" if run["code"] is None else f"{run['code']:+d}".replace("-", "−"),
             page.show(run["description"], 110)
             + (f" <small>{page.show(run['state_why'], 120)}</small>" if run["state_why"] else ""),
         )
-        for run in runs
+        for place, run in zip(places, runs, strict=True)
     ]
     yield '<section id="kept" aria-labelledby="kept-h"><h2 id="kept-h">Kept results</h2>'
     if not rows:
@@ -44,12 +45,12 @@ def write_kept(page: Page) -> Iterator[str]:
     yield "</section>"
 
 
-def _show_interval(page: Page, run: RunEntry) -> str:
+def _show_interval(run: RunEntry) -> str:
     """Return two standard errors of a run's gain; "" where they are not known."""
     if not run["error"] or run["gain"] is None:
         return ""
     digits = len(run["error_shown"].partition(".")[2])
-    return page.show(f"{_CLEAR * run['error']:.{max(digits, 1)}f}", 24)
+    return f"{_CLEAR * run['error']:.{max(digits, 1)}f}"
 
 
 def write_losses(page: Page) -> Iterator[str]:
@@ -71,7 +72,7 @@ def write_losses(page: Page) -> Iterator[str]:
             f"{one['baseline']:.4f}",
             f"{one['tip']:.4f}",
             f'<span class="{_judge(one)}">{one["gain"]:+.4f}</span>'.replace("-0.", "−0."),
-            "" if one["error"] is None else f"{_CLEAR * one['error']:.4f}",
+            "" if one["error"] is None else f"{_CLEAR * one['error']:.2g}",
             _draw_bar(one, largest),
         )
         for one in losses["slices"]
@@ -154,7 +155,7 @@ def _count(page: Page, caption: str, what: str, counts: Sequence[Count]) -> Iter
     """Yield a table of counts with their meanings."""
     rows = [
         (
-            f"{page.show(one['name'], 80)}<br><small>{page.show(one['meaning'], 160)}</small>",
+            f"{page.show(one['name'], 80)}<small>{page.show(one['meaning'], 160)}</small>",
             str(one["count"]),
         )
         for one in counts
