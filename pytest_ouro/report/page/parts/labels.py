@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: The width of a letter and the height of a line, in units of the drawing.
-LETTER, LINE = 5.7, 13.0
+LETTER, LINE = 6.4, 14.0
 #: The distance of a label from its point, and how far down labels are tried.
 _NEAR, _STEPS = 8.0, 16
 
