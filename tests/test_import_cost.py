@@ -73,6 +73,7 @@ def test_rules_are_judged_without_anything_heavy(ask):
 
     assert status == 0
     assert "5 passed" in out
+    assert not {name for name in ours if ".report.page" in name}
     assert not {"git", "torch", "numpy"} & modules
     assert not {name for name in ours if "experiment" in name}
 
@@ -99,6 +100,7 @@ def test_the_gate_needs_no_pytest_and_nothing_heavy(ask):
     assert not {"git", "torch", "numpy", "pytest", "_pytest", "pluggy"} & modules
     assert not {"dataclasses", "inspect", "importlib.metadata", "argparse"} & modules
     assert not {name for name in ours if ".collect" in name or ".plugin" in name}
+    assert not {name for name in ours if ".report.page" in name or ".report.html" in name}
 
 
 def test_the_gate_loads_nothing_for_what_is_not_there(ask, project):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from html import escape as escape_html
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.words import number
-from pytest_ouro.core.escape import escape
-from pytest_ouro.core.fast_dataclass import dataclass
-from pytest_ouro.report.redact import shorten
+from pytest_ouro.report.html.scale import Scale, find_range
+from pytest_ouro.report.html.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,26 +21,6 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 20, 16, 34
 _POINTS, _STEPS = 800, 600
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """The place of the values in the drawing: ``low`` and ``high`` are the lowest and the highest
-    value that are shown, ``many`` the number of experiments."""
-
-    low: float
-    high: float
-    many: int
-
-    def x(self, place: int) -> float:
-        """Return the horizontal place of an experiment, counted from 0."""
-        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (place / max(self.many - 1, 1))
-
-    def y(self, value: float) -> float:
-        """Return the vertical place of a value; one outside of the range is at its edge."""
-        inside = min(max(value, self.low), self.high)
-        share = (inside - self.low) / (self.high - self.low) if self.high > self.low else 0.5
-        return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * share
-
-
 def draw(audit: Audit) -> str:
     """Return an ``<svg>`` element with the classes ``claimed``, ``honest``, ``keep``,
     ``doubtful``, ``void`` and ``other`` for the page's style; "" if no kept result has a value.
@@ -50,8 +28,10 @@ def draw(audit: Audit) -> str:
     kept = [v for p in audit.curve for v in (p.best, p.honest_best) if _is_finite(v)]
     if not kept:
         return ""
-    low, high = _find_range(audit.curve, kept)
-    scale = _Scale(low, high, len(audit.curve))
+    tried = [p.value for p in audit.curve if p.value is not None and math.isfinite(p.value)]
+    low, high = find_range([value for value in kept if value is not None], tried)
+    edges = (_LEFT, WIDTH - _RIGHT, _TOP, HEIGHT - _BOTTOM)
+    scale = Scale(low, high, len(audit.curve), *edges)
     return "\n".join(
         [
             f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="progress">',
@@ -69,19 +49,7 @@ def _is_finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def _find_range(curve: Sequence[Point], kept: list[float | None]) -> tuple[float, float]:
-    """Return the lowest and the highest value of the vertical axis. They enclose the best values
-    (``kept``), the values of other experiments that lie between these or at most half their range
-    outside, and a margin of 5 % of that range. A value that is farther out does not count."""
-    values = sorted(value for value in kept if value is not None)
-    room = (values[-1] - values[0]) or abs(values[0]) * 0.01 or 1.0
-    tried = [p.value for p in curve if p.value is not None and _is_finite(p.value)]
-    near = [v for v in tried if values[0] - room / 2 <= v <= values[-1] + room / 2]
-    low, high = min([values[0], *near]), max([values[-1], *near])
-    return low - room * 0.05, high + room * 0.05
-
-
-def _draw_axes(audit: Audit, scale: _Scale) -> Iterator[str]:
+def _draw_axes(audit: Audit, scale: Scale) -> Iterator[str]:
     """Yield three horizontal lines with their values, the name of the metric, and the number of
     experiments."""
     decimals = max(0, 3 - math.floor(math.log10(scale.high - scale.low)))
@@ -91,12 +59,12 @@ def _draw_axes(audit: Audit, scale: _Scale) -> Iterator[str]:
         text = f"{value:.{min(decimals, 9)}f}" if abs(value) < 1e9 else f"{value:.3g}"
         yield f'<path class="grid" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>'
         yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
-    name = escape_html(escape(shorten(audit.metric.name, 40))) if audit.metric else "metric"
+    name = show(audit.metric.name, 40) if audit.metric else "metric"
     experiments = number(scale.many, "experiment")
     yield f'<text x="{_LEFT}" y="{HEIGHT - 10}">{name}, {experiments} in the ledger\'s order</text>'
 
 
-def _draw_points(audit: Audit, scale: _Scale) -> Iterator[str]:
+def _draw_points(audit: Audit, scale: Scale) -> Iterator[str]:
     """Yield a point for each experiment with a value; of more than `_POINTS` that were kept, or
     that were not, only some."""
     verdicts = {one.row: one.verdict for one in audit.kept}
@@ -122,7 +90,7 @@ def _thin(points: list[tuple[int, Point, float]], most: int) -> list[tuple[int, 
     return points[::every]
 
 
-def _draw_line(bests: Sequence[float | None], scale: _Scale, kind: str) -> str:
+def _draw_line(bests: Sequence[float | None], scale: Scale, kind: str) -> str:
     """Return a ``<path>`` element of the CSS class ``kind``: a line of steps through the best value
     so far (``bests``, one per experiment), from the first finite one to the right edge. If there
     are more than `_STEPS` steps, only some are drawn. Return "" if no value is finite."""

@@ -3,15 +3,12 @@ policy for browsers that forbids all of them."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from html import escape as escape_html
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.curve import draw
 from pytest_ouro.audit.words import conclude, count_rows, describe_place, list_bests, show_value
-from pytest_ouro.core.escape import escape
-from pytest_ouro.report.redact import shorten
+from pytest_ouro.report.html.document import make_document
+from pytest_ouro.report.html.text import show
 from pytest_ouro.report.text import error_text
 
 if TYPE_CHECKING:
@@ -49,37 +46,18 @@ circle.doubtful{fill:var(--page);stroke:var(--mid);stroke-width:2}
 def render(audit: Audit) -> str:
     """Return the page. A table has at most `MOST` rows; if there are more, a line below it gives
     the number that is left out."""
-    return _make_page([*_list_parts(audit)])
+    return make_document("Audit", _list_parts(audit), style=_STYLE)
 
 
 def render_error(error: OuroError) -> str:
     """Return a page that says why nothing could be audited."""
-    lines = "".join(f"<p>{_show(line, 600)}</p>" for line in error_text(error).split("\n"))
-    return _make_page(["<h1>Audit: could not judge</h1>", lines])
-
-
-def _make_page(parts: list[str]) -> str:
-    """Return the whole file with these parts of its body. Its policy allows the one style sheet,
-    by its hash, and nothing else."""
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return "\n".join(
-        [
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="referrer" content="no-referrer">',
-            '<meta name="viewport" content="width=device-width">',
-            "<title>Audit</title>",
-            f"<style>{_STYLE}</style>\n</head>\n<body>",
-            *parts,
-            "</body>\n</html>",
-        ]
-    )
+    lines = "".join(f"<p>{show(line, 600)}</p>" for line in error_text(error).split("\n"))
+    return make_document("Audit", ["<h1>Audit: could not judge</h1>", lines], style=_STYLE)
 
 
 def _list_parts(audit: Audit) -> Iterator[str]:
     """Yield the parts of the body."""
-    yield f"<h1>Audit: {_show(conclude(audit))}</h1>"
+    yield f"<h1>Audit: {show(conclude(audit))}</h1>"
     yield from _list_facts(audit)
     if picture := draw(audit):
         yield "<h2>Progress</h2>"
@@ -114,7 +92,7 @@ def _list_facts(audit: Audit) -> Iterator[str]:
     facts += [("counts", counts)] if (counts := count_rows(audit.counts)) else []
     facts += [("note", note) for note in audit.notes]
     yield "<dl>"
-    yield from (f"<dt>{name}</dt><dd>{_show(words, 600)}</dd>" for name, words in facts)
+    yield from (f"<dt>{name}</dt><dd>{show(words, 600)}</dd>" for name, words in facts)
     yield "</dl>"
 
 
@@ -137,15 +115,8 @@ def _make_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) 
     for row in rows[:MOST]:
         known = row[0] in ("stands", "doubtful", "void", "error", "warning")
         first = f'<td class="{row[0]}">' if known else "<td>"
-        cells = "".join(f"<td>{_show(cell, 600)}</td>" for cell in row[1:])
-        yield f"<tr>{first}{_show(row[0])}</td>{cells}</tr>"
+        cells = "".join(f"<td>{show(cell, 600)}</td>" for cell in row[1:])
+        yield f"<tr>{first}{show(row[0])}</td>{cells}</tr>"
     yield "</table></div>"
     if len(rows) > MOST:
         yield f"<p>and {len(rows) - MOST} more: pytest-ouro audit --json shows all</p>"
-
-
-def _show(text: str, width: int = 300) -> str:
-    """Return a text as HTML in which it has no effect on its surroundings: redacted, cut, escaped,
-    and isolated from the direction of the text around it."""
-    words = escape_html(escape(shorten(" ".join(text.split()), width)))
-    return f"<bdi>{words}</bdi>" if words else ""
