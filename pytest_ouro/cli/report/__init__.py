@@ -41,7 +41,8 @@ def main(args: argparse.Namespace) -> int:
     say(*(f"ouro: written: {path}" for path in written))
     if args.open:
         open_in_browser(written)
-    source.journal.demand_whole()
+    if source.fault:
+        source.journal.demand_whole()
     return 0
 
 
