@@ -128,7 +128,7 @@ def test_a_short_night(home, tmp_path, tries, capsys):
     assert "3 tries in " in said
     assert "cd somewhere/new && " in said
     folder = tmp_path / "somewhere/new"
-    assert git(folder, "log", "--format=%s").splitlines()[0].startswith("Bless")
+    assert git(folder, "log", "--format=%s").splitlines()[0].startswith("Begin")
     assert (folder / "evaluate.py").read_text() == read_files()["evaluate.py"]
     assert len((folder / "results.tsv").read_text().splitlines()) == 2
 
@@ -200,8 +200,21 @@ def test_ctrl_c_leaves_a_whole_repository(home, tmp_path, tries, monkeypatch, ca
     assert "rm -r ouro-demo" in said
     folder = tmp_path / "ouro-demo"
     assert git(folder, "status", "--porcelain") == ""
-    assert git(folder, "log", "-1", "--format=%s").startswith("Bless")
+    assert git(folder, "log", "-1", "--format=%s").startswith("Begin")
     assert Journal(folder / ".git").fault() is None
+
+
+def test_a_reader_that_goes_ends_the_demo(home, tries, monkeypatch):
+    tries(1)
+
+    def closed(*lines):
+        if lines and lines[0].startswith(" 1 "):
+            raise BrokenPipeError
+
+    monkeypatch.setattr(demo, "say", closed)
+
+    with pytest.raises(BrokenPipeError):
+        cli.run(("demo",))
 
 
 @pytest.mark.parametrize(

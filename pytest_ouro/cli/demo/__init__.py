@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.cli.demo.play import Stage
 from pytest_ouro.cli.demo.script import read_tries
 from pytest_ouro.cli.demo.words import Played, describe_try, summarise
-from pytest_ouro.cli.output import say, terminal_width
+from pytest_ouro.cli.output import OutputLost, say, terminal_width
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.messages import command_line as messages
 
@@ -66,6 +66,8 @@ def main(args: argparse.Namespace) -> int:
             f"  rm -r {shlex.quote(str(folder))}",
         )
         return 130
+    except (BrokenPipeError, OutputLost):
+        raise
     except OSError as error:
         raise messages.unusable_file(str(folder), error.strerror or str(error)) from None
     say("", *summarise(played, time.monotonic() - began), "")

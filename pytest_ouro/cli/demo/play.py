@@ -48,9 +48,9 @@ class Stage:
         run_git("init", "--quiet", "--template=", cwd=folder, also=(first,))
         for name, value in _SETTINGS.items():
             run_git("config", "--local", name, value, cwd=folder)
-        self._commit("A sorting network, by bubble sort", *self._files)
+        self._commit("A sorting network", *self._files)
         bless(self.bound)
-        self._commit("Bless the rules and the evaluation", "bound.lock")
+        self._commit("Begin with bubble sort; bless the rules", "bound.lock")
 
     @property
     def bound(self) -> Path:
