@@ -26,7 +26,8 @@ def night(tmp_path):
 
 
 def results(journal):
-    return [(one.event, one.result) for one in journal.statements() if one.result != "stated"]
+    ended = [one for one in journal.statements() if one.result != "stated"]
+    return [(one.event, one.result) for one in ended if one.event != "look"]
 
 
 def test_a_night_has_all_that_a_night_may_have(night):
@@ -46,6 +47,8 @@ def test_a_night_has_all_that_a_night_may_have(night):
         ("ablation", "measured"),
     }
     assert found["ablation", "measured"] > 1
+    (look,) = (one for one in journal.statements() if one.event == "look" and one.gap is not None)
+    assert 0 < look.gap < look.claimed, "the vault has a part of the gain"
     states = Counter(state.state for state in keep_states(runs, journal.statements()).values())
     assert states.keys() >= {"provisional", "confirmed", "refuted"}
     assert {run.time[:10] for run in runs} == {"2026-10-24", "2026-10-25"}

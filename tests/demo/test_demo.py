@@ -133,6 +133,17 @@ def test_a_short_night(home, tmp_path, tries, capsys):
     assert len((folder / "results.tsv").read_text().splitlines()) == 2
 
 
+def test_its_page_needs_no_certificate(home, tmp_path, tries):
+    """The metric is a count, and the rules say so."""
+    tries(1, 4)
+
+    assert cli.run(("demo",)) == 0
+
+    page = (tmp_path / "ouro-demo/.git/ouro/report.html").read_text(encoding="utf-8")
+    assert "Exact gain 33" in page
+    assert "noise is not known" not in page
+
+
 def test_what_happened_is_shown_whatever_the_script_expects(home, tries, capsys):
     tries(1, expects="crash", cheat="was honest")
 

@@ -10,6 +10,7 @@ from unittest import mock
 
 from pytest_ouro.evidence.ledger.ledger_format import TSV
 from pytest_ouro.evidence.ledger.ledger_table import Table
+from pytest_ouro.experiment.selection.vault import look_into_vault
 from pytest_ouro.experiment.terms.turns import Turn
 from pytest_ouro.experiment.verdict.search_salt import find_search
 
@@ -86,6 +87,9 @@ def _write(folder: Path, shape: Shape) -> None:
     for lane in lanes[1:]:
         repo.set_ref(f"refs/heads/{lane.branch}", lane.tip)
     repo.close(lanes[0].tip)
+    if any(one.event == "certificate" for one in runs.statements):
+        with mock.patch("pytest_ouro.experiment.selection.plan.now", return_value=lanes[0].time):
+            look_into_vault(repo.case)
     _write_ledger(folder, runs.of(lanes[0]))
 
 

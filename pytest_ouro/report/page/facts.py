@@ -22,7 +22,9 @@ Mark = Literal[
     "aside",
 ]
 #: What is known of a night's gain, from the most to the least.
-ClaimState = Literal["certified", "not-certified", "unfinished", "open", "nothing", "empty"]
+ClaimState = Literal[
+    "certified", "not-certified", "unfinished", "open", "exact", "nothing", "empty"
+]
 
 
 class RunEntry(TypedDict):

@@ -69,6 +69,11 @@ class Night:
         noise = tries[-1].noise if tries else None
         return noise * expected_maximum(len(tries)) if noise else None
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the rules state that runs of one code do not differ."""
+        return bool(self.tries) and self.tries[-1].noise == 0
+
 
 def find_night(source: Source, curve: Sequence[FinishedRun]) -> Night:
     """Return the last night of a curve: the runs of its working tree from its last baseline on."""
@@ -114,6 +119,12 @@ def make_claim(source: Source, night: Night) -> Claim:
         return _claim("nothing", words, _count_runs(night), meaning, "")
     text = tip.metric.text
     one = find_certificate(source, night)
+    if one is None and night.is_exact:
+        numbers = (
+            f"the rules say that runs of one code do not differ (noise = 0), {_count_tries(night)}"
+        )
+        meaning = "A value without noise is not luck: where that is true, no certificate is needed."
+        return _claim("exact", f"Exact gain {text(gain)}", numbers, meaning, "")
     if one is None:
         luck = night.luck
         alone = (
