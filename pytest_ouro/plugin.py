@@ -105,6 +105,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Write, at the end, the page about the night (.html) or its picture (.svg, .png)",
     )
     group.addoption(
+        "--ouro-trackio",
+        metavar="PROJECT",
+        help="Show the runs live in this project of trackio (pytest-ouro[trackio]), or of wandb as "
+        "wandb:PROJECT",
+    )
+    group.addoption(
         "--ouro-audit",
         nargs="?",
         const="",

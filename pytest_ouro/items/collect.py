@@ -169,6 +169,8 @@ class ExperimentItem(MeasuringItem):
             result.metric.name: result.value,
             "peak_vram_mb": round(result.peak_vram_mb, 1),
         }
+        if run := result.record:
+            facts |= {"run": run.run, "gain": run.gain, "window_seconds": run.window_seconds}
         if result.repeats:
             facts |= {"repeats": len(result.repeats.values), "sd": result.repeats.sd}
         if result.record and (broken := result.record.broken_guards):

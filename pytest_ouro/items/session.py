@@ -13,6 +13,7 @@ from pytest_ouro.items.outside_config import refuse_outside_config
 from pytest_ouro.items.registered import read_checks
 from pytest_ouro.items.settings import CLOSED, read_settings
 from pytest_ouro.items.time_limits import hold_time_limits
+from pytest_ouro.items.tracking import track
 from pytest_ouro.messages import selection as messages
 from pytest_ouro.report.text import error_text
 from pytest_ouro.report.unforeseen import to_error
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.journal import Journal
     from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.selection.ablate import Ablation
     from pytest_ouro.experiment.selection.selection import Selection
@@ -107,7 +109,8 @@ class Session:
         from pytest_ouro.report.progress import Progress
 
         progress = Progress(self.config)
-        with hold_time_limits() as rang:
+        target = self.settings.trackio
+        with hold_time_limits() as rang, track(target, self._find_journal, progress):
             try:
                 refuse_outside_config(self.config, self.case.repository.git.top)
                 return make(progress)
@@ -119,6 +122,10 @@ class Session:
                     words = f"has a time limit, which does not end a run; {_OWN}"
                     progress.say(f"ouro: {owner} {words}")
                 progress.close()
+
+    def _find_journal(self) -> Journal:
+        """Return the journal of the case."""
+        return self.case.evidence.journal
 
     def _run(self, progress: Progress) -> Result:
         """Run the experiment and return its result."""

@@ -53,6 +53,7 @@ class Settings:
     again: bool
     pairs: int
     looks: int
+    trackio: str
     reports: tuple[Path, ...]
 
     @property
@@ -121,6 +122,7 @@ def read_settings(config: pytest.Config) -> Settings:
         again=config.getoption("ouro_again"),
         pairs=PAIRS if pairs is None else pairs,
         looks=looks,
+        trackio=_read_tracking(config.getoption("ouro_trackio")),
         reports=_read_reports(config),
     )
 
@@ -135,6 +137,15 @@ def _read_reports(config: pytest.Config) -> tuple[Path, ...]:
         if not path.parent.is_dir():
             raise pytest.UsageError(str(command_line.no_folder_for(path, path.parent)))
     return tuple(paths)
+
+
+def _read_tracking(target: str | None) -> str:
+    """Return the argument of ``--ouro-trackio``, "" for None. Raise UsageError if it names no
+    project, or another library than trackio and wandb."""
+    library, colon, project = (target or "").rpartition(":")
+    if target is not None and (not project or (colon and library not in ("trackio", "wandb"))):
+        raise pytest.UsageError(str(messages.no_project(target)))
+    return target or ""
 
 
 def find_tasks(options: object) -> list[Task]:

@@ -48,6 +48,14 @@ def no_revision() -> OuroError:
     )
 
 
+def no_project(target: str) -> OuroError:
+    """``--ouro-trackio`` names no project, or a library that is neither trackio nor wandb."""
+    return OuroError(
+        f"--ouro-trackio must be PROJECT or wandb:PROJECT, not '{target}'",
+        help="pytest --ouro-experiment --ouro-trackio my-project",
+    )
+
+
 def not_used(option: str, task: str) -> OuroError:
     """A number of pairs, looks or repeats is given (``option``) with ``task``, which makes no use
     of it."""

@@ -53,6 +53,9 @@ def test_the_run_carries_plain_values(mine, tmp_path, properties):
         "level": record["level"],
         "val_bpb": "1.5",
         "peak_vram_mb": str(record["peak_mb"]),
+        "run": record["run"],
+        "gain": "0.5",
+        "window_seconds": str(record["window_seconds"]),
     }
 
 

@@ -13,6 +13,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.records.kinds import COMMIT, RUN
 from pytest_ouro.experiment.supervision import processes
@@ -78,8 +79,9 @@ class Beating:
     """
 
     def __init__(self, journal: Journal, run: StartedRun, progress: Progress | None) -> None:
-        """Write to the folder of ``journal``; ``progress`` is called with each position too."""
-        self._journal, self._progress = journal, progress
+        """Write to the folder of ``journal``; ``progress`` is called with each position too,
+        and the record of the run in it."""
+        self._journal, self._run, self._progress = journal, run, progress
         self._last, self._hidden = -math.inf, run.purpose == "placebo"
         self._beat = Heartbeat(
             run=run.run,
@@ -122,7 +124,7 @@ class Beating:
     def show(self, position: Position) -> None:
         """Show a position, and write it if the last write was a second ago."""
         if self._progress is not None:
-            self._progress(position)
+            self._progress(replace(position, run=self._run))
         now = time.monotonic()
         if self._hidden or now - self._last < _EVERY:
             return

@@ -12,6 +12,7 @@ from pytest_ouro.core.fast_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from pytest_ouro.child.job import Job as Message
+    from pytest_ouro.evidence.records.run_record import StartedRun
     from pytest_ouro.experiment.terms.printed import Printed
 
 #: The variables that name a folder for files that are needed during a run alone.
@@ -27,7 +28,8 @@ class Position:
     the run began.
 
     ``text`` is the progress that the script printed, as `console_text.position` returns it.
-    ``ended``: the training has ended, and its result is evaluated.
+    ``ended``: the training has ended, and its result is evaluated. ``run`` is the record of the
+    run's start, None where it is not known.
     """
 
     window: float | None
@@ -35,6 +37,7 @@ class Position:
     wall: float
     text: str = ""
     ended: bool = False
+    run: StartedRun | None = None
 
 
 #: A function that is called with the position a few times a second during a run.
