@@ -271,6 +271,7 @@ def many(project, count):
     journal.path.write_bytes(b"".join(line + b"\n" for line in lines))
 
 
+@pytest.mark.tier(2)
 def test_a_thousand_runs_fit_into_a_context_window(project, ouro):
     many(project, 1000)
 

@@ -167,6 +167,7 @@ def prints(path):
                 yield name
 
 
+@pytest.mark.tier(2)
 def test_no_other_module_prints():
     # The last stands alone: its output is the metric that an evaluation prints.
     exits = ("cli/output.py", "__main__.py", "timing/command.py")

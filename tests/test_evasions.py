@@ -502,6 +502,7 @@ def folder_for_a_submodule(project, vendor):
     project.write({"vendor/__init__.py": "x = 3\n"})
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     "evade",
     [dirty_submodule, moved_submodule, moved_and_staged_submodule, folder_for_a_submodule],

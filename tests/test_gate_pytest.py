@@ -29,6 +29,7 @@ def disarmed(project, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(project.path))
 
 
+@pytest.mark.tier(2)
 def test_both_report_lawful(project, gate):
     status, out, err = gate()
     assert (status, err) == (0, "")
@@ -37,6 +38,7 @@ def test_both_report_lawful(project, gate):
     assert gate("--trust", project.git("rev-parse", "HEAD"))[0] == 0
 
 
+@pytest.mark.tier(2)
 def test_a_project_can_disarm_neither(project, gate, disarmed):
     project.edit("prepare.py", "float(model)", "0.5")
 
@@ -46,6 +48,7 @@ def test_a_project_can_disarm_neither(project, gate, disarmed):
     assert "danger-zone::prepare BROKEN" in out
 
 
+@pytest.mark.tier(2)
 def test_a_disagreement_is_an_error(project, gate, monkeypatch):
     honest = gates.check_all
     project.edit("prepare.py", "float(model)", "0.5")

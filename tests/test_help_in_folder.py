@@ -120,6 +120,7 @@ def test_a_commit_alone_is_healed_in_the_folder_too(nested, monkeypatch, capsys)
     assert run(["gate", "--head", "HEAD", "--trust", trust]) == 0
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("folder", ["research/auto", "notes", "."])
 def test_a_hook_names_files_from_the_folder_where_git_was_called(nested, large, folder):
     done = nested.ouro("init", "--hook")

@@ -220,6 +220,7 @@ def test_a_script_of_400_kilobytes_may_be_edited(project, gate):
     assert gate("HEAD", "--trust", before)[0] == 0
 
 
+@pytest.mark.tier(2)
 def test_large_files_that_no_rule_reads_are_lawful(project, gate):
     with (project.path / "notes.bin").open("wb") as file:
         file.truncate(200 << 20)
@@ -233,6 +234,7 @@ def test_large_files_that_no_rule_reads_are_lawful(project, gate):
     assert peak < 100 << 10
 
 
+@pytest.mark.tier(2)
 @pytest.mark.parametrize("size", [1, 200 << 20])
 def test_a_change_of_a_file_that_is_hashed_by_parts_is_found(project, monkeypatch, capsys, size):
     monkeypatch.chdir(project.path)
@@ -249,6 +251,7 @@ def test_a_change_of_a_file_that_is_hashed_by_parts_is_found(project, monkeypatc
     assert "notes.bin was changed" in capsys.readouterr().out
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("form", ["--json", "--sarif", "--junit", "--github"])
 def test_what_is_too_much_is_said_in_every_form(project, monkeypatch, capsys, form):
     monkeypatch.chdir(project.path)
@@ -263,6 +266,7 @@ def test_what_is_too_much_is_said_in_every_form(project, monkeypatch, capsys, fo
     assert "ouro: error: tree" in said.err
 
 
+@pytest.mark.tier(2)
 def test_many_calls_of_the_evaluation(laws, gate):
     status, peak, said = gate(script("evaluate_bpb(1);" * 9000 + "\n")(laws))
 

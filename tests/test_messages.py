@@ -43,6 +43,7 @@ def built_errors(source):
                 yield node.lineno
 
 
+@pytest.mark.tier(2)
 def test_errors_are_built_in_one_place():
     package = ROOT / "pytest_ouro"
     found = []

@@ -201,6 +201,7 @@ def test_a_named_bound_determines_the_repository(project, above):
     assert_refused(project, done, "pytest.ini")
 
 
+@pytest.mark.tier(2)
 def test_rules_alone_are_judged_with_a_note(project, above):
     above({"pytest.ini": "[pytest]\n"})
 
@@ -213,6 +214,7 @@ def test_rules_alone_are_judged_with_a_note(project, above):
     assert "from outside" not in project.pytest("-c", "pyproject.toml", "bound.toml").stdout
 
 
+@pytest.mark.tier(2)
 def test_the_gate_reads_none_of_it(project, above):
     trace = above({"pytest.ini": "[pytest]\naddopts = -p evil\n"})
 

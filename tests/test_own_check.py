@@ -167,6 +167,7 @@ def test_two_packages_with_one_name_are_refused_by_the_names_of_both(own, enviro
     assert (refused.returncode, re.sub(r":\d+:", ":55:", line)) == (2, SAID[3])
 
 
+@pytest.mark.tier(2)
 def test_the_hook_of_the_page_registers_the_check_for_pytest_alone(project):
     hook = re.findall(r"(?ms)^```python\n(def pytest_ouro_checks.*?)^```$", PAGE)[0]
     bound = (project.path / "bound.toml").read_text(encoding="utf-8")

@@ -31,6 +31,7 @@ def line(project):
     return text[: text.index("sigmas")].count("\n") + 1
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     "door",
     [

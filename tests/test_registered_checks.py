@@ -225,6 +225,7 @@ def test_a_package_that_does_not_load_is_said(project, stated, package, entry, c
     assert f"the check 'size' cannot be used: {entry.partition(' = ')[2]} of my-rules 1.0 " in line
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("answer", ["3", "Size", "type('Never', (Size,), {'paths': ()})"])
 def test_a_hook_that_takes_a_name_of_ours_is_refused_by_the_names_of_both(project, stated, answer):
     hook = f"\n\ndef pytest_ouro_checks():\n    return {{'size': Size, 'frozen': {answer}}}\n"
@@ -236,6 +237,7 @@ def test_a_hook_that_takes_a_name_of_ours_is_refused_by_the_names_of_both(projec
     assert f"pytest-ouro and {project.path}/conftest.py each have a check 'frozen'" in done.stdout
 
 
+@pytest.mark.tier(2)
 def test_two_hooks_with_one_name_are_refused_by_the_names_of_both(project, stated):
     stated(100, conftest=MODULE + HOOK, other=MODULE + HOOK)
 
@@ -245,6 +247,7 @@ def test_two_hooks_with_one_name_are_refused_by_the_names_of_both(project, state
     assert f"other and {project.path}/conftest.py each have a check 'size'" in done.stdout
 
 
+@pytest.mark.tier(2)
 def test_a_hook_and_a_package_with_one_name_are_refused_by_the_names_of_both(
     project, stated, package
 ):
@@ -264,6 +267,7 @@ def test_a_hook_may_register_what_its_package_registers(project, stated, package
     assert "1 passed" in done.stdout
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("answer", ["3", "{'size': 3}"])
 def test_a_hook_that_gives_no_checks_is_said(project, stated, answer):
     stated(100, conftest=f"def pytest_ouro_checks():\n    return {answer}\n")

@@ -216,6 +216,7 @@ def test_the_candidate_is_started_as_the_supervisor_says(monkeypatch):
         assert asked(b"?\n")[0] == b"a sandbox\n"
 
 
+@pytest.mark.tier(2)
 def test_the_cost_of_the_start_is_subtracted(monkeypatch):
     start = "import os, sys; sum(range(4_000_000)); os.execvp(sys.argv[1], sys.argv[1:])"
     monkeypatch.setenv("OURO_CONFINE", f"{sys.executable} -c '{start}'")

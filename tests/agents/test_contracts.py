@@ -122,6 +122,7 @@ def test_a_call_may_begin_with_a_byte_order_mark(standing, answer, recorded_payl
     assert (done.returncode, bool(done.stdout)) == (2 * is_refused, is_refused)
 
 
+@pytest.mark.tier(2)
 def test_a_call_that_is_too_long_is_refused(standing, answer, monkeypatch):
     done = answer(b" " * (guard.MAX_BYTES + 1), standing.path)
 
@@ -261,6 +262,7 @@ def test_no_bytes_end_in_status_1(run_guard, data):
     assert run_guard(data) == 2
 
 
+@pytest.mark.tier(2)
 @FUZZ
 @given(payload=PAYLOADS_OF_ANY_KIND)
 def test_no_payload_ends_in_status_1(run_guard, payload):

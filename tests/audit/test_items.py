@@ -89,6 +89,7 @@ def test_an_honest_loop_passes(loop, audit):
     assert said.splitlines()[-1].startswith("ouro: audit: ")
 
 
+@pytest.mark.tier(2)
 def test_a_changed_harness_fails(loop, audit):
     folder = loop(harness=True)
 
@@ -100,6 +101,7 @@ def test_a_changed_harness_fails(loop, audit):
     assert "FAILED audit::" in said
 
 
+@pytest.mark.tier(2)
 def test_nothing_of_the_repository_is_loaded_or_written(loop, audit, tmp_path):
     code = evil(tmp_path)
     names = ("conftest.py", "test_x.py", "sitecustomize.py", "setup.py")
@@ -115,6 +117,7 @@ def test_nothing_of_the_repository_is_loaded_or_written(loop, audit, tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -150,6 +153,7 @@ def test_an_experiment_is_not_made_in_its_place(audit, tmp_path):
     assert "cannot be used with --ouro-experiment" in said
 
 
+@pytest.mark.tier(2)
 def test_items_can_be_listed_and_selected(loop, audit):
     folder = loop()
 

@@ -245,6 +245,7 @@ def test_without_a_kept_value_there_is_no_drawing():
     assert "<svg" not in html.render(replace(honest(), curve=curve))
 
 
+@pytest.mark.tier(2)
 def test_a_long_loop_makes_a_small_page():
     curve = tuple(
         Point(n, "", "keep" if n % 3 else "discard", 2 - n / 1e5, 2 - n / 1e5, 2 - n / 1e5)

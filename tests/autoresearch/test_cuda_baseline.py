@@ -147,6 +147,7 @@ def test_a_stand_in_takes_the_place_of_kernels_on_demand(
     assert benchmark.missing() == ["kernels"]
 
 
+@pytest.mark.tier(2)
 def test_without_a_card_it_says_so(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-B", str(SCRIPT), "--original", str(tmp_path)],

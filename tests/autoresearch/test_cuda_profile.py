@@ -85,6 +85,7 @@ def naive(q: Any, k: Any, v: Any, window: int) -> Any:
 # --- the profile ---------------------------------------------------------------------------------
 
 
+@pytest.mark.tier(2)
 def test_the_profile_is_consistent(
     cuda_profile: tuple[ModuleType, ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +145,7 @@ def test_the_cap_bends_nothing_that_is_small(gpu: ModuleType, model: Any) -> Non
     torch.testing.assert_close(model(tokens(1, 8)), gpu.norm(features) @ small.T, rtol=1e-3, atol=0)
 
 
+@pytest.mark.tier(2)
 def test_the_future_does_not_change_the_past(model: Any) -> None:
     text, other = tokens(3, 64), tokens(3, 64, seed=1)
     for cut in (1, 20, 63):
@@ -244,6 +246,7 @@ def test_the_compiler_sees_no_break_in_the_model(gpu: ModuleType, model: Any) ->
     torch._dynamo.reset()
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(("window", "sides"), [(17, (17, 0)), (64, (-1, 0))])
 def test_flash_attention_is_given_rows_and_windows(
     gpu: ModuleType, monkeypatch: pytest.MonkeyPatch, window: int, sides: tuple[int, int]
@@ -424,6 +427,7 @@ def run(gpu: ModuleType, steps: int, *, warm: bool = True) -> Any:
     return model
 
 
+@pytest.mark.tier(2)
 def test_training_learns_and_ends_in_the_same_bits(
     gpu: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:

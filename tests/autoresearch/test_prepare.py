@@ -476,6 +476,7 @@ def test_a_missing_bpe_trainer_is_named(small: ModuleType, monkeypatch: pytest.M
         small.main()
 
 
+@pytest.mark.tier(2)
 def test_training_without_data_is_one_line_of_advice(
     environment: dict[str, str], prepare: ModuleType, script: Path, tmp_path: Path
 ) -> None:

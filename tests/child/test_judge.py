@@ -10,6 +10,7 @@ def came_to(seen):
     return outcome(seen, Metric.named("val_bpb"))
 
 
+@pytest.mark.tier(2)
 def test_an_honest_run_has_the_score_of_the_harness(mini):
     judged, alone = mini.judged(), mini.supervised()
     assert came_to(judged) == ("ok", ""), judged.tail
@@ -20,12 +21,14 @@ def test_an_honest_run_has_the_score_of_the_harness(mini):
     assert judged.window_seconds is not None
 
 
+@pytest.mark.tier(2)
 def test_a_smaller_number_of_rows_selects_the_same_rows_each_time(mini):
     first, second = (mini.judged(rows=20).judgment for _ in range(2))
     assert first.rows == second.rows == 20
     assert first.value == pytest.approx(second.value, abs=1e-9)
 
 
+@pytest.mark.tier(2)
 def test_the_model_inside_a_compiled_wrapper_is_asked(mini):
     seen = mini.judged(
         before="inner = model\n"
@@ -47,6 +50,7 @@ FOCAL = (
 )
 
 
+@pytest.mark.tier(2)
 def test_a_made_up_loss_does_not_change_the_score(mini):
     seen = mini.judged(before=FOCAL)
     assert came_to(seen)[0] == "ok"
@@ -72,6 +76,7 @@ PEEK = (
 )
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("level", ["judged", "supervised"])
 def test_a_model_that_sees_the_next_token_is_not_causal(mini, level):
     ended, message = came_to(getattr(mini, level)(before=PEEK))
@@ -98,6 +103,7 @@ def test_a_model_without_logits_crashes_with_what_is_needed(mini):
     assert "model(x) without targets must return the logits" in message
 
 
+@pytest.mark.tier(2)
 def test_a_second_evaluation_is_a_breach(mini):
     seen = mini.judged(
         after="try:\n    evaluate_bpb(model, tokenizer, 8)\nexcept RuntimeError as e:\n    print(e)"
@@ -105,6 +111,7 @@ def test_a_second_evaluation_is_a_breach(mini):
     assert came_to(seen) == ("breach", "train.py called the evaluation 2 times, not once")
 
 
+@pytest.mark.tier(2)
 def test_another_number_printed_is_a_breach(mini):
     seen = mini.judged(after="print('val_bpb: 0.5')")
     ended, message = came_to(seen)
@@ -117,6 +124,7 @@ def test_the_validation_split_is_not_served_to_train_on(mini):
     assert "the split 'val' is for the evaluation alone" in came_to(seen)[1]
 
 
+@pytest.mark.tier(2)
 def test_changes_to_the_harness_in_memory_do_not_change_the_score(mini):
     honest = mini.supervised().value
     before = (
@@ -146,6 +154,7 @@ def test_a_harness_with_another_metric_is_not_judged_and_nothing_runs(mini, old,
     assert "it ran" not in seen.tail
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("code", "why"),
     [
@@ -178,6 +187,7 @@ def test_a_message_without_logits_is_reported(mini):
     assert came_to(seen) == ("breach", words)
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(("size", "even"), [(8, 8), (48, 32), (1000, 64), (3, 2)])
 def test_a_batch_size_that_leaves_rows_out_does_not_change_the_score(mini, size, even):
     seen = mini.supervised(
@@ -208,6 +218,7 @@ def test_nan_for_the_questions_alone_does_not_skip_the_tests(mini):
     assert "is not the cross-entropy of its logits" in message
 
 
+@pytest.mark.tier(2)
 def test_training_while_the_judge_waits_is_charged(mini):
     seen = mini.judged(
         budget=5.0,
@@ -225,11 +236,13 @@ def test_training_while_the_judge_waits_is_charged(mini):
     assert seen.window_seconds >= seen.charged_seconds
 
 
+@pytest.mark.tier(2)
 def test_the_time_of_the_judge_itself_is_reported(mini):
     judgment = mini.judged().judgment
     assert 0 < judgment.scoring <= judgment.seconds
 
 
+@pytest.mark.tier(2)
 def test_a_script_that_never_asks_for_a_batch_is_timed_from_its_start(mini):
     seen = mini.judged(
         startup_seconds=0.5,

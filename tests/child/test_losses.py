@@ -173,6 +173,7 @@ def test_rows_shorter_than_four_targets_have_empty_quarters():
     assert not rare.any(), "the only token is not rare"
 
 
+@pytest.mark.tier(2)
 def test_the_judge_reports_the_losses_that_its_score_is_made_of(mini):
     seen = mini.judged()
     found = unpack(seen.losses["rows"])
@@ -191,6 +192,7 @@ def bits_of(losses):
     return sum(losses.row_nats) / (math.log(2) * sum(losses.row_bytes))
 
 
+@pytest.mark.tier(2)
 def test_the_score_leaves_the_vault_out(mini):
     whole = mini.judged(harness=MANY)
     seen = mini.judged(harness=MANY, vault=0.1)
@@ -209,12 +211,14 @@ def test_the_score_leaves_the_vault_out(mini):
     assert unpack(again.losses["vault"]).rows == vault.rows, "always the same rows"
 
 
+@pytest.mark.tier(2)
 def test_there_is_no_vault_of_few_rows(mini):
     few = HARNESS.replace("EVAL_TOKENS = 64 *", "EVAL_TOKENS = 511 *")
     seen = mini.judged(harness=few, vault=0.1)
     assert (seen.judgment.rows, seen.judgment.vault, [*seen.losses]) == (511, 0, ["rows"])
 
 
+@pytest.mark.tier(2)
 def test_a_rounded_score_is_what_the_script_gets_and_must_print(mini):
     exact, seen = mini.judged(), mini.judged(score_decimals=2)
     assert (exact.judgment.decimals, seen.judgment.decimals) == (None, 2)

@@ -26,6 +26,7 @@ def report(desk):
     return (desk.folder / "audit.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("losses", "status", "words"),
     [

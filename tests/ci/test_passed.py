@@ -88,6 +88,7 @@ def test_a_run_of_another_workflow_text_vouches_for_nothing(desk, push):
     assert f"trust: {good[:7]}" in said
 
 
+@pytest.mark.tier(2)
 def test_the_workflow_names_the_first_good_commit(desk, push):
     first = desk.git("rev-parse", "HEAD")
     good = improve(desk)

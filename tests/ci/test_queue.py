@@ -57,6 +57,7 @@ def merge(desk, *how):
     return desk.git("rev-parse", "HEAD")
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("how", [(), ("--squash",)])
 def test_approved_rules_are_green_in_the_queue(desk, queue, approve, how):
     approve(change_rules(desk))
@@ -83,6 +84,7 @@ def test_a_squash_names_its_pull_request_in_its_subject(desk, queue, approve):
     assert queue()[0] == 0
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("subject", ["As #3 asks (#12)", "Change the rules (#12), for #3"])
 def test_a_subject_may_name_an_issue_too(desk, queue, approve, subject):
     approve(change_rules(desk), number="12")
@@ -97,6 +99,7 @@ def test_a_subject_may_name_an_issue_too(desk, queue, approve, subject):
     assert status == 0, said
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("facts", "status"),
     [
@@ -120,6 +123,7 @@ def test_an_approved_change_is_made_once(desk, queue, approve, facts, status):
     assert found == status, said
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(("work", "status"), [(improve, 0), (widen, 1)])
 @pytest.mark.parametrize("first", [True, False])
 def test_what_is_beside_it_in_the_group_is_judged(desk, queue, approve, work, status, first):
@@ -189,6 +193,7 @@ def run_on_the_change(desk, approve, head):
     desk.server.runs[0]["event"] = "pull_request"
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     "how",
     [
@@ -258,6 +263,7 @@ def test_a_server_that_does_not_say_is_named(desk, queue, approve):
     assert TOKEN not in said
 
 
+@pytest.mark.tier(2)
 def test_the_first_rules_go_through_the_queue(desk, queue, approve):
     topic = state_first_rules(desk)
     desk.branch("queue")

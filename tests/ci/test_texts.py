@@ -33,6 +33,7 @@ def test_a_named_document_touches_no_experiment(desk):
     assert desk.call(desk.request())[0] == 1
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("environment", "status", "words"),
     [

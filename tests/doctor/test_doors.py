@@ -36,6 +36,7 @@ def test_the_next_step_writes_where_git_looks_for_hooks(doctor, project):
     assert (project.path / "hooks/pre-commit").is_file()
 
 
+@pytest.mark.tier(2)
 def test_a_hook_elsewhere_or_in_a_comment(doctor, project):
     hook = project.path / "hooks/pre-commit"
     project.write({"hooks/pre-commit": "#!/bin/sh\n# pytest-ouro gate --staged\n"})
@@ -61,6 +62,7 @@ def test_pre_commit_s_configuration_counts_once_it_is_installed(doctor, project)
     assert doctor().state["pre-commit"] == "ok"
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("step", "state"),
     [
@@ -81,6 +83,7 @@ def states(report):
     return {state for topic, state in report.state.items() if topic.startswith("agents ")}
 
 
+@pytest.mark.tier(2)
 def test_agents_ask_the_guard_after_the_next_step(doctor, project):
     assert doctor().state["agents"] == "off"
     project.write({".claude/settings.json": "{}", ".cursor/hooks.json": "{}"})
@@ -136,6 +139,7 @@ def put(project, name, setting):
     return path
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("kind", OFF)
 def test_settings_that_turn_hooks_off_are_named(doctor, guarded, kind):
     agent, name, setting = OFF[kind]
@@ -148,6 +152,7 @@ def test_settings_that_turn_hooks_off_are_named(doctor, guarded, kind):
     assert states(report) == {"ok", "off"}
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("kind", OFF)
 def test_settings_that_leave_hooks_on_pass(doctor, guarded, kind):
     _, name, setting = OFF[kind]
@@ -161,6 +166,7 @@ def test_settings_that_leave_hooks_on_pass(doctor, guarded, kind):
     assert states(doctor()) == {"ok"}
 
 
+@pytest.mark.tier(2)
 def test_the_project_s_setting_counts_before_the_user_s(doctor, guarded):
     put(guarded, "~/.claude/settings.json", "disableAllHooks = true")
     put(guarded, ".claude/settings.local.json", "disableAllHooks = false")
@@ -201,6 +207,7 @@ def started_in(guarded):
     return started_in
 
 
+@pytest.mark.tier(2)
 def test_a_session_in_a_sub_folder_does_not_find_the_settings(guarded, started_in):
     top, below = started_in("."), started_in("lab")
 
@@ -217,6 +224,7 @@ def test_a_session_in_a_sub_folder_does_not_find_the_settings(guarded, started_i
     assert below.state["agents codex"] == "ok"
 
 
+@pytest.mark.tier(2)
 def test_settings_of_the_user_count_in_a_sub_folder_too(guarded, started_in):
     for name in (".claude/settings.json", ".gemini/settings.json"):
         (Path.home() / name).parent.mkdir(exist_ok=True)
@@ -228,6 +236,7 @@ def test_settings_of_the_user_count_in_a_sub_folder_too(guarded, started_in):
         assert "sub-folder" not in report.text
 
 
+@pytest.mark.tier(2)
 def test_settings_in_the_sub_folder_itself_count(guarded, started_in):
     for name in (".claude/settings.json", ".gemini/settings.json"):
         (guarded.path / "lab" / name).parent.mkdir(parents=True)
@@ -250,6 +259,7 @@ WRONG = {
 }
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("kind", WRONG)
 def test_the_hook_s_command_is_tried(doctor, guarded, tmp_path, kind):
     script, words = WRONG[kind]
@@ -278,6 +288,7 @@ ASKED = {
 }
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("kind", ASKED)
 def test_codex_is_asked_whether_it_trusts_the_hook(doctor, guarded, tmp_path, kind):
     facts, words = ASKED[kind]
@@ -298,6 +309,7 @@ OTHER_ANSWERS = [
 ]
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("script", OTHER_ANSWERS)
 def test_a_codex_that_does_not_answer_is_configured(doctor, guarded, tmp_path, script):
     report = doctor(PATH=program(tmp_path / "bin", "codex", script))
@@ -314,6 +326,7 @@ FOLDERS = {
 }
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("kind", FOLDERS)
 def test_gemini_s_file_says_whether_a_person_refused_to_trust_the_folder(doctor, guarded, kind):
     rules, refuses = FOLDERS[kind]
@@ -340,6 +353,7 @@ x pytest-ouro-asks: pytest-ouro-asks (stdio) - %s' >&2"""
 ANSWERS = {"Disconnected": True, "Disabled": False, "Blocked": False, "Resting": False}
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("refuses", [False, True])
 def test_gemini_is_asked_whether_it_trusts_the_folder(doctor, guarded, tmp_path, answer, refuses):
@@ -357,6 +371,7 @@ def test_gemini_is_asked_whether_it_trusts_the_folder(doctor, guarded, tmp_path,
     assert report.words["agents claude"].startswith("the guard is configured, and prevents")
 
 
+@pytest.mark.tier(2)
 def test_a_gemini_that_does_not_start_is_configured(doctor, guarded, tmp_path):
     report = doctor(PATH=program(tmp_path / "bin", "gemini", "exit 1"))
 

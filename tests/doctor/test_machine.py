@@ -32,6 +32,7 @@ def test_a_demanded_level_that_is_not_available_fails(doctor, bound):
 JUDGED = "def get_token_bytes(device):\n    return 0\n\n\nclass Tokenizer:\n    pass\n\n\n"
 
 
+@pytest.mark.tier(2)
 @needed
 def test_the_level_depends_on_the_bound_and_the_harness(doctor, project, bound):
     text = (project.path / "prepare.py").read_text()

@@ -191,6 +191,7 @@ def test_a_ledger_to_which_no_row_can_be_added(doctor, project):
     assert "results.tsv:1: no column is named val_bpb: " in report.words["ledger"]
 
 
+@pytest.mark.tier(2)
 def test_recorded_runs_and_a_chain_that_was_broken(doctor, project):
     assert doctor().words["journal"] == "runs recorded: 0"
     done = project.pytest("--ouro-experiment")

@@ -134,6 +134,7 @@ def test_where_an_honest_run_is_flagged_no_level_is_available(programs):
     assert [trial.canary for trial in trials] == ["honest"]
 
 
+@pytest.mark.tier(2)
 def test_a_cheat_that_is_not_stopped_at_its_level_lowers_it(programs):
     (programs / "forged.py").write_text("from canary_model import *\nreport(1.5)")
 
@@ -272,6 +273,7 @@ def test_where_the_kernel_refuses_the_sandbox_its_cheats_are_open(torch, project
     ]
 
 
+@pytest.mark.tier(2)
 @needed
 def test_an_honest_run_that_the_sandbox_hinders_lowers_the_level(torch, programs, monkeypatch):
     code = (programs / "honest.py").read_text()
@@ -289,6 +291,7 @@ def test_an_honest_run_that_the_sandbox_hinders_lowers_the_level(torch, programs
     assert done.why.startswith("honest is failed at sandboxed: it ended as crash: ")
 
 
+@pytest.mark.tier(2)
 def test_without_a_judge_the_halved_loss_is_open(torch):
     honest = canary.attempt("honest", PYTHON, highest="supervised", torch=True)
     trial = canary.attempt("loss", PYTHON, highest="supervised", torch=True, honest=honest.value)

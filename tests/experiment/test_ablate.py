@@ -67,6 +67,7 @@ def names(groups):
     return [[edit.after.description for edit in group.edits] for group in groups]
 
 
+@pytest.mark.tier(2)
 def test_each_edit_has_its_worth(lab, parts):
     parts("a = 1.0", "a = 0.5", "halve a")
     parts("b = 1.0", "b = 0.9999999", "touch b")
@@ -91,6 +92,7 @@ def test_each_edit_has_its_worth(lab, parts):
     lab.clean()
 
 
+@pytest.mark.tier(2)
 def test_an_edit_whose_gain_is_luck_is_not_shown_to_matter(lab, parts):
     parts("a = 1.0", "a = 0.5", "halve a")
     # Other draws: a lucky value of the search, and noise in every pair.
@@ -119,6 +121,7 @@ def test_an_edit_on_which_a_later_one_depends_goes_with_it(lab, parts):
     assert names(groups) == [["define f"], ["use f"]]
 
 
+@pytest.mark.tier(2)
 def test_a_group_without_which_the_tip_crashes_is_needed(lab, parts):
     parts("a = 1.0", "a = 0.9\ndef f(x): return x", "define f")
     head = parts("c = 1.0", "c = f(0.5)", "use f")
@@ -140,6 +143,7 @@ def test_a_group_without_which_the_tip_crashes_is_needed(lab, parts):
     lab.clean()
 
 
+@pytest.mark.tier(2)
 def test_a_crash_that_does_not_occur_again_is_made_good(lab, parts):
     mark = lab.path.parent / "mark"
     parts("b = 1.0", f"import os\nmark = {str(mark)!r}\nb = 0.9", "name the mark")

@@ -228,6 +228,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(("state", "how"), WAYS)
 def test_a_blessing_can_be_committed(make_loop, state, how):
     loop = make_loop()
@@ -291,6 +292,7 @@ def test_runs_are_compared_across_a_blessing_of_equal_content(make_loop):
     assert loop.run().endswith("reason=improved")
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("name", ["bound.toml", "evaluate.py"])
 def test_a_file_that_was_edited_before_its_blessing_was_committed(make_loop, name):
     """No commit has the blessed bytes then, so that no checkout heals."""

@@ -113,6 +113,7 @@ def test_a_metric_without_noise_detects_any_gain():
     )
 
 
+@pytest.mark.tier(2)
 def test_noise_of_the_machine_is_not_shared(lab):
     lab.commit(script(salted=0.0, machine=0.1))
     found = calibrate(case_of(lab), runs=8)
@@ -219,6 +220,7 @@ def test_the_speed_of_the_machine_is_a_positive_number():
     assert combine([1.0, 4.0]) == pytest.approx(2.0)
 
 
+@pytest.mark.tier(2)
 def test_later_verdicts_use_the_noise(lab):
     lab.bound(("noise = 0.01", 'noise = "auto"'))
     lab.commit(script(salted=0.1))
@@ -241,6 +243,7 @@ def test_the_command(lab):
     assert "a certificate of 5 pairs shows" in done.stdout
 
 
+@pytest.mark.tier(2)
 def test_values_that_no_salt_changes_calibrate_nothing(lab):
     lab.commit(lab.script(2.0))
     done = command(lab, "--runs", "4")
@@ -249,6 +252,7 @@ def test_values_that_no_salt_changes_calibrate_nothing(lab):
     assert done.stdout.splitlines()[-1].startswith("ouro: not-calibrated runs=4 ")
 
 
+@pytest.mark.tier(2)
 def test_a_crash_is_resumed(lab):
     mark = lab.path.parent / "mark"
     stops = f"if os.path.exists({str(mark)!r}): raise SystemExit(3)\n"

@@ -80,6 +80,7 @@ def test_a_true_gain_is_certified(lab, night):
     lab.clean()
 
 
+@pytest.mark.tier(2)
 def test_the_brief_says_what_it_came_to_and_what_to_do(lab, night, ouro):
     def interrupt(position):
         raise KeyboardInterrupt
@@ -107,6 +108,7 @@ def test_the_brief_says_what_it_came_to_and_what_to_do(lab, night, ouro):
     assert one["then"] == f"claim {low}, its lower bound, and {finalize}"
 
 
+@pytest.mark.tier(2)
 def test_numbers_follow_from_the_pairs(lab, night):
     stats = pytest.importorskip("scipy.stats")
     one = certify(case_of(lab), pairs=4).statement
@@ -119,6 +121,7 @@ def test_numbers_follow_from_the_pairs(lab, night):
     assert one.alpha == pytest.approx(0.05 * 6 / 3.141592653589793**2, rel=1e-9)
 
 
+@pytest.mark.tier(2)
 def test_equal_code_is_not_certified(lab):
     """Two commits whose values differ by the luck of unsalted seeds alone."""
     lab.run(noisy(2.0, own=2, spread=1.0))
@@ -133,6 +136,7 @@ def test_equal_code_is_not_certified(lab):
     assert any("do not show a gain" in line for line in found.lines())
 
 
+@pytest.mark.tier(2)
 def test_values_that_no_salt_changes_show_nothing(lab, night):
     lab.run(lab.script(1.0))
     found = certify(case_of(lab), pairs=3)
@@ -143,6 +147,7 @@ def test_values_that_no_salt_changes_show_nothing(lab, night):
     assert edit.last_line.startswith("ouro: undecided gain=")
 
 
+@pytest.mark.tier(2)
 def test_looks_are_counted_and_cost_more(lab, night):
     alphas = [certify(case_of(lab), pairs=2).statement.alpha for _ in range(2)]
     assert alphas[1] == pytest.approx(alphas[0] / 4)
@@ -153,6 +158,7 @@ def test_looks_are_counted_and_cost_more(lab, night):
     }
 
 
+@pytest.mark.tier(2)
 @pytest.mark.parametrize("looks", [0, 1])
 def test_a_deleted_journal_does_not_forget_a_look(lab, night, looks):
     certify(case_of(lab), pairs=2, looks=looks)
@@ -178,6 +184,7 @@ def test_a_deleted_journal_is_restored_first(lab, night):
         assert found.value.help == "put back what was recorded: pytest-ouro log --restore"
 
 
+@pytest.mark.tier(2)
 def test_stated_looks_share_alpha_and_end(lab, night):
     first = certify(case_of(lab), pairs=2, looks=2).statement
     second = certify(case_of(lab), pairs=2).statement
@@ -202,6 +209,7 @@ def test_looks_are_not_stated_while_one_goes_on(lab, night):
     assert certify(case_of(lab), looks=1).statement.looks == 1
 
 
+@pytest.mark.tier(2)
 def test_a_crash_is_resumed_with_the_same_pairs(lab, night):
     fails = lab.path / "fails"
     fragile = noisy(1.0) + f"\nimport os\nif os.path.exists({str(fails)!r}): raise SystemExit(3)\n"
@@ -222,6 +230,7 @@ def test_a_crash_is_resumed_with_the_same_pairs(lab, night):
     assert "continues" in said[0]
 
 
+@pytest.mark.tier(2)
 def test_an_unfinished_certificate_can_be_left_for_a_further_look(lab, night):
     def interrupt(position):
         raise KeyboardInterrupt
@@ -238,6 +247,7 @@ def test_an_unfinished_certificate_can_be_left_for_a_further_look(lab, night):
     assert certify(case_of(lab), pairs=3).statement.look == 3, "the first one is not taken up again"
 
 
+@pytest.mark.tier(2)
 def test_runs_of_complete_pairs_are_not_repeated(lab, night):
     mark = lab.path.parent / "mark"
     stops = f"import os\nif os.path.exists({str(mark)!r}): raise SystemExit(3)\n"
@@ -277,6 +287,7 @@ def test_pairs_have_fresh_salts_and_drawn_orders():
     assert min(counts.values()) > 60
 
 
+@pytest.mark.tier(2)
 def test_an_edit_is_confirmed_after_few_pairs(lab, night):
     found = confirm_edit(case_of(lab), "HEAD")
     one = found.statement
@@ -312,6 +323,7 @@ def smaller(lab, mean, spread):
     return run
 
 
+@pytest.mark.tier(2)
 def test_smaller_code_is_confirmed_if_it_is_not_worse(lab, night):
     run = smaller(lab, -0.0005, 0.0098)
     found = confirm_edit(case_of(lab), "HEAD")
@@ -327,6 +339,7 @@ def test_smaller_code_is_confirmed_if_it_is_not_worse(lab, night):
     assert lab.journal.fault() is None
 
 
+@pytest.mark.tier(2)
 def test_smaller_code_that_is_worse_by_less_than_the_band_is_refuted(lab, night):
     smaller(lab, 0.004, 0.0098)
     found = confirm_edit(case_of(lab), "HEAD")
@@ -336,6 +349,7 @@ def test_smaller_code_that_is_worse_by_less_than_the_band_is_refuted(lab, night)
     assert lab.journal.fault() is None
 
 
+@pytest.mark.tier(2)
 def test_smaller_code_that_is_worse_is_refuted(lab, night):
     smaller(lab, 0.05, 0.0098)
     before = lab.journal.runs()[-2].commit
@@ -353,6 +367,7 @@ def test_only_a_keep_with_a_reference_is_confirmed(lab, night):
         confirm_edit(case_of(lab), night[0])
 
 
+@pytest.mark.tier(2)
 def test_the_command(lab, night, last_line):
     done = lab.project.pytest("--ouro-certify", "--ouro-pairs", "2")
     assert done.returncode == 0, done.stdout
@@ -384,6 +399,7 @@ def test_options_that_do_not_fit(lab, options, words):
     assert "  help: " in done.stdout + done.stderr
 
 
+@pytest.mark.tier(2)
 def test_a_crash_exits_1(lab, night, last_line):
     lab.project.edit(
         "train.py",

@@ -83,6 +83,7 @@ def test_a_tip_that_crashes_until_it_is_lucky_is_granted_nothing(lab, mark):
     assert "nothing is granted, whatever the values show: runs of the tip" in found.lines()[0]
 
 
+@pytest.mark.tier(2)
 def test_a_tip_that_crashes_is_not_confirmed(lab, mark):
     two_keeps(lab, noisy(2.0), crashes_if(mark) + noisy(1.0, own=2))
     mark.touch()
@@ -105,6 +106,7 @@ def test_a_crash_of_the_baseline_halves_alpha(lab, mark):
     assert "1 run gave no value and counted against the error" in found.lines()[1]
 
 
+@pytest.mark.tier(2)
 def test_runs_that_are_ended_from_outside_halve_alpha_each(lab, monkeypatch):
     two_keeps(lab, noisy(2.0), noisy(1.0, own=2))
     with monkeypatch.context() as patch:
@@ -126,6 +128,7 @@ def test_a_process_that_could_not_be_started_costs_nothing(lab, monkeypatch):
     assert (one.failed, one.alpha) == ((), lab.journal.statements()[0].alpha)
 
 
+@pytest.mark.tier(2)
 def test_a_command_that_keeps_its_evaluation_from_being_started_halves_alpha(lab, monkeypatch):
     """It may fill the disk once it knows that it was slow, and would be run again."""
     lab.bound(*COMMAND, prepare_py=EVALUATE)
@@ -142,6 +145,7 @@ def test_a_command_that_keeps_its_evaluation_from_being_started_halves_alpha(lab
     assert one.alpha == pytest.approx(lab.journal.statements()[0].alpha / 2)
 
 
+@pytest.mark.tier(2)
 def test_the_first_value_of_a_side_counts(lab, mark):
     """Two sessions at once, or a forged call, measure one side of a pair twice."""
     random = "import os\nval_luck = int.from_bytes(os.urandom(2)) / 65536\n"
@@ -162,6 +166,7 @@ def test_the_first_value_of_a_side_counts(lab, mark):
     assert pair["tip"] == values[0]
 
 
+@pytest.mark.tier(2)
 def test_a_baseline_that_is_committed_again_begins_no_night(lab):
     baseline, tip = two_keeps(lab, noisy(2.0), noisy(1.5, own=2))
     certify(case_of(lab), pairs=2)
@@ -185,6 +190,7 @@ def test_a_baseline_that_is_committed_again_begins_no_night(lab):
     assert certify(case_of(lab), pairs=2).statement.look == 3
 
 
+@pytest.mark.tier(2)
 def test_a_person_s_new_baseline_is_a_new_night(lab):
     two_keeps(lab, noisy(2.0), noisy(1.5, own=2))
     certify(case_of(lab), pairs=2)
@@ -197,6 +203,7 @@ def test_a_person_s_new_baseline_is_a_new_night(lab):
     assert certify(case_of(lab), pairs=2).statement.look == 1
 
 
+@pytest.mark.tier(2)
 def test_other_code_is_another_baseline(lab):
     baseline, _ = two_keeps(lab, noisy(2.0), noisy(1.5, own=2))
     certify(case_of(lab), pairs=2)
@@ -206,6 +213,7 @@ def test_other_code_is_another_baseline(lab):
     assert certify(case_of(lab), pairs=2).statement.look == 1
 
 
+@pytest.mark.tier(2)
 def test_a_deleted_ref_of_a_look_is_set_again(lab, mark):
     baseline, tip = two_keeps(lab, noisy(2.0), crashes_if(mark) + noisy(1.5, own=2))
     mark.touch()
@@ -216,6 +224,7 @@ def test_a_deleted_ref_of_a_look_is_set_again(lab, mark):
     assert lab.project.git("rev-parse", ref).strip() == tip
 
 
+@pytest.mark.tier(2)
 def test_a_guard_that_a_pair_breaks_forbids_the_certificate(lab):
     """Each script ends with its size without a salt, its size with one, and its value."""
     lab.bound(*COMMAND, ("[verdict]", f"{GUARD}\n[verdict]"), prepare_py=EVALUATE)
@@ -230,6 +239,7 @@ def test_a_guard_that_a_pair_breaks_forbids_the_certificate(lab):
     assert why.startswith("ouro: nothing is granted, whatever the values show: guard size is")
 
 
+@pytest.mark.tier(2)
 def test_a_guard_of_the_best_is_not_compared_with_the_tip_itself(lab):
     limit = GUARD.replace("at-most = 10", 'at-most = 1.0\nof = "best"')
     limit = limit.replace('metric = "size"', 'metric = "code-size"')
@@ -242,6 +252,7 @@ def test_a_guard_of_the_best_is_not_compared_with_the_tip_itself(lab):
     assert {(guard["value"], guard["limit"]) for guard in guards} == {(first, None), (last, first)}
 
 
+@pytest.mark.tier(2)
 def test_pairs_below_the_level_of_the_search_are_granted_nothing(lab):
     two_keeps(lab, noisy(2.0), noisy(1.0, own=2))
     one = certify(case_of(lab), pairs=2).statement
@@ -320,6 +331,7 @@ def demand_conflicts(lab, edits):
         assert f"'{field}' in line {len(lines)} contradicts" in lab.journal.fault().headline, field
 
 
+@pytest.mark.tier(2)
 def test_a_command_without_noise_shows_nothing(lab):
     """Its equal values do not tell whether it has no noise or ignores the salts."""
     lab.bound(*COMMAND, prepare_py=EVALUATE.replace("random.Random(salt).random()", "0"))
@@ -329,6 +341,7 @@ def test_a_command_without_noise_shows_nothing(lab):
     assert "measured exactly the same value" in one.counts_as_one
 
 
+@pytest.mark.tier(2)
 def test_higher_is_better(lab):
     lab.bound(("[experiment]", '[experiment]\ndirection = "higher"'))
     two_keeps(lab, noisy(1.5), noisy(2.0, own=2))
@@ -336,6 +349,7 @@ def test_higher_is_better(lab):
     assert (one.result, one.gain) == ("granted", pytest.approx(0.5, abs=0.02))
 
 
+@pytest.mark.tier(2)
 def test_a_tip_that_moves_meanwhile_begins_another_look(lab, mark):
     two_keeps(lab, crashes_if(mark) + noisy(2.0), noisy(1.5, own=2))
     mark.touch()
@@ -357,6 +371,7 @@ FORGED = {
 }
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("result", ["granted", "confirmed"])
 def test_a_statement_is_not_believed_without_its_plan_and_its_pairs(lab, result):
     """A run that writes a line for another working tree cannot leave out what it would rest on."""

@@ -39,6 +39,7 @@ def looks(lab):
     return len(repo.refs(case_of(lab).repository.git, anchor.LOOKS))
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("result", ["stated", "granted"])
 def test_killed_between_gits_copy_and_the_file(lab, night, monkeypatch, result):
     """The line is completed, the plan is continued, and no run is made again."""
@@ -78,6 +79,7 @@ def test_killed_between_the_line_and_the_ref(lab, night, monkeypatch):
     assert looks(lab) == 1
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("result", ["stated", "granted"])
 def test_a_full_disk_costs_no_look_and_no_run(lab, night, monkeypatch, result):
     write = Journal._write
@@ -122,6 +124,7 @@ def test_a_plan_that_ended_meanwhile_is_not_measured_again(lab, night):
     assert not lab.journal.place(one.plan).exists()
 
 
+@pytest.mark.tier(2)
 def test_another_device_begins_a_further_look(lab, night, monkeypatch):
     """A certificate that was interrupted goes on where the runs cannot be compared."""
     calls = []
@@ -149,6 +152,7 @@ def test_a_certificate_of_a_detached_head_with_changes(lab, night):
     assert (lab.path / "train.py").read_text().startswith("raise")
 
 
+@pytest.mark.tier(2)
 def test_the_last_keep_is_certified_whatever_follows_it(lab, night):
     lab.run(noisy(3.0))
     assert lab.journal.runs()[-1].status == "discard"
@@ -216,6 +220,7 @@ def test_a_message_that_is_not_utf_8(lab, night):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.tier(2)
 def test_the_lock_of_a_killed_process_holds_nothing(lab, night):
     mark = lab.path.parent / "mark"
     lab.run(crashes_if(mark) + noisy(1.0, own=3))

@@ -63,6 +63,7 @@ def test_the_margin_of_the_bound_decides(project, simulated):
     assert kept[2] == kept[0]
 
 
+@pytest.mark.tier(2)
 def test_the_noise_is_that_of_the_records(lab, ouro):
     def found():
         return json.loads(ouro(*FEW, "--json")[1])
@@ -115,6 +116,7 @@ def test_a_night_without_a_certificate(ouro, simulated):
     assert found["cases"]["none"]["granted"]["value"] == 0
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("words", "message", "help"),
     [
@@ -153,6 +155,7 @@ def test_without_a_bound_there_are_no_settings(project, ouro):
     assert "no bound.toml" in err
 
 
+@pytest.mark.tier(2)
 def test_the_page_shows_what_is_printed(project, ouro):
     page = Path(__file__).parents[2] / "docs/selection.md"
     shown = re.search(r"(?s)```text\n(ouro: 500 simulated nights.*?)```", page.read_text("utf-8"))

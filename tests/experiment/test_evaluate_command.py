@@ -353,6 +353,7 @@ time.sleep(60)
     lab.clean()
 
 
+@pytest.mark.tier(2)
 def test_through_pytest(make_bound, last_line):
     lab = make_bound()
     done = lab.pytest()

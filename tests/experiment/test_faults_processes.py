@@ -72,6 +72,7 @@ def bred(wait_for_json, wait_until_gone):
     return bred
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("victim", "message"),
     [
@@ -165,6 +166,7 @@ while True:
 """
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("words", ["b'{}\\n' * 9000", "b'x' * 65536"], ids=["lines", "a line"])
 def test_a_flood_of_the_channel_stops_no_clock_and_fills_no_memory(bench, words):
     before = resident()
@@ -179,6 +181,7 @@ def resident():
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
 
+@pytest.mark.tier(2)
 def test_the_pids_are_of_the_right_processes(lab, wait_for_json):
     """The other tests kill the processes that they name."""
     lab.commit(lab.script(before=LOADS))

@@ -93,6 +93,7 @@ def test_an_edited_ledger_closes_the_gate_until_it_is_restored(logged, edit, hea
     logged.whole("baseline", "worse", "unchanged")
 
 
+@pytest.mark.tier(2)
 def test_a_ledger_that_is_gone_closes_the_gate(logged):
     logged.run(logged.script())
     ledger(logged).unlink()
@@ -404,6 +405,7 @@ def disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.tier(2)
 def test_a_run_that_fills_the_disk_is_recorded_all_the_same(lab, disk, last_line):
     moved = type(lab)(type(lab.project)(disk / "project"))
     shutil.copytree(lab.path, moved.path)

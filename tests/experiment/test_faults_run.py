@@ -19,6 +19,7 @@ WAITS = (
 )
 
 
+@pytest.mark.tier(2)
 def test_one_of_two_runs_waits_and_both_are_recorded(lab, wait_for_json):
     lab.commit(lab.script(before=WAITS))
     first = lab.start()
@@ -38,6 +39,7 @@ def test_one_of_two_runs_waits_and_both_are_recorded(lab, wait_for_json):
     assert {run["pid"] for run in lab.journal.runs()} == {first.pid, second.pid}
 
 
+@pytest.mark.tier(2)
 def test_a_run_that_waited_is_judged_again(lab, wait_for_json):
     """The rules are broken while it waits: it does not run."""
     lab.commit(lab.script(before=WAITS))

@@ -55,6 +55,7 @@ def untouched(lab, git):
     )  # fmt: skip
 
 
+@pytest.mark.tier(2)
 def test_a_certified_night_becomes_a_branch(lab, git, night, ouro):
     statement = certify(case_of(lab), pairs=2).statement
     assert statement.result == "granted"
@@ -81,6 +82,7 @@ def test_a_certified_night_becomes_a_branch(lab, git, night, ouro):
     lab.clean()
 
 
+@pytest.mark.tier(2)
 def test_the_gate_accepts_the_branch(lab, git, night, ouro):
     ouro("finalize", "--branch", "mine")
     facts = ouro("finalize", "--branch", "mine-2", "--json")[1]
@@ -113,6 +115,7 @@ def test_squashed_it_is_one_commit_with_the_bound_that_may_be_claimed(lab, git, 
     ]
 
 
+@pytest.mark.tier(2)
 def test_without_a_certificate_it_is_provisional_and_says_so(lab, git, night, ouro):
     out = ouro("finalize", "--squash")[1]
     assert "nothing is certified" in out
@@ -122,6 +125,7 @@ def test_without_a_certificate_it_is_provisional_and_says_so(lab, git, night, ou
     assert "\nOuro-Certificate: provisional, not certified\n" in message
 
 
+@pytest.mark.tier(2)
 def test_keeps_after_the_certified_one_are_left_out(lab, git, night, ouro):
     assert certify(case_of(lab), pairs=2).statement.result == "granted"
     lab.run(noisy(0.5, own=4))

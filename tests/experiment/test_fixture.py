@@ -43,6 +43,7 @@ def test_without_the_flag_it_skips(mine):
     assert mine.journal.records() == []
 
 
+@pytest.mark.tier(2)
 def test_the_run_is_made_though_only_the_test_is_selected(mine):
     done = mine.pytest("test_mine.py", "-k", "test_score")
     assert done.returncode == 0, done.stdout
@@ -73,6 +74,7 @@ def test_a_crash_reaches_the_test_as_a_result(mine):
     assert len(list(mine.journal.runs())) == 1
 
 
+@pytest.mark.tier(2)
 def test_bytecode_that_pytest_writes_is_not_a_stray_file(mine):
     """Collecting a person's tests compiles them, before any rule is judged."""
     mine.bound(**{".gitignore": "run.log\nresults.tsv\n"})
@@ -80,6 +82,7 @@ def test_bytecode_that_pytest_writes_is_not_a_stray_file(mine):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.tier(2)
 def test_a_failing_test_does_not_change_the_verdict(mine, last_line):
     mine.bound(test_mine_py="def test_strict(experiment):\n    assert experiment.val_bpb < 1\n")
     mine.commit(mine.script(1.5))

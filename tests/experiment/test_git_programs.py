@@ -126,6 +126,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_command_runs_one(hostile, marks, command):
     (hostile.path / "train.py").touch()  # git must compare its contents

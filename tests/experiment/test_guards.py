@@ -249,6 +249,7 @@ command = ["python", "tests.py"]
 LINE = 'X = """\nval_bpb: {}\nlatency: {}\n"""\n'
 
 
+@pytest.mark.tier(2)
 def test_a_run_that_breaks_a_guard_is_a_discard(lab):
     (lab.path / "bound.toml").write_text((lab.path / "bound.toml").read_text() + GUARDS)
     evaluation = EVALUATION.replace("[1:]", '.split(\'"""\')[1]')
@@ -284,6 +285,7 @@ at-most = {}
 """
 
 
+@pytest.mark.tier(2)
 def test_the_memory_of_a_command_that_no_scan_has_seen_is_limited(lab, monkeypatch):
     monkeypatch.setattr(run_clock, "_first_scan", lambda: float("inf"))
     least = int(run_clock._largest_mb())
@@ -347,6 +349,7 @@ def guarded(lab):
     return guarded
 
 
+@pytest.mark.tier(2)
 @needed
 def test_what_a_guard_starts_of_the_candidate_runs_in_the_sandbox(guarded):
     result, log = guarded("sandboxed", "confined")

@@ -85,6 +85,7 @@ def test_tally(runs, text):
     assert tally(runs) == text
 
 
+@pytest.mark.tier(2)
 def test_memory_and_gain_are_printed_after_the_run(lab, last_line):
     lab.commit(lab.script(2.0))
     done = lab.pytest()
@@ -166,6 +167,7 @@ def test_a_value_that_is_not_a_number_is_never_kept(value, best, direction):
     assert (reason.status, reason) == ("crash", "nan")
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("value", [0.0, -37.8])
 def test_no_text_has_so_few_bits_a_byte(lab, value):
     """With and without a rule about the metric."""

@@ -101,6 +101,7 @@ PATH = "victim = Path.home() / 'victim'\nvictim.write_text('precious')\n" + ADD.
 REF = "import subprocess\nsubprocess.run(['git', '-C', str(git), 'update-ref', '-d', REF])\n"
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("action", [DEEP, PATH, ADD.replace("FACTS", ELSEWHERE)])
 def test_a_line_that_nobody_recorded_is_removed(lab, action):
     seen = lab.run(lab.script(before=HERE + action))
@@ -175,6 +176,7 @@ def test_lines_of_other_runs_in_an_exchanged_journal_are_kept(lab):
     assert lab.journal.broken_link() == 0
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("action", ["ref.unlink()", "ref.write_text(old + '\\n')"])
 def test_a_ref_that_was_removed_or_moved_is_restored(lab, action):
     first = lab.run(lab.script(3.0))

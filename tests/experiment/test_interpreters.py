@@ -68,6 +68,7 @@ def starter(folder, text):
     return path
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -38,6 +38,7 @@ def mine(lab):
     return lab
 
 
+@pytest.mark.tier(2)
 def test_the_run_carries_plain_values(mine, tmp_path, properties):
     mine.run(mine.script(2.0))
     commit = mine.commit(mine.script(1.5))
@@ -82,6 +83,7 @@ def test_rules_are_judged_and_reported_by_workers(mine, tmp_path, properties):
     assert len(list(mine.journal.runs())) == 1, "and nothing is run"
 
 
+@pytest.mark.tier(2)
 def test_a_broken_rule_fails_under_workers(mine, tmp_path, properties):
     pytest.importorskip("xdist")
     mine.project.edit("prepare.py", "float(model)", "0.5")
@@ -91,6 +93,7 @@ def test_a_broken_rule_fails_under_workers(mine, tmp_path, properties):
     assert properties()["modify-prepare"] == {"check": "frozen"}
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("workers", [("-n2",), ("-n", "1"), ("--tx", "2*popen", "--dist=load")])
 def test_an_experiment_is_refused_under_workers(mine, workers):
     pytest.importorskip("xdist")

@@ -52,6 +52,7 @@ def refute(lab, night, result="refuted"):
     lab.journal.append(statement(*sides[0], **facts, **numbers, alpha=0.01, result=result))
 
 
+@pytest.mark.tier(2)
 def test_the_last_keep_is_provisional_until_it_is_confirmed(lab, night):
     assert states(lab) == ["provisional", "provisional"]
     refute(lab, night, "undecided")
@@ -74,6 +75,7 @@ def test_a_refuted_keep_is_not_the_reference(lab, night):
     assert states(lab)[:2] == ["provisional", "refuted"]
 
 
+@pytest.mark.tier(2)
 def test_the_rule_wants_a_refuted_keep_off_the_branch(lab):
     rule = '[[iron-law]]\nid = "settled"\nrule = "Keeps stay."\ncheck = "settled"\n'
     lab.bound(("[verdict]", f"{rule}\n[verdict]"))
@@ -97,6 +99,7 @@ def test_the_rule_wants_a_refuted_keep_off_the_branch(lab):
     assert lab.project.ouro("gate").returncode == 0
 
 
+@pytest.mark.tier(2)
 def test_the_branch_returns_to_the_keep_before_it(lab, night):
     baseline, _ = night
     refute(lab, night)
@@ -152,6 +155,7 @@ def test_a_later_breach_takes_the_keep_back(lab, night):
     assert lab.project.ouro("gate").returncode == 0
 
 
+@pytest.mark.tier(2)
 def test_log_and_brief_show_the_states(lab, night):
     refute(lab, night)
 

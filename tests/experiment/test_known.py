@@ -38,6 +38,7 @@ def lost(lab):
     return lab
 
 
+@pytest.mark.tier(2)
 def test_it_is_answered_from_the_record(lost, runs_made, last_line):
     first = lost.journal.runs()[1]
     kept = lost.project.git("rev-parse", "HEAD")
@@ -64,6 +65,7 @@ def test_it_is_answered_from_the_record(lost, runs_made, last_line):
     lost.clean()
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("order", "runs"), [({"again": True}, 1), ({"repeat": 2}, 2), ({"budget": 0.2}, 1)]
 )
@@ -109,6 +111,7 @@ def test_its_old_value_counts_against_another_reference(lost, runs_made):
     lost.clean()
 
 
+@pytest.mark.tier(2)
 def test_the_reference_is_not_measured_again_for_an_answer(lost, runs_made):
     lost.bound(("noise = 0.01", 'noise = 0.01\nremeasure = "kept"'))
     lost.run(counting(lost, 1.5))
@@ -164,6 +167,7 @@ def test_after_a_crash_of_the_same_code_it_is_run(lab, runs_made):
     assert runs_made() == 4
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     "change",
     [

@@ -59,6 +59,7 @@ def two(lab):
     return first, lab.project.git("rev-parse", "HEAD").strip()
 
 
+@pytest.mark.tier(2)
 def test_an_earlier_commit_is_measured_and_nothing_else_changes(lab, two):
     first, tip = two
     (lab.path / "train.py").write_text("raise SystemExit('not committed')\n")
@@ -74,6 +75,7 @@ def test_an_earlier_commit_is_measured_and_nothing_else_changes(lab, two):
     assert [row[4][:7] for row in lab.rows[2:]] == ["[pair] ", "[pair] "]
 
 
+@pytest.mark.tier(2)
 def test_a_side_of_a_pair_decides_nothing(lab, two):
     first, tip = two
     pair(lab, first, tip)
@@ -107,6 +109,7 @@ def test_a_commit_that_breaks_a_rule_is_not_run(lab, two):
     assert measure_commit(case.at(first), Turn(salt=7, purpose="pair", plan=PLAN))[0].value
 
 
+@pytest.mark.tier(2)
 def test_a_statement_is_a_line_of_the_journal(lab, two):
     runs = pair(lab, *two)
     written = lab.journal.append(statement(*runs))
@@ -118,6 +121,7 @@ def test_a_statement_is_a_line_of_the_journal(lab, two):
     lab.clean()
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -135,6 +139,7 @@ def test_a_statement_that_its_runs_contradict_is_refused(lab, two, changes, fiel
     assert lab.journal.statements() == []
 
 
+@pytest.mark.tier(2)
 def test_a_changed_value_of_a_pair_is_found_in_the_file(lab, two):
     runs = pair(lab, *two)
     lab.journal.append(statement(*runs))

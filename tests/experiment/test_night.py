@@ -145,6 +145,7 @@ TRIES = st.lists(
 )
 
 
+@pytest.mark.tier(2)
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(
     tries=TRIES,

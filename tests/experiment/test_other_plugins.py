@@ -57,6 +57,7 @@ def test_alarms_are_held_and_given_back():
     assert signal.getsignal(signal.SIGALRM) == before
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("statement", "status", "said"),
     [
@@ -98,6 +99,7 @@ def test_a_listing_has_no_last_line(run_pytest, option):
     assert not result.outlines[-1].startswith("ouro: closed")
 
 
+@pytest.mark.tier(2)
 def test_workers_of_addopts_are_taken_back_by_what_the_message_says(lab, last_line):
     pytest.importorskip("xdist")
     ini = "[pytest]\naddopts = -n2 --dist=loadfile\n"

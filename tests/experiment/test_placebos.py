@@ -244,6 +244,7 @@ def edit_placebo(lab, **facts):
     return replace(placebos(lab)[0], **facts)
 
 
+@pytest.mark.tier(2)
 def test_luck_explains_what_the_noise_does(lab, drawn):
     """A reference that was lucky by 2 noise is reached by a placebo with a probability of 0.02."""
     drawn(True)

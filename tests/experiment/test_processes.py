@@ -192,6 +192,7 @@ def test_an_orphan_of_an_unreaped_parent_is_accounted_for(start):
     assert not family.unaccounted
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")
 @pytest.mark.parametrize("orphan", ["", "os.fork() or time.sleep(60)"])
 def test_a_leader_that_waits_for_all_children_is_accounted_for(start, orphan):

@@ -216,6 +216,7 @@ def test_quiet_is_quiet_on_a_terminal_too(speaking):
     assert got.rstrip().splitlines()[-1].startswith("ouro: keep")
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("args", [(), ("-s",)])
 def test_a_log_file_gets_plain_lines(speaking, args):
     """The output is not a terminal: no line is redrawn, and a short run prints none."""

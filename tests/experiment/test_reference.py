@@ -118,6 +118,7 @@ def test_the_last_keep_is_measured_again_and_the_next_tries_have_its_salt(search
     lab.clean()
 
 
+@pytest.mark.tier(2)
 def test_a_keep_that_stands_long_is_measured_again(lab, monkeypatch):
     monkeypatch.setattr(search_salt, "STANDS", 2)
     lab.run(noisy(2.0))
@@ -131,6 +132,7 @@ def test_a_keep_that_stands_long_is_measured_again(lab, monkeypatch):
     assert [run.purpose for run in lab.journal.runs()].count("reference") == 1
 
 
+@pytest.mark.tier(2)
 def test_repeats_and_rehearsals_measure_nothing_again(searching):
     searching.run(noisy(2.0))
     searching.run(noisy(1.5))

@@ -66,6 +66,7 @@ def test_an_ordinary_run_leaves_the_seeds_alone(lab):
     assert first.repeats is None
 
 
+@pytest.mark.tier(2)
 def test_the_line_is_stable(lab, last_line):
     commit = lab.commit(seeded(lab))
     done = lab.pytest("--ouro-repeat", "2")
@@ -82,6 +83,7 @@ def test_the_line_is_stable(lab, last_line):
     assert any(text.startswith("ouro: repeat 1/2 val_bpb=") for text in lines)
 
 
+@pytest.mark.tier(2)
 def test_quiet_keeps_the_line(lab):
     lab.commit(seeded(lab))
     done = lab.pytest("--ouro-repeat", "2", "-q")
@@ -89,6 +91,7 @@ def test_quiet_keeps_the_line(lab):
     assert [re.sub("=.*", "", line) for line in ours] == ["ouro: repeat n", "ouro: keep val_bpb"]
 
 
+@pytest.mark.tier(2)
 def test_noise_is_the_deviation_of_the_repeats(lab):
     auto(lab)
     result = lab.run(seeded(lab), repeat=3)
@@ -102,6 +105,7 @@ def test_noise_is_the_deviation_of_the_repeats(lab):
     assert later.best == pytest.approx(statistics.mean(values))
 
 
+@pytest.mark.tier(2)
 def test_the_margin_of_means_is_smaller(lab):
     lab.bound(("noise = 0.01", "noise = 0.01\nmargin = 1.5"))
     lab.run(seeded(lab), repeat=2)
@@ -140,6 +144,7 @@ def test_the_mean_decides_not_the_luckiest(lab):
     assert lab.project.git("rev-parse", "HEAD") == commit
 
 
+@pytest.mark.tier(2)
 def test_a_lucky_keep_is_undone_by_its_repeats(lab):
     """A lucky keep that is measured again is replaced by its mean."""
     base = lab.commit(lab.script(2.0))
@@ -172,6 +177,7 @@ def test_the_only_code_repeated_stays_the_baseline(lab):
     assert (again.repeats.mean, again.repeats.sd) == (2.0, 0.0)
 
 
+@pytest.mark.tier(2)
 def test_a_clear_loser_is_stopped_after_its_first_run(lab, last_line):
     kept = lab.commit(lab.script(2.0))
     lab.run()
@@ -195,6 +201,7 @@ def test_a_clear_loser_is_stopped_after_its_first_run(lab, last_line):
     lab.clean()
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("bound", "value"),
     [

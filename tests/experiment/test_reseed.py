@@ -69,6 +69,7 @@ print(json.dumps([a, b, np.random.default_rng(3).random(), np.random.Generator(b
 """
 
 
+@pytest.mark.tier(2)
 def test_numpy(bench):
     numpy = pytest.importorskip("numpy")
     first, again, other, plain = (seeds(bench, NUMPY, value) for value in (1, 1, 2, 0))
@@ -94,6 +95,7 @@ print(json.dumps([a, b, torch.initial_seed(), returned, queued,
 """
 
 
+@pytest.mark.tier(2)
 def test_torch(bench):
     pytest.importorskip("torch")
     first, plain = (seeds(bench, TORCH, value) for value in (1, 0))

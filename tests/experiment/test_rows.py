@@ -45,6 +45,7 @@ def test_a_run_without_a_judge_has_none(lab):
     assert not (lab.path / ".git/ouro/rows").exists()
 
 
+@pytest.mark.tier(2)
 def test_a_changed_file_is_found_by_its_digest(judged, ouro):
     run = judged.run(script()).record
     assert ouro("log")[0] == 0
@@ -63,6 +64,7 @@ def test_a_changed_file_is_found_by_its_digest(judged, ouro):
     assert ouro("log")[0] == 0
 
 
+@pytest.mark.tier(2)
 def test_a_changed_digest_is_found_by_the_journal(judged):
     judged.run(script())
     lines = judged.journal.lines()
@@ -93,6 +95,7 @@ def test_prune_removes_them(judged, ouro, monkeypatch):
     assert ouro("log")[0] == 0
 
 
+@pytest.mark.tier(2)
 def test_a_folder_that_cannot_be_written_costs_no_run(judged):
     (judged.path / ".git/ouro").mkdir(exist_ok=True)
     (judged.path / ".git/ouro/rows").write_text("in the way")
@@ -126,6 +129,7 @@ def test_a_certificate_tells_what_other_rows_add(judged, ouro):
     assert f"a further standard error of {one.metric.text(one.rows_se)}" in found.lines()[1]
 
 
+@pytest.mark.tier(2)
 def test_the_certificate_of_runs_without_a_judge_has_no_such_error(lab):
     lab.run(lab.script(2.0))
     lab.run(lab.script(1.0))

@@ -71,6 +71,7 @@ def test_the_first_run_is_the_baseline(lab, last_line):
     assert not list((cache_folder() / "worktrees").rglob("train.py"))
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("value", "code", "margin", "status", "reason"),
     [
@@ -93,6 +94,7 @@ def test_the_verdict_is_against_the_best(lab, value, code, margin, status, reaso
     lab.clean()
 
 
+@pytest.mark.tier(2)
 def test_worse_is_discarded_and_is_not_a_failure(lab, last_line):
     lab.run(lab.script(2.0))
     commit = lab.commit(lab.script(3.0))
@@ -140,6 +142,7 @@ def test_before_any_noise_is_known_a_line_says_how_to_calibrate(lab):
     assert (better.reason, line in better.notes) == ("improved", False)
 
 
+@pytest.mark.tier(2)
 def test_a_rehearsal_is_never_kept(lab, last_line):
     script = (lab.path / "train.py").read_text().replace("MODEL = 2.0", "MODEL = 0.5")
     lab.commit(script)
@@ -159,6 +162,7 @@ def test_a_larger_budget_is_refused(lab, last_line):
     assert lab.journal.records() == []
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("budget", ["0", "nan", "soon"])
 def test_an_invalid_budget_is_a_usage_error(lab, budget):
     done = lab.pytest("--ouro-budget", budget)
@@ -182,6 +186,7 @@ def test_a_broken_rule_means_no_run(lab, last_line):
     assert not (lab.path / "run.log").exists()
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     "flags", [("-k", "nothing", "-x"), ("-m", "no", "--deselect", "bound.toml")]
 )
@@ -216,6 +221,7 @@ def test_a_script_that_the_commit_lacks_is_refused(lab):
     assert lab.journal.records() == []
 
 
+@pytest.mark.tier(2)
 def test_a_blessing_must_be_committed_first(lab):
     lab.project.write({"prepare.py": (lab.path / "prepare.py").read_text() + "\n# more\n"})
     assert lab.project.ouro("bless").returncode == 0
@@ -417,6 +423,7 @@ def test_after_a_crash_the_next_run_works(lab):
     assert [row[3] for row in lab.rows] == ["crash", "keep"]
 
 
+@pytest.mark.tier(2)
 def test_the_traceback_of_the_script_is_quoted_and_short(lab):
     lab.commit(lab.script(before="def f(n): return f(n + 1)\nf(0)"))
     done = lab.pytest()
@@ -426,6 +433,7 @@ def test_the_traceback_of_the_script_is_quoted_and_short(lab):
     assert not any("launcher.py" in line for line in quoted)
 
 
+@pytest.mark.tier(2)
 def test_a_hang_is_ended(lab, last_line, wait_for_json, wait_until_gone):
     lab.bound(TIMEOUT)
     body = (
@@ -496,6 +504,7 @@ def waits(lab):
     )
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("flags", "number"),
     [(("-s",), signal.SIGINT), (("-p", "no:terminal"), signal.SIGINT), ((), signal.SIGTERM)],
@@ -660,6 +669,7 @@ def test_higher_may_be_better(lab):
     assert lab.run(lab.script(2.5)).reason == "worse"
 
 
+@pytest.mark.tier(2)
 def test_a_linked_worktree_has_its_own_ledger_and_the_same_journal(lab, tmp_path, last_line):
     lab.run(lab.script())
     lab.project.git("worktree", "add", "-q", "-b", "agent", str(tmp_path / "agent"))
@@ -694,6 +704,7 @@ def test_a_bound_below_the_top_of_the_repository(lab, last_line):
 # One run per device.
 
 
+@pytest.mark.tier(2)
 def test_a_second_run_waits_and_says_for_whom(lab, last_line):
     lab.commit(lab.script())
     locks = cache_folder() / "locks"
@@ -724,6 +735,7 @@ def test_a_wait_can_be_interrupted(lab):
 # Other ways to call pytest.
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("flags", "env"),
     [
@@ -743,6 +755,7 @@ def test_the_last_line_is_there(lab, last_line, flags, env):
     assert done.stdout.count("ouro: keep") == 1
 
 
+@pytest.mark.tier(2)
 def test_quiet_says_nothing_of_progress(lab):
     lab.bound(PREPARES, prepare_py=(lab.path / "prepare.py").read_text() + MAKES.format(body=SAVES))
     lab.commit(lab.script())
@@ -759,6 +772,7 @@ def test_without_a_terminal_reporter_the_run_is_made(lab):
     assert [row[3] for row in lab.rows] == ["keep"]
 
 
+@pytest.mark.tier(2)
 def test_the_cache_of_pytest_is_not_a_stray_file(lab):
     lab.commit(lab.script())
     for reason in ("baseline", "unchanged"):
@@ -793,6 +807,7 @@ def test_an_unknown_flag_fails_closed(lab):
     assert lab.journal.records() == []
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     ("script", "code", "facts"),
     [

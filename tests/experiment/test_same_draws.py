@@ -43,6 +43,7 @@ def repeated(lab, script, **order):
     return lab.run(script, repeat=2, **order)
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("seed", UNSALTED_RANDOM.values(), ids=UNSALTED_RANDOM)
 def test_repeats_without_the_salt_count_as_one_run(lab, seed):
     result = repeated(lab, noisy(lab, DRAWN.format(seed=seed)))
@@ -135,6 +136,7 @@ def test_what_the_harness_seeds_is_its_choice(lab):
     assert not result.record.counts_as_one
 
 
+@pytest.mark.tier(2)
 def test_they_do_not_lower_the_margin(lab):
     """The noise is stated, and the number of independent runs decides."""
     lab.run(lab.script(2.0))
@@ -144,6 +146,7 @@ def test_they_do_not_lower_the_margin(lab):
     assert two.record.se < 0.01 * 2**0.5
 
 
+@pytest.mark.tier(2)
 def test_the_noise_comes_from_independent_repeats_alone(lab):
     first = repeated(lab, seeded(lab))
     assert first.record.noise == pytest.approx(first.record.sd)

@@ -296,6 +296,7 @@ def test_a_rehearsal_has_fewer_steps(stepped_lab):
     )  # fmt: skip
 
 
+@pytest.mark.tier(2)
 def test_training_before_the_first_batch_has_its_limit(stepped_lab):
     stepped_lab.bound(("steps     = 6", "steps     = 6\nstartup-seconds = 0.3"))
     script = (stepped_lab.path / "train.py").read_text()

@@ -223,6 +223,7 @@ def test_the_cpu_clock_does_not_count_sleep(bench):
     assert seen.window_seconds <= seen.wall_seconds - 0.8
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     "body",
     [

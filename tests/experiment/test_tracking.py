@@ -81,6 +81,7 @@ def test_a_run_is_passed_on_while_it_goes_on(lab, library, track):
     lab.clean()
 
 
+@pytest.mark.tier(2)
 def test_wandb_has_the_same_calls(library, track):
     calls = library("wandb")
     track("wandb:night")
@@ -88,6 +89,7 @@ def test_wandb_has_the_same_calls(library, track):
     assert calls()[0][:2] == ["init", "night"]
 
 
+@pytest.mark.tier(2)
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
@@ -110,6 +112,7 @@ def test_a_failure_of_the_library_is_one_line_and_fails_no_run(lab, library, tra
     lab.clean()
 
 
+@pytest.mark.tier(2)
 def test_a_library_that_hangs_fails_no_run(lab, library, track, monkeypatch):
     monkeypatch.setattr("pytest_ouro.items.tracking._END", 0.5)
     library(log="import time; time.sleep(600)")
@@ -119,6 +122,7 @@ def test_a_library_that_hangs_fails_no_run(lab, library, track, monkeypatch):
     assert "trackio is left out: it did not end in time" in find_warnings(done)[0]
 
 
+@pytest.mark.tier(2)
 def test_a_library_that_is_missing_is_named_with_the_extra(lab, track, monkeypatch):
     monkeypatch.setattr("pytest_ouro.items.tracking._PYTHON", (sys.executable, "-I", "-S"))
     done = track("night")
@@ -127,6 +131,7 @@ def test_a_library_that_is_missing_is_named_with_the_extra(lab, track, monkeypat
     assert "No module named 'trackio': pip install 'pytest-ouro[trackio]'" in find_warnings(done)[0]
 
 
+@pytest.mark.tier(2)
 def test_a_module_of_the_repository_is_not_imported(lab, track):
     lab.project.write({"trackio.py": "open('imported', 'w')", ".gitignore": "trackio.py\n*.log\n"})
     lab.project.git("add", ".gitignore")

@@ -108,6 +108,7 @@ def test_the_first_run_after_a_change_is_a_new_baseline(vaulted):
     assert said.value == round(said.value, 2)
 
 
+@pytest.mark.tier(2)
 def test_few_rows_have_no_vault_and_the_error_heals(lab, fork_runs, ouro):
     make_judged(lab, fork_runs, VAULT, rows=100)
     lab.run(script(1.0))

@@ -439,6 +439,7 @@ torch.save(w, "scratch/weights.pt")
 """
 
 
+@pytest.mark.tier(2)
 def test_a_training_step_works_inside(make_ground, newest):
     pytest.importorskip("torch")
 
