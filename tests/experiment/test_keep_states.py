@@ -161,11 +161,12 @@ def test_log_and_brief_show_the_states(lab, night):
 
     lines = lab.project.ouro("log").stdout.splitlines()
     first, second, *sides = [line for line in lines if line.startswith("20")][:4]
-    assert (first.split()[3:5], second.split()[3:5]) == (
+    words = {"keep", "discard", "provisional", "refuted"}
+    assert [[word for word in line.split() if word in words] for line in (first, second)] == [
         ["keep", "provisional"],
         ["keep", "refuted"],
-    )
-    assert [line.split()[3] for line in sides] == ["discard", "discard"]
+    ]
+    assert [line.split().count("discard") for line in sides] == [1, 1]
     tables = [json.loads(line) for line in lab.project.ouro("log", "--json").stdout.splitlines()]
     assert [table.get("state") for table in tables][:4] == ["provisional", "refuted", None, None]
     assert tables[1]["state_why"] == "its gain did not show on 2 fresh pairs"
