@@ -46,6 +46,7 @@ VALUES = {
     kinds.TRUST: st.sampled_from(["", "a" * 40]),
     kinds.DIGEST: st.sampled_from(["", "a" * 64]),
     kinds.TIME: st.just("2025-01-01T00:00:00+00:00"),
+    kinds.SHOWN_DECIMALS: st.integers(0, 15),
     kinds.LEVEL: st.sampled_from(["supervised", "judged"]),
     kinds.TRIED_REF: st.sampled_from(["", "refs/ouro/tried/7"]),
     kinds.OUTCOME: st.sampled_from(["ok", "crash", "lost"]),
@@ -99,6 +100,18 @@ def test_a_value_of_another_kind_is_refused_with_its_key(table, data):
 
     with pytest.raises(ValueError, match=rf"'{key}' must be |lacks"):
         from_json({**table, key: object()})
+
+
+@pytest.mark.parametrize(
+    ("key", "good", "bad"),
+    [("level", "claimed", "attested"), ("decimals", 15, 16), ("decimals", None, 2**52)],
+)
+def test_a_value_that_nothing_can_rank_or_show_is_refused(key, good, bad):
+    table = json.loads(OLDER.read_text().splitlines()[1])
+
+    assert from_json({**table, key: good})[key] == good
+    with pytest.raises(ValueError, match=f"'{key}' must be "):
+        from_json({**table, key: bad})
 
 
 def test_attributes_have_the_values_of_the_line():

@@ -1,10 +1,13 @@
 """``pytest-ouro watch --serve``: one page, for who has its address on this machine, and no more."""
 
+import contextlib
 import http.client
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 
 import pytest
@@ -103,8 +106,100 @@ def test_another_method_is_refused(server, method):
     assert answer.headers["Access-Control-Allow-Origin"] is None
 
 
-def test_an_unknown_method_and_a_broken_request_are_refused(server):
-    assert ask(server, "BREW")[0].status == 501
+def test_an_unknown_method_is_refused_without_a_word_of_it(server):
+    answer, body = ask(server, "<script>")
+
+    assert (answer.status, answer.headers["Allow"], body) == (405, "GET", "GET alone\n")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ("GET <b>x</b> y HTTP/1.1", b"400"),
+        ("GET / HTTP/<b>", b""),
+        ("<b>x</b>", b""),
+        ("GET / HTTP/9.9", b""),
+        (f"GET /{'<b>' * 30_000} HTTP/1.1", b"414"),
+        (f"GET / HTTP/1.1\r\nX: {'<b>' * 30_000}", b"431"),
+        ("GET / HTTP/1.1" + "\r\nX: <b>" * 300, b"431"),
+    ],
+)
+def test_what_is_no_request_is_refused_without_a_word_of_it(server, sent, status):
+    with connect(server) as connection:
+        connection.sendall(f"{sent}\r\n\r\n".encode())
+        answer = read_all(connection)
+
+    assert b"<b>" not in answer
+    assert answer.endswith(b"not a request\n")
+    if status:
+        assert answer.split(b" ")[1] == status
+        assert b"Content-Security-Policy: default-src 'none'" in answer
+
+
+def connect(server):
+    return socket.create_connection(("127.0.0.1", server.server_port), timeout=60)
+
+
+def read_all(connection):
+    """Return what a connection says until it ends; it may be cut off, since not all was read."""
+    answer = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := connection.recv(65536):
+            answer += part
+    return answer
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """No connection is closed since it says nothing for a while."""
+    monkeypatch.setattr("pytest_ouro.cli.watch.server._Handler.timeout", 600)
+
+
+def test_a_request_that_takes_too_long_is_cut_off(patient, server, monkeypatch):
+    with connect(server) as connection:
+        connection.sendall(b"GET ")
+        monkeypatch.setattr("pytest_ouro.cli.watch.server._SECONDS", -1.0)
+        assert read_all(connection) == b""
+
+
+def test_a_page_that_takes_long_to_make_is_not_cut_off(server, monkeypatch):
+    monkeypatch.setattr("pytest_ouro.cli.watch.server._SECONDS", 0.5)
+    made = server.pages.read
+
+    def read():
+        deadline = time.monotonic() + 1.5
+        while time.monotonic() < deadline:
+            server.service_actions()
+        return made()
+
+    monkeypatch.setattr(server.pages, "read", read)
+    assert ask(server)[0].status == 200
+
+
+def test_silent_connections_keep_no_browser_out(patient, server):
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(connect(server)) for _ in range(40)]
+        assert ask(server)[0].status == 200
+        assert read_all(silent[0]) == b""
+
+
+def test_what_nobody_foresaw_is_answered(server, monkeypatch):
+    def fail(path):
+        raise PermissionError(13, "Permission denied", "/a/folder/<b>")
+
+    monkeypatch.setattr("pytest_ouro.cli.watch.server.read_source", fail)
+    answer, body = ask(server)
+
+    assert (answer.status, body) == (500, "/a/folder/<b>: Permission denied\n")
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def test_browsers_leave_out_the_port_80(server):
+    assert server.hosts == [f"{name}:{server.server_port}" for name in ("127.0.0.1", "localhost")]
+    server.server_port, port = 80, server.server_port
+    assert server.hosts == ["127.0.0.1:80", "localhost:80", "127.0.0.1", "localhost"]
+    server.server_port = port
 
 
 def test_it_is_made_again_when_the_records_grow_but_not_too_often(server, recorded, monkeypatch):

@@ -6,7 +6,9 @@ import time
 import pytest
 
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.report.runs.times import moment, read_since, shown
+from pytest_ouro.experiment.records.heartbeat import Heartbeat
+from pytest_ouro.report.runs.frame import describe_start
+from pytest_ouro.report.runs.times import local, moment, read_since, shown
 
 
 @pytest.fixture
@@ -69,3 +71,11 @@ def test_a_time_that_cannot_be_read_stays():
     assert moment("2025-01-01T00:00:00") == at("2025-01-01T00:00:00+00:00")
     assert shown(["2025-13-01T00:00:00.123"]) == ("2025-13-01T00:00:00",)
     assert "1-01-01T" in shown(["0001-01-01T00:00:00+00:00"])[0]
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_a_time_that_no_clock_shows_stays(text):
+    assert local(text) is None
+    assert shown([text]) == (text[:19],)
+    beat = Heartbeat(*["x"] * 14)._replace(began=text, commit="a" * 40)
+    assert describe_start(beat) == f"{text[11:19]} started aaaaaaa x"

@@ -6,16 +6,17 @@ but its method, its path and its Host, and nothing can be changed by one.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hmac
 import secrets
+import socket
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.cli.output import say
-from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import escape
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.records.journal import Journal
@@ -23,6 +24,7 @@ from pytest_ouro.messages import command_line as messages
 from pytest_ouro.report.page.collect import collect
 from pytest_ouro.report.page.render import render, render_policy
 from pytest_ouro.report.page.source import read_source
+from pytest_ouro.report.unforeseen import to_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 ADDRESS = "127.0.0.1"
 #: The largest share of a processor that making pages may take, and the least seconds between two.
 _SHARE, _LEAST = 0.005, 5.0
+#: The most connections whose requests are read at a time, and the seconds that one may take.
+_READING, _SECONDS = 32, 10.0
 #: Besides the policy of the page: no other site may show it or read it, and nothing keeps it.
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -100,10 +104,14 @@ class PageServer(ThreadingHTTPServer):
     whose path is a random word."""
 
     daemon_threads = True
+    #: Python 3.14 would share a port with another process of this user.
+    allow_reuse_port = False
 
     def __init__(self, pages: Pages, port: int) -> None:
         """Listen on ``port``. Raise OSError or OverflowError if it cannot be used."""
         super().__init__((ADDRESS, port), _Handler)
+        #: The connections whose requests are being read, and when they were opened; oldest first.
+        self._reading: dict[socket.socket, float] = {}
         self.pages, self.token = pages, secrets.token_urlsafe(24)
         self.policy = render_policy(refresh=True) + "; frame-ancestors 'none'"
 
@@ -112,23 +120,58 @@ class PageServer(ThreadingHTTPServer):
         """The address of the page."""
         return f"http://{ADDRESS}:{self.server_port}/{self.token}/"
 
+    @property
+    def hosts(self) -> list[str]:
+        """The values of ``Host`` for this server. Browsers leave out the port 80."""
+        names, port = (ADDRESS, "localhost"), self.server_port
+        return [f"{name}:{port}" for name in names] + [*(names if port == 80 else ())]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer a request in a thread of its own. If too many connections say nothing or too
+        little, the oldest is closed, so that none of them keeps a browser out."""
+        self._reading[request] = time.monotonic()
+        if len(self._reading) > _READING:
+            self._hang_up(next(iter(self._reading)))
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Close the connections whose requests took too long. It is called twice a second."""
+        now = time.monotonic()
+        for request, began in [*self._reading.items()]:
+            if now - began > _SECONDS:
+                self._hang_up(request)
+
+    def _hang_up(self, request: socket.socket) -> None:
+        """Close a connection, which ends the thread that reads from it."""
+        self.end_reading(request)
+        with contextlib.suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
+
+    def end_reading(self, request: socket.socket) -> None:
+        """Note that the request of a connection is read, so that its answer may take its time."""
+        self._reading.pop(request, None)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close the connection of a request that was answered."""
+        self.end_reading(request)
+        super().shutdown_request(request)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a request that failed, such as one whose browser has gone."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answer one request: the page to GET at its address; 405, 403 or 404 to every other."""
+    """Answer one request: the page to GET at its address; an error to every other."""
 
     server: PageServer
-    #: Seconds after which a connection that says nothing is closed.
-    timeout = 10
+    #: Seconds that sending an answer may take.
+    timeout = _SECONDS
     server_version, sys_version = "pytest-ouro", ""
 
     def do_GET(self) -> None:
         """Send the page, if the Host is that of this server and the path its random word."""
-        port = self.server.server_port
-        hosts = (f"{ADDRESS}:{port}", f"localhost:{port}")
-        if self.headers.get_all("Host", []) not in ([host] for host in hosts):
+        self.server.end_reading(self.connection)
+        if self.headers.get_all("Host", []) not in ([host] for host in self.server.hosts):
             self._answer(403, b"another Host\n")  # a site whose name was bound to this address
             return
         if not hmac.compare_digest(self.path.encode(), f"/{self.server.token}/".encode()):
@@ -136,16 +179,18 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             page = self.server.pages.read()
-        except OuroError as error:
-            self._answer(500, f"{escape(error.message)}\n".encode(errors="backslashreplace"))
+        except Exception as error:
+            words = escape(to_error(error).message)
+            self._answer(500, f"{words}\n".encode(errors="backslashreplace"))
             return
         self._answer(200, page, "text/html; charset=utf-8")
 
-    def _refuse(self) -> None:
-        """Refuse another method."""
-        self._answer(405, b"GET alone\n")
-
-    do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_CONNECT = _refuse
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse another method than GET, and what is no request, without a word of it."""
+        if code == 501:  # the base class's for a method without a function of its own
+            self._answer(405, b"GET alone\n")
+        else:
+            self._answer(code, b"not a request\n")
 
     def _answer(self, status: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> None:
         """Send an answer, and close the connection."""
@@ -159,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
         if status == 405:
             self.send_header("Allow", "GET")
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command != "HEAD":  # which is None if no request could be read
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:

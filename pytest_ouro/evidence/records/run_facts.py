@@ -17,6 +17,7 @@ from pytest_ouro.evidence.records.kinds import (
     NUMBER,
     PURPOSE,
     RUN,
+    SHOWN_DECIMALS,
     TABLES,
     TEXT,
     TEXT_TABLE,
@@ -91,7 +92,7 @@ class RunFacts(Line):
     unit: str = optional("", TEXT, "unit of the metric; empty if it is not stated", since=3)
     decimals: int | None = optional(
         DECIMALS,
-        COUNT.or_null(),
+        SHOWN_DECIMALS.or_null(),
         "decimals of the metric that are shown; null for as many as a value needs, absent for 6",
         since=3,
     )

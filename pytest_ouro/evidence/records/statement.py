@@ -16,6 +16,7 @@ from pytest_ouro.evidence.records.kinds import (
     LEVEL,
     NUMBER,
     RUN,
+    SHOWN_DECIMALS,
     STATEMENT_EVENT,
     STATEMENT_RESULT,
     TABLES,
@@ -140,7 +141,7 @@ class Statement(Line):
     direction: Direction = optional("lower", DIRECTION, "direction in which the metric is better")
     unit: str = optional("", TEXT, "unit of the metric; empty if it is not stated")
     decimals: int | None = optional(
-        DECIMALS, COUNT.or_null(), "decimals of the metric that are shown"
+        DECIMALS, SHOWN_DECIMALS.or_null(), "decimals of the metric that are shown"
     )
     harness: str = optional("", TEXT, "digest of the code that measures the metric")
     data: str = optional("", TEXT, "digest of the data")

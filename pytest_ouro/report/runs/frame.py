@@ -8,7 +8,7 @@ from pytest_ouro.core.escape import escape
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.report.runs.columns import cut
 from pytest_ouro.report.runs.table import render_runs, signed
-from pytest_ouro.report.runs.times import moment, span
+from pytest_ouro.report.runs.times import local, moment, span
 
 if TYPE_CHECKING:
     import datetime
@@ -126,5 +126,5 @@ def describe_statement(one: Statement) -> str:
 
 def _time(recorded: str) -> str:
     """Return the time of day of a record, by the machine's clock."""
-    found = moment(recorded)
-    return f"{found.astimezone():%H:%M:%S}" if found else recorded[11:19]
+    found = local(recorded)
+    return f"{found:%H:%M:%S}" if found else recorded[11:19]

@@ -22,22 +22,26 @@ def moment(recorded: str) -> datetime.datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
 
 
+def local(recorded: str) -> datetime.datetime | None:
+    """Return the time of a record by the machine's clock; None if it cannot be read, or if that
+    clock has no such time, as before the first year."""
+    found = moment(recorded)
+    try:
+        return found and found.astimezone()
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
 def shown(recorded: list[str], *, short: bool = False) -> tuple[str, ...]:
     """Return the times of records by the machine's clock, such as ``2026-11-30T19:05:34``; if
     ``short``, as ``11-30 19:05``. If the clock was set between two of them, each one has its offset
     from UTC. A time that cannot be read stays as it is, cut to 19 characters."""
-    local: list[datetime.datetime | None] = []
-    for text in recorded:
-        try:
-            found = moment(text)
-            local.append(found and found.astimezone())
-        except (OverflowError, OSError, ValueError):  # the first or the last year
-            local.append(None)
+    times = [*map(local, recorded)]
     form = "%m-%d %H:%M" if short else "%Y-%m-%dT%H:%M:%S"
-    if len({one.utcoffset() for one in local if one}) > 1:
+    if len({one.utcoffset() for one in times if one}) > 1:
         form += "%z"
     return tuple(
-        one.strftime(form) if one else text[:19] for one, text in zip(local, recorded, strict=True)
+        one.strftime(form) if one else text[:19] for one, text in zip(times, recorded, strict=True)
     )
 
 
