@@ -125,7 +125,7 @@ def test_an_unknown_method_is_refused_without_a_word_of_it(server):
         ("GET / HTTP/1.1" + "\r\nX: <b>" * 300, b"431"),
     ],
 )
-def test_what_is_no_request_is_refused_without_a_word_of_it(server, sent, status):
+def test_what_is_not_a_request_is_refused_without_a_word_of_it(server, sent, status):
     with connect(server) as connection:
         connection.sendall(f"{sent}\r\n\r\n".encode())
         answer = read_all(connection)

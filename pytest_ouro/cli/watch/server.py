@@ -186,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, page, "text/html; charset=utf-8")
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse another method than GET, and what is no request, without a word of it."""
+        """Refuse another method than GET, and what is not a request, without a word of it."""
         if code == 501:  # the base class's for a method without a function of its own
             self._answer(405, b"GET alone\n")
         else:
