@@ -192,7 +192,7 @@ def invalid_days(days: float) -> OuroError:
 def invalid_since(text: str) -> OuroError:
     """``log --since`` states no time."""
     return OuroError(
-        f"--since must be a date, a time or a time before now, not '{text}'",
+        f"--since must be a date, a time or a time before now, not '{text:.80}'",
         help="pytest-ouro log --since 2h, or 3d, 07:30, 2026-11-30, 2026-11-30T07:30",
     )
 
@@ -203,7 +203,7 @@ def unknown_name(option: str, name: str, known: list[str]) -> OuroError:
     from pytest_ouro.core.errors import nearest
 
     return OuroError(
-        f"no run is recorded with the {option} '{name}'{nearest(name, known)}",
+        f"no run is recorded with the {option} '{name:.80}'{nearest(name, known)}",
         help=f"these are recorded: {', '.join(known[:20])}"
         if known
         else "pytest --ouro-experiment makes the first run",
@@ -219,7 +219,7 @@ def unknown_run(name: str, last: list[str]) -> OuroError:
     """``show`` is called with what names neither a run nor a commit. ``last`` has the last runs, in
     words."""
     return OuroError(
-        f"'{name}' names no run and no commit",
+        f"'{name:.80}' names no run and no commit",
         help=f"pytest-ouro log lists all runs; the last ones are {', '.join(last)}",
     )
 
@@ -227,14 +227,14 @@ def unknown_run(name: str, last: list[str]) -> OuroError:
 def ambiguous_run(name: str, found: list[str]) -> OuroError:
     """``show`` is called with the start of several ids. ``found`` has the runs, in words."""
     return OuroError(
-        f"'{name}' is the start of several ids", help=f"name one of these: {', '.join(found)}"
+        f"'{name:.80}' is the start of several ids", help=f"name one of these: {', '.join(found)}"
     )
 
 
 def not_run(name: str, commit: str) -> OuroError:
     """``show`` is called with a name of a commit that was never run."""
     return OuroError(
-        f"no run of {commit} is recorded, which '{name}' names",
+        f"no run of {commit} is recorded, which '{name:.80}' names",
         help="pytest --ouro-experiment runs HEAD; pytest-ouro log lists what was run",
     )
 
@@ -315,9 +315,10 @@ def no_folder_for(path: Path, folder: Path) -> OuroError:
     )
 
 
-def demo_not_empty(folder: Path) -> OuroError:
-    """``demo FOLDER``: the folder has files already, or is a file."""
+def demo_not_empty(folder: Path, free: str) -> OuroError:
+    """``demo FOLDER``: the folder has files, or is a file. ``free`` is a path at which nothing is,
+    for a shell."""
     return OuroError(
         f"{folder} is not an empty folder, and the demo overwrites nothing",
-        help=f"name a new one: pytest-ouro demo {folder}-2",
+        help=f"name a new one: pytest-ouro demo {free}",
     )

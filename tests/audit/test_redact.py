@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_ouro.report.redact import redact, shorten
+from pytest_ouro.report.redact import redact, redact_start, shorten
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,31 @@ from pytest_ouro.report.redact import redact, shorten
         ("hostname: node17", "hostname: <host>"),
         ("10.1.2.3:8080", "<host>:8080"),
         ("fe80::1ff:fe23", "<host>"),
+        ("2001:db8::1", "<host>"),
+        ("MASTER_ADDR=node-3.cluster", "MASTER_ADDR=<host>"),
+        ("SLURMD_NODENAME=gpu17", "SLURMD_NODENAME=<host>"),
+        ("file:///home/anna/x", "file://~/x"),
+        ("sk_live_51H8abcdefghijklmnop", "<secret>"),
+        ("gsk_abcdefghijklmnop01234567", "<secret>"),
+        ("SG.abcdefghijklmnopqrstuv.abcdefghijklmnopqrstuvw", "<secret>"),
+        ("r8_abcdefghijklmnopqrstuvwxyz0123456789", "<secret>"),
+        ("TOKEN=abcd1234efgh5678", "TOKEN=<secret>"),
+        ("Authorization: token abc123def456ghi789", "Authorization: token <secret>"),
+        ("X-Api-Key: 12345678-90ab-cdef", "X-Api-Key: <secret>"),
+        ("password=123456", "password=<secret>"),
+        ("PASSWORD='correct horse'", "PASSWORD=<secret>"),
+        ("DB_PASS=hunter22", "DB_PASS=<secret>"),
+        ("passphrase: hunter22", "passphrase: <secret>"),
+        ("mysql --password hunter22", "mysql --password <secret>"),
+        ("machine h login u password 0123abcd", "machine h login u password <secret>"),
+        ("AccountKey=abcdEFGH1234567890==;x", "AccountKey=<secret>;x"),
+        ("?sv=2020&sig=ab%2Fef123456", "?sv=2020&sig=<secret>"),
+        ("https://hooks.slack.com/services/T00/B00/XXXX", "https://hooks.slack.com/<secret>"),
+        ("AbC1+/\nAbC2=\n-----END OPENSSH PRIVATE KEY-----\nok", "<secret>\nok"),
+        (
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----\nx\n-----END PGP PRIVATE KEY BLOCK-----\nok",
+            "<secret>\nok",
+        ),
     ],
 )
 def test_it_hides(text, shown):
@@ -45,6 +70,12 @@ def test_it_hides(text, shown):
         "max_token=100000000",
         "total_tokens: 3,070,650",
         "secret sauce: better lr",
+        "next token: the_quick_brown_fox",
+        "passwords of 12 people",
+        "api_key: 12345678901234",
+        "std::vector<int>",
+        "at 2026:11:30 12:00:00",
+        "-----END CERTIFICATE-----",
         "basic improvements to the optimizer",
         "threading.local()",
         "self.local = 2",
@@ -72,3 +103,9 @@ def test_a_text_is_cut_after_secrets_are_hidden():
     assert shorten(secret) == "x" * 290 + " <secret>"
     assert shorten("y" * 5_000) == "y" * 299 + "…"
     assert shorten("a " * 5_000 + "ghp_0123456789abcdefghij").endswith("…")
+
+
+def test_a_secret_that_begins_before_the_end_of_what_is_shown_is_hidden_whole():
+    text = "x" * 90 + " ghp_" + "a1" * 18
+    assert redact_start(text, 100)[:100] == "x" * 90 + " <secret>"
+    assert redact_start("y" * 5000, 100).startswith("y" * 100)

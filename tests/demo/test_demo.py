@@ -27,6 +27,11 @@ HOSTILE = """\
     gpgSign = true
 [gpg]
     program = false
+[core]
+    safecrlf = true
+    excludesFile = {home}/excludes
+    attributesFile = {home}/attributes
+    fsmonitor = {home}/hooks/pre-commit
 [init]
     templateDir = {home}/template
 """
@@ -42,6 +47,8 @@ def home(tmp_path, monkeypatch):
             hook.parent.mkdir(parents=True, exist_ok=True)
             hook.write_text(f"#!/bin/sh\ntouch {home}/ran\nexit 1\n")
             hook.chmod(0o755)
+    (home / "excludes").write_text("*\n")
+    (home / "attributes").write_text("* text eol=crlf\n")
     (home / ".gitconfig").write_text(HOSTILE.format(home=home))
     monkeypatch.setenv("HOME", str(home))
     for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "EMAIL", "GIT_AUTHOR_NAME"):
@@ -171,6 +178,26 @@ def test_a_folder_with_files_is_refused(home, tmp_path, capsys, kind):
         "  help: name a new one: pytest-ouro demo mine-2\n"
     )
     assert not (target / ".git").exists()
+    (tmp_path / "mine-2").symlink_to("nowhere")
+    assert cli.run(("demo", "mine")) == 2
+    assert capsys.readouterr().err.endswith("pytest-ouro demo mine-3\n")
+
+
+def test_without_git_the_folder_stays_empty(home, tmp_path, monkeypatch, capsys):
+    """So that the same command works once git is installed."""
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path / "nowhere"))
+        assert cli.run(("demo", "new")) == 2
+
+    assert "ouro: error: git is not installed" in capsys.readouterr().err
+    assert [*(tmp_path / "new").iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("-x", "./-x"), ("a b", "'a b'"), ("a\nb", "$'a\\012b'")]
+)
+def test_the_next_commands_name_any_folder(name, word):
+    assert demo._list_next(Path(name))[0].startswith(f"  cd {word} && ")
 
 
 def test_a_folder_that_cannot_be_made(home, tmp_path, capsys):

@@ -85,6 +85,14 @@ def test_a_crash_shows_the_end_of_its_log_without_what_is_private(night, ouro):
     assert "/home/anna/data api_key=abcdef123456" in ouro("show", "--raw")[1]
 
 
+def test_what_a_crash_printed_is_not_shown_as_it_is(project, recorded, ouro):
+    recorded("crash", message="it printed api_key=abcdef123456", description="from /home/anna/x")
+
+    assert "it printed api_key=<secret>" in ouro("show")[1]
+    assert "anna" not in ouro("show")[1]
+    assert "it printed api_key=abcdef123456" in ouro("show", "--raw")[1]
+
+
 def test_json_has_the_record_and_the_sentences(night, ouro):
     _, out, _ = ouro("show", "ab0000000001", "--json")
 
@@ -124,7 +132,9 @@ def test_an_ambiguous_start_lists_its_runs(night, ouro):
     assert "\x1b" not in err
 
 
-@pytest.mark.parametrize("name", ["ffffffffffff", "nothing", "--", "-x", "\x1b[2J"])
+@pytest.mark.parametrize(
+    "name", ["ffffffffffff", "nothing", "--", "-x", "\x1b[2J", "^HEAD", "x" * 999]
+)
 def test_an_unknown_name_lists_the_last_runs(night, ouro, name):
     status, out, err = ouro("show", "--", name)
 
@@ -132,6 +142,7 @@ def test_an_unknown_name_lists_the_last_runs(night, ouro, name):
     assert "names no run and no commit" in err
     assert "cd0000000003" in err
     assert "\x1b" not in err
+    assert len(err.splitlines()[0]) < 150
 
 
 def test_a_commit_without_a_run_and_a_journal_without_runs_are_errors(project, ouro):

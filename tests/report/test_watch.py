@@ -13,9 +13,13 @@ from itertools import pairwise
 import pytest
 
 from pytest_ouro.bound.night import Night
+from pytest_ouro.cli.watch import Watch
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.records.kinds import keys_of
+from pytest_ouro.evidence.records.record_format import from_json
+from pytest_ouro.evidence.records.run_record import StartedRun
 from pytest_ouro.experiment.records.heartbeat import Beating
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms.job import Position
@@ -115,6 +119,33 @@ def alive(**facts):
     return run(COMMITS[30], **{"device": "cpu", "device_name": "a chip", **facts})
 
 
+def begin(journal, **facts):
+    """Record that a run starts, which this process supervises; return its record."""
+    table = alive(**facts).to_json()
+    started = {key: table[key] for key in keys_of(StartedRun) if key in table}
+    return journal.append(from_json({**started, "event": "started"}))
+
+
+def test_only_the_journal_says_which_run_goes_on_and_what_it_tries(project, recorded):
+    recorded("keep", 2.0, reason="baseline")
+    journal = Journal(project.path / ".git")
+    run = begin(journal, description="an idea", run="b" * 12)
+
+    def watch(**facts):
+        with Beating(journal, replace(run, **facts), None):
+            found = Watch(project.path / "bound.toml")
+            found.look()
+            return found
+
+    (beat,) = watch(description="a lie", time="2001-01-01T00:00:00+00:00").beats
+    assert (beat.description, beat.began, beat.phase) == ("an idea", run.time, "starting")
+    assert watch(run="c" * 12).beats == []
+    assert watch(commit=COMMITS[2]).beats == []
+    assert watch(pid=os.getppid(), process=processes.identity(os.getppid())).beats == []
+    recorded("crash", run=run.run, commit=run.commit)
+    assert watch().beats == []
+
+
 def test_a_run_that_goes_on_has_a_bar(tmp_path, monkeypatch):
     monkeypatch.setattr("pytest_ouro.experiment.records.heartbeat._EVERY", 0.0)
     with Beating(Journal(tmp_path), alive(description="an idea"), None) as beating:
@@ -194,7 +225,7 @@ def test_a_pipe_gets_a_line_for_each_change_and_ctrl_c_ends_it(project, recorded
     with subprocess.Popen(
         WATCH, cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        with Beating(journal, alive(description="an idea"), None):
+        with Beating(journal, begin(journal, description="an idea"), None):
             assert process.stdout.readline().endswith(f"started {COMMITS[30][:7]} an idea\n")
         recorded("discard", 2.5, gain=-0.5, best_commit=project.git("rev-parse", "HEAD"))
         line = process.stdout.readline()

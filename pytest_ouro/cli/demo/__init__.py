@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 import time
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from pytest_ouro.cli.demo.script import read_tries
 from pytest_ouro.cli.demo.words import Played, describe_try, summarise
 from pytest_ouro.cli.output import OutputLost, say, terminal_width
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def main(args: argparse.Namespace) -> int:
             "",
             f"ouro: stopped after {tries}; the repository is whole. Go on by hand, or delete it:",
             *_list_next(folder),
-            f"  rm -r {shlex.quote(str(folder))}",
+            f"  rm -r {quoted(str(folder))}",
         )
         return 130
     except (BrokenPipeError, OutputLost):
@@ -84,11 +86,18 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise messages.demo_not_empty(folder)
+            raise messages.demo_not_empty(folder, _find_free(folder))
     except FileExistsError:
-        raise messages.demo_not_empty(folder) from None
+        raise messages.demo_not_empty(folder, _find_free(folder)) from None
     except OSError as error:
         raise messages.unusable_file(str(folder), error.strerror or str(error)) from None
+
+
+def _find_free(folder: Path) -> str:
+    """Return a path beside the folder, for a shell, at which nothing is."""
+    beside = folder if folder.name not in ("", "..") else folder / _FOLDER
+    numbers = (beside.with_name(f"{beside.name}-{number}") for number in count(2))
+    return quoted(str(next(path for path in numbers if not os.path.lexists(path))))
 
 
 def _say_waiting(line: str) -> None:
@@ -106,7 +115,7 @@ def _list_next(folder: Path) -> tuple[str, ...]:
     """Return three commands to try next."""
     ouro, test = (_name_program(*names) for names in (("pytest-ouro", "pytest_ouro"), ("pytest",)))
     return (
-        f"  cd {shlex.quote(str(folder))} && {ouro} log",
+        f"  cd {quoted(str(folder))} && {ouro} log",
         f"  {ouro} show",
         f"  edit sort.py, then: git commit -am 'my idea' && {test} --ouro-experiment --ouro-settle",
     )

@@ -4,6 +4,7 @@ as any other."""
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING
 
 from pytest_ouro.cli.bless import bless
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from pytest_ouro.experiment.result import Result
 
 #: Settings of the repository, by which it needs none of the user or of the machine: an identity, no
-#: signatures, and the repository's own hooks, of which there are none.
+#: signatures, the repository's own hooks, of which there are none, and no files of the user's that
+#: ignore or filter others.
 _SETTINGS = {
     "user.name": "ouro demo",
     "user.email": "demo@localhost",
@@ -29,6 +31,10 @@ _SETTINGS = {
     "tag.gpgSign": "false",
     "core.hooksPath": ".git/hooks",
     "core.autocrlf": "false",
+    "core.safecrlf": "false",
+    "core.fsmonitor": "false",
+    "core.excludesFile": os.devnull,
+    "core.attributesFile": os.devnull,
 }
 
 
@@ -42,10 +48,10 @@ class Stage:
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         self.path, self._say = folder, say
         self._files = read_files()
+        first = "init.defaultBranch=main"  # git first: without it, the folder stays empty
+        run_git("init", "--quiet", "--template=", cwd=folder, also=(first,))
         for name, text in self._files.items():
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
-        first = "init.defaultBranch=main"
-        run_git("init", "--quiet", "--template=", cwd=folder, also=(first,))
         for name, value in _SETTINGS.items():
             run_git("config", "--local", name, value, cwd=folder)
         self._commit("A sorting network", *self._files)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.cli import find_bound
 from pytest_ouro.cli.output import say, say_document
 from pytest_ouro.report.page.source import read_source
+from pytest_ouro.report.redact import redact
 from pytest_ouro.report.runs import explained
 from pytest_ouro.report.runs.find import find_run
 from pytest_ouro.report.runs.shown import collect
@@ -25,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the id of a run or of its commit, a start of it, or a branch (default: the last run)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    parser.add_argument(
-        "--raw", action="store_true", help="do not hide paths, hosts and secrets in the log"
-    )
+    parser.add_argument("--raw", action="store_true", help="do not hide paths, hosts and secrets")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -50,6 +49,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         say_document(explained.render_json(shown))
     else:
-        say(*explained.render(shown))
+        lines = explained.render(shown)
+        say(*(lines if args.raw else map(redact, lines)))
     journal.demand_whole()
     return 0

@@ -16,7 +16,7 @@ from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.ledger import ledger
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.evidence.records.rows import without_hidden
-from pytest_ouro.experiment.records.heartbeat import read_heartbeats
+from pytest_ouro.experiment.records.heartbeat import match, read_heartbeats
 from pytest_ouro.report.runs import frame
 from pytest_ouro.report.runs.follow import Follower
 from pytest_ouro.report.runs.night_view import NightView
@@ -121,10 +121,12 @@ class Watch:
     def look(self) -> None:
         """Read what has changed. Nothing is written, and nothing is locked. Raise RecordError if
         the journal cannot be read."""
-        self.beats = read_heartbeats(self._journal)
+        beats = read_heartbeats(self._journal)
         if self.follower.grew():
             self._bound = self._read_bound()
             self.view = self._see()
+        found = (match(beat, self.follower.going) for beat in beats)
+        self.beats = [beat for beat in found if beat is not None]
 
     def _see(self) -> NightView:
         """Return the view of the records that are read."""

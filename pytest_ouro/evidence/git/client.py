@@ -320,9 +320,9 @@ class Git:
     def commit(self, revision: str) -> str:
         """Return the full id of the commit that ``revision`` names (a tag is followed to its
         commit); "" if it names no commit, or git fails."""
-        return self.line(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-        )
+        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        found = self.line(*asked)
+        return "" if found.startswith("^") else found  # ^REV leaves a commit out
 
     def is_ambiguous(self, revision: str) -> bool:
         """Return whether git warns that ``revision`` is ambiguous: more than one ref or file in

@@ -1,7 +1,7 @@
 """Write how far a run is to a file, for those who watch, and read such files.
 
 They are only a view: no verdict, rule or record follows from them. The judged code may be able to
-write them, so that what is read is checked.
+write them, so that what is read is checked, and what the journal knows is taken from there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pytest_ouro.evidence.records.kinds import COMMIT, RUN
 from pytest_ouro.experiment.supervision import processes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from pytest_ouro.evidence.records.journal import Journal
@@ -159,6 +160,22 @@ def read_heartbeats(journal: Journal) -> list[Heartbeat]:
     of killed supervisors, and files that are something else."""
     found = [beat for name in _names(journal) if (beat := _read(journal, name)) and beat.is_alive]
     return sorted(found, key=lambda beat: (beat.began, beat.run))
+
+
+def match(beat: Heartbeat, runs: Mapping[str, StartedRun]) -> Heartbeat | None:
+    """Return a heartbeat with what the journal says of its run; None if the journal has no such run
+    without an end, or another supervisor or commit of it. ``runs`` are the runs without an end, by
+    their ids."""
+    run = runs.get(beat.run)
+    if run is None or (run.commit, run.pid, run.process) != (beat.commit, beat.pid, beat.process):
+        return None
+    return beat._replace(
+        description=run.description[:200],
+        device=run.device,
+        device_name=run.device_name,
+        worktree=run.worktree or "",
+        began=run.time,
+    )
 
 
 def _remove_stale(journal: Journal) -> None:

@@ -39,3 +39,9 @@ def cut(text: str, width: int) -> str:
     """Return the start of a text, at most ``width`` characters, with "…" at the end of one that is
     cut."""
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def cut_start(text: str, width: int) -> str:
+    """Return the end of a text, at most ``width`` characters, with "…" at the start of one that is
+    cut."""
+    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.plain_file import open_plain
 from pytest_ouro.evidence.git.client import run_git
-from pytest_ouro.experiment.terms.console_text import tail
+from pytest_ouro.experiment.terms.console_text import clean, lines
+from pytest_ouro.report.redact import redact
 
 if TYPE_CHECKING:
     from pytest_ouro.evidence.git.client import Git
@@ -44,15 +46,26 @@ def changed_files(git: Git, base: str, commit: str) -> list[ChangedFile] | None:
     ]
 
 
-def log_end(journal: Journal, run: str) -> list[str]:
-    """Return the last lines of the copy of a run's log, at most `_LINES`, in the form that `tail`
-    returns; [] if there is none. Raise RecordError if ``run`` is not the id of a run."""
+def read_log_end(journal: Journal, run: str, *, raw: bool) -> list[str]:
+    """Return the last lines of the copy of a run's log that are not blank, at most `_LINES`, as a
+    terminal shows them, without escape sequences and control characters, and redacted unless
+    ``raw``; [] if there is none. Raise RecordError if ``run`` is not the id of a run."""
+    text = "\n".join(lines(_read_end(journal, run)))
+    text = clean(text, width=len(text) + 1)
+    shown = text if raw else redact(text)
+    return [line for line in shown.split("\n") if line.strip()][-_LINES:]
+
+
+def _read_end(journal: Journal, run: str) -> str:
+    """Return the end of the copy of a run's log, at most `_READ` bytes; "" if there is none. A word
+    whose start is not among them is left out: it may be a secret that is known by its start."""
     try:
         name = f"{journal.folder.name}/runs/{journal.place(run).name}.log"
         file = os.fdopen(open_plain(journal.common_dir, name, os.O_RDONLY), "rb")
     except OSError:
-        return []
+        return ""
     with file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - _READ))
+        start = max(0, os.fstat(file.fileno()).st_size - _READ)
+        file.seek(start)
         text = file.read(_READ).decode(errors="replace")
-    return tail(text, count=_LINES)
+    return re.sub(r"\A\S+", "…", text) if start else text

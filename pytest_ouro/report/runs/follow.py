@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.records import record_format
-from pytest_ouro.evidence.records.run_record import FinishedRun
+from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
 from pytest_ouro.evidence.records.statement import Statement
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class Follower:
     """The records of a journal, as far as they are read: ``runs`` are the finished ones and
-    ``statements`` the statements, oldest first."""
+    ``statements`` the statements, oldest first; ``going`` are the runs without an end, by id."""
 
     def __init__(self, journal: Journal) -> None:
         """Follow ``journal``; nothing is read yet."""
@@ -31,6 +31,7 @@ class Follower:
         """Forget what was read."""
         self.runs: list[FinishedRun] = []
         self.statements: list[Statement] = []
+        self.going: dict[str, StartedRun] = {}
 
     def grew(self) -> bool:
         """Read what was added to the journal since the last call; the whole, if it was replaced.
@@ -72,5 +73,8 @@ class Follower:
         for record in records:
             if isinstance(record, FinishedRun):
                 self.runs.append(record)
+                self.going.pop(record.run, None)
+            elif isinstance(record, StartedRun):
+                self.going[record.run] = record
             elif isinstance(record, Statement):
                 self.statements.append(record)

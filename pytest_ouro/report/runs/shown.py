@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.experiment.selection.selection import explain
-from pytest_ouro.report.redact import redact
-from pytest_ouro.report.runs.files import ChangedFile, changed_files, log_end
+from pytest_ouro.experiment.terms.console_text import clean
+from pytest_ouro.report.runs.files import ChangedFile, changed_files, read_log_end
 from pytest_ouro.report.runs.sentences import SENTENCES, advise
 from pytest_ouro.report.runs.table import is_running
 from pytest_ouro.report.runs.why import explain_verdict
@@ -70,8 +70,7 @@ def collect(
         for one in statements
         if _mentions(one, run)
     )
-    tail = log_end(journal, run.run)
-    log = tuple(tail if raw else redact("\n".join(tail)).split("\n") if tail else ())
+    log = tuple(map(clean, read_log_end(journal, run.run, raw=raw)))
     if not isinstance(run, FinishedRun):
         word = "It is running." if is_running(run) else "No end is recorded: it was killed."
         return Shown(run, None, None, (word,), "", log, mentions, others, price)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import zlib
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.plain_file import open_plain
 from pytest_ouro.evidence.records.verdicts import noise_explains
-from pytest_ouro.experiment.terms.console_text import lines
-from pytest_ouro.report.html.text import cut, escape_line
+from pytest_ouro.report.html.text import cut, cut_start, escape_line
 from pytest_ouro.report.page.gather.costs import span
-from pytest_ouro.report.redact import redact
+from pytest_ouro.report.redact import redact, redact_start
+from pytest_ouro.report.runs.files import read_log_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,10 +24,8 @@ if TYPE_CHECKING:
 PER_RUN, BLOCK = 2000, 16
 #: The most characters of a diff, of a log's end, and of a single fact.
 _DIFF, _LOG, _FACT = 6000, 1500, 400
-#: The bytes at the end of a log that are read.
-_READ = 6000
-#: The most lines of a log's end.
-_LINES = 20
+#: The most characters of a fact that are read.
+_READ = 1000
 
 
 def describe(
@@ -37,16 +33,23 @@ def describe(
 ) -> dict[str, object]:
     """Return the details of a run: its ``facts`` as pairs of a name and words, the ``diff`` of its
     editable files, and the end of its ``log``, all escaped, and redacted unless ``raw``."""
-    facts = [(name, cut(" ".join(words.split()), _FACT)) for name, words in _list_facts(run, entry)]
-    known = [(name, words) for name, words in facts if words]
+    facts = [(name, " ".join(words.split())) for name, words in _list_facts(run, entry)]
+    known = [(name, words[:_READ]) for name, words in facts if words]
     shown = _hide([words for _, words in known], raw=raw)
     return {
         "facts": [
-            [name, escape_line(words)] for (name, _), words in zip(known, shown, strict=True)
+            [name, escape_line(cut(words, _FACT))]
+            for (name, _), words in zip(known, shown, strict=True)
         ],
-        "diff": _make_block(diff or "", _DIFF, raw=raw),
-        "log": _make_block(_read_log(journal, run.run), _LOG, raw=raw),
+        "diff": _escape_block(cut(_hide_start(diff or "", _DIFF, raw=raw), _DIFF)),
+        "log": _escape_block(cut_start("\n".join(read_log_end(journal, run.run, raw=raw)), _LOG)),
     }
+
+
+def _hide_start(text: str, width: int, *, raw: bool) -> str:
+    """Return the start of a text, at least ``width`` characters if it is so long, redacted unless
+    ``raw``."""
+    return text if raw else redact_start(text, width)
 
 
 def _hide(texts: list[str], *, raw: bool) -> list[str]:
@@ -106,25 +109,9 @@ def _describe_size(run: FinishedRun) -> str:
     return f"{run.code_size} nodes{change}" if run.code_size else ""
 
 
-def _read_log(journal: Journal, run: str) -> str:
-    """Return the end of the copy of a run's log, at most `_LINES` lines as a terminal shows them;
-    "" if there is none."""
-    try:
-        name = f"{journal.folder.name}/runs/{journal.place(run).name}.log"
-        file = os.fdopen(open_plain(journal.common_dir, name, os.O_RDONLY), "rb")
-    except OSError:
-        return ""
-    with file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - _READ))
-        text = file.read(_READ).decode(errors="replace")
-    return "\n".join([line for line in lines(text) if line.strip()][-_LINES:])
-
-
-def _make_block(text: str, most: int, *, raw: bool) -> str:
-    """Return a text of several lines, cut to about ``most`` characters, redacted unless ``raw``,
-    and escaped line by line."""
-    short = cut(text, most)
-    return "\n".join(map(escape_line, (short if raw else redact(short)).split("\n")))
+def _escape_block(text: str) -> str:
+    """Return a text of several lines, escaped line by line."""
+    return "\n".join(map(escape_line, text.split("\n")))
 
 
 def pack(described: Sequence[Mapping[str, object] | None], drop: Sequence[int]) -> Details:

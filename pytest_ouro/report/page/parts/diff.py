@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pytest_ouro.report.html.text import show_lines
-from pytest_ouro.report.redact import redact
+from pytest_ouro.report.redact import redact_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,8 @@ def write_first(page: Page) -> Iterator[str]:
         description = page.show(page.facts["runs"][place]["description"], 160)
         about = f": {description} ({page.link(place)})"
     yield f"<p>{page.show(first['why'], 160).capitalize()}{about}.</p>"
-    diff = first["diff"][:_LETTERS]
-    lines = (diff if page.raw else redact(diff)).split("\n")
+    diff = first["diff"] if page.raw else redact_start(first["diff"], _LETTERS)
+    lines = diff[:_LETTERS].split("\n")
     if not first["diff"]:
         yield "<p>Git cannot show the difference, or it is too large.</p></section>"
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.report.html.scale import Scale, find_range, list_ticks, write_tick
 from pytest_ouro.report.html.text import cut, show
 from pytest_ouro.report.page.parts.labels import Wanted, place_labels
+from pytest_ouro.report.redact import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -241,7 +242,8 @@ def _draw_labels(curve: Curve, mine: Sequence[RunEntry], scale: Scale, raw: bool
             continue
         points.append(spot)
         if run["mark"] in KEPT and run["mark"] != "baseline" and run["description"].strip():
-            text = cut(" ".join(run["description"].split()), _LETTERS)
+            words = " ".join(run["description"].split())
+            text = cut(words, _LETTERS) if raw else shorten(words, _LETTERS)
             wanted.append(Wanted(*spot, text, run["gain"] or 0.0))
     wanted = sorted(wanted, key=lambda one: -one.weight)[:_LABELS]
     area = (LEFT, scale.top, WIDTH - RIGHT + 4, scale.bottom + 2)
