@@ -300,10 +300,11 @@ def _find_first(
     if not standing:
         return None
     best = max(standing, key=lambda run: run.gain or 0.0)
+    confirmed = "" if night.is_exact else ", which nothing has confirmed yet"
     return {
         "run": entries[best.run],
         "title": best.commit[:7],
-        "why": "the largest gain that nothing has confirmed yet",
+        "why": f"the largest gain of one edit{confirmed}",
         "diff": diffs.get(best.commit, ""),
     }
 

@@ -27,7 +27,7 @@ def test_the_answers_are_seen_without_scrolling(night):
         assert box["y"] >= 0, selector
         assert box["y"] + box["height"] <= 720, selector
     answers = night.page.locator(".answers dt").all_inner_texts()
-    assert answers == ["Kept", "Placebos", "Vault", "Cost"]
+    assert answers == ["Tried", "Kept", "Went wrong", "Cost", "Placebos", "Vault"]
 
 
 def test_the_first_diff_is_one_click_away(night):

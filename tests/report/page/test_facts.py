@@ -1,12 +1,15 @@
 """The facts of the page: what they say of written nights, and that reading them changes nothing."""
 
+import re
 import stat
 from types import SimpleNamespace
 
 import pytest
 
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.report.page.collect import collect
+from pytest_ouro.report.page.gather import claim as claims
 from pytest_ouro.report.page.gather.diffs import compare
 from pytest_ouro.report.page.source import read_source
 from pytest_ouro.report.page.write import write_report
@@ -91,6 +94,50 @@ def test_no_run_one_run_and_only_crashes_have_their_own_claims(facts):
     assert crashed["claim"]["headline"] == "Nothing is kept"
     assert crashed["claim"]["numbers"].startswith("8 runs, ")
     assert crashed["curves"][0]["best"] == [None] * 8
+
+
+def answers_of(night):
+    """The short answers beside the claim: words and note, by name."""
+    return {one["name"]: (one["words"], one["note"]) for one in night["answers"]}
+
+
+def test_the_answers_say_what_was_tried_and_what_went_wrong(source, facts):
+    night = claims.find_night(source, source.runs)
+    count = len(night.runs)
+    measured = sum(run.outcome == "ok" for run in night.runs)
+    words, note = answers_of(collect(source, made=MADE))["Tried"]
+    new, known = map(int, re.findall(r"\d+", note))
+    assert (words, new + known, new) == (f"{count} runs", measured, len(night.tries))
+
+    crashed = answers_of(facts("crashes"))
+    assert crashed["Tried"] == ("8 runs", "0 measured new code")
+    assert crashed["Went wrong"] == ("8 crashed", "")
+    assert answers_of(facts("one"))["Went wrong"][0] == "nothing"
+
+
+def test_an_untrue_number_is_worse_than_a_crash(source):
+    run = next(run for run in source.runs if run.outcome == "ok")
+    lie = replace(run, claim_agrees=False)
+    crash = replace(run, status="crash", outcome="crash", value=None, measured_value=None)
+
+    def describe(*runs):
+        night = claims.Night(runs, None, None)
+        one = next(one for one in claims.list_answers(source, night) if one["name"] == "Went wrong")
+        return one["words"], one["note"], one["mood"]
+
+    assert describe(run) == ("nothing", "no crash, no broken rule, no untrue number", "plain")
+    assert describe(run, replace(crash, claim_agrees=False)) == ("1 crashed", "", "plain")
+    assert describe(crash, lie) == ("1 printed an untrue number", "1 crashed", "bad")
+
+
+def test_placebos_and_a_vault_are_answers_only_where_there_are_any(source):
+    assert answers_of(collect(source, made=MADE)).keys() >= {"Placebos", "Vault"}
+
+    runs = tuple(replace(r, vault_losses="") for r in source.runs if r.purpose != "placebo")
+    bound = replace(source.bound, verdicts={})
+    plain = replace(source, runs=runs, statements=(), bound=bound)
+    names = [one["name"] for one in claims.list_answers(plain, claims.Night(runs, None, None))]
+    assert names == ["Tried", "Went wrong", "Cost"]
 
 
 def test_each_device_and_each_metric_is_a_curve(facts):

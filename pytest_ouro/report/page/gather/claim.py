@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_ouro.report.page.source import Source
 
 _STATES: dict[State, str] = {
-    "provisional": "looked better in one run",
+    "provisional": "better in one run, or as good with less code",
     "confirmed": "was better on fresh pairs",
     "refuted": "was not, on fresh pairs",
     "void": "its code, its reference or its rules fell",
@@ -119,9 +119,10 @@ def make_claim(source: Source, night: Night) -> Claim:
         return _claim("nothing", words, _count_runs(night), meaning, "")
     text = tip.metric.text
     one = find_certificate(source, night)
-    if one is None and night.is_exact:
+    if one is None and night.is_exact and night.baseline:
         numbers = (
-            f"the rules say that runs of one code do not differ (noise = 0), {_count_tries(night)}"
+            f"from {text(night.baseline.mean_or_value)} to {text(tip.mean_or_value)}; "
+            "the rules say that runs of one code do not differ (noise = 0)"
         )
         meaning = "A value without noise is not luck: where that is true, no certificate is needed."
         return _claim("exact", f"Exact gain {text(gain)}", numbers, meaning, "")
@@ -175,17 +176,30 @@ def _claim(state: ClaimState, headline: str, numbers: str, meaning: str, command
 def _count_tries(night: Night) -> str:
     """Return the number of tries in words."""
     count = len(night.tries)
-    return f"{count} {'try' if count == 1 else 'tries'}"
+    return f"{count} measured {'try' if count == 1 else 'tries'}"
 
 
 def _count_runs(night: Night) -> str:
-    """Return the number of runs in words, and how many of them crashed or broke a rule."""
+    """Return the number of runs in words, and what went wrong in how many of them."""
     count = len(night.runs)
-    crashed = sum(run.status == "crash" for run in night.runs)
-    broke = sum(run.outcome == "breach" for run in night.runs)
     words = f"{count} {'run' if count == 1 else 'runs'}"
-    words += f", {crashed - broke} crashed" if crashed > broke else ""
-    return words + (f", {broke} broke a rule" if broke else "")
+    return ", ".join([words, *_list_faults(night.runs)[0]])
+
+
+def _list_faults(runs: Sequence[FinishedRun]) -> tuple[list[str], bool]:
+    """Return in words what went wrong in how many runs, and whether any of it is more than a
+    mistake: a broken rule, or a printed number that is not the measured one."""
+    broke = sum(run.outcome == "breach" for run in runs)
+    crashed = sum(run.status == "crash" for run in runs) - broke
+    guards = sum(run.reason is Reason.GUARD for run in runs)
+    untrue = sum(run.claim_agrees is False and run.measured_value is not None for run in runs)
+    counts = [
+        (broke, "broke a rule"),
+        (untrue, "printed an untrue number"),
+        (guards, "broke a guard"),
+        (crashed, "crashed"),
+    ]
+    return [f"{count} {words}" for count, words in counts if count], bool(broke or untrue)
 
 
 def _count_pairs(one: Statement) -> str:
@@ -194,12 +208,16 @@ def _count_pairs(one: Statement) -> str:
 
 
 def list_answers(source: Source, night: Night) -> list[Answer]:
-    """Return the short answers beside the claim: placebos, vault and cost."""
-    return [
-        _describe_placebos(night),
-        _describe_vault(source, night),
+    """Return the short answers beside the claim: what was tried, what went wrong, the cost, and
+    what placebos and vault show, where the rules ask for them."""
+    answers = [
+        _describe_tries(night),
+        _describe_faults(night),
         _describe_cost(source, night),
+        _describe_placebos(source, night),
+        _describe_vault(source, night),
     ]
+    return [one for one in answers if one is not None]
 
 
 def count_keeps(source: Source, night: Night) -> list[Count]:
@@ -215,11 +233,31 @@ def count_keeps(source: Source, night: Night) -> list[Count]:
     ]
 
 
-def _describe_placebos(night: Night) -> Answer:
-    """Return what the placebos of the night show."""
+def _describe_tries(night: Night) -> Answer:
+    """Return how many runs there were, and how many of them measured new and known code."""
+    runs, tries = len(night.runs), len(night.tries)
+    known = sum(run.outcome == "ok" and not run.reason.counts_as_try for run in night.runs)
+    note = f"{tries} measured new code" + (", the baseline first" if tries else "")
+    note += f"; {known} known code" if known else ""
+    return _answer("Tried", "1 run" if runs == 1 else f"{runs} runs", note)
+
+
+def _describe_faults(night: Night) -> Answer:
+    """Return what went wrong: crashes, broken rules and guards, and untrue numbers."""
+    faults, bad = _list_faults(night.runs)
+    note = ", ".join(faults[1:]) if faults else "no crash, no broken rule, no untrue number"
+    return _answer("Went wrong", faults[0] if faults else "nothing", note, bad=bad)
+
+
+def _describe_placebos(source: Source, night: Night) -> Answer | None:
+    """Return what the placebos of the night show; None without any, unless the rules ask for
+    them."""
     found = count_placebos(night.runs)
     if found is None:
-        return _answer("Placebos", "none", "shown once the night is over, if the rules ask for any")
+        rules = source.bound.verdicts.values() if source.bound else ()
+        if not any(rule.placebo for rule in rules):
+            return None
+        return _answer("Placebos", "none yet", "they are shown once the night is over")
     note = f"95 % interval {100 * found.low:.0f} % to {100 * found.high:.0f} %"
     if found.expected is not None:
         note += f"; luck explains {found.expected:.1f}"
@@ -228,8 +266,8 @@ def _describe_placebos(night: Night) -> Answer:
     return _answer("Placebos", words, note, bad=bad)
 
 
-def _describe_vault(source: Source, night: Night) -> Answer:
-    """Return what the last look of the night into the vault shows."""
+def _describe_vault(source: Source, night: Night) -> Answer | None:
+    """Return what the last look of the night into the vault shows; None without a vault."""
     commits = {run.commit for run in night.runs}
     looks = [one for one in source.statements if one.event == "look" and one.tip in commits]
     if looks:
@@ -240,14 +278,14 @@ def _describe_vault(source: Source, night: Night) -> Answer:
         return _answer("Vault", words, note, bad=one.low is not None and one.low > 0)
     if any(run.vault_losses for run in night.runs):
         return _answer("Vault", "not looked", "pytest-ouro vault compares the rows kept aside")
-    return _answer("Vault", "none", "no rows were kept aside")
+    return None
 
 
 def _describe_cost(source: Source, night: Night) -> Answer:
     """Return the device time of the night, and its price if the rules state one."""
     seconds = device_seconds(night.runs)
     words = f"{seconds:,.0f} s".replace(",", "\u202f")
-    note = f"of the device: {span(seconds)}" if seconds >= 60 else "of the device"
+    note = f"of device time: {span(seconds)}" if seconds >= 60 else "of device time"
     price = source.bound.night.price if source.bound and source.bound.night else None
     if price is not None:
         note += f", {seconds / 3600 * price:.2f} at {price:g} an hour"

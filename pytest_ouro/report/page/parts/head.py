@@ -10,6 +10,7 @@ from pytest_ouro.report.page.parts.page import ID
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_ouro.report.page.facts import Answer
     from pytest_ouro.report.page.parts.page import Page
 
 
@@ -27,19 +28,37 @@ def write_head(page: Page) -> Iterator[str]:
         )
     yield from _write_claim(page)
     yield '<dl class="answers">'
-    states = " ".join(
-        f'<span class="{one["name"] if one["count"] else "zero"}" title="{one["meaning"]}">'
-        f"<b>{one['count']}</b> {one['name']}</span>"
-        for one in facts["states"]
-    )
-    yield f'<div class="states"><dt>Kept</dt><dd>{states}</dd></div>'
-    for answer in facts["answers"]:
-        yield (
-            f'<div class="{answer["mood"]}"><dt>{answer["name"]}</dt>'
-            f"<dd><b>{page.show(answer['words'], 120)}</b> "
-            f"<small>{page.show(answer['note'], 160)}</small></dd></div>"
-        )
+    tried, *others = facts["answers"]
+    yield _write_answer(page, tried)
+    yield from _write_kept(page)
+    for answer in others:
+        yield _write_answer(page, answer)
     yield "</dl>"
+
+
+def _write_answer(page: Page, answer: Answer) -> str:
+    """Return a short answer."""
+    return (
+        f'<div class="{answer["mood"]}"><dt>{answer["name"]}</dt>'
+        f"<dd><b>{page.show(answer['words'], 120)}</b> "
+        f"<small>{page.show(answer['note'], 160)}</small></dd></div>"
+    )
+
+
+def _write_kept(page: Page) -> Iterator[str]:
+    """Yield how many keeps have each state that occurs, and what a state means if it is the only
+    one."""
+    found = [one for one in page.facts["states"] if one["count"]]
+    states = " ".join(
+        f'<span class="{one["name"]}" title="{one["meaning"]}"><b>{one["count"]}</b> {one["name"]}'
+        "</span>"
+        for one in found
+    )
+    yield f'<div class="states"><dt>Kept</dt><dd>{states or "<b>nothing</b>"}'
+    if len(found) < 2:
+        note = found[0]["meaning"] if found else "but the baseline" if page.facts["kept"] else ""
+        yield f" <small>{note}</small>"
+    yield "</dd></div>"
 
 
 def _describe(page: Page) -> str:
