@@ -1,5 +1,6 @@
 """Write what the docs state from the code: option tables, the fields of records, the reasons of
-verdicts, the errors, the tables of attacks and the JSON Schema of bound.toml.
+verdicts, the errors, the tables of attacks and the JSON Schema of bound.toml; and an example from
+the demo's experiment.
 
 python docs/generate.py            write
 python docs/generate.py --check    exit 1 and name the files that are out of date
@@ -34,6 +35,7 @@ if typing.TYPE_CHECKING:
     from pytest_ouro.core.schema import Limits
 
 DOCS = Path(__file__).parent
+DEMO = DOCS.parent / "pytest_ouro/cli/demo/experiment"
 TABLES = {
     "bound": Title,
     "experiment": Experiment,
@@ -198,6 +200,8 @@ def rendered(text: str) -> str:
 
 def main() -> int:
     wanted = {DOCS / "bound.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"}
+    for name in ("bound.toml", "evaluate.py", "sort.py"):  # the demo's experiment is an example too
+        wanted[DOCS / "examples/algorithm" / name] = (DEMO / name).read_text(encoding="utf-8")
     for name in PAGES:
         wanted[DOCS / name] = rendered((DOCS / name).read_text(encoding="utf-8"))
     undocumented = [name for name in CHECKS if f"## `{name}`" not in wanted[DOCS / "rules.md"]]
@@ -210,11 +214,11 @@ def main() -> int:
     ]
     if "--check" in sys.argv[1:]:
         for path in stale:
-            print(f"out of date: docs/{path.name} (python docs/generate.py)")
+            print(f"out of date: docs/{path.relative_to(DOCS)} (python docs/generate.py)")
         return int(bool(stale))
     for path in stale:
         path.write_text(wanted[path], encoding="utf-8")
-        print(f"written: docs/{path.name}")
+        print(f"written: docs/{path.relative_to(DOCS)}")
     return 0
 
 

@@ -132,7 +132,8 @@ def test_a_short_night(home, tmp_path, tries, capsys):
     assert "danger-zone::evaluation" in said
     assert "never-do::skip-logging" in said
     assert "2 of 2 cheats were caught:" in said
-    assert "3 tries in " in said
+    assert re.search(r"3 tries in \d+ s: 1 kept, 2 refused\.", said)
+    assert "log and page have the 1 that were run: what is refused is not run" in said
     assert "cd somewhere/new && " in said
     folder = tmp_path / "somewhere/new"
     assert git(folder, "log", "--format=%s").splitlines()[0].startswith("Begin")
@@ -160,6 +161,26 @@ def test_what_happened_is_shown_whatever_the_script_expects(home, tries, capsys)
     assert "not as the script expects (which decides nothing): 1" in said
     assert "0 of 1 cheats were caught:" in said
     assert re.search(r"was honest +NOT CAUGHT", said)
+
+
+def test_a_wait_for_the_device_is_said_once(home, tries, monkeypatch, capsys):
+    tries(1, 4)
+    run = play.run_experiment
+
+    def waiting(case, order, say):
+        say("ouro: data missing: an await")
+        say("ouro: waiting for the device cpu, held by process 1")
+        return run(case, order, say=say)
+
+    monkeypatch.setattr(play, "run_experiment", waiting)
+
+    assert cli.run(("demo",)) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    found = [line for line in lines if line.startswith("ouro: ") and "wait" in line]
+    assert found == [
+        "ouro: waiting for the device cpu, held by process 1 (the demo says this once)"
+    ]
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "hidden"])

@@ -65,20 +65,20 @@ BASE = ran(2.0, "baseline")
         ([BASE, ran(2.0, "unchanged"), ran(1.9, "rehearsal")], ""),
         ([BASE, ran(None, "oom")], ""),
         ([BASE, ran(2.1, "worse")],
-         "2 tries, 1 kept: 2.000000 to 2.000000, a gain of 0.000000"),
+         "2 tries measured, 1 kept: 2.000000 to 2.000000, a gain of 0.000000"),
         ([BASE, ran(1.9), ran(1.95, "simpler"), ran(None, "nan")],
-         "3 tries, 3 kept: 2.000000 to 1.900000, a gain of 0.100000"),
+         "3 tries measured, 3 kept: 2.000000 to 1.900000, a gain of 0.100000"),
         ([ran(9.0), BASE, ran(1.9)],
-         "2 tries, 2 kept: 2.000000 to 1.900000, a gain of 0.100000"),
+         "2 tries measured, 2 kept: 2.000000 to 1.900000, a gain of 0.100000"),
         ([BASE, ran(1.9, noise=0.01)],
-         "2 tries, 2 kept: 2.000000 to 1.900000, a gain of 0.100000; "
+         "2 tries measured, 2 kept: 2.000000 to 1.900000, a gain of 0.100000; "
          "noise alone would give about 0.005642"),
         ([replace(BASE, direction="higher"), ran(2.5), ran(2.4, "worse")],
-         "3 tries, 2 kept: 2.000000 to 2.500000, a gain of 0.500000"),
+         "3 tries measured, 2 kept: 2.000000 to 2.500000, a gain of 0.500000"),
         ([BASE, ran(1.0, "repeat"), ran(1.4, mean=1.5)],
-         "2 tries, 2 kept: 2.000000 to 1.500000, a gain of 0.500000"),
+         "2 tries measured, 2 kept: 2.000000 to 1.500000, a gain of 0.500000"),
         ([BASE, ran(1.0, commit="x"), ran(2.2, "worse", commit="x", mean=2.1)],
-         "3 tries, 1 kept: 2.000000 to 2.000000, a gain of 0.000000"),
+         "3 tries measured, 1 kept: 2.000000 to 2.000000, a gain of 0.000000"),
     ],
 )  # fmt: skip
 def test_tally(runs, text):
@@ -104,7 +104,7 @@ def test_memory_and_gain_are_printed_after_the_run(lab, last_line):
     assert second == f"ouro: memory {peaks[1]:.1f} MB, {change:+.1f} % against best"
     assert record["best_peak_mb"] == peaks[0]
     tally = (
-        "2 tries, 2 kept: 2.000000 to 1.500000, a gain of 0.500000; "
+        "2 tries measured, 2 kept: 2.000000 to 1.500000, a gain of 0.500000; "
         "noise alone would give about 0.005642"
     )
     assert lines.count(f"ouro: {tally}") == 1

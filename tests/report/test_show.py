@@ -93,6 +93,33 @@ def test_what_a_crash_printed_is_not_shown_as_it_is(project, recorded, ouro):
     assert "it printed api_key=abcdef123456" in ouro("show", "--raw")[1]
 
 
+def test_a_number_that_was_printed_is_compared_only_with_a_measured_one(project, recorded, ouro):
+    project.commit("the baseline", {"train.py": "MODEL = 2\n"})
+    recorded("keep", 2.0, reason="baseline")
+    project.commit("a crash", {"train.py": "1 / 0\n"})
+    recorded("crash", None, claimed=1.0, claim_agrees=False)
+    assert "the program printed 1\n" in ouro("show")[1]
+
+    project.commit("a lie", {"train.py": "print(1)\n"})
+    recorded("discard", 3.0, reason="worse", claimed=1.0, claim_agrees=False)
+    out = ouro("show")[1]
+    assert "the program printed 1, which is not what was measured" in out
+    assert "next       read its diff: it printed a number that is not the measured one" in out
+
+
+def test_a_gain_without_noise_needs_no_confirmation(project, recorded, ouro):
+    baseline = project.commit("the baseline", {"train.py": "MODEL = 2\n"})
+    recorded("keep", 2.0, reason="baseline", noise=0.0)
+    project.commit("an idea", {"train.py": "MODEL = 1\n"})
+    recorded("keep", 1.5, gain=0.5, best_commit=baseline, noise=0.0, se=0.0, margin=0.0)
+
+    out = ouro("show")[1]
+
+    assert "noise: the rules say that runs of one code do not differ (noise = 0)" in out
+    assert "next       build on it: where runs of one code do not differ, a gain is not luck" in out
+    assert "--ouro-confirm" not in out
+
+
 def test_json_has_the_record_and_the_sentences(night, ouro):
     _, out, _ = ouro("show", "ab0000000001", "--json")
 

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 PLACES = 16
-INPUTS = range(2**PLACES)
+ALL = (1 << 2**PLACES) - 1
 
-places = [int("".join(str(n >> place & 1) for n in INPUTS), 2) for place in range(PLACES)]
+# Bit n of a place is 1 where bit number ``place`` of n is 0: each input occurs once.
+places = [ALL // ((1 << 2**place) + 1) for place in range(PLACES)]
 network = Path(os.environ["OURO_CANDIDATE"], "network.txt").read_text().splitlines()
 for line in network:
     low, high = map(int, line.split())

@@ -15,4 +15,4 @@ def comparisons():
 if __name__ == "__main__":
     lines = [f"{low} {high}\n" for low, high in comparisons()]
     Path("network.txt").write_text("".join(lines))
-    print(f"wrote {len(lines)} comparisons")
+    print(f"comparisons: {len(lines)}")

@@ -22,6 +22,7 @@ from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
 _FOLDER = "ouro-demo"
 
@@ -47,15 +48,15 @@ def main(args: argparse.Namespace) -> int:
     folder: Path = args.folder
     _make_folder(folder)
     say(
-        f"ouro: a demo in {folder}: a scripted agent edits sort.py, and the fewer comparisons that",
-        "needs to sort 16 numbers, the better. Each try is committed, run in a process of its own,",
+        f"ouro: a demo in {folder}: a scripted agent edits sort.py, which is to sort 16 numbers by",
+        "as few comparisons as possible. Each try is committed, run in a process of its own,",
         "measured by evaluate.py, recorded and judged, as in a real night. ! marks a cheat.",
         "",
     )
     began, width = time.monotonic(), terminal_width()
     played: list[Played] = []
     try:
-        stage = Stage(folder, lambda line: _say_waiting(line))
+        stage = Stage(folder, _say_waiting_once())
         for number, one in enumerate(read_tries(), 1):
             played.append(Played(one, stage.attempt(one)))
             say(_cut(describe_try(number, played[-1], stage.journal.runs()), width))
@@ -100,10 +101,18 @@ def _find_free(folder: Path) -> str:
     return quoted(str(next(path for path in numbers if not os.path.lexists(path))))
 
 
-def _say_waiting(line: str) -> None:
-    """Print a line about the course of a run if it says that it waits for the device."""
-    if "wait" in line:
-        say(line)
+def _say_waiting_once() -> Callable[[str], None]:
+    """Return a function of lines about the course of runs, which prints the first that says that a
+    run waits for the device."""
+    said = False
+
+    def say_waiting(line: str) -> None:
+        nonlocal said
+        if not said and line.startswith("ouro: waiting for "):
+            said = True
+            say(f"{line} (the demo says this once)")
+
+    return say_waiting
 
 
 def _cut(line: str, width: int | None) -> str:

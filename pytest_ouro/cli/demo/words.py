@@ -21,7 +21,7 @@ _COUNTED: dict[Status, str] = {
     "keep": "kept",
     "discard": "discarded",
     "crash": "crashed",
-    "closed": "not run",
+    "closed": "refused",
 }
 
 
@@ -89,6 +89,9 @@ def summarise(played: Sequence[Played], seconds: float) -> list[str]:
     if kept:
         name, text = kept[0].metric.name, kept[0].metric.text
         lines[0] += f". {text(kept[0].value)} {name} became {text(kept[-1].value)}"
+        runs = len(played) - statuses["closed"]
+        if statuses["closed"]:
+            lines.append(f"log and page have the {runs} that were run: what is refused is not run")
         lines.append(f"level: {_describe_level(kept[-1])}")
     cheats = [one for one in played if one.one.cheat]
     caught = [one for one in cheats if find_catch(one)]

@@ -17,7 +17,7 @@ class Reason(str, Enum):
     meaning: str
 
     BASELINE = "baseline", "keep", "the first run that can be compared, on this line of commits"
-    IMPROVED = "improved", "keep", "better by more than noise explains, and than the margin"
+    IMPROVED = "improved", "keep", "better by more than noise explains, and by more than the margin"
     MARGINAL = "marginal", "keep", "better by more than the margin, and noise may explain it"
     NOISE_UNKNOWN = (
         "noise-unknown",
@@ -32,18 +32,18 @@ class Reason(str, Enum):
         "discard",
         "better by no more than the margin, or worse by no more than noise explains",
     )
-    WORSE = "worse", "discard", "worse by more than that"
+    WORSE = "worse", "discard", "worse by more than noise explains"
     UNCHANGED = (
         "unchanged",
         "discard",
-        "code with the meaning of the reference's, or of code that lost to it before; it decides "
-        "only about a commit of which no other run did",
+        "the code means the same as the reference's, or as code that lost to it before; this "
+        "decides about a commit only if no other run did",
     )
     SEED_ONLY = "seed-only", "discard", "the same with other seeds"
     GUARD = (
         "guard",
         "discard",
-        "it would be a keep, but a [guard](bound.md#guards) is broken, or could not be judged",
+        "it would be a keep, but it breaks a `[[guard]]`, or that could not be judged",
     )
     REHEARSAL = "rehearsal", "discard", "run with `--ouro-budget`: never kept"
     REPEAT = "repeat", "discard", "one of `--ouro-repeat`, not the last: decides nothing"

@@ -269,8 +269,8 @@ def tally(runs: Sequence[FinishedRun]) -> str:
     metric, first = since[0].metric, _value(since[0])
     best = metric.best([first, *kept])
     text = (
-        f"{len(tries)} tries, {len(kept)} kept: {metric.text(first)} to {metric.text(best)}, "
-        f"a gain of {metric.text(abs(first - best))}"
+        f"{len(tries)} tries measured, {len(kept)} kept: {metric.text(first)} to "
+        f"{metric.text(best)}, a gain of {metric.text(abs(first - best))}"
     )
     if noise := tries[-1].noise:
         chance = metric.text(noise * expected_maximum(len(tries)))

@@ -313,7 +313,7 @@ def _count_outcomes(runs: Sequence[FinishedRun]) -> list[Count]:
     """Return how many runs have each reason, the most frequent first."""
     counts = Counter(run.reason for run in runs)
     return [
-        {"name": _name(reason), "count": count, "meaning": str(reason.meaning)}
+        {"name": _name(reason), "count": count, "meaning": reason.meaning.replace("`", "")}
         for reason, count in counts.most_common()
     ]
 

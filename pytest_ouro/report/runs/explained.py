@@ -129,7 +129,8 @@ def _measured(run: StartedRun) -> Iterator[str]:
         sd = "" if run.sd is None else f", standard deviation {text(run.sd)}"
         yield f"mean of {run.n} runs {text(run.mean)}{sd}"
     if run.claimed is not None:
-        yield f"the program printed {run.claimed:.12g}{_AGREES[run.claim_agrees]}"
+        agrees = "" if run.measured_value is None else _AGREES[run.claim_agrees]
+        yield f"the program printed {run.claimed:.12g}{agrees}"
     if run.read_from:
         yield f"read from: {run.read_from}"
     if run.level:
@@ -163,6 +164,8 @@ def _rule(run: StartedRun) -> Iterator[str]:
     text = run.metric.text
     if run.noise is None:
         yield "the noise is not known: pytest-ouro calibrate measures it"
+    elif run.noise == 0:
+        yield "noise: the rules say that runs of one code do not differ (noise = 0)"
     else:
         yield (
             f"noise: one run differs from another of its code by {text(run.noise)} (standard "
@@ -191,7 +194,7 @@ def _conditions(run: StartedRun) -> Iterator[str]:
     yield f"budget {budget} of the clock {run.clock}{rehearsal}"
     if isinstance(run, FinishedRun):
         if run.window_seconds is not None:
-            yield f"trained {run.window_seconds:.2f} s of {run.budget:g} s"
+            yield f"used {run.window_seconds:.2f} s of the budget"
         if run.peak_mb:
             yield f"memory {run.peak_mb:.1f} MB at most"
         if run.torch or run.python:

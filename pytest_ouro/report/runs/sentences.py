@@ -74,6 +74,8 @@ def advise(run: FinishedRun, state: KeepState | None) -> str:
         if state.state == "provisional":
             if run.best_commit is None:
                 return "it is the start of a night: nothing is to be confirmed"
+            if run.noise == 0:
+                return "build on it: where runs of one code do not differ, a gain is not luck"
             return (
                 f"it may be luck: pytest --ouro-confirm {commit} measures it again on fresh pairs, "
                 "and pytest --ouro-certify all keeps together at the end"
@@ -85,6 +87,8 @@ def advise(run: FinishedRun, state: KeepState | None) -> str:
         return f"run {commit} again"
     if run.reason in _FIX:
         return "read the end of its log; fix the program if the idea is worth another run"
+    if run.claim_agrees is False and run.measured_value is not None:
+        return "read its diff: it printed a number that is not the measured one"
     if run.reason in _OTHER:
         return _OTHER[run.reason]
     return "try another idea" if run.reason.counts_as_try else ""

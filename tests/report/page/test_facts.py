@@ -8,7 +8,8 @@ import pytest
 
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.lock_file import hold_lock
-from pytest_ouro.report.page.collect import collect
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.report.page.collect import _count_outcomes, collect
 from pytest_ouro.report.page.gather import claim as claims
 from pytest_ouro.report.page.gather.diffs import compare
 from pytest_ouro.report.page.source import read_source
@@ -128,6 +129,13 @@ def test_an_untrue_number_is_worse_than_a_crash(source):
     assert describe(run) == ("nothing", "no crash, no broken rule, no untrue number", "plain")
     assert describe(run, replace(crash, claim_agrees=False)) == ("1 crashed", "", "plain")
     assert describe(crash, lie) == ("1 printed an untrue number", "1 crashed", "bad")
+
+
+def test_reasons_are_explained_without_marks_of_markdown():
+    for reason in Reason:
+        (count,) = _count_outcomes([SimpleNamespace(reason=reason)])
+        assert not {*"`"} & {*count["meaning"]}, reason
+        assert "](" not in count["meaning"], reason
 
 
 def test_placebos_and_a_vault_are_answers_only_where_there_are_any(source):

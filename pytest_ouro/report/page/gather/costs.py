@@ -36,10 +36,10 @@ def split_time(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> list[Pa
         training += trained
         setup += wall - judged - trained
     parts: list[Part] = [
-        _part("training", training, "between the first batch and the end of the budget"),
+        _part("training", training, "what counts against the budget"),
         _part("evaluation", evaluation, "the judge's questions and its scoring"),
-        _part("set-up", setup, "before the first batch, and what is not measured apart"),
-        _part("idle", _idle(runs, began), "no run went on: the agent thought, or nobody did"),
+        _part("set-up", setup, "all else of a run, such as its start and an evaluation command"),
+        _part("idle", _idle(runs, began), "no run went on"),
     ]
     return [part for part in parts if part["seconds"] > _NOTHING]
 

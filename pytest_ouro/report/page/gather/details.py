@@ -64,7 +64,8 @@ def _hide(texts: list[str], *, raw: bool) -> list[str]:
 def _list_facts(run: FinishedRun, entry: RunEntry) -> list[tuple[str, str]]:
     """Return the facts of a run as pairs of a name and words; "" where there is nothing to say."""
     text, window = run.metric.text, run.window_seconds
-    agrees = {None: "", True: ", as measured", False: ", which is not what was measured"}
+    compared = run.claim_agrees if run.measured_value is not None else None
+    agrees = {None: "", True: ", as measured", False: ", which is not what was measured"}[compared]
     state = f"{entry['state']}: {entry['state_why']}" if entry["state_why"] else entry["state"]
     noise = noise_explains(run)
     return [
@@ -76,7 +77,7 @@ def _list_facts(run: FinishedRun, entry: RunEntry) -> list[tuple[str, str]]:
         ("measured", text(run.measured_value) if run.measured_value is not None else ""),
         (
             "claimed",
-            "" if run.claimed is None else f"{run.claimed:.12g}{agrees[run.claim_agrees]}",
+            "" if run.claimed is None else f"{run.claimed:.12g}{agrees}",
         ),
         ("compared with", f"{text(run.best)} of {(run.best_commit or '')[:7]}" if run.best else ""),
         ("noise explains", f"up to {text(noise)}" if noise else ""),

@@ -133,6 +133,7 @@ def write_counts(page: Page) -> Iterator[str]:
         yield from _count(page, "Rules and guards that were broken", "rule", facts["broken"])
     else:
         yield "<p>No rule about a run, and no guard, was broken.</p>"
+    yield "<p><small>A commit that the gate refuses is not run, and has no record.</small></p>"
     spent = facts["spent"]
     total = sum(part["seconds"] for part in spent)
     if total:
