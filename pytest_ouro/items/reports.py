@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ouro.report.page.source import read_source
-from pytest_ouro.report.page.write import write_report
+from pytest_ouro.report.page.write import describe_written, write_report
 from pytest_ouro.report.text import error_text
 from pytest_ouro.report.unforeseen import to_error
 
@@ -22,9 +22,9 @@ def write_reports(session: pytest.Session, settings: Settings) -> list[str]:
     if hasattr(session.config, "workerinput"):
         return []
     try:
-        written = write_report(read_source(settings.bound), settings.reports)
+        source = read_source(settings.bound)
+        return describe_written(source, write_report(source, settings.reports))
     except Exception as error:
         if session.exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return [f"ouro: no report was written: {error_text(to_error(error))}"]
-    return [f"ouro: written: {path}" for path in written]

@@ -10,7 +10,7 @@ from pytest_ouro.cli.output import say
 from pytest_ouro.messages import command_line as messages
 from pytest_ouro.report.html.endings import PAGES
 from pytest_ouro.report.page.source import read_source
-from pytest_ouro.report.page.write import write_report
+from pytest_ouro.report.page.write import describe_written, write_report
 
 if TYPE_CHECKING:
     import argparse
@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> int:
     otherwise or cannot be written, or if no browser could be opened."""
     source = read_source(find_bound(args.bound))
     written = write_report(source, args.files, raw=args.raw)
-    say(*(f"ouro: written: {path}" for path in written))
+    say(*describe_written(source, written))
     if args.open:
         open_in_browser(written)
     if source.fault:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.plain_file import make_folder, write_whole
+from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.messages import command_line as messages
 from pytest_ouro.report.html.endings import PAGES, REPORTS
 from pytest_ouro.report.page.collect import collect
@@ -41,6 +42,23 @@ def write_report(source: Source, files: Sequence[Path], *, raw: bool = False) ->
         _write(path, data, private=not files, source=source)
         written.append(path)
     return written
+
+
+def describe_written(source: Source, written: Sequence[Path]) -> list[str]:
+    """Return a line for each written file, and one more if some are in the working tree and new to
+    git, where a rule of the kind ``scope`` takes them for an edit. Raise OuroError if git fails."""
+    lines = [f"ouro: written: {path}" for path in written]
+    top = source.git.top.resolve()
+    inside = [str(path) for path in (one.resolve() for one in written) if path.is_relative_to(top)]
+    if inside and source.bound and any(rule.check == "scope" for rule in source.bound.rules):
+        words = ("ls-files", "--others", "--exclude-standard", "-z", "--", *inside)
+        new = run_git(*words, cwd=top).decode(errors="replace").rstrip("\0").replace("\0", ", ")
+        if new:
+            lines.append(
+                f"ouro: new to git: {new}: a rule of scope refuses the next run while it is there; "
+                f"move it out of the repository: pytest-ouro report ../{inside[0].rpartition('/')[2]}"
+            )
+    return lines
 
 
 def _to_png(picture: bytes) -> bytes:

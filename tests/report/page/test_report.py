@@ -37,6 +37,18 @@ def test_a_name_with_another_ending_is_refused(project, report):
     assert not (project.path / "night.html").exists(), "nothing is written"
 
 
+def test_a_page_that_would_close_the_gate_is_said(project, report):
+    _, out, _ = report("night.html")
+    assert "ouro: new to git: night.html: a rule of scope refuses the next run" in out
+    assert project.pytest("bound.toml", "-q").returncode == 1
+    (project.path / "night.html").unlink()
+
+    with (project.path / ".git/info/exclude").open("a") as file:
+        file.write("ignored.html\n")
+    for words in ((), ("ignored.html",), ("../night.html",)):
+        assert "new to git" not in report(*words)[1]
+
+
 def test_a_file_that_cannot_be_written_is_an_error(report):
     status, _, err = report("absent/night.html")
 
