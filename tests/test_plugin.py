@@ -1,5 +1,6 @@
 """bound.toml under pytest: which items are collected and reported, and which are always run."""
 
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -417,3 +418,47 @@ def test_a_run_judges_every_rule_and_is_in_the_junit_report(project):
     assert head.startswith(run["commit"])
     assert {"level", "peak_vram_mb", "reason"} <= run.keys()
     assert properties["only-train-py"] == {"check": "scope"}
+
+
+#: What pytest-reportlog does with each report: pytest's own hook makes it plain data for JSON.
+REPORT_LOG = """
+import json
+import pathlib
+
+import pytest
+
+
+@pytest.hookimpl
+def pytest_configure(config):
+    config.pluginmanager.register(Log(config))
+
+
+class Log:
+    def __init__(self, config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report):
+        hook = self.config.hook.pytest_report_to_serializable
+        data = hook(config=self.config, report=report)
+        with (pathlib.Path(__file__).parent / "log.jsonl").open("a") as file:
+            file.write(json.dumps(data) + "\\n")
+"""
+
+
+def test_a_report_log_has_the_scalars_of_a_run(project, tmp_path):
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "keep_log.py").write_text(REPORT_LOG)
+
+    done = project.pytest("--ouro-experiment", *SHRINK, "-p", "keep_log", PYTHONPATH=str(folder))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    calls = [one for one in map(json.loads, lines) if one["when"] == "call"]
+    properties = {one["nodeid"]: dict(one["user_properties"]) for one in calls}
+    run = properties["bound.toml::experiment::run"]
+    assert (run["status"], run["reason"], run["val_bpb"]) == ("keep", "baseline", 2.0)
+    assert run["commit"] == project.git("rev-parse", "HEAD")
+    assert run["peak_vram_mb"] >= 0
+    assert {"state", "level", "run", "window_seconds"} <= run.keys()
+    assert properties["bound.toml::iron-law::only-train-py"] == {"check": "scope"}

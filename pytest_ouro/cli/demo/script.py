@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence import toml
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _HERE = Path(__file__).parent
 #: The file that the agent may edit, and what surrounds its functions.
@@ -17,6 +20,18 @@ _BEGIN, _END = "def comparisons", '\n\nif __name__ == "__main__"'
 _FILES = {".gitignore": "gitignore"} | {
     name: name for name in ("README.md", "bound.toml", "evaluate.py", EDITABLE)
 }
+
+
+class _Table(TypedDict, total=False):
+    """A table of night.toml, which has the fields of a `Try`."""
+
+    says: str
+    expects: str
+    code: str
+    replace: list[str]
+    file: str
+    append: str
+    cheat: str
 
 
 @dataclass(frozen=True)
@@ -32,7 +47,7 @@ class Try:
     says: str
     expects: str
     code: str = ""
-    replace: tuple[str, str] = ("", "")
+    replace: Sequence[str] = ("", "")
     file: str = ""
     append: str = ""
     cheat: str = ""
@@ -42,14 +57,14 @@ class Try:
         if self.code:
             begin, _, _ = text.partition(_BEGIN)
             text = begin + self.code.lstrip("\n") + text[text.index(_END) :]
-        return text.replace(*self.replace) if self.replace[0] else text
+        old, new = self.replace
+        return text.replace(old, new) if old else text
 
 
 def read_tries() -> list[Try]:
     """Return the tries of the script, in their order."""
-    tables = toml.array(toml.loads(_read("night.toml"))["try"])
-    found: list[dict[str, Any]] = [toml.table(one) for one in tables]
-    return [Try(**{**one, "replace": tuple(one.get("replace", ("", "")))}) for one in found]
+    tables = cast("list[_Table]", toml.loads(_read("night.toml"))["try"])
+    return [Try(**table) for table in tables]
 
 
 def read_files() -> dict[str, str]:

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
@@ -219,4 +219,4 @@ def _read(journal: Journal, name: str) -> Heartbeat | None:
         and COMMIT.holds(table["commit"])
         and table["phase"] in ("starting", "running", "evaluating")
     )
-    return Heartbeat(**cast("dict[str, Any]", table)) if sound else None
+    return Heartbeat._make(table[field] for field in Heartbeat._fields) if sound else None

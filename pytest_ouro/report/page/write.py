@@ -56,7 +56,7 @@ def describe_written(source: Source, written: Sequence[Path]) -> list[str]:
         if new:
             lines.append(
                 f"ouro: new to git: {new}: a rule of scope refuses the next run while it is there; "
-                f"move it out of the repository: pytest-ouro report ../{inside[0].rpartition('/')[2]}"
+                f"write it elsewhere, as to ../{Path(inside[0]).name}"
             )
     return lines
 
