@@ -36,6 +36,8 @@ def noisy(lab, before):
 def depends_on(lab, name):
     pytest.importorskip(name)
     lab.project.edit("pyproject.toml", '["six"]', f'["six", "{name}"]')
+    # Reading torch from the disk takes more than the default of 10 s on a busy machine.
+    lab.project.edit("bound.toml", "timeout   = 20", "timeout   = 100\nstartup-seconds = 90")
 
 
 def repeated(lab, script, **order):
