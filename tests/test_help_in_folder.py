@@ -73,8 +73,15 @@ def nested(project, large):
     return found
 
 
+#: Tier 2 calls the gate for each state in the first; tier 1 in all, for four states.
+FOLDERS = [
+    "research/auto",
+    *(pytest.param(folder, marks=pytest.mark.tier(3, but=12)) for folder in ("notes", ".")),
+]
+
+
 @pytest.mark.tier(2, but=12)
-@pytest.mark.parametrize("folder", ["research/auto", "notes", "."])
+@pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_the_help_heals_where_the_gate_was_called(nested, large, monkeypatch, state, folder):
     monkeypatch.chdir(large.path / folder)

@@ -1,18 +1,23 @@
 """Select the tests of a session by their cost: ``--tier 1`` (the default), ``2`` or ``3``.
 
 ``@pytest.mark.tier(2)`` or ``(3)`` is the lowest tier that runs a test; with ``tier(2, but=1)``
-every tier runs the first case of a parametrized test. A tier also sets how many examples hypothesis
-tries, and whether they are new ones each time. One line at the end counts the tests that were left
-out.
+every tier runs the first case of a parametrized test. Of the marks of a test and of its parameters
+the highest tier counts. A tier also sets how many examples hypothesis tries, and whether they are
+new ones each time. One line at the end counts the tests that were left out.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Examples of a hypothesis test that states no number of its own, by tier.
 EXAMPLES = {1: 30, 2: 100, 3: 1000}
@@ -28,17 +33,46 @@ def add_option(parser: pytest.Parser) -> None:
     )
 
 
-def tiers_of(items: list[pytest.Item]) -> dict[pytest.Item, int]:
-    """Return the lowest tier that runs each of these tests."""
+def number_cases(items: list[pytest.Item]) -> dict[pytest.Item, int]:
+    """Return the place, from 1 on, of each of these tests among the cases of its function."""
     cases: Counter[str] = Counter()
     found = {}
     for item in items:
-        mark = item.get_closest_marker("tier")
         function = item.nodeid.partition("[")[0]
         cases[function] += 1
-        is_rest = mark is not None and cases[function] > mark.kwargs.get("but", 0)
-        found[item] = int(mark.args[0]) if mark and is_rest else 1
+        found[item] = cases[function]
     return found
+
+
+def tiers_of(items: list[pytest.Item]) -> dict[pytest.Item, int]:
+    """Return the lowest tier that runs each of these tests."""
+    return {
+        item: max(
+            [1, *(m.args[0] for m in item.iter_markers("tier") if case > m.kwargs.get("but", 0))]
+        )
+        for item, case in number_cases(items).items()
+    }
+
+
+def is_covered(item: pytest.Item, tier: int, case: int) -> bool:
+    """Return whether coverage sees this test. It makes tests take half as long again, so that it is
+    taken on those of tier 1, and not on what repeats them with other values."""
+    repeats = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    return tier == 1 and case == 1 and not repeats
+
+
+@contextlib.contextmanager
+def coverage_paused() -> Iterator[None]:
+    """Let coverage see nothing for a while, if it is measured."""
+    measure = getattr(sys.modules.get("coverage"), "Coverage", None)
+    current = measure and measure.current()
+    if current:
+        current.stop()
+    try:
+        yield
+    finally:
+        if current:
+            current.start()
 
 
 def cpu_seconds() -> float:
@@ -54,6 +88,7 @@ class Tiers:
         self._tier: int = config.getoption("tier")
         self._left_out: Counter[int] = Counter()
         self._costs: Counter[str] = Counter()
+        self._uncovered: set[pytest.Item] = set()
         with contextlib.suppress(ImportError):  # the tests of the wheel do without it
             from hypothesis import HealthCheck, settings
 
@@ -68,20 +103,19 @@ class Tiers:
             settings.load_profile("tier")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        tiers = tiers_of(items)
+        tiers, cases = tiers_of(items), number_cases(items)
         above = [item for item in items if tiers[item] > self._tier]
         self._left_out.update(tiers[item] for item in above)
         if above:
             self._config.hook.pytest_deselected(items=above)
             items[:] = [item for item in items if tiers[item] <= self._tier]
-        for item in items:
-            if tiers[item] > 1:  # coverage is what the tests of tier 1 cover: it costs a third more
-                item.add_marker("no_cover")
+        self._uncovered = {i for i in items if not is_covered(i, tiers[i], cases[i])}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> object:
         began = cpu_seconds()
-        done = yield
+        with coverage_paused() if item in self._uncovered else contextlib.nullcontext():
+            done = yield
         self._costs[item.nodeid] += cpu_seconds() - began
         return done
 

@@ -83,16 +83,19 @@ def needed(found: list[Program]) -> set[tuple[str, str]]:
 
     A program is tested at a level whose own mechanism decides: it stops the program, and there is
     no next level or that one does so otherwise. Of the programs of a class that the same mechanism
-    stops, as ``why`` tells, the first is enough. A level that leaves a program open cannot get
-    worse.
+    stops, the first is enough: those that are caught with the same first words of ``why``, or that
+    are neutralised and have the same outcome at the level below. A level that leaves a program open
+    cannot get worse.
     """
     decided: dict[object, tuple[str, str]] = {}
     for program in found:
+        below = "open"
         for level, above in zip_longest(program.certain, program.certain[1:]):
             outcome = program.expected[level]
             if outcome != "open" and (above is None or outcome != program.expected[above]):
-                by = (program.kind, level, outcome, *program.reasons)
-                decided.setdefault(by, (program.name, level))
+                how = program.reasons[0] if outcome == "caught" else below
+                decided.setdefault((program.kind, level, outcome, how), (program.name, level))
+            below = outcome
     return {*decided.values()}
 
 

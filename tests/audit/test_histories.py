@@ -37,7 +37,7 @@ def built(history: History, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return BUILT[history.name]
 
 
-@pytest.mark.tier(2, but=1)
+@pytest.mark.tier(3, but=1)
 @ALL
 def test_a_history_is_a_sound_repository(history: History, built: Path) -> None:
     git(built, "fsck", "--strict", "--no-dangling")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -22,14 +23,16 @@ if TYPE_CHECKING:
 
     from conftest import Project
 
-#: The Pythons that run the gate; those that are not installed are printed as skipped.
-PYTHONS = ("3.10", "3.13")
+#: The Pythons that run the gate: that of the tests, and in tier 3 others. Those that are not
+#: installed are printed as skipped.
+OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
+PYTHONS = (OWN, *(version for version in ("3.10", "3.13") if version != OWN))
 
 
 def interpreter(version: str) -> str | None:
     """Return the path of a Python, on PATH or of pyenv; None if there is none."""
     homes = sorted(Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin/python"))
-    if f"{sys.version_info[0]}.{sys.version_info[1]}" == version:
+    if version == OWN:
         return sys.executable
     return str(homes[-1]) if homes else find(f"python{version}")
 
@@ -38,13 +41,37 @@ def interpreter(version: str) -> str | None:
 _INTERPRETERS = {version: interpreter(version) for version in PYTHONS}
 
 
-@pytest.fixture(scope="session", params=PYTHONS)
+@pytest.fixture(
+    scope="session",
+    params=[OWN, *(pytest.param(version, marks=pytest.mark.tier(3)) for version in PYTHONS[1:])],
+)
 def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The environment that the action's first step makes, with each Python."""
+    """The environment that the action's first step makes, with each Python.
+
+    It takes ten CPU seconds, so that the workers of xdist share it.
+    """
     python = _INTERPRETERS[request.param]
     if not python:
         pytest.skip(f"Python {request.param} is not installed: not run")
-    folder = tmp_path_factory.mktemp(f"python-{request.param}")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= f"python-{request.param}"
+    folder.mkdir(exist_ok=True)
+    said = folder / "said"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            said.write_text(install_gate(python, folder), encoding="utf-8")
+    reason = said.read_text(encoding="utf-8")
+    if "No matching distribution" in reason or "NewConnectionError" in reason:
+        pytest.skip("no package registry can be reached: not run")
+    assert reason == ""
+    return folder / "ouro"
+
+
+def install_gate(python: str, folder: Path) -> str:
+    """Install the gate below ``folder`` as the action does; return why it failed, or nothing."""
     done = subprocess.run(
         ["bash", str(ROOT / ".github/install.sh")],
         env={"PATH": os.environ["PATH"], "RUNNER_TEMP": str(folder), "OURO_PYTHON": python},
@@ -53,10 +80,7 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         text=True,
         check=False,
     )
-    if "No matching distribution" in done.stdout or "NewConnectionError" in done.stdout:
-        pytest.skip("no package registry can be reached: not run")
-    assert done.returncode == 0, done.stdout
-    return folder / "ouro"
+    return done.stdout + f"\nexit status {done.returncode}" if done.returncode else ""
 
 
 @pytest.fixture(scope="session")

@@ -49,12 +49,14 @@ def with_scripts():
 
 
 @pytest.fixture
-def doctor(project):
-    """``doctor(*args)``: its report about the toy project."""
+def doctor(ouro):
+    """``doctor(*args, NAME=value)``: its report about the toy project, with these variables."""
 
     def doctor(*args, **env):
-        env = {"CUDA_VISIBLE_DEVICES": "", "PATH": with_scripts(), **env}
-        return Report(project.ouro("doctor", *args, **env))
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {"CUDA_VISIBLE_DEVICES": "", "PATH": with_scripts(), **env}.items():
+                patch.setenv(name, value)
+            return Report(subprocess.CompletedProcess(args, *ouro("doctor", *args)))
 
     return doctor
 

@@ -114,10 +114,10 @@ OFF = {
 
 
 @pytest.fixture
-def guarded(project, doctor):
+def guarded(project, ouro):
     """A project whose agents all have the guard's hooks."""
-    project.ouro("init", f"--agents={','.join(ALL)}")
-    assert states(doctor()) == {"ok"}
+    status, _, errors = ouro("init", f"--agents={','.join(ALL)}")
+    assert (status, errors) == (0, "")
     return project
 
 

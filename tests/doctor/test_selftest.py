@@ -234,14 +234,11 @@ def test_without_torch_only_supervised_is_available(project, bare_python):
 
 @pytest.mark.tier(2)
 @needed
-def test_in_a_sandbox_every_cheat_is_stopped(torch, project):
-    done = subprocess.run(
-        [PYTHON, "-m", "pytest_ouro", "doctor", "--selftest", "--json"],
-        cwd=project.path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def test_in_a_sandbox_every_cheat_is_stopped(torch, ouro):
+    status, out, err = ouro("doctor", "--selftest", "--json")
 
-    assert (done.returncode, done.stderr) == (0, "")
-    found = json.loads(done.stdout)["selftest"]
+    assert (status, err) == (0, "")
+    found = json.loads(out)["selftest"]
     assert (found["level"], found["why"]) == ("sandboxed", "")
     assert {trial["canary"]: trial["state"] for trial in found["trials"]} == {
         "honest": "held",

@@ -585,7 +585,7 @@ def test_the_command_for_anywhere_else(project, trust):
     assert status == 0, said
 
 
-@pytest.mark.tier(2)
+@pytest.mark.tier(3)  # the tests of tests/ci install it in tier 2, and judge with it
 def test_the_action_installs_itself(tmp_path):
     """Its first step, with a package registry; what it installs judges, and has no torch."""
     action = tmp_path / "action"

@@ -33,13 +33,18 @@ def install(project, runner, config):
     subprocess.run([*command, "install", *types], cwd=project.path, check=True, capture_output=True)
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(name, marks=pytest.mark.tier(1 if name == "prek" else 2)) for name in RUNNERS
-    ]
-)
+def with_runners(tier):
+    """Return the names of the runners as parameters: prek, and from ``tier`` on pre-commit."""
+    return ["prek", pytest.param("pre-commit", marks=pytest.mark.tier(tier))]
+
+
+@pytest.fixture(params=with_runners(3))
 def runner(request):
     return request.param
+
+
+#: Tests that show in tier 2 that pre-commit runs the hooks as prek does.
+IN_TIER_2 = pytest.mark.parametrize("runner", with_runners(2), indirect=True)
 
 
 @pytest.fixture
@@ -61,6 +66,7 @@ def widen(project):
     project.edit("prepare.py", "float(model)", "0.5 * float(model)")
 
 
+@IN_TIER_2
 def test_the_loop_s_own_commit_passes(hooked, tried):
     better(hooked)
     hooked.write({"results.tsv": "commit\tval_bpb\n", "run.log": "step 1\n"})
@@ -91,6 +97,7 @@ def rules(project):
     project.git("add", "bound.toml")
 
 
+@IN_TIER_2
 @pytest.mark.parametrize(
     ("work", "words"),
     [
@@ -236,6 +243,7 @@ def test_a_linked_worktree_is_judged_by_its_own_index(hooked, tried, tmp_path):
     assert "modify-prepare BROKEN" in said
 
 
+@IN_TIER_2
 def test_every_pushed_branch_is_judged(hooked, tried, remote):
     assert tried("push", "-q", "origin", "main")[0] == 0
     hooked.git("fetch", "-q", "origin")

@@ -155,7 +155,7 @@ def test_without_a_bound_there_are_no_settings(project, ouro):
     assert "no bound.toml" in err
 
 
-@pytest.mark.tier(2)
+@pytest.mark.tier(3)
 def test_the_page_shows_what_is_printed(project, ouro):
     page = Path(__file__).parents[2] / "docs/selection.md"
     shown = re.search(r"(?s)```text\n(ouro: 500 simulated nights.*?)```", page.read_text("utf-8"))

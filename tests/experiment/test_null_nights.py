@@ -31,7 +31,7 @@ def night(chance, rule):
     return len(reasons), reasons.count("improved"), first.value - best.value
 
 
-@pytest.mark.tier(2, but=1)
+@pytest.mark.tier(3, but=1)
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"margin {row[0]:g}")
 def test_keeps_by_luck_are_as_many_as_the_docs_say(row):
     margin, keeps, improved, nights, gain = row
