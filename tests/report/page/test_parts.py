@@ -18,11 +18,12 @@ from pytest_ouro.report.html.document import make_document
 from pytest_ouro.report.html.scale import find_range, list_ticks, write_tick
 from pytest_ouro.report.html.text import show, show_lines
 from pytest_ouro.report.page.gather import luck
-from pytest_ouro.report.page.gather.costs import span, split_time
+from pytest_ouro.report.page.gather.costs import split_time
 from pytest_ouro.report.page.gather.details import BLOCK, PER_RUN, pack
 from pytest_ouro.report.page.parts.labels import LINE, Wanted, measure, place_labels
 from pytest_ouro.report.page.parts.page import Page
 from pytest_ouro.report.page.render import draw, render
+from pytest_ouro.report.runs.times import span
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\x1b[31m\u202e\0\n## x"
 

@@ -12,7 +12,8 @@ from pytest_ouro.experiment.steps.night_end import certify_command
 from pytest_ouro.experiment.verdict.history import comparable, expected_maximum
 from pytest_ouro.experiment.verdict.night import keeps_of_night
 from pytest_ouro.experiment.verdict.placebos import count_placebos
-from pytest_ouro.report.page.gather.costs import device_seconds, span
+from pytest_ouro.report.page.gather.costs import device_seconds
+from pytest_ouro.report.runs.times import span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

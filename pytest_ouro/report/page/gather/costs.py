@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING
 
-from pytest_ouro.report.runs.times import span as span
+from pytest_ouro.report.runs.times import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,7 +67,7 @@ def _idle(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> float:
     spans = sorted(
         (start, end)
         for run in runs
-        if (start := read_time(began.get(run.run, ""))) and (end := read_time(run.time))
+        if (start := moment(began.get(run.run, ""))) and (end := moment(run.time))
     )
     idle, last = 0.0, None
     for start, end in spans:
@@ -76,12 +75,3 @@ def _idle(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> float:
             idle += (start - last).total_seconds()
         last = end if last is None else max(last, end)
     return idle
-
-
-def read_time(text: str) -> datetime.datetime | None:
-    """Return the time of a record, which is aware; None for a text that is not one."""
-    try:
-        found = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.evidence.records.verdicts import noise_explains
 from pytest_ouro.report.html.text import cut, cut_start, escape_line
-from pytest_ouro.report.page.gather.costs import span
 from pytest_ouro.report.redact import redact, redact_start
 from pytest_ouro.report.runs.files import read_log_end
+from pytest_ouro.report.runs.times import span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.report.page.gather.costs import read_time, span
 from pytest_ouro.report.page.parts.page import ID
+from pytest_ouro.report.runs.times import moment, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _write_kept(page: Page) -> Iterator[str]:
 def _describe(page: Page) -> str:
     """Return where and when the night was, in one line."""
     facts = page.facts
-    began, ended = read_time(facts["began"]), read_time(facts["ended"])
+    began, ended = moment(facts["began"]), moment(facts["ended"])
     length = f" ({span((ended - began).total_seconds())})" if began and ended else ""
     start, end = page.time(facts["began"]), page.time(facts["ended"])
     day, _, clock = end.rpartition(" ") if not page.changes else ("", "", end)

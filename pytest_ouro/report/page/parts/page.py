@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.report.html import text
-from pytest_ouro.report.page.gather.costs import read_time
+from pytest_ouro.report.runs.times import local
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_ouro.report.page.facts import Curve, Facts
@@ -38,14 +37,14 @@ class Page:
         nights in which summer time begins or ends."""
         facts = self.facts
         ends = (facts["began"], facts["ended"])
-        moments = map(_to_local, (*ends, *(run["time"] for run in facts["runs"])))
+        moments = map(local, (*ends, *(run["time"] for run in facts["runs"])))
         return len({moment.utcoffset() for moment in moments if moment}) > 1
 
     def time(self, recorded: str) -> str:
         """Return the time of a record as HTML, by the clock of the machine that makes the page,
         such as ``30 Nov 19:05``; with its offset from UTC if that changed between two runs. What is
         not a time is shown as it is."""
-        moment = _to_local(recorded)
+        moment = local(recorded)
         if moment is None:
             return self.show(recorded, 25)
         clock = f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}"
@@ -59,15 +58,6 @@ class Page:
     def several(self) -> bool:
         """Whether there is more than one curve, so that a run must say on which it is."""
         return len(self.facts["curves"]) > 1
-
-
-def _to_local(recorded: str) -> datetime.datetime | None:
-    """Return the time of a record by the clock of this machine; None if it is not one."""
-    moment = read_time(recorded)
-    try:
-        return moment and moment.astimezone()
-    except (OverflowError, OSError, ValueError):  # the first or the last year
-        return None
 
 
 def metric_of(curve: Curve) -> Metric:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_ouro.report.page.gather.costs import span
 from pytest_ouro.report.page.parts.page import ID, make_table
 from pytest_ouro.report.page.parts.plot import NAMES, draw, shape
 from pytest_ouro.report.page.parts.small import draw_gains
+from pytest_ouro.report.runs.times import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

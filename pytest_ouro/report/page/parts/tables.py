@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.report.page.gather.costs import span
 from pytest_ouro.report.page.parts.page import ID, make_table
 from pytest_ouro.report.page.parts.small import draw_parts, draw_side
+from pytest_ouro.report.runs.times import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
