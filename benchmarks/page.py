@@ -119,6 +119,7 @@ def main() -> None:
         for name in ("import", "read", "collect", "render", "all"):
             print(f"{name:18} {found[name]:6.2f} CPU seconds")
         print(f"{found['runs']:.0f} runs: {found['bytes'] / 1000:.0f} kB without details, ", end="")
+        print(f"{found['bytes'] / found['runs']:.0f} kB for 1,000 runs; ", end="")
         print(f"{found['details'] / found['runs']:.0f} bytes of details a run")
         try:
             scroll(page)

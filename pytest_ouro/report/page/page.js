@@ -19,10 +19,13 @@
   const body = table && table.tBodies[0];
   const names = table ? $$("th", table).map((cell) => cell.textContent.trim()) : [];
   const runs = [];
-  for (const row of body ? body.rows : []) {
+  for (const row of body ? [...body.rows] : []) { // a copy: each link changes the collection
     const cells = Object.fromEntries(names.map((name, n) => [name, row.cells[n].textContent.trim()]));
-    const mark = row.cells[2].classList[1];
+    const mark = row.cells[2].className || "discard"; // the most frequent one is not written
     const place = +row.id.slice(1);
+    const link = make("a", "", cells.commit);
+    link.href = `#${row.id}`;
+    row.cells[1].replaceChildren(link);
     runs[place] = { row, mark, place, curve: +(row.dataset.c || 0), ...cells };
   }
   /** Return the number that a cell begins with. */

@@ -42,9 +42,14 @@ def render_policy(*, refresh: bool = False) -> str:
 
 
 def _read_assets(*, refresh: bool) -> tuple[str, str]:
-    """Return the style sheet and the script of the page."""
+    """Return the style sheet and the script of the page, each without its indentation, a tenth of
+    it."""
     more = "\n" + read_asset("refresh.js") if refresh else ""
-    return read_asset("page.css"), read_asset("page.js") + more
+    style, script = (
+        "".join(line.lstrip(" ") for line in text.splitlines(keepends=True))
+        for text in (read_asset("page.css"), read_asset("page.js") + more)
+    )
+    return style, script
 
 
 def draw(facts: Facts, *, raw: bool = False) -> str:

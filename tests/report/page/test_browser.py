@@ -75,6 +75,7 @@ def test_every_stop_of_the_tab_key_is_seen(night):
 
 def test_a_run_opens_with_its_details_and_beside_another(night):
     page = night.page
+    assert page.locator("table.runs a").count() == page.locator("table.runs tbody tr").count()
     link = page.locator("table.kept a").first
     link.click()
     page.wait_for_selector("dialog[open] .diff")
@@ -95,7 +96,8 @@ def test_runs_are_filtered_and_sorted(night):
     page.select_option("select", "kept")
     kept = page.locator(rows)
     assert 0 < kept.count() < every
-    assert all(text.startswith("keep ") for text in page.locator(f"{rows} .v").all_inner_texts())
+    verdicts = page.locator(f"{rows} td:nth-child(3)").all_inner_texts()
+    assert all(text.startswith("keep ") for text in verdicts)
     page.select_option("select", "all runs")
     page.get_by_role("button", name="value").click()
     shown = page.locator("table.runs tbody td:nth-child(4)").all_inner_texts()
@@ -150,6 +152,9 @@ def test_without_javascript_all_but_details_is_there(browser, written):
         assert page.locator("#progress svg .mark").count() > 2
         assert page.locator("#first .diff").is_visible()
         assert page.locator("table.runs tbody tr").count() >= 36
+        assert page.locator("table.runs a").count() == 0, "nothing would open"
+        page.locator("table.kept a").first.click()
+        assert page.locator("tr:target").is_visible()
         assert "need JavaScript" in page.locator("noscript").inner_text()
 
 

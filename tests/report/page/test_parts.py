@@ -9,6 +9,7 @@ import random
 import re
 import time
 import zlib
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -17,13 +18,20 @@ from pytest_ouro.bound.tables import VerdictRule
 from pytest_ouro.report.html.document import make_document
 from pytest_ouro.report.html.scale import find_range, list_ticks, write_tick
 from pytest_ouro.report.html.text import show, show_lines
+from pytest_ouro.report.page.collect import collect
 from pytest_ouro.report.page.gather import luck
 from pytest_ouro.report.page.gather.costs import split_time
 from pytest_ouro.report.page.gather.details import BLOCK, PER_RUN, pack
 from pytest_ouro.report.page.parts.labels import LINE, Wanted, measure, place_labels
 from pytest_ouro.report.page.parts.page import Page
+from pytest_ouro.report.page.parts.plot import draw as draw_plot
+from pytest_ouro.report.page.parts.small import draw_side
 from pytest_ouro.report.page.render import draw, render
+from pytest_ouro.report.page.source import read_source
 from pytest_ouro.report.runs.times import span
+
+from ...nights import Shape, write_night
+from .conftest import MADE
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\x1b[31m\u202e\0\n## x"
 
@@ -262,16 +270,85 @@ def test_other_nights_have_times_without_an_offset(berlin, facts):
     assert page.time("9999-12-31T23:59:59+00:00") == "9999-12-31T23:59:59+00:00"
 
 
-def test_a_page_of_1000_runs_is_small(facts):
-    night = copy.deepcopy(facts("one"))
-    run = {**night["runs"][0], "description": "lower MATRIX_LR from 0.04 to 0.03: more steps"}
-    run |= {"mark": "discard", "state": "", "status": "discard", "reason": "within-noise"}
-    night["runs"] = [{**run, "number": n} for n in range(1, 1001)]
-    curve = night["curves"][0]
-    curve["runs"] = [*range(1000)]
-    for line in ("best", "corrected", "low", "high"):
-        curve[line] = [0.9 - n // 10 / 1000 for n in range(1000)]
-    night["sides"] = [{**side, "values": [*range(1000)]} for side in night["sides"]]
-    night["details"]["blocks"] = []
+def test_dots_at_one_place_of_a_small_picture_are_drawn_once():
+    marks = ["discard", "discard", "provisional", "discard", "discard", "discard"]
+    mine = [{"mark": mark} for mark in marks]
+    side = {"values": [1.0, 2.0, None, 1.0, 1.001, 2.0], "limit": None}
 
-    assert len(render(night).encode()) < 300_000
+    def dots(side, mine):
+        found = re.findall(r'class="dot (\w+)" d="([^"]*)"', draw_side(side, mine, "x"))
+        return {kind: data.count("M") for kind, data in found}
+
+    assert dots(side, mine) == {"tried": 5}
+    many = {"values": [2.0] + [1.0] * 3999, "limit": None}
+    kept = [{"mark": "provisional" if n == 2000 else "discard"} for n in range(4000)]
+    width = 280 - 52 - 6 + 1
+    assert dots(many, kept) == {"tried": width, "kept": 1}
+
+
+def corners(data):
+    """The places that the data of a path of level and upright moves leads through."""
+    x, y = map(float, re.match(r"M(\S+) ([^hv]+)", data).groups())
+    found = [(x, y)]
+    for kind, by in re.findall("([hv])([^hv]+)", data):
+        x, y = (x + float(by), y) if kind == "h" else (x, y + float(by))
+        found.append((x, y))
+    return found
+
+
+def test_a_line_of_steps_has_no_move_that_is_not_seen(facts):
+    runs = facts("one")["runs"] * 1000
+    curve = {**facts("one")["curves"][0], "runs": [*range(1000)], "certified": None}
+    curve |= {line: [None] * 1000 for line in ("corrected", "low", "high")}
+    curve["best"] = [1.0 - n / 1e7 - (n > 500) / 10 for n in range(1000)]
+
+    drawn = draw_plot(curve, runs, title="x")
+    data = re.search('class="claimed" d="([^"]*)"', drawn)[1]
+    found = corners(data)
+
+    assert len(found) < 20, "steps below a tenth of a unit are left out"
+    assert found[0] == pytest.approx((78.0, found[0][1]))
+    assert found[-1][0] == pytest.approx(1052.0), "small moves add up to the last place"
+    steps = [abs(b - d) for (_, b), (_, d) in pairwise(found)]
+    assert max(steps) > 100
+
+
+def make_page_of(count, facts):
+    """The page of a night of so many tries, every fifth of which is kept, without details."""
+    night = copy.deepcopy(facts("one"))
+    tried = {**night["runs"][0], "description": "lower MATRIX_LR from 0.04 to 0.03: more steps"}
+    tried |= {"gain": -0.001234, "gain_shown": "−0.001234", "mark": "discard", "state": ""}
+    tried |= {"status": "discard", "reason": "within-noise"}
+    kept = {**tried, "mark": "provisional", "state": "provisional", "status": "keep"}
+    night["kept"] = [*range(0, count, 5)]
+    night["runs"] = [{**(tried if n % 5 else kept), "number": n + 1} for n in range(count)]
+    curve = night["curves"][0]
+    curve["runs"] = [*range(count)]
+    for line in ("best", "corrected", "low", "high"):
+        curve[line] = [0.9 - n // 5 / 1000 for n in range(count)]
+    night["sides"] = [
+        {**side, "values": [float(n % 7) for n in range(count)]} for side in night["sides"]
+    ]
+    night["details"]["blocks"] = []
+    return render(night).encode()
+
+
+def test_a_page_of_1000_runs_is_small(facts):
+    small, large = len(make_page_of(10, facts)), len(make_page_of(1000, facts))
+
+    assert large <= 260_000
+    assert (large - small) / 990 <= 215, "bytes a run"
+
+
+@pytest.mark.tier(3)
+def test_the_page_of_a_long_night_is_small(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")  # where the clock is set, each time has its offset
+    time.tzset()
+    source = read_source(write_night(tmp_path, Shape(runs=1000)) / "bound.toml")
+    facts = collect(source, made=MADE)
+    monkeypatch.undo()
+    time.tzset()
+
+    details = sum(map(len, facts["details"]["blocks"]))
+    assert details <= 2000 * len(facts["runs"])
+    assert len(render(facts).encode()) - details <= 265 * len(facts["runs"])

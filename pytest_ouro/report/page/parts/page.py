@@ -52,7 +52,7 @@ class Page:
 
     def link(self, place: int) -> str:
         """Return the short id of a run's commit as a link to the run, which has this place."""
-        return f'<a href="#r{place}">{self.facts["runs"][place]["commit"][:ID]}</a>'
+        return f"<a href=#r{place}>{self.facts['runs'][place]['commit'][:ID]}</a>"
 
     @property
     def several(self) -> bool:
@@ -74,14 +74,14 @@ def make_table(
     name: str = "",
 ) -> Iterator[str]:
     """Yield a table with a caption, whose cells are HTML; ``numbers`` are the columns that are
-    aligned at the right. Nothing is yielded without a row."""
+    aligned at the right, which the classes of the table say once for all rows. Nothing is yielded
+    without a row."""
     every = list(rows)
     if not every:
         return
-    kinds = [' class="n"' if column in numbers else "" for column in range(len(head))]
-    yield f'<div class="wide"><table{name and f" class={name}"}><caption>{caption}</caption>'
-    cells = "".join(f'<th scope="col"{kind}>{cell}' for cell, kind in zip(head, kinds, strict=True))
-    yield f"<thead><tr>{cells}<tbody>"
+    classes = " ".join([name, *(f"n{column + 1}" for column in numbers)]).strip()
+    yield f'<div class="wide"><table class="{classes}"><caption>{caption}</caption>'
+    yield "<thead><tr>" + "".join(f'<th scope="col">{cell}' for cell in head) + "<tbody>"
     for row in every:
-        yield "<tr>" + "".join(f"<td{kind}>{cell}" for cell, kind in zip(row, kinds, strict=True))
+        yield "<tr>" + "".join(f"<td>{cell}" for cell in row)
     yield "</table></div>"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_ouro.report.page.parts.page import Page
 
 #: The height of the plot, and of the title and the legend above it.
-_PLOT, _HEAD = 420, 78
+_PLOT, _HEAD = 420, 96
 #: No variables: what turns SVG into PNG does not know them.
 _STYLE = """\
 svg{background:#fff}.ground{fill:#fff}text{font:12px system-ui,"Segoe UI",Helvetica,Arial,\
@@ -60,19 +60,20 @@ def draw_picture(page: Page) -> str:
         curve = facts["curves"][facts["main"]]
         what = f"{metric_of(curve).name}, {curve['direction']} is better"
         parts.append(f'<text class="what" x="20" y="54">{page.show(what, 80)}</text>')
-        parts.append("".join(_draw_legend(page, curve)))
+        parts.append("".join(_draw_legend(page, curve, 78)))
         title = page.show(what, 80)
         plot = draw(curve, facts["runs"], title=title, height=_PLOT, raw=page.raw)
         parts.append(plot.replace("<svg ", f'<svg y="{_HEAD}" height="{_PLOT}" ', 1))
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _draw_legend(page: Page, curve: Curve) -> Iterator[str]:
-    """Yield the marks of a curve with their names, from the right edge on."""
+def _draw_legend(page: Page, curve: Curve, y: float) -> Iterator[str]:
+    """Yield the marks of a curve with their names, on a line of their own at the height ``y``."""
     marks = Counter(page.facts["runs"][place]["mark"] for place in curve["runs"])
-    names = [(mark, f"{name} {marks[mark]}") for mark, name in NAMES.items() if marks[mark]]
-    x = WIDTH - 20 - sum(measure(name) * 1.12 + 34 for _, name in names)
-    for mark, name in names:
-        yield f'<path class="mark {mark}" d="{shape(mark, x + 8, 50)}"/>'
-        yield f'<text x="{x + 19:.0f}" y="54">{name}</text>'
-        x += measure(name) * 1.12 + 34
+    x = 20.0
+    for mark, name in NAMES.items():
+        if marks[mark]:
+            words = f"{name} {marks[mark]}"
+            yield f'<path class="mark {mark}" d="{shape(mark, x + 6, y - 4)}"/>'
+            yield f'<text x="{x + 17:.0f}" y="{y}">{words}</text>'
+            x += measure(words) + 34

@@ -3,6 +3,7 @@ is left without luck."""
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -46,11 +47,12 @@ SHIFTS: dict[Mark, str] = {
     "breach": "-5 4",
     "void": "-5 0",
     "baseline": "-4 -4",
-    "provisional": "-4.5 0",
-    "confirmed": "-4.5 0",
+    "provisional": "0 -4.5",
+    "confirmed": "0 -4.5",
     "placebo": "-3.5 0",
 }
-_CIRCLE = "a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0z"
+#: An arc from the top around to a tenth beside it, which is closed: one text for all keeps.
+_CIRCLE = "a4.5 4.5 0 1 0 .1 0z"
 #: What follows the begin of a mark's path; a dot is a line without length.
 _SHAPES: dict[Mark, str] = {
     "refuted": "l9 9m0-9l-9 9",
@@ -185,8 +187,19 @@ def _steps(
 
 
 def _join(corners: Sequence[tuple[float, float]]) -> str:
-    """Return the data of a path through these places."""
-    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in corners) if corners else ""
+    """Return the data of a path through these places, each of which is beside, above or below the
+    one before. Moves that make less than a tenth of a unit are left out: a long night has many."""
+    spots = [(round(10 * x), round(10 * y)) for x, y in corners]
+    moves: list[tuple[str, int]] = []
+    for (x, y), (right, down) in pairwise(spots):
+        kind, by = ("h", right - x) if right != x else ("v", down - y)
+        if moves and moves[-1][0] == kind:
+            by += moves.pop()[1]
+        if by:
+            moves.append((kind, by))
+    start = "".join(f"M{x / 10:g} {y / 10:g}" for x, y in spots[:1])
+    data = "".join(f"{kind}{by / 10:g}" for kind, by in moves)
+    return start + re.sub(r"(?<=[hv-])0\.", ".", data)
 
 
 def _draw_steps(line: Sequence[float | None], scale: Scale, kind: str) -> str:
@@ -230,7 +243,7 @@ def _draw_marks(mine: Sequence[RunEntry], scale: Scale) -> Iterator[str]:
 def shape(mark: Mark, x: float, y: float) -> str:
     """Return the data of a path that draws a mark at this place."""
     right, down = map(float, SHIFTS.get(mark, "0 0").split())
-    return f"M{x + right:.1f} {y + down:.1f}{_SHAPES.get(mark, 'h0')}"
+    return f"M{round(x + right, 1):g} {round(y + down, 1):g}{_SHAPES.get(mark, 'h0')}"
 
 
 def _draw_labels(curve: Curve, mine: Sequence[RunEntry], scale: Scale, raw: bool) -> Iterator[str]:

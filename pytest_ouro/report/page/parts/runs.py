@@ -128,8 +128,7 @@ def write_runs(page: Page) -> Iterator[str]:
     yield "</caption><thead><tr>"
     head = ["#", "commit", "verdict", "value", "gain", "description", "ended"]
     head += ["curve"] if page.several else []
-    numbers = ("#", "value", "gain")
-    yield "".join(f'<th scope="col"{" class=n" if name in numbers else ""}>{name}' for name in head)
+    yield "".join(f'<th scope="col">{name}' for name in head)
     yield "<tbody>"
     for place in range(len(facts["runs"]) - 1, -1, -1):
         yield _write_row(page, place)
@@ -137,22 +136,22 @@ def write_runs(page: Page) -> Iterator[str]:
 
 
 def _write_row(page: Page, place: int) -> str:
-    """Return the row of a run; each row has the place of its run, for the details."""
+    """Return the row of a run, in few letters, since there is one for each run. It has the place of
+    its run; its mark unless that is the most frequent one; and no link, since the script makes what
+    opens it."""
     run = page.facts["runs"][place]
     detail = run["state"] or run["reason"]
     words = run["status"] if detail == run["status"] else f"{run['status']} {detail}"
     curve = run["curve"]
     name = page.facts["curves"][curve]["name"] if curve is not None and page.several else ""
+    kind = "" if run["mark"] == "discard" else f" class={run['mark']}"
     cells = [
-        f"{run['number'] or ''}",
-        f'<a href="#r{place}">{run["commit"][:ID]}</a>',
-        "",
         run["shown"],
         run["gain_shown"],
         page.show(run["description"], 100),
         page.time(run["time"]),
+        *([page.show(name, 60)] if page.several else []),
     ]
-    cells += [page.show(name, 60)] if page.several else []
-    text = "<td>".join(cells).replace("<td><td>", f'<td class="v {run["mark"]}">{words}<td>', 1)
     where = f" data-c={curve}" if curve else ""
-    return f"<tr id=r{place}{where}><td>{text}"
+    start = f"<tr id=r{place}{where}><td>{run['number'] or ''}<td>{run['commit'][:ID]}"
+    return f"{start}<td{kind}>{words}<td>{'<td>'.join(cells)}"

@@ -28,11 +28,13 @@ def draw_side(side: Side, mine: Sequence[RunEntry], label: str) -> str:
     low, high = min(known + limits), max(known + limits)
     room = (high - low) * 0.08 or abs(high) * 0.05 or 1.0
     scale = Scale(low - room, high + room, len(mine), 6, _WIDTH - 52, 8, _HEIGHT - 6)
-    dots: dict[str, list[str]] = {"tried": [], "kept": []}
-    for place, (run, value) in enumerate(zip(mine, side["values"], strict=True)):
-        if value is not None:
-            kind = "kept" if run["mark"] in KEPT else "tried"
-            dots[kind].append(f"M{scale.x(place):.0f} {scale.y(value):.1f}h0")
+    # Places are whole numbers, and of dots at one place the kept one, or the first, is drawn.
+    dots: dict[str, str] = {}
+    for is_kept in (True, False):
+        for place, (run, value) in enumerate(zip(mine, side["values"], strict=True)):
+            if value is not None and is_kept == (run["mark"] in KEPT):
+                spot = f"M{scale.x(place):.0f} {scale.y(value):.0f}h0"
+                dots.setdefault(spot, "kept" if is_kept else "tried")
     ends = [(scale.y(low), low), (scale.y(high), high)] if high > low else [(scale.y(low), low)]
     ends = [end for end in ends if end[1] not in limits]
     parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">']
@@ -41,7 +43,9 @@ def draw_side(side: Side, mine: Sequence[RunEntry], label: str) -> str:
         parts.append(f'<path class="limit" d="M2 {y:.1f}H{_WIDTH - 48}"/>')
         parts.append(_write_end(y, side["limit"], "limit"))
         ends = [end for end in ends if abs(end[0] - y) > 12]
-    parts += [f'<path class="dot {kind}" d="{"".join(d)}"/>' for kind, d in dots.items() if d]
+    for kind in ("tried", "kept"):  # the kept ones above the others
+        data = "".join(spot for spot, found in dots.items() if found == kind)
+        parts += [f'<path class="dot {kind}" d="{data}"/>'] if data else []
     parts += [_write_end(y, value, "") for y, value in ends]
     return "".join([*parts, "</svg>"])
 

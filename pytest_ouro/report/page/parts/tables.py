@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 #: A difference beyond this many of its standard errors is called worse or better.
 _CLEAR = 2.0
+#: The letters of a keep's description, which fit on one line; its row in the table of all runs has
+#: more of them, and its details have all.
+_LETTERS = 80
+#: The sign before each state of a keep.
+_SIGNS = {"provisional": "○", "confirmed": "●", "refuted": "✕", "void": "◇"}
 
 
 def write_kept(page: Page) -> Iterator[str]:
@@ -26,12 +31,12 @@ def write_kept(page: Page) -> Iterator[str]:
     rows = [
         (
             page.link(place),
-            f'<span class="state {run["state"]}">{run["state"]}</span>',
+            _show_state(run["state"]),
             run["shown"],
             "baseline" if run["mark"] == "baseline" else run["gain_shown"] or "–",
             _show_interval(run),
             "" if run["code"] is None else f"{run['code']:+d}".replace("-", "−"),
-            page.show(run["description"], 110)
+            page.show(run["description"], _LETTERS)
             + (f" <small>{page.show(run['state_why'], 120)}</small>" if run["state_why"] else ""),
         )
         for place, run in zip(places, runs, strict=True)
@@ -43,6 +48,12 @@ def write_kept(page: Page) -> Iterator[str]:
     caption = "Each keep with its gain over the keep before it; code in nodes of the syntax tree"
     yield from make_table(caption, head, rows, numbers=(2, 3, 4, 5), name="kept")
     yield "</section>"
+
+
+def _show_state(state: str) -> str:
+    """Return the state of a keep with its sign, in a colour unless it is the usual one."""
+    words = f"{_SIGNS[state]} {state}"
+    return words if state == "provisional" else f'<span class="{state}">{words}</span>'
 
 
 def _show_interval(run: RunEntry) -> str:
