@@ -14,7 +14,9 @@ import pytest
 
 from pytest_ouro.cli.watch.server import Pages, PageServer
 from pytest_ouro.evidence.records.journal import Journal
-from tests.report.test_watch import TRACED
+from pytest_ouro.experiment.records.heartbeat import Beating
+from pytest_ouro.experiment.terms.job import Position
+from tests.report.test_watch import TRACED, begin
 
 
 @pytest.fixture
@@ -206,16 +208,70 @@ def test_it_is_made_again_when_the_records_grow_but_not_too_often(server, record
     clock = [1000.0]
     monkeypatch.setattr("pytest_ouro.cli.watch.server.time.monotonic", lambda: clock[0])
     server.pages._next = 0.0
-    first = server.pages.read()
-    assert server.pages.read() is first
+    server.pages.read()
+    first = server.pages._parts
+    server.pages.read()
+    assert server.pages._parts is first
     recorded("discard", 2.5, reason="worse")
     server.pages._next = clock[0] + 60
-    assert server.pages.read() is first  # it was made a moment ago
+    server.pages.read()
+    assert server.pages._parts is first  # it was made a moment ago
     clock[0] += 61
-    second = server.pages.read()
-    assert b"2.500000" in second
+    assert b"2.500000" in server.pages.read()
     assert server.pages._next >= clock[0] + 5
-    assert server.pages.read() is second
+    second = server.pages._parts
+    server.pages.read()
+    assert server.pages._parts is second
+
+
+IDLE = "No run goes on; the last one on this page ended "
+
+
+def test_a_run_that_goes_on_has_a_bar_until_it_ends(server, project, monkeypatch):
+    monkeypatch.setattr("pytest_ouro.experiment.records.heartbeat._EVERY", 0.0)
+    assert IDLE in ask(server)[1]
+    journal = Journal(project.path / ".git")
+    run = begin(journal, description="</p><img src=x> of /home/ann/x \x1b[31m", run="b" * 12)
+    with Beating(journal, run, None) as beating:
+        started = ask(server)[1]
+        beating.show(Position(8.0, 20.0, 9.0, "step 123 loss 4.56 <b>"))
+        answer, body = ask(server)
+
+    assert '<progress value="0.000"' in started
+    assert "<p>0% · 0.0/20 s</p>" in started
+    assert "<p>Starting on a chip, 0 s so far</p>" in started
+    assert body.count("<progress") == 1
+    assert '<progress value="0.400"' in body
+    assert "<p>40% · 8.0/20 s · step 123 loss 4.56 &lt;b&gt; · left 12 s</p>" in body
+    assert "<p>Running on a chip, 9 s so far</p><p>At " in body
+    tried = "&lt;/p&gt;&lt;img src=x&gt; of ~/x \\x1b[31m"
+    assert f"<p><b>Run <code>{run.commit[:7]}</code></b> {tried}</p>" in body
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    after = ask(server)[1]
+    assert "<progress" not in after
+    assert IDLE in after
+
+
+def test_a_page_without_a_run_says_that_none_goes_on(project):
+    page = Pages(project.path / "bound.toml").read().decode()
+
+    assert "<p>No run goes on.</p>" in page
+    assert "<progress" not in page
+
+
+@pytest.mark.parametrize("stale", ["killed", "ended"])
+def test_what_is_left_of_a_run_that_ended_is_not_shown(server, project, recorded, stale):
+    journal = Journal(project.path / ".git")
+    facts = {"process": "of another process"} if stale == "killed" else {}
+    run = begin(journal, run="b" * 12, **facts)
+    with Beating(journal, run, None):
+        assert ("<progress" in ask(server)[1]) == (stale == "ended")
+        if stale == "ended":
+            recorded("crash", run=run.run, commit=run.commit)
+        body = ask(server)[1]
+
+    assert "<progress" not in body
+    assert IDLE in body
 
 
 def test_a_damaged_journal_is_said(server, project):

@@ -20,10 +20,13 @@ from pytest_ouro.cli.output import say
 from pytest_ouro.core.escape import escape
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.experiment.records.heartbeat import match, read_heartbeats
 from pytest_ouro.messages import command_line as messages
 from pytest_ouro.report.page.collect import collect
-from pytest_ouro.report.page.render import render, render_policy
+from pytest_ouro.report.page.parts.current import write_current
+from pytest_ouro.report.page.render import render_policy, render_served
 from pytest_ouro.report.page.source import read_source
+from pytest_ouro.report.runs.follow import Follower
 from pytest_ouro.report.unforeseen import to_error
 
 if TYPE_CHECKING:
@@ -66,34 +69,49 @@ def serve(path: Path, port: int) -> None:
 
 class Pages:
     """The page of a night, which is made again when the records have grown, but only so often that
-    making it takes no more than ``_SHARE`` of a processor."""
+    making it takes no more than ``_SHARE`` of a processor. How far the current run is, is read for
+    each answer."""
 
     def __init__(self, path: Path) -> None:
         """Make pages of the experiment whose bound.toml is at ``path``. Raise GitError if there is
         no repository."""
         self._path = path
-        self._journal = Journal(Git.discover(path.parent).common_dir).path
-        self._lock = Lock()
-        self._page, self._seen, self._next = b"", (0, 0, 0), 0.0
+        self._journal = Journal(Git.discover(path.parent).common_dir)
+        self._follower, self._lock = Follower(self._journal), Lock()
+        #: The page before and after the current run, and the time of its last run.
+        self._parts, self._ended = ("", ""), ""
+        self._seen, self._next = (0, 0, 0), 0.0
 
     def read(self) -> bytes:
         """Return the page. Raise OuroError if the records cannot be read."""
         with self._lock:
             seen = self._look()
-            if not self._page or (seen != self._seen and time.monotonic() >= self._next):
+            if not all(self._parts) or (seen != self._seen and time.monotonic() >= self._next):
                 began = time.thread_time()
                 source = read_source(self._path)
                 made = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-                page = render(collect(source, made=made), refresh=True)
-                self._page, self._seen = page.encode(errors="backslashreplace"), seen
+                self._parts, self._seen = render_served(collect(source, made=made)), seen
+                self._ended = source.runs[-1].time if source.runs else ""
                 pause = max(_LEAST, (time.thread_time() - began) / _SHARE)
                 self._next = time.monotonic() + pause
-            return self._page
+            before, after = self._parts
+            page = f"{before}{self._write_current()}{after}"
+        return page.encode(errors="backslashreplace")
+
+    def _write_current(self) -> str:
+        """Return what is shown of the runs that go on. Raise RecordError if the journal, which says
+        which these are, cannot be read."""
+        beats = read_heartbeats(self._journal)
+        if beats:
+            self._follower.grew()
+        found = (match(beat, self._follower.going) for beat in beats)
+        now = datetime.datetime.now().astimezone()
+        return "\n".join(write_current([beat for beat in found if beat], self._ended, now))
 
     def _look(self) -> tuple[int, int, int]:
         """Return what changes with the records: the file, its size and its time."""
         try:
-            found = self._journal.stat()
+            found = self._journal.path.stat()
         except OSError:
             return (0, 0, 0)
         return found.st_ino, found.st_size, found.st_mtime_ns
@@ -113,7 +131,7 @@ class PageServer(ThreadingHTTPServer):
         #: The connections whose requests are being read, and when they were opened; oldest first.
         self._reading: dict[socket.socket, float] = {}
         self.pages, self.token = pages, secrets.token_urlsafe(24)
-        self.policy = render_policy(refresh=True) + "; frame-ancestors 'none'"
+        self.policy = render_policy() + "; frame-ancestors 'none'"
 
     @property
     def address(self) -> str:

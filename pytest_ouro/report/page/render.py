@@ -4,12 +4,13 @@ and `show_lines`."""
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from pytest_ouro.report.html.document import make_document, make_policy
 from pytest_ouro.report.page.parts.diff import write_first
-from pytest_ouro.report.page.parts.head import write_head
+from pytest_ouro.report.page.parts.head import write_head, write_title
 from pytest_ouro.report.page.parts.page import Page
 from pytest_ouro.report.page.parts.picture import draw_picture
 from pytest_ouro.report.page.parts.runs import write_curves, write_plot, write_runs
@@ -25,31 +26,46 @@ if TYPE_CHECKING:
 
     from pytest_ouro.report.page.facts import Facts
 
-
-def render(facts: Facts, *, raw: bool = False, refresh: bool = False) -> str:
-    """Return the page. What is private in its texts is redacted unless ``raw``. With ``refresh``,
-    it loads itself again from time to time."""
-    page = Page(facts, raw)
-    title = f"{page.show(facts['experiment'], 60)}: {page.show(facts['claim']['headline'], 100)}"
-    style, script = _read_assets(refresh=refresh)
-    return make_document(title, _list_parts(page), style=style, script=script)
+#: Where the current run stands in a page that is served. A "<" of a text is always escaped.
+_CURRENT = "<!-- the current run -->"
 
 
-def render_policy(*, refresh: bool = False) -> str:
-    """Return the policy for browsers that the page has, for the header of an answer with it."""
-    style, script = _read_assets(refresh=refresh)
+def render(facts: Facts, *, raw: bool = False) -> str:
+    """Return the page. What is private in its texts is redacted unless ``raw``."""
+    return _render(Page(facts, raw), _read_assets())
+
+
+def render_served(facts: Facts) -> tuple[str, str]:
+    """Return the page that is served, which loads itself again from time to time, in two parts:
+    what `write_current` writes about the current run belongs between them."""
+    text = _render(Page(facts, raw=False), _read_assets(served=True), current=_CURRENT)
+    before, _, after = text.partition(_CURRENT)
+    return before, after
+
+
+def render_policy() -> str:
+    """Return the policy for browsers that the served page has, for the header of an answer with
+    it."""
+    style, script = _read_assets(served=True)
     return make_policy(style=style, script=script)
 
 
-def _read_assets(*, refresh: bool) -> tuple[str, str]:
+def _render(page: Page, assets: tuple[str, str], current: str = "") -> str:
+    """Return the page with this style sheet and script, and with this HTML below its title."""
+    facts, (style, script) = page.facts, assets
+    title = f"{page.show(facts['experiment'], 60)}: {page.show(facts['claim']['headline'], 100)}"
+    return make_document(title, _list_parts(page, current), style=style, script=script)
+
+
+def _read_assets(*, served: bool = False) -> tuple[str, str]:
     """Return the style sheet and the script of the page, each without its indentation, a tenth of
     it."""
-    more = "\n" + read_asset("refresh.js") if refresh else ""
-    style, script = (
-        "".join(line.lstrip(" ") for line in text.splitlines(keepends=True))
-        for text in (read_asset("page.css"), read_asset("page.js") + more)
-    )
-    return style, script
+    styles, scripts = ["page.css"], ["page.js"]
+    if served:
+        styles.append("served.css")
+        scripts.append("refresh.js")
+    style, script = ("\n".join(map(read_asset, names)) for names in (styles, scripts))
+    return re.sub("(?m)^ +", "", style), re.sub("(?m)^ +", "", script)
 
 
 def draw(facts: Facts, *, raw: bool = False) -> str:
@@ -62,9 +78,11 @@ def read_asset(name: str) -> str:
     return (files(__package__) / name).read_text(encoding="utf-8")
 
 
-def _list_parts(page: Page) -> Iterator[str]:
-    """Yield the parts of the body."""
+def _list_parts(page: Page, current: str) -> Iterator[str]:
+    """Yield the parts of the body, with the HTML ``current`` below the title."""
     yield '<a class="skip" href="#runs">Skip to the table of all runs</a>'
+    yield from write_title(page)
+    yield current
     yield from write_head(page)
     yield "<main>"
     yield from write_plot(page)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.escape import escape
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.report.runs.columns import cut
+from pytest_ouro.report.runs.current import describe_pause, describe_place, describe_progress
 from pytest_ouro.report.runs.table import render_runs, signed
-from pytest_ouro.report.runs.times import local, moment, span
+from pytest_ouro.report.runs.times import local, span
 
 if TYPE_CHECKING:
     import datetime
@@ -43,7 +44,8 @@ def render(
     for beat in beats:
         head += _run(beat)
     if not beats:
-        head.append(_idle(view, now))
+        ended = view.runs[-1].time if view.runs else ""
+        head.append(describe_pause("the last one", ended, now))
     head += ["", *_facts(view, price, now), ""]
     lines = [cut(escape(line), width) for line in head]
     room = height - len(lines) - 1
@@ -55,28 +57,11 @@ def render(
 
 def _run(beat: Heartbeat) -> Iterator[str]:
     """Yield the lines of a run that goes on."""
-    device = f" on {beat.device_name or beat.device}" if beat.device else ""
-    tree = f" in {clean(beat.worktree, width=30)}" if beat.worktree else ""
     yield f"run {beat.commit[:7]} {clean(beat.description, width=60)}"
     full = round(_BAR * beat.fraction)
-    left = f"left {max(0.0, beat.budget - beat.window):.0f} s"
-    words = [
-        f"[{'#' * full}{'.' * (_BAR - full)}] {beat.fraction:4.0%}",
-        f"{beat.window:.1f}/{beat.budget:g} s",
-        clean(beat.text, width=60),
-        left if beat.phase == "running" else beat.phase,
-    ]
-    yield "  ".join(word for word in words if word)
-    yield f"{beat.phase}{device}{tree}, {span(beat.wall)} so far"
-
-
-def _idle(view: NightView, now: datetime.datetime) -> str:
-    """Return a line that says that no run goes on."""
-    ended = moment(view.runs[-1].time) if view.runs else None
-    if ended is None:
-        return "no run goes on"
-    ago = max(0.0, (now - ended).total_seconds())
-    return f"no run goes on; the last one ended {span(round(ago))} ago"
+    share, *words = describe_progress(beat)
+    yield "  ".join([f"[{'#' * full}{'.' * (_BAR - full)}] {share:>4}", *words])
+    yield describe_place(beat)
 
 
 def _facts(view: NightView, price: float | None, now: datetime.datetime) -> Iterator[str]:

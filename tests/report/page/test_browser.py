@@ -4,6 +4,12 @@ import re
 
 import pytest
 
+from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.experiment.records.heartbeat import Beating
+from pytest_ouro.report.page.parts.current import write_current
+from pytest_ouro.report.page.render import render_served
+
+from ..test_watch import NOW, alive
 from .browser import Seen
 
 pytestmark = pytest.mark.tier(2)
@@ -161,3 +167,20 @@ def test_without_javascript_all_but_details_is_there(browser, written):
 def test_a_narrow_window_is_not_scrolled_sideways(browser, written):
     with Seen(browser, written("night"), viewport={"width": 390, "height": 844}) as seen:
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_bar_of_the_current_run_is_seen_first(browser, facts, tmp_path, width):
+    with Beating(Journal(tmp_path), alive(description="an idea " * 9), None) as beating:
+        beat = beating._beat._replace(phase="running", window=8.0, text="step 123 loss 4.56")
+    before, after = render_served(facts("night"))
+    path = tmp_path / "served.html"
+    path.write_text("".join([before, *write_current([beat], "", NOW), after]), encoding="utf-8")
+
+    with Seen(browser, path, viewport={"width": width, "height": 720}) as seen:
+        bar, claim = seen.box(".now progress"), seen.box(".claim")
+        assert bar["width"] > width * 0.8
+        assert 0 < bar["y"] < claim["y"]
+        assert claim["y"] < 300
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+        seen.demand_silence(path)

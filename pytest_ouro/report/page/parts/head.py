@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from pytest_ouro.report.page.parts.page import Page
 
 
-def write_head(page: Page) -> Iterator[str]:
-    """Yield the title, the conditions of the night, the claim, and the short answers."""
+def write_title(page: Page) -> Iterator[str]:
+    """Yield the title, and the conditions of the night."""
     facts = page.facts
     yield '<header class="top">'
     yield f'<h1>{page.show(facts["experiment"], 80)}</h1><p class="meta">{_describe(page)}</p>'
     yield "</header>"
+
+
+def write_head(page: Page) -> Iterator[str]:
+    """Yield the fault of the journal, if there is one, the claim, and the short answers."""
+    facts = page.facts
     if facts["fault"]:
         yield (
             '<p class="fault" role="alert"><b>The journal is not what was recorded:</b> '
