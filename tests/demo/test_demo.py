@@ -11,7 +11,7 @@ from pytest_ouro import cli
 from pytest_ouro.cli import demo
 from pytest_ouro.cli.demo import play
 from pytest_ouro.cli.demo.script import read_files, read_tries
-from pytest_ouro.cli.demo.words import Played, find_catch, summarise
+from pytest_ouro.cli.demo.words import Played, describe_try, find_catch, summarise
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.evidence.records.journal import Journal
@@ -161,6 +161,17 @@ def test_what_happened_is_shown_whatever_the_script_expects(home, tries, capsys)
     assert "not as the script expects (which decides nothing): 1" in said
     assert "0 of 1 cheats were caught:" in said
     assert re.search(r"was honest +NOT CAUGHT", said)
+
+
+@pytest.mark.parametrize(("width", "says"), [(80, 26), (100, 46), (103, 49), (None, 49)])
+def test_a_narrow_terminal_shows_what_was_found(width, says):
+    cheat = replace(read_tries()[9], says="a" * 48)
+    lost = Played(cheat, Result(Reason.WORSE, "0" * 40, Metric("comparisons"), value=81.0))
+
+    line = describe_try(10, lost, (), width)
+
+    cut = "a" * 48 if says == 49 else "a" * (says - 2) + "…"
+    assert line == f"10  discard   81  {cut}".ljust(18 + says).rstrip()
 
 
 def test_a_wait_for_the_device_is_said_once(home, tries, monkeypatch, capsys):

@@ -48,9 +48,10 @@ def main(args: argparse.Namespace) -> int:
     folder: Path = args.folder
     _make_folder(folder)
     say(
-        f"ouro: a demo in {folder}: a scripted agent edits sort.py, which is to sort 16 numbers by",
-        "as few comparisons as possible. Each try is committed, run in a process of its own,",
-        "measured by evaluate.py, recorded and judged, as in a real night. ! marks a cheat.",
+        f"ouro: a demo in {folder}: a scripted agent edits sort.py, which is to sort",
+        "16 numbers by as few comparisons as possible. Each try is committed, run in a",
+        "process of its own, measured by evaluate.py, recorded and judged, as in a real",
+        "night. ! marks a cheat.",
         "",
     )
     began, width = time.monotonic(), terminal_width()
@@ -59,7 +60,8 @@ def main(args: argparse.Namespace) -> int:
         stage = Stage(folder, _say_waiting_once())
         for number, one in enumerate(read_tries(), 1):
             played.append(Played(one, stage.attempt(one)))
-            say(_cut(describe_try(number, played[-1], stage.journal.runs()), width))
+            line = describe_try(number, played[-1], stage.journal.runs(), width)
+            say(_cut(line, width))
     except KeyboardInterrupt:
         tries = "1 try" if len(played) == 1 else f"{len(played)} tries"
         say(

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.experiment.result import Result
 
-#: Characters that the agent's words have in a line.
-_SAYS = 49
+#: Characters that the agent's words have in a line, those that come before them, and those that
+#: what was found keeps on a narrow terminal.
+_SAYS, _BEFORE, _FOUND = 49, 18, 36
 _COUNTED: dict[Status, str] = {
     "keep": "kept",
     "discard": "discarded",
@@ -32,15 +33,19 @@ class Played(NamedTuple):
     result: Result
 
 
-def describe_try(number: int, played: Played, runs: Sequence[FinishedRun]) -> str:
+def describe_try(
+    number: int, played: Played, runs: Sequence[FinishedRun], width: int | None = None
+) -> str:
     """Return the line about a try: its number, the verdict, the metric, what the agent says, and
-    what was found. ``runs`` are all finished runs of the journal, oldest first."""
+    what was found. ``runs`` are all finished runs of the journal, oldest first. What the agent says
+    is cut for a terminal of ``width`` columns, the line is not."""
     one, result = played
     value = "-" if result.value is None else result.metric.text(result.value)
     mark = "!" if one.cheat else " "
-    return (
-        f"{number:2} {mark}{result.status:8}{value:>4}  {one.says:{_SAYS}}{_find(played, runs)}"
-    ).rstrip()
+    room = _SAYS if width is None else max(min(_SAYS, width - _BEFORE - _FOUND), 16)
+    says = one.says if len(one.says) < room else f"{one.says[: room - 2]}…"
+    found = _find(played, runs)
+    return f"{number:2} {mark}{result.status:8}{value:>4}  {says:{room}}{found}".rstrip()
 
 
 def _find(played: Played, runs: Sequence[FinishedRun]) -> str:
