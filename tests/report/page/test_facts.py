@@ -129,6 +129,9 @@ def test_an_untrue_number_is_worse_than_a_crash(source):
     assert describe(run) == ("nothing", "no crash, no broken rule, no untrue number", "plain")
     assert describe(run, replace(crash, claim_agrees=False)) == ("1 crashed", "", "plain")
     assert describe(crash, lie) == ("1 printed an untrue number", "1 crashed", "bad")
+    breach = replace(lie, status="crash", outcome="breach")
+    assert describe(breach) == ("1 printed an untrue number", "", "bad")
+    assert describe(replace(breach, claim_agrees=None)) == ("1 broke a rule", "", "bad")
 
 
 def test_reasons_are_explained_without_marks_of_markdown():

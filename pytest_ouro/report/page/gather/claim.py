@@ -188,15 +188,17 @@ def _count_runs(night: Night) -> str:
 
 
 def _list_faults(runs: Sequence[FinishedRun]) -> tuple[list[str], bool]:
-    """Return in words what went wrong in how many runs, and whether any of it is more than a
-    mistake: a broken rule, or a printed number that is not the measured one."""
-    broke = sum(run.outcome == "breach" for run in runs)
-    crashed = sum(run.status == "crash" for run in runs) - broke
-    guards = sum(run.reason is Reason.GUARD for run in runs)
-    untrue = sum(run.claim_agrees is False and run.measured_value is not None for run in runs)
+    """Return in words what went wrong in how many runs, each counted once, and whether any of it is
+    more than a mistake: a printed number that is not the measured one, or a broken rule."""
+    lies = [run.claim_agrees is False and run.measured_value is not None for run in runs]
+    others = [run for run, lie in zip(runs, lies, strict=True) if not lie]
+    untrue = sum(lies)
+    broke = sum(run.outcome == "breach" for run in others)
+    crashed = sum(run.status == "crash" for run in others) - broke
+    guards = sum(run.reason is Reason.GUARD for run in others)
     counts = [
-        (broke, "broke a rule"),
         (untrue, "printed an untrue number"),
+        (broke, "broke a rule"),
         (guards, "broke a guard"),
         (crashed, "crashed"),
     ]
