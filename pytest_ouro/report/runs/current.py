@@ -33,8 +33,8 @@ def describe_place(beat: Heartbeat) -> str:
 
 
 def describe_pause(last: str, ended: str, now: datetime.datetime) -> str:
-    """Return that no run goes on, and how long ago ``last``, a run in words, ended. That is left out
-    if ``ended``, the time of its record, cannot be read."""
+    """Return that no run goes on, and how long ago ``last``, a run in words, ended. That is left
+    out if ``ended``, the time of its record, cannot be read."""
     found = moment(ended)
     if found is None:
         return "no run goes on"
