@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import shlex
 import statistics
 import subprocess
 import sys
@@ -23,11 +24,20 @@ from pytest_ouro.timing.comparison import Round, log_ratio, median
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads another process's CPU clock")
 #: A program that prints twice the number on each line that it reads.
 DOUBLES = "import sys\nfor line in sys.stdin: print(2 * int(line), flush=True)"
-SLOW = "import sys\nfor line in sys.stdin: sum(range(100_000)); print(2 * int(line), flush=True)"
+SLOW = (
+    "import sys, time\nfor line in sys.stdin:\n    end = time.process_time() + 0.02\n"
+    "    while time.process_time() < end: pass\n    print(2 * int(line), flush=True)"
+)
 
 
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
+
+
+def burn(seconds: float) -> str:
+    """A statement that ends when the process has used this many CPU seconds, however slow the
+    machine is."""
+    return f"import time; any(0 for _ in iter(lambda: time.process_time() < {seconds}, False))"
 
 
 def rounds_of(ratios: list[float], second: float = 1.0) -> list[Round]:
@@ -218,17 +228,17 @@ def test_the_candidate_is_started_as_the_supervisor_says(monkeypatch):
 
 @pytest.mark.tier(2)
 def test_the_cost_of_the_start_is_subtracted(monkeypatch):
-    start = "import os, sys; sum(range(4_000_000)); os.execvp(sys.argv[1], sys.argv[1:])"
-    monkeypatch.setenv("OURO_CONFINE", f"{sys.executable} -c '{start}'")
-    program = python("sum(range(2_000_000))")
+    start = f"import os, sys; {burn(0.2)}; os.execvp(sys.argv[1], sys.argv[1:])"
+    monkeypatch.setenv("OURO_CONFINE", shlex.join(python(start)))
+    program = python(burn(0.1))
 
-    found = compare(Whole(program), Whole(program, candidate=True), rounds=4)
+    found = compare(Whole(program), Whole(program, candidate=True), rounds=2)
 
     assert 0.5 < found.ratio.value < 2  # not 3
 
 
 def test_children_that_were_waited_for_count(tmp_path):
-    child = python("sum(range(2_000_000))")
+    child = python(burn(0.1))
     alone, parent = Whole(child), Whole(python(f"import subprocess; subprocess.run({child!r})"))
 
     assert parent(b"")[1] > 0.5 * alone(b"")[1]
@@ -296,13 +306,13 @@ def run(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_prints_the_metric_its_error_and_the_ratio(tmp_path):
-    (tmp_path / "numbers").write_text("3000000")
-    code = "n = int(input()); sum(range(n)); print(n)"
+    (tmp_path / "numbers").write_text("100")
+    code = f"n = int(input()); {burn(0.1)}; print(n)"
 
     done = run(
         "--reference", *python(code), "--metric", "run_ms", "--rounds", "4",
         "--input", str(tmp_path / "numbers"), "--same-output",
-        "--candidate", *python(code.replace("range(n)", "range(n // 10)")),
+        "--candidate", *python(code.replace("0.1", "0.05")),
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
@@ -388,7 +398,7 @@ id    = "only-work-py"
 rule  = "Only work.py is changed."
 check = "scope"
 """
-WORK = "print(sum(range(3_000_000)))\n"
+WORK = f"{burn(0.1)}\nprint(3)\n"
 
 
 @pytest.mark.tier(2)
@@ -401,8 +411,7 @@ def test_it_is_an_evaluate_command(new_repository):
     new_repository.commit("bless")
 
     first = run_experiment(open_case(new_repository.path / "bound.toml"), Order())
-    new_repository.commit("faster", {"work.py": "n = 3_000_000\nprint(n * (n - 1) // 2)\n" +
-                                     "sum(range(n // 2))\n"})  # fmt: skip
+    new_repository.commit("faster", {"work.py": WORK.replace("0.1", "0.05")})
     second = run_experiment(open_case(new_repository.path / "bound.toml"), Order())
 
     assert (first.status, first.reason) == ("keep", "baseline"), first.message

@@ -146,7 +146,10 @@ BAD_ENDS = {
 @pytest.mark.parametrize(("train", "reason", "message"), BAD_ENDS.values(), ids=BAD_ENDS)
 def test_a_command_that_ends_badly_is_not_evaluated(make_bound, train, reason, message):
     evaluation = "print('evaluated')\nprint('val_bpb: 1')"
-    lab = make_bound(("budget    = 60", "budget    = 1"), train=train, evaluation=evaluation)
+    budget = 1 if reason == "breach" else 60
+    lab = make_bound(
+        ("budget    = 60", f"budget    = {budget}"), train=train, evaluation=evaluation
+    )
     result = lab.run()
     assert (result.status, result.reason, result.message) == ("crash", reason, message)
     assert result.val_bpb is None

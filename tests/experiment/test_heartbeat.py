@@ -135,14 +135,15 @@ def test_a_full_disk_does_not_end_a_run(journal, monkeypatch):
     assert read_heartbeats(journal) == []
 
 
-def test_a_run_has_one_while_it_goes_on(lab):
-    seen = []
+def test_a_run_has_one_while_it_goes_on(lab, tmp_path):
+    seen, mark = [], tmp_path / "seen"
 
     def look(position):
         seen.extend(read_heartbeats(lab.journal))
+        mark.touch()
 
-    script = lab.script(before="import time; time.sleep(0.6)")
-    result = lab.run(script, progress=look)
+    waits = f"import os, time\nwhile not os.path.exists({str(mark)!r}): time.sleep(0.01)"
+    result = lab.run(lab.script(before=waits), progress=look)
 
     assert result.record is not None
     assert {beat.run for beat in seen} == {result.record.run}

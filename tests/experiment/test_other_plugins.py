@@ -35,6 +35,7 @@ def beside(lab, tmp_path):
 
     def beside(plugin, *args):
         (tmp_path / "beside.py").write_text(plugin)
+        lab.bound(("tolerance = 0.3", "tolerance = 9.0"))  # a busy machine is not what is tested
         lab.commit(lab.trains("time.sleep(0.4)"))
         return lab.pytest("-p", "beside", *args, PYTHONPATH=str(tmp_path))
 

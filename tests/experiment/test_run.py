@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import py_compile
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.evidence.records.record_format import from_json
 
-TIMEOUT = ("timeout   = 20", "timeout   = 2")
+#: Enough for a busy machine to start what is to be killed.
+TIMEOUT = ("timeout   = 20", "timeout   = 6")
 DATA = 'device    = "cpu"', 'device    = "cpu"\ndata      = ["data/*.bin"]'
 PREPARES = (
     'device    = "cpu"',
@@ -446,7 +448,7 @@ def test_a_hang_is_ended(lab, last_line, wait_for_json, wait_until_gone):
     done = lab.pytest()
     assert done.returncode == 1
     assert last_line(done).endswith("reason=timeout")
-    assert "train.py was killed after 2 s, the timeout" in done.stdout
+    assert re.search(r"train\.py was killed after \d+ s, the timeout", done.stdout)
     assert all(wait_until_gone(pid) for pid in wait_for_json(Path.home() / "pids"))
     lab.clean()
 
@@ -463,8 +465,8 @@ def test_training_a_little_beyond_the_budget_breaks_the_rule(lab, last_line):
     done = lab.pytest()
     assert done.returncode == 1
     assert last_line(done).endswith("reason=breach")
-    assert "crash: never-do::exceed-budget: trained 0." in done.stdout
-    assert "never-do::exceed-budget BROKEN: trained 0." in done.stdout
+    assert re.search(r"crash: never-do::exceed-budget: trained \d+\.", done.stdout)
+    assert re.search(r"never-do::exceed-budget BROKEN: trained \d+\.", done.stdout)
     assert lab.journal.records()[-1]["findings"] == ["never-do::exceed-budget"]
     assert lab.run(lab.script()).status == "keep", "a breach of the past closes no gate"
 

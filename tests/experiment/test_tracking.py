@@ -48,11 +48,18 @@ def library(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def track(lab, run_pytest):
-    """``track("night")``: run the experiment with ``--ouro-trackio night``."""
+def track(lab, run_pytest, tmp_path):
+    """``track("night")``: run the experiment with ``--ouro-trackio night``. The script waits until
+    the library is given numbers, or for a moment if ``is_lost``: then nothing shows that it is."""
 
-    def track(target):
-        lab.commit(lab.script(2.0, before="import time; time.sleep(0.6)"))
+    def track(target, *, is_lost=False):
+        waits = f"""
+import os, time
+calls = {str(tmp_path / "calls")!r}
+while not (os.path.exists(calls) and "log" in open(calls).read()): time.sleep(0.01)
+"""
+        before = "import time; time.sleep(0.6)" if is_lost else waits
+        lab.commit(lab.script(2.0, before=before))
         return run_pytest("--ouro-experiment", "--ouro-trackio", target)
 
     return track

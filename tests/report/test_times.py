@@ -14,7 +14,7 @@ from pytest_ouro.report.runs.times import local, moment, read_since, shown
 @pytest.fixture
 def berlin(monkeypatch):
     """The machine's clock shows the time of Berlin, where it was set back on 25 October 2026."""
-    monkeypatch.setenv("TZ", "Europe/Berlin")
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
     time.tzset()
     yield
     monkeypatch.undo()
