@@ -187,6 +187,31 @@ def test_the_follower_reads_what_is_added(tmp_path):
     assert follower.runs == []
 
 
+def test_the_follower_survives_a_journal_that_is_replaced_or_removed_meanwhile(
+    tmp_path, monkeypatch
+):
+    journal = Journal(tmp_path)
+    journal.folder.mkdir()
+    lines = [record_format.write(one) + b"\n" for one in night(3)]
+    journal.path.write_bytes(lines[0])
+    follower = Follower(journal)
+    assert follower.grew()
+    journal.path.write_bytes(lines[0] + lines[1])
+    with monkeypatch.context() as patch:
+        patch.setattr(follower, "_added", lambda: [b"the middle of a line"])
+        follower.grew()
+    assert follower.grew()
+    assert [one.commit for one in follower.runs] == COMMITS[:2]
+    journal.path.write_bytes(b"".join(lines))
+    with monkeypatch.context() as patch:
+        found = journal.path.stat()
+        patch.setattr(type(journal.path), "stat", lambda path: found)
+        journal.path.unlink()
+        assert not follower.grew()
+    assert follower.grew()
+    assert follower.runs == []
+
+
 def test_once_prints_one_frame(project, recorded, ouro):
     recorded("keep", 2.0, reason="baseline")
 

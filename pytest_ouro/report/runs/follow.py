@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.plain_file import open_plain
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
 from pytest_ouro.evidence.records.statement import Statement
@@ -40,9 +41,10 @@ class Follower:
         try:
             found = self._journal.path.stat()
         except FileNotFoundError:
-            was, self._seen = self._seen, ()
+            had = bool(self.runs or self.statements)
+            self._seen = ()
             self._forget()
-            return bool(was)
+            return had
         seen = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
         if seen == self._seen:
             return False
@@ -59,11 +61,18 @@ class Follower:
             self._take(record_format.read(line) for line in lines)
         except ValueError:
             self._journal.records()  # raises the error that names the line
+            self._seen = ()  # the file was replaced meanwhile: the next call reads all of it
         return len(self.runs) + len(self.statements) > known or not is_longer
 
     def _added(self) -> list[bytes]:
-        """Return the complete lines behind those that were read."""
-        handle = os.open(self._journal.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        """Return the complete lines behind those that were read; [] if the file is gone meanwhile.
+        Raise RecordError if it cannot be read."""
+        name = f"{self._journal.folder.name}/{self._journal.path.name}"
+        try:
+            handle = open_plain(self._journal.common_dir, name, os.O_RDONLY)
+        except OSError:
+            self._journal.lines()  # raises the error for people, unless the file is gone
+            return []
         with os.fdopen(handle, "rb") as file:
             file.seek(self._read)
             return file.read().split(b"\n")[:-1]
