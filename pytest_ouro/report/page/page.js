@@ -148,7 +148,10 @@
     event.preventDefault();
     open(runs[+row.id.slice(1)]);
   });
-  dialog.addEventListener("close", () => { if (dialog.classList.contains("two")) choose(null); });
+  dialog.addEventListener("close", () => {
+    history.replaceState(null, "", location.href.split("#")[0]); // else a reload opens it again
+    if (dialog.classList.contains("two")) choose(null);
+  });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && first && !dialog.open) choose(null);
