@@ -27,6 +27,8 @@ TASKS: dict[str, Task] = {
     "ouro_confirm": "--ouro-confirm",
     "ouro_ablate": "--ouro-ablate",
 }
+#: The libraries that ``--ouro-trackio`` may name, which have the same calls; the first by default.
+LIBRARIES = ("trackio", "wandb")
 #: The last line of an experiment that could not start.
 CLOSED = "ouro: closed reason=cannot-run"
 
@@ -40,7 +42,9 @@ class Settings:
     of an experiment; ``again`` says whether code that was measured before is run again, and whether
     a new certificate is begun where one is unfinished. ``pairs`` is the number of pairs of a
     certificate or an ablation, and ``looks`` how many certificates are stated before the first (0:
-    no number). ``reports`` are the absolute paths of the files to write at the end."""
+    no number). ``trackio`` is the project that shows the runs live, of trackio or as
+    ``wandb:PROJECT`` ("": none), and ``reports`` are the absolute paths of the files to write at
+    the end."""
 
     bound: Path
     trust: str | None
@@ -143,7 +147,7 @@ def _read_tracking(target: str | None) -> str:
     """Return the argument of ``--ouro-trackio``, "" for None. Raise UsageError if it names no
     project, or another library than trackio and wandb."""
     library, colon, project = (target or "").rpartition(":")
-    if target is not None and (not project or (colon and library not in ("trackio", "wandb"))):
+    if target is not None and (not project or (colon and library not in LIBRARIES)):
         raise pytest.UsageError(str(messages.no_project(target)))
     return target or ""
 

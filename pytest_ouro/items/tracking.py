@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.items.settings import LIBRARIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 _PYTHON = (sys.executable, "-I")
 #: Seconds until the library must be imported, and until it must have written what it was given.
 _IMPORT, _END = 60.0, 60.0
-#: The libraries that have the same calls.
-LIBRARIES = ("trackio", "wandb")
 _NUMBER = re.compile(r"(step|loss|tok/s) ([0-9][0-9,.]*)")
+#: The characters of a description that are passed on: a longer line could fill the pipe.
+_CUT = 200
 
 
 @contextlib.contextmanager
@@ -45,12 +46,18 @@ def track(target: str, journal: Callable[[], Journal], progress: Progress) -> It
         yield
         return
     library, _, project = target.rpartition(":")
-    tracker = Tracker(library or LIBRARIES[0], project, journal, progress.say)
-    progress.also = tracker.show
+    library = library or LIBRARIES[0]
+    try:
+        tracker = Tracker(library, project, journal, progress.say)
+    except OSError as error:  # no process, or no temporary file
+        progress.say(f"ouro: warning: {library} is left out: {error.strerror or error}")
+        yield
+        return
+    progress.watcher = tracker.show
     try:
         yield
     finally:
-        progress.also = None
+        progress.watcher = None
         tracker.close()
 
 
@@ -86,7 +93,7 @@ class Tracker:
             self._is_lost = True
 
     def show(self, position: Position) -> None:
-        """Pass on the position of a run, once a second of it at most."""
+        """Pass on the position of a run, at most once in a second of the run."""
         run = position.run
         if run is None or run.purpose == "placebo" or self._is_lost:
             return
@@ -132,7 +139,7 @@ class Tracker:
         config = {
             "run": run.run,
             "commit": run.commit,
-            "description": run.description,
+            "description": run.description[:_CUT],
             "branch": run.branch,
             "device": run.device_name or run.device,
             "budget": run.budget,

@@ -35,8 +35,8 @@ class Progress:
         self._terminal = bool(self._reporter and self._reporter.isatty)
         self._drawn = False
         self._last = time.monotonic() - (EVERY - 5)
-        #: What is shown each position too.
-        self.also: ShowPosition | None = None
+        #: A function that is called with each position too, as often as it comes.
+        self.watcher: ShowPosition | None = None
 
     def say(self, text: str) -> None:
         """Write ``text`` as a permanent line, escaped and cut to MAX_WIDTH characters; the redrawn
@@ -52,8 +52,8 @@ class Progress:
         """Show the position of the run: on a terminal by redrawing one line, at most twice a
         second; else by a permanent line every 30 s, the first one 5 s after this object was made at
         the earliest."""
-        if self.also is not None:
-            self.also(position)
+        if self.watcher is not None:
+            self.watcher(position)
         if self._reporter is None:
             return
         now = time.monotonic()

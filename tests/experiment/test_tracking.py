@@ -50,15 +50,15 @@ def library(monkeypatch, tmp_path):
 @pytest.fixture
 def track(lab, run_pytest, tmp_path):
     """``track("night")``: run the experiment with ``--ouro-trackio night``. The script waits until
-    the library is given numbers, or for a moment if ``is_lost``: then nothing shows that it is."""
+    the stand-in for the library is given numbers; for a moment, unless it ``waits``."""
 
-    def track(target, *, is_lost=False):
-        waits = f"""
+    def track(target, *, waits=True):
+        until = f"""
 import os, time
 calls = {str(tmp_path / "calls")!r}
 while not (os.path.exists(calls) and "log" in open(calls).read()): time.sleep(0.01)
 """
-        before = "import time; time.sleep(0.6)" if is_lost else waits
+        before = until if waits else "import time; time.sleep(0.6)"
         lab.commit(lab.script(2.0, before=before))
         return run_pytest("--ouro-experiment", "--ouro-trackio", target)
 
@@ -109,7 +109,7 @@ def test_wandb_has_the_same_calls(library, track):
 )
 def test_a_failure_of_the_library_is_one_line_and_fails_no_run(lab, library, track, fault, why):
     library(**fault)
-    done = track("night")
+    done = track("night", waits="log" in fault)
 
     assert done.ret == 0
     assert [run.reason.value for run in lab.journal.runs()] == ["baseline"]
@@ -132,17 +132,29 @@ def test_a_library_that_hangs_fails_no_run(lab, library, track, monkeypatch):
 @pytest.mark.tier(2)
 def test_a_library_that_is_missing_is_named_with_the_extra(lab, track, monkeypatch):
     monkeypatch.setattr("pytest_ouro.items.tracking._PYTHON", (sys.executable, "-I", "-S"))
-    done = track("night")
+    done = track("night", waits=False)
 
     assert done.ret == 0
     assert "No module named 'trackio': pip install 'pytest-ouro[trackio]'" in find_warnings(done)[0]
 
 
 @pytest.mark.tier(2)
+def test_a_process_that_cannot_be_started_fails_no_run(lab, track, monkeypatch):
+    def refuse(*args, **more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pytest_ouro.items.tracking.tempfile.TemporaryFile", refuse)
+    done = track("night", waits=False)
+
+    assert done.ret == 0
+    assert find_warnings(done) == ["ouro: warning: trackio is left out: No space left on device"]
+
+
+@pytest.mark.tier(2)
 def test_a_module_of_the_repository_is_not_imported(lab, track):
     lab.project.write({"trackio.py": "open('imported', 'w')", ".gitignore": "trackio.py\n*.log\n"})
     lab.project.git("add", ".gitignore")
-    track("night")
+    track("night", waits=False)
 
     assert not (lab.path / "imported").exists()
 
@@ -160,7 +172,7 @@ def test_a_target_without_a_project_is_refused(run_pytest, target):
 def test_trackio_itself_has_the_numbers(lab, track, monkeypatch, tmp_path):
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    done = track("night")
+    done = track("night", waits=False)
 
     assert find_warnings(done) == []
     assert done.ret == 0
