@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.evidence.content import read_file
+from pytest_ouro.evidence.git.files import name_worktree
 from pytest_ouro.evidence.paths import join, matching
 from pytest_ouro.evidence.records import anchor, journal
 
@@ -354,6 +355,6 @@ class Evidence:
 
     @cached_property
     def worktree(self) -> str:
-        """The name of this linked working tree, as in ``.git/worktrees``; "" for the main one."""
+        """The name of this linked working tree; "" for the main one."""
         git = self.repository.git
-        return "" if git.folder == git.common_dir else git.folder.name
+        return name_worktree(git.folder, git.common_dir)

@@ -3,37 +3,33 @@ restore it, or remove what is kept of old runs."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
 from typing import TYPE_CHECKING, Literal
 
-from pytest_ouro.bound.read import read
 from pytest_ouro.cli import find_bound
 from pytest_ouro.cli.log import upkeep
 from pytest_ouro.cli.output import say, say_aside, say_document, say_row, terminal_width
-from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import escape_json
 from pytest_ouro.evidence.git.client import Git
-from pytest_ouro.evidence.ledger import ledger
 from pytest_ouro.evidence.ledger.ledger_format import TSV
 from pytest_ouro.evidence.ledger.ledger_table import Table
 from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.evidence.records.row_losses import demand_unchanged
-from pytest_ouro.evidence.records.rows import without_hidden
 from pytest_ouro.evidence.records.states import states_by_run
 from pytest_ouro.experiment.verdict.history import comparable, tally
 from pytest_ouro.experiment.verdict.placebos import count_placebos
 from pytest_ouro.messages import command_line as messages
 from pytest_ouro.report.runs import csv_rows
-from pytest_ouro.report.runs.choose import Choice, demand_known
+from pytest_ouro.report.runs.choose import Choice, demand_known, leave_out_hidden, read_rules
 from pytest_ouro.report.runs.table import render_runs
 from pytest_ouro.report.runs.times import read_since
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
+    from collections.abc import Sequence
 
+    from pytest_ouro.bound.read import Bound
     from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.evidence.records.states import KeepState
@@ -104,10 +100,11 @@ def main(args: argparse.Namespace) -> int:
     runs, statements = journal.runs(), journal.statements()
     demand_known(choice, [*journal.records(), *statements])
     states = states_by_run(runs, statements)
-    every = _without_hidden(git, bound, runs)
+    rules = read_rules(git, bound)
+    every = leave_out_hidden(git, rules, runs)
     shown, said = choice.of(every), choice.of(statements)
     if args.tsv:
-        say_row(*Table.new(TSV, choice.metric or _metric_name(journal, bound)).header)
+        say_row(*Table.new(TSV, choice.metric or _metric_name(journal, rules)).header)
         for run in shown:
             say_row(run.row)
     elif args.csv:
@@ -119,7 +116,7 @@ def main(args: argparse.Namespace) -> int:
         for one in said:
             say_document(escape_json(json.dumps(one.to_json(), ensure_ascii=False)))
     else:
-        _print_table(journal, shown, states, choice, _metric_name(journal, bound))
+        _print_table(journal, shown, states, choice, _metric_name(journal, rules))
         _print_results(said)
         if choice.is_everything:
             _print_sums(every)
@@ -141,28 +138,13 @@ def _choice(args: argparse.Namespace) -> Choice:
     return choice
 
 
-def _without_hidden(git: Git, bound: Path, runs: list[FinishedRun]) -> list[FinishedRun]:
-    """Return ``runs`` without the placebos that must not be shown yet: those without a row in the
-    ledger of ``bound``, which they get once the night is over. Leave out every placebo if bound or
-    ledger cannot be read."""
-    if all(run.purpose != "placebo" for run in runs):
-        return runs
-    with contextlib.suppress(OuroError, OSError):
-        found = read(bound.read_bytes(), git.relative(bound))
-        rows = ledger.read(git.top / found.layout.ledger, found.experiment.metric).rows
-        return without_hidden(runs, rows)
-    return [run for run in runs if run.purpose != "placebo"]
-
-
-def _metric_name(journal: Journal, bound: Path) -> str:
-    """Return the metric's name in the last record that has one, else the name in bound.toml, or
-    "metric" if that cannot be read. RecordError if the journal cannot be read."""
+def _metric_name(journal: Journal, rules: Bound | None) -> str:
+    """Return the metric's name in the last record that has one, else the name in the ``rules``, or
+    "metric" if these are None. RecordError if the journal cannot be read."""
     for run in reversed(journal.records()):
         if run.metric_name:
             return run.metric_name
-    with contextlib.suppress(OuroError, OSError):
-        return read(bound.read_bytes(), bound.name).experiment.metric
-    return "metric"
+    return rules.experiment.metric if rules else "metric"
 
 
 def _state_keys(state: KeepState | None) -> dict[str, str]:
@@ -173,7 +155,7 @@ def _state_keys(state: KeepState | None) -> dict[str, str]:
 
 def _print_table(
     journal: Journal,
-    runs: list[FinishedRun],
+    runs: Sequence[FinishedRun],
     states: dict[str, KeepState],
     choice: Choice,
     metric: str,
@@ -206,7 +188,7 @@ def _print_results(statements: list[Statement]) -> None:
         say(f"{one.time:19.19}  {line.removeprefix('ouro: ')}")
 
 
-def _print_sums(runs: list[FinishedRun]) -> None:
+def _print_sums(runs: Sequence[FinishedRun]) -> None:
     """Print, if they can be said, what the runs have gained and what placebos show."""
     if line := _sum_up(runs):
         say(line)
@@ -214,7 +196,7 @@ def _print_sums(runs: list[FinishedRun]) -> None:
         say(placebos.text)
 
 
-def _sum_up(runs: list[FinishedRun]) -> str:
+def _sum_up(runs: Sequence[FinishedRun]) -> str:
     """Return one line about the runs that can be compared with the last measured one: how many
     tries and keeps, and the gain; "" if there are too few for one."""
     measured = [run for run in runs if comparable(run, run)]

@@ -8,16 +8,14 @@ import gc
 import time
 from typing import TYPE_CHECKING
 
-from pytest_ouro.bound.read import read
 from pytest_ouro.cli import find_bound
 from pytest_ouro.cli.output import redraw, say, terminal_size
-from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.git.client import Git
-from pytest_ouro.evidence.ledger import ledger
+from pytest_ouro.evidence.git.files import name_worktree
 from pytest_ouro.evidence.records.journal import Journal
-from pytest_ouro.evidence.records.rows import without_hidden
 from pytest_ouro.experiment.records.heartbeat import match, read_heartbeats
 from pytest_ouro.report.runs import frame
+from pytest_ouro.report.runs.choose import leave_out_hidden, read_rules
 from pytest_ouro.report.runs.follow import Follower
 from pytest_ouro.report.runs.night_view import NightView
 
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from pytest_ouro.bound.read import Bound
-    from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.experiment.records.heartbeat import Heartbeat
 
 #: Seconds between two looks.
@@ -111,10 +107,9 @@ class Watch:
         repository."""
         self._path, self._git = path, Git.discover(path.parent)
         self._journal = Journal(self._git.common_dir)
-        is_main = self._git.folder == self._git.common_dir
-        self._worktree = "" if is_main else self._git.folder.name
+        self._worktree = name_worktree(self._git.folder, self._git.common_dir)
         self.follower = Follower(self._journal)
-        self._bound = self._read_bound()
+        self._bound = read_rules(self._git, path)
         self.beats: list[Heartbeat] = []
         self.view = self._see()
 
@@ -123,7 +118,7 @@ class Watch:
         the journal cannot be read."""
         beats = read_heartbeats(self._journal)
         if self.follower.grew():
-            self._bound = self._read_bound()
+            self._bound = read_rules(self._git, self._path)
             self.view = self._see()
         found = (match(beat, self.follower.going) for beat in beats)
         self.beats = [beat for beat in found if beat is not None]
@@ -132,7 +127,7 @@ class Watch:
         """Return the view of the records that are read."""
         runs, now = self.follower.runs, datetime.datetime.now().astimezone()
         night = self._bound.night if self._bound else None
-        shown = self._without_hidden(runs)
+        shown = leave_out_hidden(self._git, self._bound, runs)
         return NightView.of(runs, shown, self.follower.statements, self._worktree, night, now)
 
     def draw(self, width: int, height: int) -> list[str]:
@@ -147,20 +142,3 @@ class Watch:
             width=width,
             height=height,
         )
-
-    def _read_bound(self) -> Bound | None:
-        """Return the rules as they are in the working tree; None if they cannot be read."""
-        with contextlib.suppress(OuroError, OSError):
-            return read(self._path.read_bytes(), self._git.relative(self._path))
-        return None
-
-    def _without_hidden(self, runs: list[FinishedRun]) -> list[FinishedRun]:
-        """Return the runs without the placebos of a night that goes on."""
-        if all(run.purpose != "placebo" for run in runs):
-            return runs
-        if self._bound is not None:
-            with contextlib.suppress(OuroError, OSError):
-                path = self._git.top / self._bound.layout.ledger
-                rows = ledger.read(path, self._bound.experiment.metric).rows
-                return without_hidden(runs, rows)
-        return [run for run in runs if run.purpose != "placebo"]

@@ -47,6 +47,12 @@ def read_head(folder: Path, common_dir: Path) -> tuple[str, str] | None:
     return (commit.decode(), ref.removeprefix("refs/heads/")) if is_id(commit) else None
 
 
+def name_worktree(folder: Path, common_dir: Path) -> str:
+    """Return the name of the linked working tree whose git folder is ``folder``, as in
+    ``.git/worktrees``; "" for the main one, whose git folder all share."""
+    return "" if folder == common_dir else folder.name
+
+
 def uses_reftable(common_dir: Path) -> bool:
     """Return whether this git folder keeps its refs in the format "reftable", not as files."""
     return os.path.exists(f"{common_dir}/reftable")

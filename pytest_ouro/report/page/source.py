@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
-from pytest_ouro.bound.read import read
-from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.git.client import Git
-from pytest_ouro.evidence.ledger import ledger
+from pytest_ouro.evidence.git.files import name_worktree
 from pytest_ouro.evidence.records.journal import Journal, finished
-from pytest_ouro.evidence.records.rows import without_hidden
 from pytest_ouro.evidence.records.states import states_by_run
 from pytest_ouro.evidence.records.verdicts import kept_in
 from pytest_ouro.evidence.repository import Repository
+from pytest_ouro.report.runs.choose import leave_out_hidden, read_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_ouro.bound.read import Bound
@@ -59,7 +56,7 @@ def read_source(path: Path) -> Source:
     there is no repository or git fails."""
     git = Git.discover(path.parent)
     journal = Journal(git.common_dir)
-    bound = _read_bound(git, path)
+    bound = read_rules(git, path)
     records = journal.records()
     runs = finished(records)
     statements = journal.statements()
@@ -72,34 +69,13 @@ def read_source(path: Path) -> Source:
         git=git,
         journal=journal,
         bound=bound,
-        runs=tuple(_without_hidden(git, bound, runs)),
+        runs=tuple(leave_out_hidden(git, bound, runs)),
         began={record.run: record.time for record in records if record.event == "started"},
         open=len({record.run for record in records} - ended),
         statements=tuple(statements),
         states=states,
         kept=tuple(kept_in(history, runs, fallen)),
-        worktree="" if git.folder == git.common_dir else git.folder.name,
+        worktree=name_worktree(git.folder, git.common_dir),
         head=git.head,
         fault=f"line {fault.line}: {fault.headline}" if fault else "",
     )
-
-
-def _read_bound(git: Git, path: Path) -> Bound | None:
-    """Return the rules at ``path``; None if they cannot be read."""
-    with contextlib.suppress(OuroError, OSError):
-        return read(path.read_bytes(), git.relative(path))
-    return None
-
-
-def _without_hidden(
-    git: Git, bound: Bound | None, runs: Sequence[FinishedRun]
-) -> Sequence[FinishedRun]:
-    """Return the runs without the placebos that must not be shown yet, as long as their night goes
-    on; without any placebo if the ledger, which tells it, cannot be read."""
-    if all(run.purpose != "placebo" for run in runs):
-        return runs
-    if bound is not None:
-        with contextlib.suppress(OuroError, OSError):
-            path = git.top / bound.layout.ledger
-            return without_hidden(runs, ledger.read(path, bound.experiment.metric).rows)
-    return [run for run in runs if run.purpose != "placebo"]

@@ -1,10 +1,15 @@
-"""Choose runs and statements of the journal by what people ask for."""
+"""Choose runs and statements of the journal: those that may be shown, and what people ask for."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
+from pytest_ouro.bound.read import read
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.evidence.ledger import ledger
+from pytest_ouro.evidence.records.rows import without_hidden
 from pytest_ouro.evidence.records.run_record import StartedRun
 from pytest_ouro.messages import command_line as messages
 from pytest_ouro.report.runs.times import moment
@@ -12,10 +17,37 @@ from pytest_ouro.report.runs.times import moment
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
+    from pytest_ouro.bound.read import Bound
+    from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.evidence.records.statement import Statement
 
 R = TypeVar("R", bound="StartedRun | Statement")
+
+
+def read_rules(git: Git, path: Path) -> Bound | None:
+    """Return the rules in the bound.toml at ``path``, as it is in the working tree; None if they
+    cannot be read."""
+    with contextlib.suppress(OuroError, OSError):
+        return read(path.read_bytes(), git.relative(path))
+    return None
+
+
+def leave_out_hidden(
+    git: Git, rules: Bound | None, runs: Sequence[FinishedRun]
+) -> Sequence[FinishedRun]:
+    """Return the runs without the placebos that must not be shown yet: those without a row in the
+    ledger, which they get once their night is over. All placebos are left out if the ledger cannot
+    be read, or there are no ``rules``, which name it."""
+    if all(run.purpose != "placebo" for run in runs):
+        return runs
+    if rules is not None:
+        with contextlib.suppress(OuroError, OSError):
+            path = git.top / rules.layout.ledger
+            return without_hidden(runs, ledger.read(path, rules.experiment.metric).rows)
+    return [run for run in runs if run.purpose != "placebo"]
 
 
 @dataclass(frozen=True)

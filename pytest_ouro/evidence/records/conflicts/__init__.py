@@ -86,9 +86,10 @@ def _compare(lines: Sequence[bytes], records: Sequence[Line], known: int) -> Ite
             if record.result == "stated":  # its runs are still to come
                 plans[record.plan, record.baseline] = record
             elif line > known:
-                plan = plans.get((record.plan, record.baseline))
+                # Most journals state nothing, and need no statistics.
                 from pytest_ouro.evidence.records.conflicts.statements import facts_of_statement
 
+                plan = plans.get((record.plan, record.baseline))
                 facts = facts_of_statement(record, plan, finished, written)
                 yield from (
                     Conflict(line, *fact)
