@@ -40,6 +40,16 @@ def test_columns_are_left_out_by_rank_where_there_is_no_room(width, missing):
     assert ("2026" in lines[1]) == (width == 200)
 
 
+def test_a_column_with_short_cells_keeps_its_rank_and_its_side():
+    columns = [
+        Column("n", ("12345", "6"), short=("12", "6"), rank=1, is_number=True),
+        Column("text", ("some words", "y")),
+    ]
+
+    assert lay_out(columns, 15) == ([" n  text", "12  some words", " 6  y"], [])
+    assert lay_out(columns, 12)[1] == ["n"]
+
+
 def test_the_description_takes_what_is_left():
     lines, _ = table(72, "a long description of what was tried", "y", "z")
 

@@ -120,6 +120,13 @@ def test_a_gain_without_noise_needs_no_confirmation(project, recorded, ouro):
     assert "--ouro-confirm" not in out
 
 
+def test_batches_are_shown_of_a_run_by_steps(project, recorded, ouro):
+    facts = {"clock": "steps", "steps": 40, "steps_served": 12, "window_seconds": 6.0}
+    recorded("keep", 2.0, reason="baseline", **facts)
+
+    assert "used 12 batches of the budget" in ouro("show")[1]
+
+
 def test_json_has_the_record_and_the_sentences(night, ouro):
     _, out, _ = ouro("show", "ab0000000001", "--json")
 

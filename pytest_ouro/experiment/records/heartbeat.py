@@ -32,8 +32,8 @@ FOLDER = "live"
 _EVERY = 1.0
 #: The most bytes of a file, and files, that are read.
 _BYTES, _FILES = 8192, 64
-#: The keys whose values are numbers, and what these are below.
-_NUMBERS, _LARGEST = ("pid", "window", "budget", "wall"), 1e9
+#: The keys whose values are numbers, and the limit that these are below.
+_NUMBERS, _LIMIT = ("pid", "window", "budget", "wall"), 1e9
 
 Phase = Literal["starting", "running", "evaluating"]
 
@@ -158,7 +158,9 @@ class Beating:
 def read_heartbeats(journal: Journal) -> list[Heartbeat]:
     """Return the heartbeats of the runs that go on, by the time of their start. Left out are those
     of killed supervisors, and files that are something else."""
-    found = [beat for name in _names(journal) if (beat := _read(journal, name)) and beat.is_alive]
+    found = [
+        beat for name in _list_names(journal) if (beat := _read(journal, name)) and beat.is_alive
+    ]
     return sorted(found, key=lambda beat: (beat.began, beat.run))
 
 
@@ -181,13 +183,13 @@ def match(beat: Heartbeat, runs: Mapping[str, StartedRun]) -> Heartbeat | None:
 def _remove_stale(journal: Journal) -> None:
     """Remove the files of supervisors that have ended, and those that are something else. Raise
     OSError if one cannot be removed."""
-    for name in _names(journal):
+    for name in _list_names(journal):
         beat = _read(journal, name)
         if beat is None or not beat.is_alive:
             (journal.folder / FOLDER / name).unlink(missing_ok=True)
 
 
-def _names(journal: Journal) -> list[str]:
+def _list_names(journal: Journal) -> list[str]:
     """Return the names of the files of heartbeats, without their folder, at most `_FILES`; [] if
     the folder is a link."""
     folder = journal.folder / FOLDER
@@ -208,11 +210,11 @@ def _read(journal: Journal, name: str) -> Heartbeat | None:
         return None
     if not isinstance(table, dict) or table.keys() != set(Heartbeat._fields):
         return None
-    texts = {name: value for name, value in table.items() if name not in _NUMBERS}
-    numbers = [table[name] for name in _NUMBERS]
+    numbers = [table[key] for key in _NUMBERS]
+    texts = [value for key, value in table.items() if key not in _NUMBERS]
     sound = (
-        all(isinstance(value, str) for value in texts.values())
-        and all(type(value) in (int, float) and abs(value) < _LARGEST for value in numbers)
+        all(isinstance(value, str) for value in texts)
+        and all(type(value) in (int, float) and abs(value) < _LIMIT for value in numbers)
         and isinstance(table["pid"], int)
         and table["pid"] > 0
         and f"{table['run']}.json" == name

@@ -210,10 +210,15 @@ def _decide(
     has no value), guards aside; and, for a placebo that can be compared, the verdict that it would
     have as other code, otherwise None."""
     below_level = LEVELS.index(measured.level) < LEVELS.index(experiment.level)
-    by = partial(
-        decide, best=rivals.best, rule=rule, noise=rivals.noise, metric=measured.metric,
-        peak=rivals.peak, below_level=below_level,
-    )  # fmt: skip
+    decide_by = partial(
+        decide,
+        best=rivals.best,
+        rule=rule,
+        noise=rivals.noise,
+        metric=measured.metric,
+        peak=rivals.peak,
+        below_level=below_level,
+    )
     stops = (
         measured.is_early
         and measured.repeat == 1
@@ -223,7 +228,7 @@ def _decide(
         and is_clear_loser(run, rivals.best, noise=rivals.noise, metric=measured.metric)
         and not rivals.is_kept  # a keep is measured as often as asked
     )
-    reason = by(
+    reason = decide_by(
         measured.outcome or "crash",
         run,
         earlier=rivals.lost,
@@ -234,7 +239,7 @@ def _decide(
     )
     if measured.purpose != "placebo" or run is None or rivals.best is None:
         return reason, None
-    return reason, by("ok", replace(run, code="", seedless="")).status
+    return reason, decide_by("ok", replace(run, code="", seedless="")).status
 
 
 def _gains(

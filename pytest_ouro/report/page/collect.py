@@ -92,8 +92,9 @@ def collect(source: Source, *, made: str, raw: bool = False) -> Facts:
 
 
 def _find_main(source: Source, curves: Sequence[Sequence[FinishedRun]]) -> int | None:
-    """Return the index of the curve that the page is about: that of the branch's last keep, else
-    that of the last run of this working tree, else the last one; None without a curve."""
+    """Return the index of the curve that the page is about: that of the branch's last keep if this
+    working tree ran it, else that of the tree's last run, else the last one; None without a
+    curve."""
     wanted = [*source.kept[:1], *reversed(source.runs)]
     here = [run for run in wanted if (run.worktree or "") == source.worktree]
     for run in here:
@@ -117,7 +118,6 @@ def _make_entry(
         "time": run.time,
         "commit": run.commit,
         "description": run.description,
-        "purpose": run.purpose,
         "mark": _find_mark(source, run),
         "status": run.status,
         "reason": str(run.reason),
@@ -190,7 +190,6 @@ def _make_curve(
         "device": last.device_name or last.device,
         "branch": last.branch,
         "worktree": last.worktree or "",
-        "noise": noise,
         "runs": [entries[run.run] for run in curve],
         "best": bests,
         "corrected": luck[0],
@@ -198,7 +197,6 @@ def _make_curve(
         "high": luck[2],
         "starts": starts,
         "certified": _find_certified(source, night),
-        "tries": sum(run.reason.counts_as_try or run.status == "crash" for run in since),
         "kept": len(kept),
         "first": "" if first is None else metric.text(first),
         "last": "" if best is None else metric.text(best),

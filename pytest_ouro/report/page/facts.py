@@ -41,7 +41,6 @@ class RunEntry(TypedDict):
     time: str
     commit: str
     description: str
-    purpose: str
     mark: Mark
     status: str
     reason: str
@@ -84,7 +83,6 @@ class Curve(TypedDict):
     device: str
     branch: str
     worktree: str
-    noise: float | None
     runs: list[int]
     best: list[float | None]
     corrected: list[float | None]
@@ -92,7 +90,6 @@ class Curve(TypedDict):
     high: list[float | None]
     starts: list[int]
     certified: Certified | None
-    tries: int
     kept: int
     first: str
     last: str

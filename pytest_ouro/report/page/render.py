@@ -106,7 +106,7 @@ def _write_end(page: Page) -> Iterator[str]:
     if details["all"]:
         words.append(
             f"Details of {details['kept']} of {details['all']} runs lie in this page"
-            + (f"; those of the {left} oldest discards were left out." if left else ".")
+            + (f"; {left} were left out, the oldest discards first." if left else ".")
         )
     if not page.raw:
         words.append("Home folders, hosts, addresses and secrets in texts are hidden.")

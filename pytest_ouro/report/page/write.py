@@ -26,8 +26,8 @@ PAGE, PICTURE = "report.html", "progress.svg"
 def write_report(source: Source, files: Sequence[Path], *, raw: bool = False) -> list[Path]:
     """Write the page to each of the ``files`` that ends in .html, and the picture to those in .svg
     or .png; without files, both into the git folder. Return the paths. What is private is redacted
-    unless ``raw``. Raise OuroError for another ending, before anything is written, or if a file
-    cannot be written."""
+    unless ``raw``. Raise OuroError for another ending, before anything is written; also if a file
+    cannot be written, or the library for a .png is missing: then the files before it stay."""
     demand_endings(files)
     made = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     facts = collect(source, made=made, raw=raw)

@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.escape import escape
-from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.core.fast_dataclass import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,10 +39,10 @@ def width_of(text: str) -> int:
     Chinese, none for a mark that is drawn over the one before."""
     if text.isascii():
         return len(text)
-    return sum(map(_places, text))
+    return sum(map(_count_places, text))
 
 
-def _places(character: str) -> int:
+def _count_places(character: str) -> int:
     """Return how many places of a terminal a printable character takes."""
     if unicodedata.category(character) in ("Mn", "Me"):
         return 0
@@ -58,7 +58,7 @@ def cut(text: str, width: int) -> str:
         return f"{text[: width - 1]}…"
     kept, used = "", 0
     for character in text:
-        used += _places(character)
+        used += _count_places(character)
         if used > width - 1:
             break
         kept += character
@@ -72,12 +72,12 @@ def lay_out(columns: Sequence[Column], width: int | None) -> tuple[list[str], li
     ``width`` is that of the terminal in characters: no line is longer. With None, nothing is left
     out or cut. Every cell is escaped.
     """
-    fitting = [_escaped(column) for column in columns]
+    fitting = [_escape_column(column) for column in columns]
     missing: list[str] = []
-    while width is not None and _needs(fitting) > width:
-        short = [column for column in fitting if column.short]
-        if short:
-            fitting[fitting.index(short[0])] = Column(short[0].heading, short[0].short)
+    while width is not None and _measure_table(fitting) > width:
+        long = next((n for n, column in enumerate(fitting) if column.short), None)
+        if long is not None:
+            fitting[long] = replace(fitting[long], cells=fitting[long].short, short=())
             continue
         rank = max(column.rank for column in fitting)
         if not rank:
@@ -85,7 +85,7 @@ def lay_out(columns: Sequence[Column], width: int | None) -> tuple[list[str], li
         missing += [column.heading for column in fitting if column.rank == rank]
         fitting = [column for column in fitting if column.rank != rank]
     rows = zip(*((column.heading, *column.cells) for column in fitting), strict=True)
-    widths = [_width(column) for column in fitting]
+    widths = [_measure_column(column) for column in fitting]
     numbers = [column.is_number for column in fitting]
     lines = [
         _GAP.join(map(_pad, row, [*widths[:-1], 0], numbers)).rstrip()  # nothing after the last
@@ -94,21 +94,21 @@ def lay_out(columns: Sequence[Column], width: int | None) -> tuple[list[str], li
     return [line if width is None else cut(line, width) for line in lines], missing
 
 
-def _escaped(column: Column) -> Column:
+def _escape_column(column: Column) -> Column:
     """Return a column with its cells escaped, as they are printed."""
     cells, short = (tuple(map(escape, texts)) for texts in (column.cells, column.short))
-    return Column(escape(column.heading), cells, short, column.rank, column.is_number)
+    return replace(column, heading=escape(column.heading), cells=cells, short=short)
 
 
-def _width(column: Column) -> int:
+def _measure_column(column: Column) -> int:
     """Return the places of a terminal that a column takes: those of its widest cell."""
     return max(map(width_of, (column.heading, *column.cells)))
 
 
-def _needs(columns: Sequence[Column]) -> int:
+def _measure_table(columns: Sequence[Column]) -> int:
     """Return the least width of a table: the last column has as much as its cells take, but no more
     than `_LEAST`."""
-    *others, last = map(_width, columns)
+    *others, last = map(_measure_column, columns)
     return sum(others) + len(_GAP) * len(others) + min(last, _LEAST)
 
 

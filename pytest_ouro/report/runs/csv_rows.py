@@ -38,24 +38,24 @@ def render(runs: Iterable[FinishedRun], states: Mapping[str, KeepState]) -> str:
         state = states.get(run.run)
         write(
             [
-                *_cells(run, _BEFORE),
-                *((state.state, _text(state.why)) if state else ("", "")),
-                *_cells(run, _AFTER),
+                *_list_cells(run, _BEFORE),
+                *((state.state, _write_text(state.why)) if state else ("", "")),
+                *_list_cells(run, _AFTER),
             ]
         )
     return file.getvalue()
 
 
-def _cells(run: FinishedRun, names: Iterable[str]) -> Iterator[object]:
+def _list_cells(run: FinishedRun, names: Iterable[str]) -> Iterator[object]:
     """Yield the cells of these attributes of a run: numbers, and texts for what is not one."""
     for name in names:
         value = getattr(run, name)
         if value is None:
             value = ""
-        yield _text(str(value)) if isinstance(value, str) else value
+        yield _write_text(str(value)) if isinstance(value, str) else value
 
 
-def _text(text: str) -> str:
+def _write_text(text: str) -> str:
     """Return a text for a cell: escaped, and with an apostrophe before one that begins like a
     formula."""
     text = escape(text)

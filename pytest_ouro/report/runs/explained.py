@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.escape import escape_json
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.evidence.records.verdicts import noise_explains, saved
+from pytest_ouro.report.runs.sentences import describe_claim
 from pytest_ouro.report.runs.table import signed
 from pytest_ouro.report.runs.times import shown as local
 
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 
 #: The most changed files and other runs that are listed.
 _MOST = 12
-_AGREES = {
-    None: "",
-    True: ", as measured",
-    False: ", which is not what was measured",
-}
 _LEVELS = {
     "claimed": "nobody but the program itself measured it",
     "supervised": "its process and its time were watched, and it computed the metric itself",
@@ -53,20 +49,20 @@ def render_json(shown: Shown) -> str:
 def render(shown: Shown) -> list[str]:
     """Return what is shown of a run as lines, which are not yet escaped."""
     run, lines = shown.run, []
-    verdict = _verdict(shown)
+    verdict = _describe_verdict(shown)
     lines.append(f"{run.commit[:7]} {run.description}")
     lines.append(f"{verdict} (run {run.run})")
     sections = {
-        "tried": _tried(shown),
-        "measured": _measured(run),
-        "compared": _compared(run),
-        "rule": _rule(run),
+        "tried": _describe_try(shown),
+        "measured": _describe_measurement(run),
+        "compared": _describe_comparison(run),
+        "rule": _describe_rule(run),
         "why": iter(shown.why),
-        "state": _state(shown),
-        "made": _conditions(run),
-        "cost": _cost(shown),
-        "broke": _broke(run),
-        "mentioned": _mentioned(shown),
+        "state": _describe_state(shown),
+        "made": _describe_conditions(run),
+        "cost": _describe_cost(shown),
+        "broke": _describe_breach(run),
+        "mentioned": _list_mentions(shown),
         "log": iter(shown.log),
         "next": iter([shown.then] if shown.then else []),
     }
@@ -76,7 +72,7 @@ def render(shown: Shown) -> list[str]:
     return lines
 
 
-def _verdict(shown: Shown) -> str:
+def _describe_verdict(shown: Shown) -> str:
     """Return the verdict on a run, with the state of a keep, in a few words."""
     run = shown.run
     if not isinstance(run, FinishedRun):
@@ -85,7 +81,7 @@ def _verdict(shown: Shown) -> str:
     return f"{run.status}: {run.reason_text}{state}"
 
 
-def _tried(shown: Shown) -> Iterator[str]:
+def _describe_try(shown: Shown) -> Iterator[str]:
     """Yield what was tried: the commit, when and where, and the changed files."""
     run = shown.run
     branch = f" on {run.branch}" if run.branch else ""
@@ -115,7 +111,7 @@ def _tried(shown: Shown) -> Iterator[str]:
         yield f"other runs of this commit: {', '.join(shown.others[:_MOST])}{more}"
 
 
-def _measured(run: StartedRun) -> Iterator[str]:
+def _describe_measurement(run: StartedRun) -> Iterator[str]:
     """Yield what was measured, and what the program claimed."""
     if not isinstance(run, FinishedRun):
         return
@@ -128,9 +124,8 @@ def _measured(run: StartedRun) -> Iterator[str]:
     if run.mean is not None:
         sd = "" if run.sd is None else f", standard deviation {text(run.sd)}"
         yield f"mean of {run.n} runs {text(run.mean)}{sd}"
-    if run.claimed is not None:
-        agrees = "" if run.measured_value is None else _AGREES[run.claim_agrees]
-        yield f"the program printed {run.claimed:.12g}{agrees}"
+    if claim := describe_claim(run):
+        yield f"the program printed {claim}"
     if run.read_from:
         yield f"read from: {run.read_from}"
     if run.level:
@@ -139,7 +134,7 @@ def _measured(run: StartedRun) -> Iterator[str]:
         yield f"not higher: {run.level_why}"
 
 
-def _compared(run: StartedRun) -> Iterator[str]:
+def _describe_comparison(run: StartedRun) -> Iterator[str]:
     """Yield what a run was compared with, and how much better it is."""
     if not isinstance(run, FinishedRun):
         return
@@ -157,7 +152,7 @@ def _compared(run: StartedRun) -> Iterator[str]:
         yield f"with the same salt: the random numbers were the same ({run.shared_draws})"
 
 
-def _rule(run: StartedRun) -> Iterator[str]:
+def _describe_rule(run: StartedRun) -> Iterator[str]:
     """Yield the limits by which a run was decided on."""
     if not isinstance(run, FinishedRun) or run.gain is None:
         return
@@ -178,14 +173,14 @@ def _rule(run: StartedRun) -> Iterator[str]:
     yield from (str(guard.get("text")) for guard in run.guards)
 
 
-def _state(shown: Shown) -> Iterator[str]:
+def _describe_state(shown: Shown) -> Iterator[str]:
     """Yield the state of a keep and why it has it."""
     if shown.state:
         why = shown.state.why or "no certificate and no confirmation has decided about it"
         yield f"{shown.state.state}: {why}"
 
 
-def _conditions(run: StartedRun) -> Iterator[str]:
+def _describe_conditions(run: StartedRun) -> Iterator[str]:
     """Yield the conditions under which a run was made."""
     name = f" ({run.device_name})" if run.device_name else ""
     yield f"on {run.device}{name}" if run.device else "on an unknown device"
@@ -193,7 +188,9 @@ def _conditions(run: StartedRun) -> Iterator[str]:
     rehearsal = ", a rehearsal" if run.rehearsal else ""
     yield f"budget {budget} of the clock {run.clock}{rehearsal}"
     if isinstance(run, FinishedRun):
-        if run.window_seconds is not None:
+        if run.steps_served is not None:
+            yield f"used {run.steps_served} batches of the budget"
+        elif run.window_seconds is not None:
             yield f"used {run.window_seconds:.2f} s of the budget"
         if run.peak_mb:
             yield f"memory {run.peak_mb:.1f} MB at most"
@@ -204,7 +201,7 @@ def _conditions(run: StartedRun) -> Iterator[str]:
     yield f"salt {run.salt}" if run.salt else "with the script's own seeds"
 
 
-def _cost(shown: Shown) -> Iterator[str]:
+def _describe_cost(shown: Shown) -> Iterator[str]:
     """Yield what a run cost."""
     run = shown.run
     if not isinstance(run, FinishedRun) or run.wall_seconds is None:
@@ -215,14 +212,14 @@ def _cost(shown: Shown) -> Iterator[str]:
         yield f"{shown.price * run.wall_seconds / 3600:.4f}, at {shown.price:g} an hour"
 
 
-def _broke(run: StartedRun) -> Iterator[str]:
+def _describe_breach(run: StartedRun) -> Iterator[str]:
     """Yield the rules that a run broke, and what was observed."""
     if isinstance(run, FinishedRun):
         yield from run.findings
         yield from run.caught
 
 
-def _mentioned(shown: Shown) -> Iterator[str]:
+def _list_mentions(shown: Shown) -> Iterator[str]:
     """Yield the statements that mention a run."""
     for one in shown.mentions:
         yield f"{one.line}{one.means and f': {one.means}'}"

@@ -31,7 +31,7 @@ class ChangedFile(NamedTuple):
     removed: int
 
 
-def changed_files(git: Git, base: str, commit: str) -> list[ChangedFile] | None:
+def read_changes(git: Git, base: str, commit: str) -> list[ChangedFile] | None:
     """Return the files in which the commit differs from the commit ``base`` (full ids), by path;
     None if git cannot read one of them."""
     try:

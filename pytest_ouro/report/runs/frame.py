@@ -42,11 +42,11 @@ def render(
     clock."""
     head = [f"{name}  {now:%H:%M:%S}", ""]
     for beat in beats:
-        head += _run(beat)
+        head += _draw_run(beat)
     if not beats:
         ended = view.runs[-1].time if view.runs else ""
         head.append(describe_pause("the last one", ended, now))
-    head += ["", *_facts(view, price, now), ""]
+    head += ["", *_list_facts(view, price, now), ""]
     lines = [cut(escape(line), width) for line in head]
     room = height - len(lines) - 1
     if view.runs and room > 1:
@@ -55,7 +55,7 @@ def render(
     return lines[:height]
 
 
-def _run(beat: Heartbeat) -> Iterator[str]:
+def _draw_run(beat: Heartbeat) -> Iterator[str]:
     """Yield the lines of a run that goes on."""
     yield f"run {beat.commit[:7]} {clean(beat.description, width=60)}"
     full = round(_BAR * beat.fraction)
@@ -64,7 +64,7 @@ def _run(beat: Heartbeat) -> Iterator[str]:
     yield describe_place(beat)
 
 
-def _facts(view: NightView, price: float | None, now: datetime.datetime) -> Iterator[str]:
+def _list_facts(view: NightView, price: float | None, now: datetime.datetime) -> Iterator[str]:
     """Yield the lines about the night: the best, the tries, the limits, the cost."""
     best = view.best
     if best is not None:
@@ -92,24 +92,24 @@ def _facts(view: NightView, price: float | None, now: datetime.datetime) -> Iter
 
 def describe_start(beat: Heartbeat) -> str:
     """Return a line about a run that starts."""
-    return f"{_time(beat.began)} started {beat.commit[:7]} {clean(beat.description, width=72)}"
+    return f"{_show_time(beat.began)} started {beat.commit[:7]} {clean(beat.description, width=72)}"
 
 
 def describe_end(run: FinishedRun) -> str:
     """Return a line about a run that ended, in the form of the last line of an experiment."""
     gain = "" if run.gain is None or run.best is None else f" gain={signed(run, run.gain)}"
     return (
-        f"{_time(run.time)} {run.status} {run.metric_name}={run.metric.text(run.value)}{gain} "
+        f"{_show_time(run.time)} {run.status} {run.metric_name}={run.metric.text(run.value)}{gain} "
         f"commit={run.commit[:7]} reason={run.reason_text} {clean(run.description, width=72)}"
     )
 
 
 def describe_statement(one: Statement) -> str:
     """Return a line about a statement."""
-    return f"{_time(one.time)} {one.event} {one.result} commit={one.tip[:7]}"
+    return f"{_show_time(one.time)} {one.event} {one.result} commit={one.tip[:7]}"
 
 
-def _time(recorded: str) -> str:
+def _show_time(recorded: str) -> str:
     """Return the time of day of a record, by the machine's clock."""
     found = local(recorded)
     return f"{found:%H:%M:%S}" if found else recorded[11:19]

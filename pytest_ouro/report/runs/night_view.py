@@ -63,7 +63,7 @@ class NightView:
         when it is over (None: never)."""
         states = states_by_run(every, statements)
         here = [run for run in shown if (run.worktree or "") == worktree]
-        kept = _keeps(here, every, states)
+        kept = _find_keeps(here, every, states)
         tonight = runs_of_night(kept, here, here[-1].trust) if here else ()
         measured = [run for run in tonight if run.outcome == "ok" and not run.rehearsal]
         like = kept[0] if kept else measured[-1] if measured else None
@@ -73,7 +73,7 @@ class NightView:
             tonight=tonight,
             best=kept[0] if kept else None,
             tally=tally([run for run in measured if like is not None and comparable(run, like)]),
-            rate=_rate(tonight),
+            rate=_measure_rate(tonight),
             counts=Counter(run.status for run in tonight),
             device_seconds=sum(
                 run.wall_seconds or 0.0 for run in tonight if run.measured_by is None
@@ -96,7 +96,7 @@ class NightView:
         return 3600 * runs / self.rate if runs is not None and self.rate else None
 
 
-def _keeps(
+def _find_keeps(
     here: Sequence[FinishedRun], every: Sequence[FinishedRun], states: Mapping[str, KeepState]
 ) -> list[FinishedRun]:
     """Return the keeps that the last run of a working tree builds on, newest first, without those
@@ -115,7 +115,7 @@ def _keeps(
     return found
 
 
-def _rate(runs: Sequence[FinishedRun]) -> float | None:
+def _measure_rate(runs: Sequence[FinishedRun]) -> float | None:
     """Return how many runs end in an hour, by the ends of the last ones; None for fewer than two,
     or if they have one time."""
     ends = [time for run in runs[-_RATED:] if (time := moment(run.time))]

@@ -8,7 +8,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.experiment.selection.selection import explain
 from pytest_ouro.experiment.terms.console_text import clean
-from pytest_ouro.report.runs.files import ChangedFile, changed_files, read_log_end
+from pytest_ouro.report.runs.files import ChangedFile, read_changes, read_log_end
 from pytest_ouro.report.runs.sentences import SENTENCES, advise
 from pytest_ouro.report.runs.table import is_running
 from pytest_ouro.report.runs.why import explain_verdict
@@ -66,7 +66,10 @@ def collect(
     log are hidden unless ``raw``. Raise RecordError if a record cannot be read."""
     others = tuple(one.run for one in runs if one.commit == run.commit and one.run != run.run)
     mentions = tuple(
-        Mention(_line(one), explain(one) if one.result not in ("stated", "measured") else "")
+        Mention(
+            _describe_statement(one),
+            explain(one) if one.result not in ("stated", "measured") else "",
+        )
         for one in statements
         if _mentions(one, run)
     )
@@ -75,7 +78,7 @@ def collect(
         word = "It is running." if is_running(run) else "No end is recorded: it was killed."
         return Shown(run, None, None, (word,), "", log, mentions, others, price)
     state = states.get(run.run)
-    files = changed_files(git, run.best_commit, run.commit) if run.best_commit else None
+    files = read_changes(git, run.best_commit, run.commit) if run.best_commit else None
     said = " ".join(explain_verdict(run, runs).split()).rstrip(".")
     why = (SENTENCES[run.reason], *([f"{said}."] if said else ()))
     then = advise(run, state)
@@ -84,16 +87,16 @@ def collect(
 
 def _mentions(one: Statement, run: StartedRun) -> bool:
     """Return whether a statement is about a run's commit, or has the run as a part."""
-    parts = [name for pair in one.pairs for name in _names(pair.get("runs"))]
+    parts = [name for pair in one.pairs for name in _list_ids(pair.get("runs"))]
     return run.commit in (one.baseline, one.tip) or run.run in (*one.runs, *one.failed, *parts)
 
 
-def _names(runs: object) -> list[object]:
+def _list_ids(runs: object) -> list[object]:
     """Return the ids of the runs of a pair."""
     return runs if isinstance(runs, list) else []
 
 
-def _line(one: Statement) -> str:
+def _describe_statement(one: Statement) -> str:
     """Return a statement in one line: what it compared, and what it came to."""
     ends = f"{one.event} of {one.tip[:7]} against {one.baseline[:7]}"
     if one.result == "stated":

@@ -37,47 +37,49 @@ def render_runs(
     times = [run.time for run in runs]
     names = {run.metric_name for run in runs if run.metric_name}
 
-    def column(
+    def make_column(
         heading: str, text: Callable[[StartedRun], str], rank: int = 0, is_number: bool = False
     ) -> Column:
         return Column(heading, tuple(map(text, runs)), (), rank, is_number)
 
-    def differing(heading: str, text: Callable[[StartedRun], str], rank: int) -> list[Column]:
+    def list_differing(heading: str, text: Callable[[StartedRun], str], rank: int) -> list[Column]:
         several = len(set(map(text, runs))) > 1
-        return [column(heading, text, rank=rank)] if several else []
+        return [make_column(heading, text, rank=rank)] if several else []
 
     columns = [
         Column("time", shown(times), short=shown(times, short=True)),
-        column("commit", lambda run: run.commit[:7]),
-        *differing("metric", lambda run: run.metric_name, 0),
-        column("value" if len(names) > 1 else next(iter(names), metric), _value, is_number=True),
-        column("gain", _gain, is_number=True),
-        column("against", lambda run: (_of(run, "best_commit") or "")[:7], rank=4),
-        column("status", _status),
-        column("state", lambda run: states[run.run].state if run.run in states else ""),
-        *differing("device", lambda run: run.device, 2),
-        *differing("branch", lambda run: clean(run.branch, width=30), 3),
-        column("level", lambda run: _of(run, "level") or "", rank=5),
-        column("reason", lambda run: _of(run, "reason_text") or "", rank=1),
-        column("description", _description),
+        make_column("commit", lambda run: run.commit[:7]),
+        *list_differing("metric", lambda run: run.metric_name, 0),
+        make_column(
+            "value" if len(names) > 1 else next(iter(names), metric), _write_value, is_number=True
+        ),
+        make_column("gain", _write_gain, is_number=True),
+        make_column("against", lambda run: (_read_text(run, "best_commit") or "")[:7], rank=4),
+        make_column("status", _write_status),
+        make_column("state", lambda run: states[run.run].state if run.run in states else ""),
+        *list_differing("device", lambda run: run.device, 2),
+        *list_differing("branch", lambda run: clean(run.branch, width=30), 3),
+        make_column("level", lambda run: _read_text(run, "level") or "", rank=5),
+        make_column("reason", lambda run: _read_text(run, "reason_text") or "", rank=1),
+        make_column("description", _write_description),
     ]
     return lay_out(columns, width)
 
 
-def _of(run: StartedRun, name: str) -> str | None:
+def _read_text(run: StartedRun, name: str) -> str | None:
     """Return an attribute, a text, of a finished run; None for a run without an end."""
     found: str | None = getattr(run, name, None)
     return found
 
 
-def _value(run: StartedRun) -> str:
+def _write_value(run: StartedRun) -> str:
     """Return the value of a run as text; "-" for a finished run without one, "" without an end."""
     if not isinstance(run, FinishedRun):
         return ""
     return "-" if run.value is None else run.metric.text(run.value)
 
 
-def _gain(run: StartedRun) -> str:
+def _write_gain(run: StartedRun) -> str:
     """Return by how much a run is better than its reference, as ``+0.012`` or, if it is worse,
     ``-0.012``; "" if it was not compared."""
     if not isinstance(run, FinishedRun) or run.gain is None or run.best is None:
@@ -90,7 +92,7 @@ def signed(run: StartedRun, gain: float) -> str:
     return f"{'+' if gain > 0 else ''}{run.metric.text(gain)}"
 
 
-def _status(run: StartedRun) -> str:
+def _write_status(run: StartedRun) -> str:
     """Return the status of a run; "running" or "no end" without one."""
     if isinstance(run, FinishedRun):
         return run.status
@@ -102,7 +104,7 @@ def is_running(run: StartedRun) -> bool:
     return run.process != "" and processes.identity(run.pid) == run.process
 
 
-def _description(run: StartedRun) -> str:
+def _write_description(run: StartedRun) -> str:
     """Return the description of a run; what is known of one that has no end and is not running."""
     text = clean(run.description, width=len(run.description) + 1)
     if isinstance(run, FinishedRun) or is_running(run):

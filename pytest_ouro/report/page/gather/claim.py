@@ -113,11 +113,11 @@ def make_claim(source: Source, night: Night) -> Claim:
     command = certify_command(source.bound) if source.bound else "pytest --ouro-certify"
     tip, gain = night.tip, night.gain
     if not source.runs:
-        return _claim("empty", "No run is recorded yet", "", "", "pytest --ouro-experiment")
+        return _state_claim("empty", "No run is recorded yet", "", "", "pytest --ouro-experiment")
     if tip is None or gain is None:
         words = "Nothing is kept" if tip is None else "No gain: nothing is kept but the baseline"
         meaning = "There is no gain to be certified." if tip else "No run gave a lawful result yet."
-        return _claim("nothing", words, _count_runs(night), meaning, "")
+        return _state_claim("nothing", words, _write_runs(night), meaning, "")
     text = tip.metric.text
     one = find_certificate(source, night)
     if one is None and night.is_exact and night.baseline:
@@ -126,7 +126,7 @@ def make_claim(source: Source, night: Night) -> Claim:
             "the rules say that runs of one code do not differ (noise = 0)"
         )
         meaning = "A value without noise is not luck: where that is true, no certificate is needed."
-        return _claim("exact", f"Exact gain {text(gain)}", numbers, meaning, "")
+        return _state_claim("exact", f"Exact gain {text(gain)}", numbers, meaning, "")
     if one is None:
         luck = night.luck
         alone = (
@@ -134,21 +134,21 @@ def make_claim(source: Source, night: Night) -> Claim:
             if luck is not None
             else "the noise is not known, so all of it may be luck"
         )
-        numbers = f"{alone} as the best of {_count_tries(night)}"
+        numbers = f"{alone} as the best of {_write_tries(night)}"
         meaning = "A search keeps what looks better: its claim is too high. Pairs measure the gain."
         if luck is None:
             meaning = "pytest-ouro calibrate measures the noise."
-        return _claim(
+        return _state_claim(
             "open", f"Not certified: claimed gain {text(gain)}", numbers, meaning, command
         )
     meaning = explain(one)
     numbers = (
-        f"gain {text(one.gain)}, at least {text(one.low)}, over {_count_pairs(one)}; "
+        f"gain {text(one.gain)}, at least {text(one.low)}, over {_write_pairs(one)}; "
         f"the log claimed {text(one.claimed)}"
     )
     later = "" if one.tip == tip.commit else f", as of {one.tip[:7]}: later keeps are not"
     if one.result == "granted":
-        return _claim(
+        return _state_claim(
             "certified",
             f"Certified gain {text(one.gain)}{later}",
             numbers.partition(", ")[2],
@@ -157,13 +157,17 @@ def make_claim(source: Source, night: Night) -> Claim:
         )
     if one.result == "stated":
         words = f"Not certified: claimed gain {text(gain)}"
-        return _claim("unfinished", words, "a certificate is begun and has no result", "", command)
-    return _claim(
+        return _state_claim(
+            "unfinished", words, "a certificate is begun and has no result", "", command
+        )
+    return _state_claim(
         "not-certified", f"Not certified: claimed gain {text(gain)}", numbers, meaning, command
     )
 
 
-def _claim(state: ClaimState, headline: str, numbers: str, meaning: str, command: str) -> Claim:
+def _state_claim(
+    state: ClaimState, headline: str, numbers: str, meaning: str, command: str
+) -> Claim:
     """Return a claim."""
     return {
         "state": state,
@@ -174,13 +178,13 @@ def _claim(state: ClaimState, headline: str, numbers: str, meaning: str, command
     }
 
 
-def _count_tries(night: Night) -> str:
+def _write_tries(night: Night) -> str:
     """Return the number of tries in words."""
     count = len(night.tries)
     return f"{count} measured {'try' if count == 1 else 'tries'}"
 
 
-def _count_runs(night: Night) -> str:
+def _write_runs(night: Night) -> str:
     """Return the number of runs in words, and what went wrong in how many of them."""
     count = len(night.runs)
     words = f"{count} {'run' if count == 1 else 'runs'}"
@@ -205,7 +209,7 @@ def _list_faults(runs: Sequence[FinishedRun]) -> tuple[list[str], bool]:
     return [f"{count} {words}" for count, words in counts if count], bool(broke or untrue)
 
 
-def _count_pairs(one: Statement) -> str:
+def _write_pairs(one: Statement) -> str:
     """Return the number of pairs in words."""
     return "1 fresh pair" if len(one.pairs) == 1 else f"{len(one.pairs)} fresh pairs"
 
@@ -242,14 +246,14 @@ def _describe_tries(night: Night) -> Answer:
     known = sum(run.outcome == "ok" and not run.reason.counts_as_try for run in night.runs)
     note = f"{tries} measured new code" + (", the baseline first" if tries else "")
     note += f"; {known} known code" if known else ""
-    return _answer("Tried", "1 run" if runs == 1 else f"{runs} runs", note)
+    return _make_answer("Tried", "1 run" if runs == 1 else f"{runs} runs", note)
 
 
 def _describe_faults(night: Night) -> Answer:
     """Return what went wrong: crashes, broken rules and guards, and untrue numbers."""
     faults, bad = _list_faults(night.runs)
     note = ", ".join(faults[1:]) if faults else "no crash, no broken rule, no untrue number"
-    return _answer("Went wrong", faults[0] if faults else "nothing", note, bad=bad)
+    return _make_answer("Went wrong", faults[0] if faults else "nothing", note, bad=bad)
 
 
 def _describe_placebos(source: Source, night: Night) -> Answer | None:
@@ -260,13 +264,13 @@ def _describe_placebos(source: Source, night: Night) -> Answer | None:
         rules = source.bound.verdicts.values() if source.bound else ()
         if not any(rule.placebo for rule in rules):
             return None
-        return _answer("Placebos", "none yet", "they are shown once the night is over")
+        return _make_answer("Placebos", "none yet", "they are shown once the night is over")
     note = f"95 % interval {100 * found.low:.0f} % to {100 * found.high:.0f} %"
     if found.expected is not None:
         note += f"; luck explains {found.expected:.1f}"
     words = f"{found.kept} of {found.total} would be kept"
     bad = found.expected is not None and found.kept > 2 * max(found.expected, 1)
-    return _answer("Placebos", words, note, bad=bad)
+    return _make_answer("Placebos", words, note, bad=bad)
 
 
 def _describe_vault(source: Source, night: Night) -> Answer | None:
@@ -278,9 +282,9 @@ def _describe_vault(source: Source, night: Night) -> Answer | None:
         text = one.metric.text
         words = f"gap {text(one.gap)}"
         note = f"from {text(one.low)} to {text(one.high)}; {text(one.detectable)} would show"
-        return _answer("Vault", words, note, bad=one.low is not None and one.low > 0)
+        return _make_answer("Vault", words, note, bad=one.low is not None and one.low > 0)
     if any(run.vault_losses for run in night.runs):
-        return _answer("Vault", "not looked", "pytest-ouro vault compares the rows kept aside")
+        return _make_answer("Vault", "not looked", "pytest-ouro vault compares the rows kept aside")
     return None
 
 
@@ -292,9 +296,9 @@ def _describe_cost(source: Source, night: Night) -> Answer:
     price = source.bound.night.price if source.bound and source.bound.night else None
     if price is not None:
         note += f", {seconds / 3600 * price:.2f} at {price:g} an hour"
-    return _answer("Cost", words, note)
+    return _make_answer("Cost", words, note)
 
 
-def _answer(name: str, words: str, note: str, *, bad: bool = False) -> Answer:
+def _make_answer(name: str, words: str, note: str, *, bad: bool = False) -> Answer:
     """Return a short answer."""
     return {"name": name, "words": words, "note": note, "mood": "bad" if bad else "plain"}

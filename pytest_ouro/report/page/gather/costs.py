@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.report.page.facts import Part
 
-#: The time that a part of a run took is below this many seconds: it is not listed.
+#: A part of the time that has no more seconds than this is not listed.
 _NOTHING = 0.05
 
 
@@ -29,32 +29,34 @@ def split_time(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> list[Pa
     training = evaluation = setup = 0.0
     for run in runs:
         wall = (run.wall_seconds or 0.0) if run.measured_by is None else 0.0
-        judged = min(_judging(run), wall)
-        trained = min(_training(run), wall - judged)
+        judged = min(_time_judging(run), wall)
+        trained = min(_time_training(run), wall - judged)
         evaluation += judged
         training += trained
         setup += wall - judged - trained
     parts: list[Part] = [
-        _part("training", training, "what counts against the budget"),
-        _part("evaluation", evaluation, "the judge's questions and its scoring"),
-        _part("set-up", setup, "all else of a run, such as its start and an evaluation command"),
-        _part("idle", _idle(runs, began), "no run went on"),
+        _make_part("training", training, "what counts against the budget"),
+        _make_part("evaluation", evaluation, "the judge's questions and its scoring"),
+        _make_part(
+            "set-up", setup, "all else of a run, such as its start and an evaluation command"
+        ),
+        _make_part("idle", _time_idle(runs, began), "no run went on"),
     ]
     return [part for part in parts if part["seconds"] > _NOTHING]
 
 
-def _part(name: str, seconds: float, meaning: str) -> Part:
+def _make_part(name: str, seconds: float, meaning: str) -> Part:
     """Return a part of the time."""
     return {"name": name, "seconds": max(seconds, 0.0), "meaning": meaning}
 
 
-def _judging(run: FinishedRun) -> float:
+def _time_judging(run: FinishedRun) -> float:
     """Return the seconds that the judge of a run took; 0 without one."""
     seconds = (run.judgment or {}).get("seconds")
     return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
-def _training(run: FinishedRun) -> float:
+def _time_training(run: FinishedRun) -> float:
     """Return the seconds for which a run trained, as far as they are known; 0 if they are not. The
     time in which the judge waited is part of the window, and is left out."""
     if run.clock == "steps":
@@ -62,7 +64,7 @@ def _training(run: FinishedRun) -> float:
     return max((run.window_seconds or 0.0) - run.charged_seconds, 0.0)
 
 
-def _idle(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> float:
+def _time_idle(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> float:
     """Return the seconds between the first start and the last end in which no run went on."""
     spans = sorted(
         (start, end)

@@ -11,6 +11,7 @@ from pytest_ouro.evidence.records.verdicts import noise_explains
 from pytest_ouro.report.html.text import cut, cut_start, escape_line
 from pytest_ouro.report.redact import redact, redact_start
 from pytest_ouro.report.runs.files import read_log_end
+from pytest_ouro.report.runs.sentences import describe_claim
 from pytest_ouro.report.runs.times import span
 
 if TYPE_CHECKING:
@@ -64,8 +65,9 @@ def _hide(texts: list[str], *, raw: bool) -> list[str]:
 def _list_facts(run: FinishedRun, entry: RunEntry) -> list[tuple[str, str]]:
     """Return the facts of a run as pairs of a name and words; "" where there is nothing to say."""
     text, window = run.metric.text, run.window_seconds
-    compared = run.claim_agrees if run.measured_value is not None else None
-    agrees = {None: "", True: ", as measured", False: ", which is not what was measured"}[compared]
+    trained = "" if window is None else f"{span(window)} of {span(run.budget)}"
+    if run.steps_served is not None:
+        trained = f"{run.steps_served} of {run.steps} batches"
     state = f"{entry['state']}: {entry['state_why']}" if entry["state_why"] else entry["state"]
     noise = noise_explains(run)
     return [
@@ -75,20 +77,17 @@ def _list_facts(run: FinishedRun, entry: RunEntry) -> list[tuple[str, str]]:
         ("state", state),
         ("outcome", run.outcome or ""),
         ("measured", text(run.measured_value) if run.measured_value is not None else ""),
+        ("claimed", describe_claim(run)),
         (
-            "claimed",
-            "" if run.claimed is None else f"{run.claimed:.12g}{agrees}",
+            "compared with",
+            "" if run.best is None else f"{text(run.best)} of {(run.best_commit or '')[:7]}",
         ),
-        ("compared with", f"{text(run.best)} of {(run.best_commit or '')[:7]}" if run.best else ""),
         ("noise explains", f"up to {text(noise)}" if noise else ""),
         ("repeats", f"{run.n} runs, mean {text(run.mean)}" if run.n else ""),
         ("findings", "; ".join((*run.findings, *run.caught))),
         ("guards", "; ".join(str(guard.get("text", "")) for guard in run.guards)),
         ("level", f"{run.level or 'none'}{run.level_why and f' ({run.level_why})'}"),
-        (
-            "trained",
-            "" if window is None else f"{span(window)} of {span(run.budget)} ({run.clock})",
-        ),
+        ("trained", f"{trained} ({run.clock})" if trained else ""),
         ("took", "" if run.wall_seconds is None else span(run.wall_seconds)),
         ("CPU time", "" if run.cpu_seconds is None else span(run.cpu_seconds)),
         ("memory", f"{run.peak_mb:.0f} MB" if run.peak_mb else ""),

@@ -44,7 +44,9 @@ def compare(git: Git, pairs: Mapping[str, str], known: Mapping[str, FinishedRun]
     if not pairs or not paths or len(paths) > _PATHS:
         return {}
     try:
-        sizes = _sizes(git, {*code, *(blob for files in code.values() for blob in files.values())})
+        sizes = _read_sizes(
+            git, {*code, *(blob for files in code.values() for blob in files.values())}
+        )
         asked, room = [], _ALL
         for commit, base in pairs.items():
             if commit not in code or base not in code or not {commit, base} <= sizes.keys():
@@ -63,7 +65,7 @@ def compare(git: Git, pairs: Mapping[str, str], known: Mapping[str, FinishedRun]
     return _split(found.decode(errors="replace"), pairs)
 
 
-def _sizes(git: Git, ids: set[str]) -> dict[str, int]:
+def _read_sizes(git: Git, ids: set[str]) -> dict[str, int]:
     """Return the sizes of those objects that git has, by id."""
     asked = "".join(f"{one}\n" for one in sorted(ids)).encode()
     lines = run_git("cat-file", "--batch-check", cwd=git.top, stdin=asked).decode().split("\n")

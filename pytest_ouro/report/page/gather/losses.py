@@ -35,19 +35,19 @@ def compare_losses(source: Source, baseline: FinishedRun, tip: FinishedRun) -> L
     pairs = _find_pairs(source, baseline.commit, tip.commit)
     found = [_read(source, pair) for pair in pairs or [(baseline, tip)]]
     known = [pair for pair in found if pair is not None]
-    if not known or any(not _alike(one, known[0][0]) for pair in known for one in pair):
+    if not known or any(not _are_alike(one, known[0][0]) for pair in known for one in pair):
         return None
     first, rows = known[0][0], len(known[0][0].rows)
-    before = [_mean([one.nats[name] for one, _ in known]) for name in COLUMNS]
-    after = [_mean([one.nats[name] for _, one in known]) for name in COLUMNS]
+    before = [_average([one.nats[name] for one, _ in known]) for name in COLUMNS]
+    after = [_average([one.nats[name] for _, one in known]) for name in COLUMNS]
     slices = [
-        _slice(_NAMES[name], old, new, first.num_bytes[name])
+        _make_slice(_NAMES[name], old, new, first.num_bytes[name])
         for name, old, new in zip(COLUMNS, before, after, strict=True)
     ]
     old = [sum(parts) for parts in zip(*before[:4], strict=True)]
     new = [sum(parts) for parts in zip(*after[:4], strict=True)]
     sizes = first.row_bytes
-    slices += _by_length(old, new, sizes)
+    slices += _slice_by_length(old, new, sizes)
     return {
         "baseline": baseline.commit,
         "tip": tip.commit,
@@ -86,18 +86,18 @@ def _read(
     return None if one is None or other is None else (one, other)
 
 
-def _alike(one: RowLosses, other: RowLosses) -> bool:
+def _are_alike(one: RowLosses, other: RowLosses) -> bool:
     """Return whether two files are about the same rows, and all their numbers are finite."""
     same = [*one.rows] == [*other.rows] and dict(one.num_bytes) == dict(other.num_bytes)
     return same and all(map(math.isfinite, (n for name in COLUMNS for n in one.nats[name])))
 
 
-def _mean(columns: Sequence[Sequence[float]]) -> list[float]:
+def _average(columns: Sequence[Sequence[float]]) -> list[float]:
     """Return the mean of several columns, row by row."""
     return [math.fsum(values) / len(columns) for values in zip(*columns, strict=True)]
 
 
-def _slice(
+def _make_slice(
     name: str, before: Sequence[float], after: Sequence[float], sizes: Sequence[int]
 ) -> Slice | None:
     """Return the comparison of a part of the rows, whose losses are in nats; None without bytes."""
@@ -113,7 +113,7 @@ def _slice(
     }
 
 
-def _by_length(
+def _slice_by_length(
     before: Sequence[float], after: Sequence[float], sizes: Sequence[int]
 ) -> list[Slice | None]:
     """Return the comparisons of the rows by thirds of their length in bytes; [] if fewer than nine
@@ -126,5 +126,5 @@ def _by_length(
     for name, start, end in zip(_LENGTHS, ends, ends[1:], strict=False):
         rows = order[start:end]
         old, new = ([column[row] for row in rows] for column in (before, after))
-        found.append(_slice(name, old, new, [sizes[row] for row in rows]))
+        found.append(_make_slice(name, old, new, [sizes[row] for row in rows]))
     return found

@@ -28,7 +28,7 @@ def list_sides(
     """Return the other numbers of the experiments of a curve, which has this ``number``: those that
     guards limit first. Left out are numbers that are never known, and printed ones that never
     change. ``kept`` are the keeps of the branch, newest first, on which limits may depend."""
-    found = [_of_guard(guard, curve, number, kept) for guard in guards]
+    found = [_make_guarded(guard, curve, number, kept) for guard in guards]
     limited = {(guard.recorded or guard.metric) for guard in guards}
     recorded: list[tuple[str, str, str, Callable[[FinishedRun], float | None]]] = [
         ("peak_mb", "peak memory", "MB", lambda run: run.peak_mb or None),
@@ -37,21 +37,21 @@ def list_sides(
     ]
     for key, name, unit, read in recorded:
         if key not in limited:
-            found.append(_side(name, unit, number, [read(run) for run in curve]))
+            found.append(_make_side(name, unit, number, [read(run) for run in curve]))
     for name in sorted({name for run in curve for name in run.evaluated} - limited):
-        values = [_number(run.evaluated.get(name, "")) for run in curve]
+        values = [_read_number(run.evaluated.get(name, "")) for run in curve]
         if name != curve[0].metric_name and len({v for v in values if v is not None}) > 1:
-            found.append(_side(name, "", number, values))
+            found.append(_make_side(name, "", number, values))
     return [side for side in found if any(v is not None for v in side["values"])][:_MOST]
 
 
-def _of_guard(
+def _make_guarded(
     guard: Guard, curve: Sequence[FinishedRun], number: int, kept: Sequence[FinishedRun]
 ) -> Side:
     """Return the number that a guard limits, with its limit at present."""
     reference = kept[-1 if guard.of == "baseline" else 0] if kept else None
     base = number_of(guard, reference) if reference is not None and guard.of else None
-    side = _side(guard.name, "", number, [number_of(guard, run) for run in curve])
+    side = _make_side(guard.name, "", number, [number_of(guard, run) for run in curve])
     if guard.of is None or base is not None:
         side["limit"] = guard.limit(base)
     side["at"] = "least" if guard.at_least is not None else "most"
@@ -59,7 +59,7 @@ def _of_guard(
     return side
 
 
-def _side(name: str, unit: str, curve: int, values: Sequence[float | None]) -> Side:
+def _make_side(name: str, unit: str, curve: int, values: Sequence[float | None]) -> Side:
     """Return a number without a limit; values that are not finite are not known."""
     known = [v if v is not None and math.isfinite(v) else None for v in values]
     return {
@@ -73,7 +73,7 @@ def _side(name: str, unit: str, curve: int, values: Sequence[float | None]) -> S
     }
 
 
-def _number(text: str) -> float | None:
+def _read_number(text: str) -> float | None:
     """Return the number that a text states; None if it states none."""
     try:
         return float(text)

@@ -81,7 +81,7 @@ def _describe(page: Page) -> str:
         page.show(facts["device"], 60),
         f"level {page.show(facts['level'], 20)}" if facts["level"] else "",
         f"{start}{until}{length}" if facts["began"] else "",
-        f"{facts['open']} without an end" if facts["open"] else "",
+        f"runs without an end: {facts['open']}" if facts["open"] else "",
     ]
     return " <span aria-hidden=true>·</span> ".join(word for word in words if word)
 

@@ -87,7 +87,7 @@ def draw_gains(page: Page, chosen: Sequence[Curve]) -> str:
     ]
     parts.append("</g>")
     last = 999.0
-    order = sorted(range(len(lines)), key=lambda n: _last(lines[n]))
+    order = sorted(range(len(lines)), key=lambda n: _find_last(lines[n]))
     for number in order:
         data, before = [], None
         for place, gain in enumerate(lines[number]):
@@ -100,13 +100,13 @@ def draw_gains(page: Page, chosen: Sequence[Curve]) -> str:
             continue
         end = scale.x(len(lines[number]) - 1)
         parts.append(f'<path class="curve c{number}" d="{"".join(data)}H{end:.1f}"/>')
-        last = min(scale.y(_last(lines[number])), last - 15)
+        last = min(scale.y(_find_last(lines[number])), last - 15)
         name = page.show(chosen[number]["name"], 27)
         parts.append(f'<text class="c{number}" x="{end + 8:.1f}" y="{last + 4:.1f}">{name}</text>')
     return "".join([*parts, "</svg>"])
 
 
-def _last(gains: Sequence[float | None]) -> float:
+def _find_last(gains: Sequence[float | None]) -> float:
     """Return the last known gain; 0 without one."""
     return next((gain for gain in reversed(gains) if gain is not None), 0.0)
 

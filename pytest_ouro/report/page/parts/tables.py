@@ -138,10 +138,10 @@ def write_counts(page: Page) -> Iterator[str]:
         return
     yield '<section id="counts" aria-labelledby="counts-h">'
     yield '<h2 id="counts-h">Outcomes, rules and time</h2><div class="columns"><div>'
-    yield from _count(page, "Outcomes of all runs", "outcome", facts["outcomes"])
+    yield from _write_table(page, "Outcomes of all runs", "outcome", facts["outcomes"])
     yield "</div><div>"
     if facts["broken"]:
-        yield from _count(page, "Rules and guards that were broken", "rule", facts["broken"])
+        yield from _write_table(page, "Rules and guards that were broken", "rule", facts["broken"])
     else:
         yield "<p>No rule about a run, and no guard, was broken.</p>"
     yield "<p><small>A commit that the gate refuses is not run, and has no record.</small></p>"
@@ -163,7 +163,7 @@ def write_counts(page: Page) -> Iterator[str]:
     yield "</div></div></section>"
 
 
-def _count(page: Page, caption: str, what: str, counts: Sequence[Count]) -> Iterator[str]:
+def _write_table(page: Page, caption: str, what: str, counts: Sequence[Count]) -> Iterator[str]:
     """Yield a table of counts with their meanings."""
     rows = [
         (
