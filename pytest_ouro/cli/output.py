@@ -59,6 +59,22 @@ def say(*lines: str) -> None:
     _write(escape_lines(*lines) + "\n")
 
 
+def demand_reader() -> None:
+    """Raise BrokenPipeError if standard output is a pipe whose reader has gone, which a command
+    that waits would notice only when it has something to say; OutputLost if it is closed."""
+    import select  # only commands that wait need it
+
+    if not hasattr(select, "poll"):
+        return
+    asked = select.poll()
+    try:
+        asked.register(sys.stdout.fileno(), 0)
+    except OSError as error:
+        raise OutputLost(*error.args) from None
+    if any(event & select.POLLERR for _, event in asked.poll(0)):
+        raise BrokenPipeError
+
+
 def say_aside(*lines: str) -> None:
     """Print each text, escaped, as one line to standard error. OSError if it cannot be written."""
     print(escape_lines(*lines), file=sys.stderr)

@@ -130,3 +130,12 @@ def test_sums_are_those_of_all_runs(project, recorded, ouro):
 
     assert "2 kept: 2.000000 to 1.500000" in ouro("log")[1]
     assert "2 kept: 2.000000 to 1.500000" not in ouro("log", "--kept")[1]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_no_text_of_csv_is_a_formula(project, recorded, ouro, sign):
+    recorded("keep", 2.0, description=f"{sign}cmd()", branch=f"a{sign}b")
+
+    (row,) = csv.DictReader(io.StringIO(ouro("log", "--csv")[1], newline=""))
+
+    assert (row["description"], row["branch"]) == (f"'{sign}cmd()", f"a{sign}b")

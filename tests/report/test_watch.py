@@ -261,6 +261,27 @@ def test_a_pipe_gets_a_line_for_each_change_and_ctrl_c_ends_it(project, recorded
     assert (process.returncode, out, err) == (0, "", "")
 
 
+def test_it_ends_when_its_output_is_closed(project, recorded):
+    recorded("keep", 2.0, reason="baseline")
+    command = [*WATCH[:1], "-c", "import os, sys; os.close(1); os.execv(sys.argv[1], sys.argv[1:])"]
+
+    done = subprocess.run(
+        [*command, *WATCH], cwd=project.path, stderr=subprocess.PIPE, timeout=60, check=False
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"ouro: error: standard output is closed")
+
+
+def test_it_ends_when_the_reader_of_its_pipe_has_gone(project, recorded):
+    recorded("keep", 2.0, reason="baseline")
+    ours, theirs = os.pipe()
+    with subprocess.Popen(WATCH, cwd=project.path, stdout=theirs) as process:
+        os.close(theirs)
+        os.close(ours)
+        assert process.wait(timeout=60) == 2
+
+
 def test_a_terminal_gets_frames_in_place_and_ctrl_c_ends_it(project, recorded):
     recorded("keep", 2.0, reason="baseline")
     ours, theirs = pty.openpty()

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_ouro.cli import find_bound
-from pytest_ouro.cli.output import redraw, say, terminal_size
+from pytest_ouro.cli.output import demand_reader, redraw, say, terminal_size
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.git.files import name_worktree
 from pytest_ouro.evidence.records.journal import Journal
@@ -88,6 +88,7 @@ def _print_changes(watch: Watch) -> None:
     runs, statements = len(watch.view.runs), len(watch.follower.statements)
     while True:
         time.sleep(_EVERY)
+        demand_reader()
         watch.look()
         lines = [frame.describe_start(beat) for beat in watch.beats if beat.run not in known]
         known |= {beat.run for beat in watch.beats}

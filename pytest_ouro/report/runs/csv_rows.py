@@ -23,8 +23,8 @@ _AFTER = (
     *("level", "device", "device_name", "budget", "clock", "window_seconds", "wall_seconds"),
     *("cpu_seconds", "peak_mb", "code_size", "salt", "purpose", "plan", "message", "description"),
 )
-#: With these a cell is a formula to a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: With these a cell is a formula to a spreadsheet; some take the wide signs of Japanese for them.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def render(runs: Iterable[FinishedRun], states: Mapping[str, KeepState]) -> str:
