@@ -35,9 +35,9 @@ def python(code: str) -> list[str]:
 
 
 def burn(seconds: float) -> str:
-    """A statement that ends when the process has used this many CPU seconds, however slow the
-    machine is."""
-    return f"import time; any(0 for _ in iter(lambda: time.process_time() < {seconds}, False))"
+    """Statements that use this many CPU seconds, however slow the machine is."""
+    used = "any(0 for _ in iter(lambda: time.process_time() < end, False))"
+    return f"import time; end = time.process_time() + {seconds}; {used}"
 
 
 def rounds_of(ratios: list[float], second: float = 1.0) -> list[Round]:
