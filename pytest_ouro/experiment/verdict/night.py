@@ -12,7 +12,7 @@ from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.experiment.verdict.history import comparable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_ouro.bound.night import Night
     from pytest_ouro.evidence.records.run_record import FinishedRun
@@ -108,8 +108,7 @@ def measure_limits(
         left = night.tries - len(tried)
         found.append(Limit("tries", len(tried), left, text, f"{text} were made"))
     if night.cost is not None and night.price is not None:
-        ran = (run.wall_seconds or 0.0 for run in runs if run.measured_by is None)
-        spent = night.price * sum(ran) / 3600
+        spent = night.price * sum_device_seconds(runs) / 3600
         text = f"cost {spent:.2f} of {night.cost:.12g}"
         found.append(Limit("cost", spent, night.cost - spent, text, f"its runs {text}"))
     keeps = [number for number, run in enumerate(tried, start=1) if run.status == "keep"]
@@ -119,6 +118,12 @@ def measure_limits(
         text = f"{row} of {night.plateau} tries in a row without a keep"
         found.append(Limit("plateau", row, night.plateau - row, text, f"{tries} kept"))
     return found
+
+
+def sum_device_seconds(runs: Iterable[FinishedRun]) -> float:
+    """Return the seconds for which runs had their device; one whose value an earlier run measured
+    had none."""
+    return sum(run.wall_seconds or 0.0 for run in runs if run.measured_by is None)
 
 
 def _end(until: str, runs: Sequence[FinishedRun]) -> datetime.datetime | None:

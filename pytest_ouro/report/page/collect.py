@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.tables import LEVELS, VerdictRule
 from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.experiment.verdict.night import sum_device_seconds
 from pytest_ouro.report.page.gather import claim as claims
-from pytest_ouro.report.page.gather.costs import device_seconds, split_time
+from pytest_ouro.report.page.gather.costs import split_time
 from pytest_ouro.report.page.gather.curves import find_bests, find_starts, group, name_curves
 from pytest_ouro.report.page.gather.details import describe, pack
 from pytest_ouro.report.page.gather.diffs import compare, read_diffs
@@ -201,7 +202,7 @@ def _make_curve(
         "first": "" if first is None else metric.text(first),
         "last": "" if best is None else metric.text(best),
         "gain": metric.text(gained) if gained else "",
-        "seconds": device_seconds(curve),
+        "seconds": sum_device_seconds(curve),
     }
 
 

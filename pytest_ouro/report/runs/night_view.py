@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records.states import states_by_run
 from pytest_ouro.experiment.verdict.history import comparable, tally
-from pytest_ouro.experiment.verdict.night import Limit, measure_limits, runs_of_night
+from pytest_ouro.experiment.verdict.night import (
+    Limit,
+    measure_limits,
+    runs_of_night,
+    sum_device_seconds,
+)
 from pytest_ouro.report.runs.times import moment
 
 if TYPE_CHECKING:
@@ -75,9 +80,7 @@ class NightView:
             tally=tally([run for run in measured if like is not None and comparable(run, like)]),
             rate=_measure_rate(tonight),
             counts=Counter(run.status for run in tonight),
-            device_seconds=sum(
-                run.wall_seconds or 0.0 for run in tonight if run.measured_by is None
-            ),
+            device_seconds=sum_device_seconds(tonight),
             limits=tuple(measure_limits(night, tonight, now=at)) if night else (),
             at=at,
         )

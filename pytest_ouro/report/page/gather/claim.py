@@ -10,9 +10,8 @@ from pytest_ouro.experiment.selection.ends import gain_between
 from pytest_ouro.experiment.selection.selection import explain
 from pytest_ouro.experiment.steps.night_end import certify_command
 from pytest_ouro.experiment.verdict.history import comparable, expected_maximum
-from pytest_ouro.experiment.verdict.night import keeps_of_night
+from pytest_ouro.experiment.verdict.night import keeps_of_night, sum_device_seconds
 from pytest_ouro.experiment.verdict.placebos import count_placebos
-from pytest_ouro.report.page.gather.costs import device_seconds
 from pytest_ouro.report.runs.times import span
 
 if TYPE_CHECKING:
@@ -290,7 +289,7 @@ def _describe_vault(source: Source, night: Night) -> Answer | None:
 
 def _describe_cost(source: Source, night: Night) -> Answer:
     """Return the device time of the night, and its price if the rules state one."""
-    seconds = device_seconds(night.runs)
+    seconds = sum_device_seconds(night.runs)
     words = f"{seconds:,.0f} s".replace(",", "\u202f")
     note = f"of device time: {span(seconds)}" if seconds >= 60 else "of device time"
     price = source.bound.night.price if source.bound and source.bound.night else None

@@ -1,4 +1,4 @@
-"""Add up what runs cost, and what their time was spent on."""
+"""Add up what the time of runs was spent on."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING
 from pytest_ouro.report.runs.times import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.report.page.facts import Part
 
 #: A part of the time that has no more seconds than this is not listed.
 _NOTHING = 0.05
-
-
-def device_seconds(runs: Iterable[FinishedRun]) -> float:
-    """Return the seconds for which the runs had their device; a run whose value an earlier one
-    measured has none."""
-    return sum(run.wall_seconds or 0.0 for run in runs if run.measured_by is None)
 
 
 def split_time(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> list[Part]:
