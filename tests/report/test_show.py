@@ -210,6 +210,16 @@ def test_an_altered_journal_is_reported(night, project, ouro):
     assert "is not what was recorded" in err
 
 
+def test_an_emptied_journal_is_reported(night, project, ouro):
+    Journal(project.path / ".git").path.write_bytes(b"")
+
+    status, out, err = ouro("show")
+
+    assert (status, out) == (2, "")
+    assert "lines that were recorded are gone" in err
+    assert "no run is recorded" not in err
+
+
 def test_every_reason_has_a_sentence():
     assert SENTENCES.keys() == set(RECORDED.values())
     assert all(sentence.endswith(".") for sentence in SENTENCES.values())

@@ -36,6 +36,8 @@ def main(args: argparse.Namespace) -> int:
     source = read_source(find_bound(args.bound))
     journal, night = source.journal, source.bound and source.bound.night
     going = [run for run in journal.unfinished() if run.purpose != "placebo"]
+    if source.fault and not source.runs:
+        journal.demand_whole()  # there were runs
     shown = collect(
         find_run(args.run, source.runs, going, source.git),
         source.runs,
