@@ -291,7 +291,7 @@ EDITS = {
     "failed": lambda table: table.update(failed=[]),
     "evidence": lambda table: table.update(evidence="f" * 64),
     "claimed": lambda table: table.update(claimed=9.0),
-    "level": lambda table: table.update(level="attested"),
+    "level": lambda table: table.update(level="judged"),
     "harness": lambda table: table.update(harness="another"),
     "p_flip": lambda table: table.update(p_flip=0.01),
 }
