@@ -15,8 +15,10 @@ from typing import Any
 
 
 def main(library: str, project: str) -> None:
-    """Read lines until the input ends, and call the library; write ``ready`` once it is imported.
-    Raise whatever the library raises."""
+    """Import ``library`` and write ``ready`` to standard output; then read lines until the input
+    ends, and make the calls of the library that they ask for, in the project ``project``. A run
+    that is open then is finished. Raise ValueError for a line that is not JSON, and whatever the
+    library raises."""
     answer = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):  # what the library prints is not for the session
         module: Any = importlib.import_module(library)

@@ -154,8 +154,9 @@ def redact(text: str) -> str:
 
 
 def redact_start(text: str, width: int) -> str:
-    """Return the start of a long text, redacted. What begins within its first ``width`` characters
-    is redacted as a whole, so that the text may be cut there."""
+    """Return the start of a text, redacted, for a caller that cuts it to ``width`` characters: it
+    is not cut itself. `_BEYOND` more characters of the text are read, so that a secret is
+    recognised that begins before ``width`` and ends after it."""
     return redact(text[: width + _BEYOND])
 
 

@@ -8,7 +8,7 @@ import pytest
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.experiment.records.heartbeat import Heartbeat
 from pytest_ouro.report.runs.frame import describe_start
-from pytest_ouro.report.runs.times import local, moment, read_since, shown
+from pytest_ouro.report.runs.times import parse_time, read_since, show_times, to_local_time
 
 
 @pytest.fixture
@@ -56,26 +56,26 @@ def test_another_text_is_refused_with_a_way_out(text):
 
 
 def test_times_are_those_of_the_machines_clock(berlin):
-    assert shown(["2026-11-30T18:05:34+00:00"]) == ("2026-11-30T19:05:34",)
-    assert shown(["2026-11-30T18:05:34+00:00"], short=True) == ("11-30 19:05",)
+    assert show_times(["2026-11-30T18:05:34+00:00"]) == ("2026-11-30T19:05:34",)
+    assert show_times(["2026-11-30T18:05:34+00:00"], short=True) == ("11-30 19:05",)
 
 
 def test_where_the_clock_is_set_back_times_have_their_offset(berlin):
     night = ["2026-10-25T00:30:00+00:00", "2026-10-25T01:30:00+00:00"]
 
-    assert shown(night, short=True) == ("10-25 02:30+0200", "10-25 02:30+0100")
+    assert show_times(night, short=True) == ("10-25 02:30+0200", "10-25 02:30+0100")
 
 
 def test_a_time_that_cannot_be_read_stays():
-    assert moment("2025-13-01T00:00:00") is None
-    assert moment("2025-01-01T00:00:00") == at("2025-01-01T00:00:00+00:00")
-    assert shown(["2025-13-01T00:00:00.123"]) == ("2025-13-01T00:00:00",)
-    assert "1-01-01T" in shown(["0001-01-01T00:00:00+00:00"])[0]
+    assert parse_time("2025-13-01T00:00:00") is None
+    assert parse_time("2025-01-01T00:00:00") == at("2025-01-01T00:00:00+00:00")
+    assert show_times(["2025-13-01T00:00:00.123"]) == ("2025-13-01T00:00:00",)
+    assert "1-01-01T" in show_times(["0001-01-01T00:00:00+00:00"])[0]
 
 
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
 def test_a_time_that_no_clock_shows_stays(text):
-    assert local(text) is None
-    assert shown([text]) == (text[:19],)
+    assert to_local_time(text) is None
+    assert show_times([text]) == (text[:19],)
     beat = Heartbeat(*["x"] * 14)._replace(began=text, commit="a" * 40)
     assert describe_start(beat) == f"{text[11:19]} started aaaaaaa x"

@@ -23,7 +23,8 @@ _FILES = {".gitignore": "gitignore"} | {
 
 
 class _Table(TypedDict, total=False):
-    """A table of night.toml, which has the fields of a `Try`."""
+    """A table ``try`` of night.toml. Its keys are the fields of a `Try`, and those with a default
+    may be left out."""
 
     says: str
     expects: str

@@ -37,19 +37,21 @@ def describe_try(
     number: int, played: Played, runs: Sequence[FinishedRun], width: int | None = None
 ) -> str:
     """Return the line about a try: its number, the verdict, the metric, what the agent says, and
-    what was found. ``runs`` are all finished runs of the journal, oldest first. What the agent says
-    is cut for a terminal of ``width`` columns, the line is not."""
+    what came of it. ``runs`` are all finished runs of the journal, oldest first. What the agent
+    says is cut for a terminal of ``width`` columns, the line is not."""
     one, result = played
     value = "-" if result.value is None else result.metric.text(result.value)
     mark = "!" if one.cheat else " "
     room = _SAYS if width is None else max(min(_SAYS, width - _BEFORE - _FOUND), 16)
     says = one.says if len(one.says) < room else f"{one.says[: room - 2]}…"
-    found = _find(played, runs)
+    found = _describe_outcome(played, runs)
     return f"{number:2} {mark}{result.status:8}{value:>4}  {says:{room}}{found}".rstrip()
 
 
-def _find(played: Played, runs: Sequence[FinishedRun]) -> str:
-    """Return what was found of a try."""
+def _describe_outcome(played: Played, runs: Sequence[FinishedRun]) -> str:
+    """Return in words what came of a try: by what a cheat was caught (`find_catch`), that its code
+    was measured before, how it crashed, or why it has its verdict. ``runs`` are all finished runs,
+    oldest first. "" for a try without a record that was not refused."""
     result = played.result
     if result.closed:
         return find_catch(played)

@@ -68,9 +68,12 @@ def serve(path: Path, port: int) -> None:
 
 
 class Pages:
-    """The page of a night, which is made again when the records have grown, but only so often that
-    making it takes no more than ``_SHARE`` of a processor. How far the current run is, is read for
-    each answer."""
+    """The page of a night, kept between answers.
+
+    It is made again once the journal's file has changed, but not within ``_LEAST`` seconds, and
+    only so often that making it takes no more than ``_SHARE`` of a processor; until then the old
+    page is returned. The progress of the current run in it is read again for each answer.
+    """
 
     def __init__(self, path: Path) -> None:
         """Make pages of the experiment whose bound.toml is at ``path``. Raise GitError if there is
@@ -83,7 +86,8 @@ class Pages:
         self._seen, self._next = (0, 0, 0), 0.0
 
     def read(self) -> bytes:
-        """Return the page. Raise OuroError if the records cannot be read."""
+        """Return the page as HTML in UTF-8, made again if that is due. Raise OuroError if the
+        records cannot be read."""
         with self._lock:
             seen = self._look()
             if not all(self._parts) or (seen != self._seen and time.monotonic() >= self._next):
@@ -99,8 +103,8 @@ class Pages:
         return page.encode(errors="backslashreplace")
 
     def _write_current(self) -> str:
-        """Return what is shown of the runs that go on. Raise RecordError if the journal, which says
-        which these are, cannot be read."""
+        """Return the progress of the runs that go on as HTML. Raise RecordError if the journal,
+        which says which these are, cannot be read."""
         beats = read_heartbeats(self._journal)
         if beats:
             self._follower.grew()
@@ -109,7 +113,8 @@ class Pages:
         return "\n".join(write_current([beat for beat in found if beat], self._ended, now))
 
     def _look(self) -> tuple[int, int, int]:
-        """Return what changes with the records: the file, its size and its time."""
+        """Return the inode, the size in bytes and the time of change in ns of the journal's file,
+        of which one changes with the records; zeros without a file."""
         try:
             found = self._journal.path.stat()
         except OSError:
@@ -179,7 +184,7 @@ class PageServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answer one request: the page to GET at its address; an error to every other."""
+    """Answer one request: send the page to a GET of its address, and an error to any other."""
 
     server: PageServer
     #: Seconds that sending an answer may take.

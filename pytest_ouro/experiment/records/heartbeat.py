@@ -181,8 +181,8 @@ def match(beat: Heartbeat, runs: Mapping[str, StartedRun]) -> Heartbeat | None:
 
 
 def _remove_stale(journal: Journal) -> None:
-    """Remove the files of supervisors that have ended, and those that are something else. Raise
-    OSError if one cannot be removed."""
+    """Remove the files, of those that have the name of a run's (`_list_names`), whose supervisor
+    has ended or which are not what `Beating` writes. Raise OSError if one cannot be removed."""
     for name in _list_names(journal):
         beat = _read(journal, name)
         if beat is None or not beat.is_alive:
@@ -190,8 +190,8 @@ def _remove_stale(journal: Journal) -> None:
 
 
 def _list_names(journal: Journal) -> list[str]:
-    """Return the names of the files of heartbeats, without their folder, at most `_FILES`; [] if
-    the folder is a link."""
+    """Return the names, without the folder, of the files whose name is the id of a run, at most
+    `_FILES`; [] if the folder is a link or cannot be read."""
     folder = journal.folder / FOLDER
     try:
         names = [] if folder.is_symlink() else [path.name for path in folder.iterdir()]
@@ -201,7 +201,8 @@ def _list_names(journal: Journal) -> list[str]:
 
 
 def _read(journal: Journal, name: str) -> Heartbeat | None:
-    """Return what a file says; None if it is not what `Beating` writes."""
+    """Return the heartbeat in the file ``name``; None if it cannot be read, or is not what
+    `Beating` writes."""
     path = f"{journal.folder.name}/{FOLDER}/{name}"
     try:
         with os.fdopen(open_plain(journal.common_dir, path, os.O_RDONLY), "rb") as file:

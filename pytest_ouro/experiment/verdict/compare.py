@@ -246,7 +246,10 @@ def _gains(
     run: Candidate | None, rivals: _Rivals, finished: FinishedRun, rule: VerdictRule
 ) -> dict[str, Any]:
     """Return the attributes of a record that state how the run compares with its reference, by
-    name; {} if it is not compared with one."""
+    name: the gains (above 0 is better), the standard error, the margin and the band, all in the
+    unit of the metric. ``run`` is ``finished``, the record so far, as a candidate (None: it has no
+    value). {} if there is no value or reference, if it is a repeat before the last, or if its
+    purpose is neither "search" nor "placebo"."""
     best, peak = rivals.best, rivals.peak
     uncompared = finished.reason is Reason.REPEAT or finished.purpose not in ("search", "placebo")
     if run is None or best is None or peak is None or uncompared:

@@ -102,7 +102,7 @@ def _write_end(page: Page) -> Iterator[str]:
     could end the element are escaped."""
     details = page.facts["details"]
     left = details["all"] - details["kept"]
-    words = [f"Made {page.time(page.facts['made'])}."]
+    words = [f"Made {page.show_time(page.facts['made'])}."]
     if details["all"]:
         words.append(
             f"Details of {details['kept']} of {details['all']} runs lie in this page"

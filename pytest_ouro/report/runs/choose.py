@@ -12,7 +12,7 @@ from pytest_ouro.evidence.ledger import ledger
 from pytest_ouro.evidence.records.rows import without_hidden
 from pytest_ouro.evidence.records.run_record import StartedRun
 from pytest_ouro.messages import command_line as messages
-from pytest_ouro.report.runs.times import moment
+from pytest_ouro.report.runs.times import parse_time
 
 if TYPE_CHECKING:
     import datetime
@@ -52,9 +52,10 @@ def leave_out_hidden(
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be shown. ``branch`` is the name of a branch, or of a linked working tree, and
-    ``metric`` that of a metric; "" stands for all. ``since`` is an aware time, None for all.
-    ``kept``: of the runs only those that were kept."""
+    """Which runs and statements are to be shown. ``branch`` is the name of a branch, or of a linked
+    working tree, and ``metric`` that of a metric; "" stands for all. ``since`` is an aware time:
+    only records of then or later; None for all. With ``kept``, runs that were not kept are
+    left out; statements are not."""
 
     kept: bool = False
     branch: str = ""
@@ -82,7 +83,7 @@ class Choice:
             return False
         if self.since is None:
             return True
-        time = moment(record.time)
+        time = parse_time(record.time)
         return time is not None and time >= self.since
 
 

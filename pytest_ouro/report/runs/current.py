@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.experiment.terms.console_text import clean
-from pytest_ouro.report.runs.times import moment, span
+from pytest_ouro.report.runs.times import describe_duration, parse_time
 
 if TYPE_CHECKING:
     import datetime
@@ -29,15 +29,14 @@ def describe_place(beat: Heartbeat) -> str:
     """Return what a run does, where, and since when, as ``running on a chip, 9 s so far``."""
     device = f" on {beat.device_name or beat.device}" if beat.device else ""
     tree = f" in {clean(beat.worktree, width=30)}" if beat.worktree else ""
-    return f"{beat.phase}{device}{tree}, {span(beat.wall)} so far"
+    return f"{beat.phase}{device}{tree}, {describe_duration(beat.wall)} so far"
 
 
 def describe_pause(last: str, ended: str, now: datetime.datetime) -> str:
     """Return that no run goes on, and how long ago ``last``, a run in words, ended. That is left
     out if ``ended``, the time of its record, cannot be read."""
-    found = moment(ended)
+    found = parse_time(ended)
     if found is None:
         return "no run goes on"
-    return (
-        f"no run goes on; {last} ended {span(round(max(0.0, (now - found).total_seconds())))} ago"
-    )
+    seconds = round(max(0.0, (now - found).total_seconds()))
+    return f"no run goes on; {last} ended {describe_duration(seconds)} ago"

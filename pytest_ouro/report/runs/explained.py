@@ -10,7 +10,7 @@ from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.evidence.records.verdicts import noise_explains, saved
 from pytest_ouro.report.runs.sentences import describe_claim
 from pytest_ouro.report.runs.table import signed
-from pytest_ouro.report.runs.times import shown as local
+from pytest_ouro.report.runs.times import show_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,8 @@ _LEVELS = {
 
 
 def render_json(shown: Shown) -> str:
-    """Return what is shown of a run as one JSON object."""
+    """Return what is shown of a run as one JSON object on several lines, escaped, without a line
+    end behind it."""
     state, files = shown.state, shown.files
     table = {
         "show": 1,
@@ -88,7 +89,7 @@ def _describe_try(shown: Shown) -> Iterator[str]:
     tree = f" in the working tree {run.worktree}" if run.worktree else ""
     yield f"commit {run.commit}{branch}{tree}"
     word = "ended" if isinstance(run, FinishedRun) else "started"
-    yield f"{word} {local([run.time])[0]} by this machine's clock"
+    yield f"{word} {show_times([run.time])[0]} by this machine's clock"
     if run.purpose != "search" or run.plan:
         yield f"as a {run.purpose}{f' of the plan {run.plan}' if run.plan else ''}"
     if run.repeats:
@@ -220,6 +221,6 @@ def _describe_breach(run: StartedRun) -> Iterator[str]:
 
 
 def _list_mentions(shown: Shown) -> Iterator[str]:
-    """Yield the statements that mention a run."""
+    """Yield a line for each statement that mentions a run, with what it allows to claim."""
     for one in shown.mentions:
         yield f"{one.line}{one.means and f': {one.means}'}"

@@ -47,9 +47,12 @@ def read_changes(git: Git, base: str, commit: str) -> list[ChangedFile] | None:
 
 
 def read_log_end(journal: Journal, run: str, *, raw: bool) -> list[str]:
-    """Return the last lines of the copy of a run's log that are not blank, at most `_LINES`, as a
-    terminal shows them, without escape sequences and control characters, and redacted unless
-    ``raw``; [] if there is none. Raise RecordError if ``run`` is not the id of a run."""
+    """Return the last lines of a run's log that are not blank, at most `_LINES` of its last `_READ`
+    bytes, from the copy beside the journal; [] if there is no copy.
+
+    They are as a terminal shows them, without escape sequences and control characters, and redacted
+    unless ``raw``. Raise RecordError if ``run`` is not the id of a run.
+    """
     text = "\n".join(lines(_read_end(journal, run)))
     text = clean(text, width=len(text) + 1)
     shown = text if raw else redact(text)

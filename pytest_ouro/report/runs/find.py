@@ -53,7 +53,8 @@ def find_run(
 
 
 def _of_commit(commit: str, runs: Sequence[FinishedRun], every: Sequence[StartedRun]) -> StartedRun:
-    """Return the run that decided about a commit; else the last one of it."""
+    """Return the run that decided about a commit (`last_verdicts`); if none did, the last of
+    ``every`` run of it, of which there must be one."""
     decided = last_verdicts(runs).get(commit)
     return decided or [run for run in every if run.commit == commit][-1]
 

@@ -9,7 +9,7 @@ from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.report.runs.columns import cut
 from pytest_ouro.report.runs.current import describe_pause, describe_place, describe_progress
 from pytest_ouro.report.runs.table import render_runs, signed
-from pytest_ouro.report.runs.times import local, span
+from pytest_ouro.report.runs.times import describe_duration, to_local_time
 
 if TYPE_CHECKING:
     import datetime
@@ -84,19 +84,22 @@ def _list_facts(view: NightView, price: float | None, now: datetime.datetime) ->
         if left is not None and left <= 0:
             yield f"night  {limit.text}: over"
         else:
-            yield f"night  {limit.text}" + ("" if left is None else f": about {span(left)} left")
+            rest = "" if left is None else f": about {describe_duration(left)} left"
+            yield f"night  {limit.text}{rest}"
     if view.tonight:
         money = f", {price * view.device_seconds / 3600:.2f}" if price else ""
-        yield f"cost   {span(view.device_seconds)} of the device{money}"
+        yield f"cost   {describe_duration(view.device_seconds)} of the device{money}"
 
 
 def describe_start(beat: Heartbeat) -> str:
-    """Return a line about a run that starts."""
+    """Return a line about a run that starts, not yet escaped: the time of day, its commit and its
+    description."""
     return f"{_show_time(beat.began)} started {beat.commit[:7]} {clean(beat.description, width=72)}"
 
 
 def describe_end(run: FinishedRun) -> str:
-    """Return a line about a run that ended, in the form of the last line of an experiment."""
+    """Return a line about a run that ended, not yet escaped: the time of day, what the last line of
+    an experiment says, in its form, and the description."""
     gain = "" if run.gain is None or run.best is None else f" gain={signed(run, run.gain)}"
     return (
         f"{_show_time(run.time)} {run.status} {run.metric_name}={run.metric.text(run.value)}{gain} "
@@ -105,11 +108,12 @@ def describe_end(run: FinishedRun) -> str:
 
 
 def describe_statement(one: Statement) -> str:
-    """Return a line about a statement."""
+    """Return a line about a statement: the time of day, its event, its result and its tip."""
     return f"{_show_time(one.time)} {one.event} {one.result} commit={one.tip[:7]}"
 
 
 def _show_time(recorded: str) -> str:
-    """Return the time of day of a record, by the machine's clock."""
-    found = local(recorded)
+    """Return the time of day in the time of a record, by the machine's clock; as it was recorded if
+    it cannot be read."""
+    found = to_local_time(recorded)
     return f"{found:%H:%M:%S}" if found else recorded[11:19]

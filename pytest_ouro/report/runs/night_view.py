@@ -15,7 +15,7 @@ from pytest_ouro.experiment.verdict.night import (
     runs_of_night,
     sum_device_seconds,
 )
-from pytest_ouro.report.runs.times import moment
+from pytest_ouro.report.runs.times import parse_time
 
 if TYPE_CHECKING:
     import datetime
@@ -121,6 +121,6 @@ def _find_keeps(
 def _measure_rate(runs: Sequence[FinishedRun]) -> float | None:
     """Return how many runs end in an hour, by the ends of the last ones; None for fewer than two,
     or if they have one time."""
-    ends = [time for run in runs[-_RATED:] if (time := moment(run.time))]
+    ends = [time for run in runs[-_RATED:] if (time := parse_time(run.time))]
     took = (ends[-1] - ends[0]).total_seconds() if ends else 0.0
     return 3600 * (len(ends) - 1) / took if took > 0 else None

@@ -8,7 +8,7 @@ from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.report.runs.columns import Column, lay_out
-from pytest_ouro.report.runs.times import shown
+from pytest_ouro.report.runs.times import show_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +47,7 @@ def render_runs(
         return [make_column(heading, text, rank=rank)] if several else []
 
     columns = [
-        Column("time", shown(times), short=shown(times, short=True)),
+        Column("time", show_times(times), short=show_times(times, short=True)),
         make_column("commit", lambda run: run.commit[:7]),
         *list_differing("metric", lambda run: run.metric_name, 0),
         make_column(

@@ -12,9 +12,9 @@ _AGO = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhdw])")
 _DAY = datetime.timedelta(days=1)
 
 
-def moment(recorded: str) -> datetime.datetime | None:
-    """Return the time of a record as an aware time, in UTC if it states no offset; None if it names
-    a day, time or offset that does not exist."""
+def parse_time(recorded: str) -> datetime.datetime | None:
+    """Return the time of a record (ISO 8601) as an aware time, in UTC if it states no offset; None
+    for any other text, or a day, time or offset that does not exist."""
     try:
         found = datetime.datetime.fromisoformat(recorded.replace("Z", "+00:00"))
     except ValueError:
@@ -22,21 +22,22 @@ def moment(recorded: str) -> datetime.datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
 
 
-def local(recorded: str) -> datetime.datetime | None:
-    """Return the time of a record by the machine's clock; None if it cannot be read, or if that
-    clock has no such time, as before the first year."""
-    found = moment(recorded)
+def to_local_time(recorded: str) -> datetime.datetime | None:
+    """Return the time of a record as an aware time with the offset of the machine's clock at that
+    time; None if it cannot be read, or if that clock has no such time, as before the first year."""
+    found = parse_time(recorded)
     try:
         return found and found.astimezone()
     except (OverflowError, OSError, ValueError):
         return None
 
 
-def shown(recorded: list[str], *, short: bool = False) -> tuple[str, ...]:
+def show_times(recorded: list[str], *, short: bool = False) -> tuple[str, ...]:
     """Return the times of records by the machine's clock, such as ``2026-11-30T19:05:34``; if
-    ``short``, as ``11-30 19:05``. If the clock was set between two of them, each one has its offset
-    from UTC. A time that cannot be read stays as it is, cut to 19 characters."""
-    times = [*map(local, recorded)]
+    ``short``, as ``11-30 19:05``. If they have different offsets from UTC on that clock, as when
+    summer time begins or ends between two of them, each is shown with its own. A time that cannot
+    be read stays as it is, cut to 19 characters."""
+    times = [*map(to_local_time, recorded)]
     form = "%m-%d %H:%M" if short else "%Y-%m-%dT%H:%M:%S"
     if len({one.utcoffset() for one in times if one}) > 1:
         form += "%z"
@@ -46,12 +47,12 @@ def shown(recorded: list[str], *, short: bool = False) -> tuple[str, ...]:
 
 
 def read_since(text: str, now: datetime.datetime) -> datetime.datetime:
-    """Return the moment that ``text`` states, as an aware time. ``now`` is the present one, with
-    the offset of the machine's clock.
+    """Return the time that ``text`` states, as an aware time. ``now`` is the present time, with the
+    offset of the machine's clock.
 
-    It is a time before now, such as ``90m``, ``2h`` or ``3d``; a date, whose day begins by the
-    machine's clock; a time of day, which is the last such before now; or a date and a time, of the
-    machine's clock unless it has an offset. Raise OuroError for any other text.
+    ``text`` is how long ago it was, such as ``90m``, ``2h`` or ``3d``; a date, whose day begins by
+    the machine's clock; a time of day, for the last time that this clock showed it; or a date and a
+    time, of the machine's clock unless it has an offset. Raise OuroError for any other text.
     """
     try:
         if ago := _AGO.fullmatch(text):
@@ -73,8 +74,9 @@ def _last(time: datetime.time, now: datetime.datetime) -> datetime.datetime:
     return found if found <= now else datetime.datetime.combine(today - _DAY, time).astimezone()
 
 
-def span(seconds: float) -> str:
-    """Return a number of seconds in words, as ``42 s``, ``7 min 30 s`` or ``11 h 10 min``."""
+def describe_duration(seconds: float) -> str:
+    """Return a number of seconds, 0 or more, in words, as ``42 s``, ``7 min 30 s`` or ``11 h 10
+    min``."""
     if seconds < 1:
         return f"{seconds:.2g} s" if seconds else "0 s"
     whole = round(seconds)

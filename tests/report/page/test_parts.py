@@ -28,7 +28,7 @@ from pytest_ouro.report.page.parts.plot import draw as draw_plot
 from pytest_ouro.report.page.parts.small import draw_side
 from pytest_ouro.report.page.render import draw, render
 from pytest_ouro.report.page.source import read_source
-from pytest_ouro.report.runs.times import span
+from pytest_ouro.report.runs.times import describe_duration
 
 from ...nights import Shape, write_night
 from .conftest import MADE
@@ -196,7 +196,7 @@ def test_time_is_split_into_what_it_was_spent_on():
     [(0, "0 s"), (0.25, "0.25 s"), (59.6, "1 min"), (61, "1 min 1 s"), (7261, "2 h 1 min")],
 )
 def test_seconds_are_written_in_words(seconds, words):
-    assert span(seconds) == words
+    assert describe_duration(seconds) == words
 
 
 @pytest.fixture
@@ -256,18 +256,18 @@ def test_times_in_the_night_in_which_the_clock_is_set(berlin, facts):
     night = copy.deepcopy(facts("one"))
     night |= {"began": "2026-10-24T21:30:00+00:00", "ended": "2026-10-25T02:30:00+00:00"}
     page = Page(night, raw=False)
-    assert page.time(night["began"]) == "24 Oct 23:30 +0200"
-    assert page.time("2026-10-25T00:30:00+00:00") == "25 Oct 02:30 +0200"
-    assert page.time("2026-10-25T01:30:00+00:00") == "25 Oct 02:30 +0100"
+    assert page.show_time(night["began"]) == "24 Oct 23:30 +0200"
+    assert page.show_time("2026-10-25T00:30:00+00:00") == "25 Oct 02:30 +0200"
+    assert page.show_time("2026-10-25T01:30:00+00:00") == "25 Oct 02:30 +0100"
     assert "25 Oct 03:30 +0100 (5 h)" in render(night)
 
 
 def test_other_nights_have_times_without_an_offset(berlin, facts):
     night = copy.deepcopy(facts("empty"))
     page = Page(night, raw=False)
-    assert page.time("2026-12-01T23:30:00+00:00") == "2 Dec 00:30"
-    assert page.time("no time") == "no time"
-    assert page.time("9999-12-31T23:59:59+00:00") == "9999-12-31T23:59:59+00:00"
+    assert page.show_time("2026-12-01T23:30:00+00:00") == "2 Dec 00:30"
+    assert page.show_time("no time") == "no time"
+    assert page.show_time("9999-12-31T23:59:59+00:00") == "9999-12-31T23:59:59+00:00"
 
 
 def test_dots_at_one_place_of_a_small_picture_are_drawn_once():

@@ -12,7 +12,7 @@ from pytest_ouro.experiment.steps.night_end import certify_command
 from pytest_ouro.experiment.verdict.history import comparable, expected_maximum
 from pytest_ouro.experiment.verdict.night import keeps_of_night, sum_device_seconds
 from pytest_ouro.experiment.verdict.placebos import count_placebos
-from pytest_ouro.report.runs.times import span
+from pytest_ouro.report.runs.times import describe_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -291,7 +291,7 @@ def _describe_cost(source: Source, night: Night) -> Answer:
     """Return the device time of the night, and its price if the rules state one."""
     seconds = sum_device_seconds(night.runs)
     words = f"{seconds:,.0f} s".replace(",", "\u202f")
-    note = f"of device time: {span(seconds)}" if seconds >= 60 else "of device time"
+    note = f"of device time: {describe_duration(seconds)}" if seconds >= 60 else "of device time"
     price = source.bound.night.price if source.bound and source.bound.night else None
     if price is not None:
         note += f", {seconds / 3600 * price:.2f} at {price:g} an hour"

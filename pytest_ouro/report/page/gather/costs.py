@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ouro.report.runs.times import moment
+from pytest_ouro.report.runs.times import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ def _time_idle(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> float:
     spans = sorted(
         (start, end)
         for run in runs
-        if (start := moment(began.get(run.run, ""))) and (end := moment(run.time))
+        if (start := parse_time(began.get(run.run, ""))) and (end := parse_time(run.time))
     )
     idle, last = 0.0, None
     for start, end in spans:

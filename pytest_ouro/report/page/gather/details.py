@@ -12,7 +12,7 @@ from pytest_ouro.report.html.text import cut, cut_start, escape_line
 from pytest_ouro.report.redact import redact, redact_start
 from pytest_ouro.report.runs.files import read_log_end
 from pytest_ouro.report.runs.sentences import describe_claim
-from pytest_ouro.report.runs.times import span
+from pytest_ouro.report.runs.times import describe_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,9 +63,12 @@ def _hide(texts: list[str], *, raw: bool) -> list[str]:
 
 
 def _list_facts(run: FinishedRun, entry: RunEntry) -> list[tuple[str, str]]:
-    """Return the facts of a run as pairs of a name and words; "" where there is nothing to say."""
+    """Return the facts of a run as pairs of a name and words, which are not yet redacted or
+    escaped; the words are "" where there is nothing to say."""
     text, window = run.metric.text, run.window_seconds
-    trained = "" if window is None else f"{span(window)} of {span(run.budget)}"
+    trained = (
+        "" if window is None else f"{describe_duration(window)} of {describe_duration(run.budget)}"
+    )
     if run.steps_served is not None:
         trained = f"{run.steps_served} of {run.steps} batches"
     state = f"{entry['state']}: {entry['state_why']}" if entry["state_why"] else entry["state"]
@@ -88,8 +91,8 @@ def _list_facts(run: FinishedRun, entry: RunEntry) -> list[tuple[str, str]]:
         ("guards", "; ".join(str(guard.get("text", "")) for guard in run.guards)),
         ("level", f"{run.level or 'none'}{run.level_why and f' ({run.level_why})'}"),
         ("trained", f"{trained} ({run.clock})" if trained else ""),
-        ("took", "" if run.wall_seconds is None else span(run.wall_seconds)),
-        ("CPU time", "" if run.cpu_seconds is None else span(run.cpu_seconds)),
+        ("took", "" if run.wall_seconds is None else describe_duration(run.wall_seconds)),
+        ("CPU time", "" if run.cpu_seconds is None else describe_duration(run.cpu_seconds)),
         ("memory", f"{run.peak_mb:.0f} MB" if run.peak_mb else ""),
         ("device", run.device_name or run.device),
         ("code", _describe_size(run)),
@@ -103,7 +106,8 @@ def _list_facts(run: FinishedRun, entry: RunEntry) -> list[tuple[str, str]]:
 
 
 def _describe_size(run: FinishedRun) -> str:
-    """Return the size of a run's code, and that of its reference if it is another."""
+    """Return the size of a run's code in nodes of the syntax tree, and the change from that of its
+    reference if there is one, such as ``120 nodes, -5 nodes``; "" if the size is not known."""
     before = run.best_code_size
     change = f", {run.code_size - before:+d} nodes" if before and before != run.code_size else ""
     return f"{run.code_size} nodes{change}" if run.code_size else ""
@@ -140,7 +144,8 @@ def pack(described: Sequence[Mapping[str, object] | None], drop: Sequence[int]) 
 
 
 def _compress(described: Sequence[Mapping[str, object] | None]) -> list[str]:
-    """Return blocks of details as base64 of zlib of JSON; "" for one in which none are left."""
+    """Return a text for each block of `BLOCK` runs that follow each other: their details as base64
+    of zlib of a JSON list, null for a run without any; "" if no run of the block has any."""
     blocks = []
     for start in range(0, len(described), BLOCK):
         part = described[start : start + BLOCK]

@@ -48,7 +48,8 @@ def list_sides(
 def _make_guarded(
     guard: Guard, curve: Sequence[FinishedRun], number: int, kept: Sequence[FinishedRun]
 ) -> Side:
-    """Return the number that a guard limits, with its limit at present."""
+    """Return the number that a guard limits, with its limit at present; the limit is None if it
+    depends on a keep that has no such number, or that does not exist."""
     reference = kept[-1 if guard.of == "baseline" else 0] if kept else None
     base = number_of(guard, reference) if reference is not None and guard.of else None
     side = _make_side(guard.name, "", number, [number_of(guard, run) for run in curve])
@@ -60,7 +61,8 @@ def _make_guarded(
 
 
 def _make_side(name: str, unit: str, curve: int, values: Sequence[float | None]) -> Side:
-    """Return a number without a limit; values that are not finite are not known."""
+    """Return a number of the curve with the index ``curve``, without a limit; its ``values`` are in
+    the order of the curve's experiments, and one that is not finite becomes None."""
     known = [v if v is not None and math.isfinite(v) else None for v in values]
     return {
         "name": name,

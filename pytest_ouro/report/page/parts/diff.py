@@ -18,7 +18,8 @@ _LINES, _LETTERS = 400, 30_000
 
 
 def write_first(page: Page) -> Iterator[str]:
-    """Yield the diff to read first."""
+    """Yield the section with the diff to read first, cut if it is long; nothing if there is
+    none."""
     first = page.facts["first"]
     if first is None:
         return
@@ -41,7 +42,7 @@ def write_first(page: Page) -> Iterator[str]:
 
 
 def color(lines: list[str]) -> Iterator[str]:
-    """Yield the lines of a diff, those that follow each other and are of one kind in one
+    """Yield the lines of a diff as HTML: those that follow each other and are of one kind in one
     element."""
     for kind, part in groupby(lines, key=_kind_of):
         text = show_lines("\n".join(part))
@@ -49,7 +50,7 @@ def color(lines: list[str]) -> Iterator[str]:
 
 
 def _kind_of(line: str) -> str:
-    """Return the class of a line of a diff; "" for one that did not change."""
+    """Return the CSS class of a line of a diff: "file", "add", "del" or "hunk"; "" for another."""
     if line.startswith(("+++", "---")):
         return "file"
     return {"+": "add", "-": "del", "@": "hunk"}.get(line[:1], "")

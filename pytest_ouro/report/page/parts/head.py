@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.report.page.parts.page import ID
-from pytest_ouro.report.runs.times import moment, span
+from pytest_ouro.report.runs.times import describe_duration, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def write_title(page: Page) -> Iterator[str]:
-    """Yield the title, and the conditions of the night."""
+    """Yield the title, and the line about the night below it."""
     facts = page.facts
     yield '<header class="top">'
     yield f'<h1>{page.show(facts["experiment"], 80)}</h1><p class="meta">{_describe(page)}</p>'
@@ -42,7 +42,7 @@ def write_head(page: Page) -> Iterator[str]:
 
 
 def _write_answer(page: Page, answer: Answer) -> str:
-    """Return a short answer."""
+    """Return a short answer as HTML."""
     return (
         f'<div class="{answer["mood"]}"><dt>{answer["name"]}</dt>'
         f"<dd><b>{page.show(answer['words'], 120)}</b> "
@@ -67,12 +67,13 @@ def _write_kept(page: Page) -> Iterator[str]:
 
 
 def _describe(page: Page) -> str:
-    """Return where and when the night was, in one line."""
+    """Return a line about the night as HTML: its branch and commit, the working tree, the device,
+    the level, when it began and ended, and how many runs have no end."""
     facts = page.facts
-    began, ended = moment(facts["began"]), moment(facts["ended"])
-    length = f" ({span((ended - began).total_seconds())})" if began and ended else ""
-    start, end = page.time(facts["began"]), page.time(facts["ended"])
-    day, _, clock = end.rpartition(" ") if not page.changes else ("", "", end)
+    began, ended = parse_time(facts["began"]), parse_time(facts["ended"])
+    length = f" ({describe_duration((ended - began).total_seconds())})" if began and ended else ""
+    start, end = page.show_time(facts["began"]), page.show_time(facts["ended"])
+    day, _, clock = end.rpartition(" ") if not page.shows_offset else ("", "", end)
     until = f" – {clock if day and start.startswith(day) else end}" if start != end else ""
     branch = f"branch {facts['branch']}" if facts["branch"] else "no branch"
     words = [

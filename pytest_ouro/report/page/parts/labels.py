@@ -14,7 +14,8 @@ _NEAR, _STEPS = 8.0, 16
 
 
 class Wanted(NamedTuple):
-    """A label that is wanted: the place of its point, its text, and how much it matters."""
+    """A label that is wanted: the place of its point in units of the drawing (``y`` grows
+    downward), its text, and its ``weight``: labels of most weight are placed first."""
 
     x: float
     y: float
@@ -23,8 +24,8 @@ class Wanted(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A label: the place of its point, that of its text's end (``anchor`` "end") or start, and the
-    text."""
+    """A label and where it is placed, in units of the drawing: its point, the end (``anchor``
+    "end") or the start (``anchor`` "start") of its text on the base line, and the text."""
 
     x: float
     y: float
@@ -35,7 +36,7 @@ class Placed(NamedTuple):
 
 
 class _Box(NamedTuple):
-    """A rectangle that is taken."""
+    """A rectangle, in units of the drawing; ``top`` is the smaller y."""
 
     left: float
     top: float
@@ -43,7 +44,7 @@ class _Box(NamedTuple):
     bottom: float
 
     def meets(self, other: _Box) -> bool:
-        """Return whether two rectangles have a point in common."""
+        """Return whether two rectangles overlap; they may touch."""
         across = self.left < other.right and other.left < self.right
         return across and self.top < other.bottom and other.top < self.bottom
 
@@ -65,21 +66,22 @@ def place_labels(
     boxes += [_Box(min(a, c), min(b, d), max(a, c), max(b, d)) for a, b, c, d in lines]
     found: list[Placed] = []
     for one in sorted(wanted, key=lambda label: -label.weight):
-        for label in _candidates(one, down=down):
-            box = _box(label)
+        for label in _list_places(one, down=down):
+            box = _measure_box(label)
             inside = box.left >= edge.left and box.right <= edge.right
             if not inside or box.top < edge.top or box.bottom > edge.bottom:
                 continue
             if not any(box.meets(other) for other in boxes):
                 found.append(label)
-                boxes += [box, *_leader(label)]
+                boxes += [box, *_measure_leader(label)]
                 break
     return found
 
 
-def _candidates(one: Wanted, *, down: bool) -> list[Placed]:
-    """Return the places that a label may have, the best first: on the free side of the point and
-    away from it step by step, then on the other side."""
+def _list_places(one: Wanted, *, down: bool) -> list[Placed]:
+    """Return the places that a label may have, the best first: on the free side of its point (below
+    it if ``down``, else above it) and away from it step by step, then on the other side; at each
+    step first to the left of the point, then to the right."""
     found = []
     for side in (1, -1) if down else (-1, 1):
         for step in range(_STEPS if side == (1 if down else -1) else 3):
@@ -90,19 +92,21 @@ def _candidates(one: Wanted, *, down: bool) -> list[Placed]:
 
 
 def measure(text: str) -> float:
-    """Return about how wide a text is; letters of East Asian scripts are twice as wide."""
+    """Return about how wide a text is, in units of the drawing; letters of East Asian scripts are
+    twice as wide."""
     return LETTER * sum(2 if ord(letter) > 0x2E7F else 1 for letter in text)
 
 
-def _box(label: Placed) -> _Box:
+def _measure_box(label: Placed) -> _Box:
     """Return the rectangle that a label takes."""
     width = measure(label.text)
     left = label.text_x - width if label.anchor == "end" else label.text_x
     return _Box(left - 3, label.text_y - LINE + 3, left + width + 3, label.text_y + 3)
 
 
-def _leader(label: Placed) -> list[_Box]:
-    """Return the rectangle that the line from a point to its label takes; [] for a near label."""
+def _measure_leader(label: Placed) -> list[_Box]:
+    """Return the rectangle, as the only one of a list, that the line from a point to its label
+    takes; [] for a label so near that it has no line."""
     if abs(label.text_y - label.y) < LINE + _NEAR:
         return []
     ends = sorted((label.y, label.text_y - 4))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.report.html import text
-from pytest_ouro.report.runs.times import local
+from pytest_ouro.report.runs.times import to_local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,36 +32,37 @@ class Page:
         return text.show(words, width, raw=self.raw)
 
     @cached_property
-    def changes(self) -> bool:
-        """Whether the clock of the machine that makes the page was set between two runs, as in the
-        nights in which summer time begins or ends."""
+    def shows_offset(self) -> bool:
+        """Whether each time is shown with its offset from UTC: on the clock of the machine that
+        makes the page, the night's times have different ones, as when summer time begins or
+        ends."""
         facts = self.facts
         ends = (facts["began"], facts["ended"])
-        moments = map(local, (*ends, *(run["time"] for run in facts["runs"])))
+        moments = map(to_local_time, (*ends, *(run["time"] for run in facts["runs"])))
         return len({moment.utcoffset() for moment in moments if moment}) > 1
 
-    def time(self, recorded: str) -> str:
+    def show_time(self, recorded: str) -> str:
         """Return the time of a record as HTML, by the clock of the machine that makes the page,
-        such as ``30 Nov 19:05``; with its offset from UTC if that changed between two runs. What is
-        not a time is shown as it is."""
-        moment = local(recorded)
+        such as ``30 Nov 19:05``; with its offset from UTC if the page `shows_offset`. A text that
+        is not a time is shown as `show` does, cut to 25 characters."""
+        moment = to_local_time(recorded)
         if moment is None:
             return self.show(recorded, 25)
         clock = f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}"
-        return f"{clock} {moment:%z}" if self.changes else clock
+        return f"{clock} {moment:%z}" if self.shows_offset else clock
 
     def link(self, place: int) -> str:
         """Return the short id of a run's commit as a link to the run, which has this place."""
         return f"<a href=#r{place}>{self.facts['runs'][place]['commit'][:ID]}</a>"
 
     @property
-    def several(self) -> bool:
+    def has_several_curves(self) -> bool:
         """Whether there is more than one curve, so that a run must say on which it is."""
         return len(self.facts["curves"]) > 1
 
 
-def metric_of(curve: Curve) -> Metric:
-    """Return the metric of a curve, for writing values as text."""
+def make_metric(curve: Curve) -> Metric:
+    """Return the metric of a curve, which writes its values as text."""
     return Metric(curve["metric"], curve["direction"], curve["unit"], decimals=curve["decimals"])
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.report.page.parts.labels import measure
-from pytest_ouro.report.page.parts.page import metric_of
+from pytest_ouro.report.page.parts.page import make_metric
 from pytest_ouro.report.page.parts.plot import NAMES, WIDTH, draw, shape
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def draw_picture(page: Page) -> str:
     ]
     if facts["main"] is not None:
         curve = facts["curves"][facts["main"]]
-        what = f"{metric_of(curve).name}, {curve['direction']} is better"
+        what = f"{make_metric(curve).name}, {curve['direction']} is better"
         parts.append(f'<text class="what" x="20" y="54">{page.show(what, 80)}</text>')
         parts.append("".join(_draw_legend(page, curve, 78)))
         title = page.show(what, 80)

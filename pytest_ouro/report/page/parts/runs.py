@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.report.page.parts.page import ID, make_table
 from pytest_ouro.report.page.parts.plot import NAMES, draw, shape
 from pytest_ouro.report.page.parts.small import draw_gains
-from pytest_ouro.report.runs.times import span
+from pytest_ouro.report.runs.times import describe_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def write_plot(page: Page) -> Iterator[str]:
-    """Yield the plot of the main curve."""
+    """Yield the section with the plot of the main curve, or how to get one."""
     facts = page.facts
     yield '<section id="progress" aria-labelledby="progress-h">'
     if facts["main"] is None:
@@ -35,7 +35,8 @@ def write_plot(page: Page) -> Iterator[str]:
 
 
 def _name_plot(page: Page, curve: Curve) -> str:
-    """Return what the plot of a curve shows, in words."""
+    """Return the heading of a plot as HTML: the metric, the curve's name if it has another, whether
+    lower or higher is better, and the unit."""
     better = f"{curve['direction']} is better"
     unit = f", {page.show(curve['unit'], 30)}" if curve["unit"] else ""
     apart = curve["name"] and curve["name"] != curve["metric"]
@@ -77,7 +78,7 @@ def _write_key(kind: str, drawn: str, width: int, words: str) -> str:
 def write_curves(page: Page) -> Iterator[str]:
     """Yield the other curves, and all curves beside each other; nothing if there is only one."""
     facts = page.facts
-    if not page.several:
+    if not page.has_several_curves:
         return
     yield '<section id="curves" aria-labelledby="curves-h"><h2 id="curves-h">All curves</h2>'
     yield "<p>Values are compared on one device, by one metric, on one branch only.</p>"
@@ -89,7 +90,7 @@ def write_curves(page: Page) -> Iterator[str]:
             page.show(curve["first"], 24),
             page.show(curve["last"], 24),
             page.show(curve["gain"], 24),
-            page.show(span(curve["seconds"]), 30),
+            page.show(describe_duration(curve["seconds"]), 30),
         )
         for curve in facts["curves"]
     ]
@@ -112,14 +113,15 @@ def write_curves(page: Page) -> Iterator[str]:
 
 
 def _describe(page: Page, curve: Curve) -> str:
-    """Return where a curve is from."""
+    """Return as HTML where a curve is from: its metric, device, branch and working tree."""
     tree = f", working tree {curve['worktree']}" if curve["worktree"] else ""
     where = f"{curve['metric']} on {curve['device']}, branch {curve['branch'] or '(none)'}{tree}"
     return page.show(where, 120)
 
 
 def write_runs(page: Page) -> Iterator[str]:
-    """Yield the table of all runs, newest first: what the plots show, in words."""
+    """Yield the section with the table of all runs, newest first, which has the values of the
+    plots; nothing without a run."""
     facts = page.facts
     if not facts["runs"]:
         return
@@ -127,7 +129,7 @@ def write_runs(page: Page) -> Iterator[str]:
     yield '<div class="wide"><table class="runs"><caption>Newest first; a run opens by its commit'
     yield "</caption><thead><tr>"
     head = ["#", "commit", "verdict", "value", "gain", "description", "ended"]
-    head += ["curve"] if page.several else []
+    head += ["curve"] if page.has_several_curves else []
     yield "".join(f'<th scope="col">{name}' for name in head)
     yield "<tbody>"
     for place in range(len(facts["runs"]) - 1, -1, -1):
@@ -143,14 +145,15 @@ def _write_row(page: Page, place: int) -> str:
     detail = run["state"] or run["reason"]
     words = run["status"] if detail == run["status"] else f"{run['status']} {detail}"
     curve = run["curve"]
-    name = page.facts["curves"][curve]["name"] if curve is not None and page.several else ""
+    several = page.has_several_curves
+    name = page.facts["curves"][curve]["name"] if curve is not None and several else ""
     kind = "" if run["mark"] == "discard" else f" class={run['mark']}"
     cells = [
         run["shown"],
         run["gain_shown"],
         page.show(run["description"], 100),
-        page.time(run["time"]),
-        *([page.show(name, 60)] if page.several else []),
+        page.show_time(run["time"]),
+        *([page.show(name, 60)] if several else []),
     ]
     where = f" data-c={curve}" if curve else ""
     start = f"<tr id=r{place}{where}><td>{run['number'] or ''}<td>{run['commit'][:ID]}"

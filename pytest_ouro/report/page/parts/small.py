@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.report.html.scale import Scale, list_ticks, write_tick
-from pytest_ouro.report.page.parts.page import metric_of
+from pytest_ouro.report.page.parts.page import make_metric
 from pytest_ouro.report.page.parts.plot import KEPT
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ _CURVES = 6
 
 
 def draw_side(side: Side, mine: Sequence[RunEntry], label: str) -> str:
-    """Return the picture of a number of the experiments ``mine``, with the limit of its guard.
-    ``label`` is HTML."""
+    """Return the picture of a number of the experiments ``mine``, of which one at least has it,
+    with the limit of its guard. ``label``, HTML without a tag, is its description."""
     known = [value for value in side["values"] if value is not None]
     limits = [] if side["limit"] is None else [side["limit"]]
     low, high = min(known + limits), max(known + limits)
@@ -51,15 +51,16 @@ def draw_side(side: Side, mine: Sequence[RunEntry], label: str) -> str:
 
 
 def _write_end(y: float, value: float, kind: str) -> str:
-    """Return a value at the right edge of a small picture."""
+    """Return a value as SVG text at the right edge of a small picture, at the height ``y``."""
     text = f"{value:,.0f}".replace(",", "\u202f") if abs(value) >= 1000 else f"{value:.4g}"
     return f'<text class="{kind}" x="{_WIDTH - 44}" y="{y + 4:.1f}">{text}</text>'
 
 
 def draw_gains(page: Page, chosen: Sequence[Curve]) -> str:
-    """Return a picture of how the best kept value of several curves improved over their baseline,
-    by experiment. All have one metric; only the first few are drawn."""
-    metric = metric_of(chosen[0])
+    """Return one picture of several curves of one metric: the gain of their best kept value over
+    their last baseline, in the unit of the metric (above 0 is better), by experiment. Only the
+    first `_CURVES` are drawn. "" if none of these gained."""
+    metric = make_metric(chosen[0])
     lines = []
     for curve in chosen[:_CURVES]:
         base: float | None = None
@@ -112,7 +113,8 @@ def _find_last(gains: Sequence[float | None]) -> float:
 
 
 def draw_parts(parts: Sequence[Part]) -> Iterator[str]:
-    """Yield a bar whose parts are as long as their seconds."""
+    """Yield a picture of a bar whose parts are as long as their seconds; nothing if these add up to
+    0."""
     total = sum(part["seconds"] for part in parts)
     if not total:
         return

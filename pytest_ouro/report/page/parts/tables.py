@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.report.page.parts.page import ID, make_table
 from pytest_ouro.report.page.parts.small import draw_parts, draw_side
-from pytest_ouro.report.runs.times import span
+from pytest_ouro.report.runs.times import describe_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ _SIGNS = {"provisional": "○", "confirmed": "●", "refuted": "✕", "void": "�
 
 
 def write_kept(page: Page) -> Iterator[str]:
-    """Yield the kept results, newest first."""
+    """Yield the table of the kept results, newest first, or that there is none."""
     places = page.facts["kept"][::-1]
     runs = [page.facts["runs"][place] for place in places]
     head = ["commit", "state", "value", "gain", "± 2 se", "code", "description"]
@@ -51,13 +51,14 @@ def write_kept(page: Page) -> Iterator[str]:
 
 
 def _show_state(state: str) -> str:
-    """Return the state of a keep with its sign, in a colour unless it is the usual one."""
+    """Return the state of a keep with its sign as HTML, in a colour unless it is provisional."""
     words = f"{_SIGNS[state]} {state}"
     return words if state == "provisional" else f'<span class="{state}">{words}</span>'
 
 
 def _show_interval(run: RunEntry) -> str:
-    """Return two standard errors of a run's gain; "" where they are not known."""
+    """Return two standard errors of a run's gain, in the unit of its metric, as text; "" where they
+    are not known."""
     if not run["error"] or run["gain"] is None:
         return ""
     digits = len(run["error_shown"].partition(".")[2])
@@ -65,7 +66,8 @@ def _show_interval(run: RunEntry) -> str:
 
 
 def write_losses(page: Page) -> Iterator[str]:
-    """Yield what got worse from the baseline to the tip, by parts of the judged rows."""
+    """Yield the section on what got worse from the baseline to the tip, by parts of the judged
+    rows; nothing if the losses by row are not known."""
     losses = page.facts["losses"]
     if losses is None:
         return
@@ -102,7 +104,8 @@ def _judge(one: Slice) -> str:
 
 
 def _draw_bar(one: Slice, largest: float) -> str:
-    """Return a bar from the middle: to the right for better, to the left for worse."""
+    """Return a picture of a bar from the middle: to the right for better, to the left for worse.
+    The bar of a gain of ``largest``, in bits per byte, fills its half."""
     width = 50 * abs(one["gain"]) / largest if largest else 0.0
     x = 50.0 if one["gain"] > 0 else 50 - width
     return (
@@ -113,7 +116,8 @@ def _draw_bar(one: Slice, largest: float) -> str:
 
 
 def write_sides(page: Page) -> Iterator[str]:
-    """Yield the other numbers of the main curve as small pictures."""
+    """Yield a section with a small picture for each number beside the metric (`Side`), such as the
+    memory, of the experiments of the main curve; nothing if there is none."""
     facts = page.facts
     sides = [side for side in facts["sides"] if side["curve"] == facts["main"]]
     if not sides:
@@ -132,7 +136,8 @@ def write_sides(page: Page) -> Iterator[str]:
 
 
 def write_counts(page: Page) -> Iterator[str]:
-    """Yield three tables beside each other: outcomes, broken rules, and how time was spent."""
+    """Yield a section with tables of outcomes, of broken rules, and of how time was spent, with a
+    bar of it; nothing without a run."""
     facts = page.facts
     if not facts["runs"]:
         return
@@ -152,7 +157,7 @@ def write_counts(page: Page) -> Iterator[str]:
         rows = [
             (
                 f'<i class="key p{number}"></i>{part["name"]}',
-                page.show(span(part["seconds"]), 30),
+                page.show(describe_duration(part["seconds"]), 30),
                 f"{100 * part['seconds'] / total:.0f} %",
                 f"<small>{page.show(part['meaning'], 100)}</small>",
             )
@@ -164,7 +169,8 @@ def write_counts(page: Page) -> Iterator[str]:
 
 
 def _write_table(page: Page, caption: str, what: str, counts: Sequence[Count]) -> Iterator[str]:
-    """Yield a table of counts with their meanings."""
+    """Yield a table of counts with their meanings; ``what`` is the heading of what is counted.
+    Nothing is yielded without a count."""
     rows = [
         (
             f"{page.show(one['name'], 80)}<small>{page.show(one['meaning'], 160)}</small>",
