@@ -25,7 +25,7 @@ from pytest_ouro.report.page.gather.details import BLOCK, PER_RUN, pack
 from pytest_ouro.report.page.parts.labels import LINE, Wanted, measure, place_labels
 from pytest_ouro.report.page.parts.page import Page
 from pytest_ouro.report.page.parts.plot import draw as draw_plot
-from pytest_ouro.report.page.parts.small import draw_side
+from pytest_ouro.report.page.parts.small import draw_gains, draw_side
 from pytest_ouro.report.page.render import draw, render
 from pytest_ouro.report.page.source import read_source
 from pytest_ouro.report.runs.times import describe_duration
@@ -284,6 +284,29 @@ def test_dots_at_one_place_of_a_small_picture_are_drawn_once():
     kept = [{"mark": "provisional" if n == 2000 else "discard"} for n in range(4000)]
     width = 280 - 52 - 6 + 1
     assert dots(many, kept) == {"tried": width, "kept": 1}
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(6, ""), (7, "Drawn are the first 6 of 7 curves; the table above has all.")],
+)
+def test_a_picture_of_curves_says_that_there_are_more(count, words, facts):
+    night = facts("one")
+    curve = {**night["curves"][0], "best": [1.0, 0.9], "starts": [0], "direction": "lower"}
+
+    drawn = draw_gains(Page(night, raw=False), [curve] * count)
+
+    assert drawn.count('class="curve ') == 6
+    assert drawn.partition("</svg>")[2] == (
+        words and f'<figcaption class="legend">{words}</figcaption>'
+    )
+    assert ("the first 6 of 7 curves" if words else "each curve") in drawn.partition(">")[0]
+
+
+def test_there_is_no_picture_of_curves_without_a_gain(facts):
+    night = facts("one")
+    curve = {**night["curves"][0], "best": [1.0, 1.0], "starts": [0]}
+    assert draw_gains(Page(night, raw=False), [curve] * 7) == ""
 
 
 def corners(data):

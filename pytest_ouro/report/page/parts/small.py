@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_ouro.report.page.parts.page import Page
 
 _WIDTH, _HEIGHT = 280, 96
-#: The most curves in one picture.
+#: The most curves in one picture: each has a colour of its own.
 _CURVES = 6
 
 
@@ -59,7 +59,7 @@ def _write_end(y: float, value: float, kind: str) -> str:
 def draw_gains(page: Page, chosen: Sequence[Curve]) -> str:
     """Return one picture of several curves of one metric: the gain of their best kept value over
     their last baseline, in the unit of the metric (above 0 is better), by experiment. Only the
-    first `_CURVES` are drawn. "" if none of these gained."""
+    first `_CURVES` are drawn; a caption says so if there are more. "" if none of these gained."""
     metric = make_metric(chosen[0])
     lines = []
     for curve in chosen[:_CURVES]:
@@ -76,7 +76,9 @@ def draw_gains(page: Page, chosen: Sequence[Curve]) -> str:
     longest = max(map(len, lines))
     scale = Scale(0.0, max(known) * 1.06, longest, 68, 1030, 12, 220)
     ticks = list_ticks(0.0, scale.high, 4)
-    parts = ['<svg viewBox="0 0 1200 250" role="img" aria-label="gain of each curve">']
+    cut = len(chosen) > len(lines)
+    which = f"the first {len(lines)} of {len(chosen)} curves" if cut else "each curve"
+    parts = [f'<svg viewBox="0 0 1200 250" role="img" aria-label="gain of {which}">']
     parts.append('<g class="axes">')
     for value in ticks:
         y = scale.y(value)
@@ -104,7 +106,11 @@ def draw_gains(page: Page, chosen: Sequence[Curve]) -> str:
         last = min(scale.y(_find_last(lines[number])), last - 15)
         name = page.show(chosen[number]["name"], 27)
         parts.append(f'<text class="c{number}" x="{end + 8:.1f}" y="{last + 4:.1f}">{name}</text>')
-    return "".join([*parts, "</svg>"])
+    parts.append("</svg>")
+    if cut:
+        parts.append(f'<figcaption class="legend">Drawn are {which}; the table above has all.')
+        parts.append("</figcaption>")
+    return "".join(parts)
 
 
 def _find_last(gains: Sequence[float | None]) -> float:
