@@ -153,15 +153,22 @@ def redact(text: str) -> str:
     return text
 
 
-def redact_start(text: str, width: int) -> str:
+def redact_start(text: str, width: int, read: int | None = None) -> str:
     """Return the start of a text, redacted, for a caller that cuts it to ``width`` characters: it
-    is not cut itself. `_BEYOND` more characters of the text are read, so that a secret is
-    recognised that begins before ``width`` and ends after it."""
-    return redact(text[: width + _BEYOND])
+    is not cut itself. ``read`` characters of the text are read, by default `_BEYOND` more than
+    ``width``, so that a secret is recognised that begins before ``width`` and ends after it. Where
+    so much was hidden that fewer than `_BEYOND` are left behind ``width``, a word that was cut off
+    is left out: it may be a secret whose end is needed to recognise it."""
+    start = text[: read or width + _BEYOND]
+    redacted = redact(start)
+    is_cut = text[len(start) : len(start) + 1].strip() and start[-1:].strip()
+    if is_cut and len(redacted) < width + _BEYOND:
+        redacted = redacted[: len(redacted) - len(redacted.split()[-1])]
+    return redacted
 
 
 def shorten(text: str, width: int = 300) -> str:
     """Return the start of a text for a report, redacted and cut to ``width`` characters, with "…"
     at the end of one that is cut. It is not escaped."""
-    read = redact(text[:_READ])
+    read = redact_start(text, width, _READ)
     return read if len(read) <= width and len(text) <= _READ else read[: width - 1] + "…"

@@ -109,3 +109,12 @@ def test_a_secret_that_begins_before_the_end_of_what_is_shown_is_hidden_whole():
     text = "x" * 90 + " ghp_" + "a1" * 18
     assert redact_start(text, 100)[:100] == "x" * 90 + " <secret>"
     assert redact_start("y" * 5000, 100).startswith("y" * 100)
+
+
+def test_a_secret_cut_off_where_others_were_hidden_is_not_shown():
+    """What is hidden takes less room, and the part that was read of a last secret moves up."""
+    known = "password=" + "p" * 300
+    text = f"{known} {known} ghp_0123456789abcdefghij0123456789"
+    for cut in range(len(text) - 30, len(text)):
+        assert "ghp_" not in redact_start(text, cut - 400)
+    assert "ghp_" not in shorten((known + " ") * 12 + "x" * 270 + " ghp_0123456789abcdefghij")

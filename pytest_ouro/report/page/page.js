@@ -57,9 +57,11 @@
   function colored(diff) {
     const block = make("pre", "diff");
     block.tabIndex = 0;
+    const kinds = { "+": "add", "-": "del", "@": "hunk" };
+    let inHunk = false; // the names of the files stand before the first hunk of each
     for (const line of diff.split("\n")) {
-      const kinds = { "+": "add", "-": "del", "@": "hunk" };
-      const kind = /^(\+\+\+|---)/.test(line) ? "file" : kinds[line[0]] || "";
+      inHunk = line.startsWith("@@") || (inHunk && !line.startsWith("diff "));
+      const kind = !inHunk && /^(\+\+\+|---)/.test(line) ? "file" : kinds[line[0]] || "";
       block.append(make("span", kind, line + "\n"));
     }
     return block;

@@ -22,6 +22,7 @@ from pytest_ouro.report.page.collect import collect
 from pytest_ouro.report.page.gather import luck
 from pytest_ouro.report.page.gather.costs import split_time
 from pytest_ouro.report.page.gather.details import BLOCK, PER_RUN, pack
+from pytest_ouro.report.page.parts.diff import color
 from pytest_ouro.report.page.parts.labels import LINE, Wanted, measure, place_labels
 from pytest_ouro.report.page.parts.page import Page
 from pytest_ouro.report.page.parts.plot import draw as draw_plot
@@ -375,3 +376,10 @@ def test_the_page_of_a_long_night_is_small(tmp_path, monkeypatch):
     details = sum(map(len, facts["details"]["blocks"]))
     assert details <= 2000 * len(facts["runs"])
     assert len(render(facts).encode()) - details <= 265 * len(facts["runs"])
+
+
+def test_a_removed_line_that_looks_like_the_name_of_a_file_is_removed():
+    """A comment of SQL begins with ``--``."""
+    head = ["diff --git a/a.sql b/a.sql", "--- a/a.sql", "+++ b/a.sql"]
+    written = "".join(color([*head, "@@ -1 +1 @@", "--- a comment", "+++i", *head]))
+    assert re.findall('<span class="(.*?)">', written) == ["file", "hunk", "del", "add", "file"]

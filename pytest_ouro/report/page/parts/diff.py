@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.report.html.text import show_lines
@@ -44,13 +45,18 @@ def write_first(page: Page) -> Iterator[str]:
 def color(lines: list[str]) -> Iterator[str]:
     """Yield the lines of a diff as HTML: those that follow each other and are of one kind in one
     element."""
-    for kind, part in groupby(lines, key=_kind_of):
-        text = show_lines("\n".join(part))
+    for kind, part in groupby(zip(_classify(lines), lines, strict=True), key=itemgetter(0)):
+        text = show_lines("\n".join(line for _, line in part))
         yield f'<span class="{kind}">{text}\n</span>' if kind else f"{text}\n"
 
 
-def _kind_of(line: str) -> str:
-    """Return the CSS class of a line of a diff: "file", "add", "del" or "hunk"; "" for another."""
-    if line.startswith(("+++", "---")):
-        return "file"
-    return {"+": "add", "-": "del", "@": "hunk"}.get(line[:1], "")
+def _classify(lines: list[str]) -> Iterator[str]:
+    """Yield the CSS class of each line of a diff: "file", "add", "del" or "hunk"; "" for another.
+    The names of the files stand before the first hunk: behind it, ``---`` is a removed ``--``."""
+    in_hunk = False
+    for line in lines:
+        in_hunk = line.startswith("@@") or (in_hunk and not line.startswith("diff "))
+        if not in_hunk and line.startswith(("+++", "---")):
+            yield "file"
+        else:
+            yield {"+": "add", "-": "del", "@": "hunk"}.get(line[:1], "")
