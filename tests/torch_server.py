@@ -14,6 +14,7 @@ import gc
 import json
 import os
 import runpy
+import site
 import socket
 import subprocess
 import sys
@@ -122,6 +123,7 @@ def become(request: dict[str, Any]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    site.USER_BASE = site.USER_SITE = None  # they follow from HOME, and are asked for again
     sys.argv = request["argv"]
     runpy.run_path(sys.argv[0], run_name="__main__")
 
