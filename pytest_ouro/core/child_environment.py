@@ -15,7 +15,11 @@ PASSED = (
 def child_environment() -> dict[str, str]:
     """Return the environment variables for a program, as a new dict: a few of this process, such as
     PATH and HOME (`PASSED`), fixed settings for Python and git, and one that keeps Hugging Face's
-    libraries offline."""
+    libraries offline.
+
+    Git reads and writes no settings of the user: the path that it is given cannot exist. With
+    /dev/null, a ``git config --global`` of root would replace the device by a file.
+    """
     env = {key: os.environ[key] for key in PASSED if key in os.environ}
     env.update(
         PYTHONUNBUFFERED="1",
@@ -23,6 +27,6 @@ def child_environment() -> dict[str, str]:
         PYTHONNOUSERSITE="1",
         PYTHONHASHSEED="0",
         HF_HUB_OFFLINE="1",
-        GIT_CONFIG_GLOBAL=os.devnull,
+        GIT_CONFIG_GLOBAL=f"{os.devnull}/none",
     )
     return env

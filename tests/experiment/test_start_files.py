@@ -242,6 +242,48 @@ def test_a_large_file_that_was_changed_is_moved_to_a_place_that_is_named(lab):
     assert (Path.home() / ".bashrc.found").stat().st_size == 3 << 20
 
 
+@pytest.fixture
+def pipe(lab):
+    """A pipe that the repository's settings name, as they may name /dev/null."""
+    path = lab.path / "excluded"
+    os.mkfifo(path, 0o640)
+    with (lab.path / ".git/config").open("a") as config:
+        config.write(f"[core]\n\texcludesFile = {path}\n")
+    return path
+
+
+def test_a_device_or_pipe_may_be_used(lab, pipe):
+    snapshot = StartFiles.read(open_case(lab.path / "bound.toml").repository.git)
+    os.utime(pipe, (1, 1))
+    assert snapshot.restore() == []
+    assert pipe.is_fifo()
+
+
+def test_a_file_in_place_of_a_pipe_is_moved_aside_and_the_pipe_made_again(lab, pipe):
+    snapshot = StartFiles.read(open_case(lab.path / "bound.toml").repository.git)
+    pipe.unlink()
+    pipe.write_text("*.py\n")
+
+    [line] = snapshot.restore()
+
+    assert line.endswith("(it is put back; if you changed it, take it from excluded.found)")
+    assert pipe.is_fifo()
+    assert pipe.stat().st_mode & 0o777 == 0o640
+    assert pipe.with_name("excluded.found").read_text() == "*.py\n"
+
+
+def test_a_device_that_cannot_be_made_again_is_left_alone(lab, pipe, monkeypatch):
+    snapshot = StartFiles.read(open_case(lab.path / "bound.toml").repository.git)
+    pipe.unlink()
+    pipe.write_text("*.py\n")
+    monkeypatch.setattr(os, "mknod", lambda *_: os.open(lab.path / "none" / "device", os.O_RDONLY))
+
+    [line] = snapshot.restore()
+
+    assert "it cannot be put back: No such file" in line
+    assert pipe.read_text() == "*.py\n"
+
+
 def test_changes_during_a_sandboxed_run_are_left_alone(lab):
     case = open_case(lab.path / "bound.toml")
     assert case.experiment is not None

@@ -57,10 +57,11 @@ _SITES = (".local/lib/python*/site-packages", "Library/Python/*/lib/python/site-
 
 
 class _Entry(NamedTuple):
-    """What is at a path: its kind (``file``, ``link``, ``folder`` or ``other``) and permissions (0
-    for a ``link`` and an ``other``).
+    """What is at a path: its kind (``file``, ``link``, ``folder``, ``node`` or ``other``) and
+    permissions (0 for a ``link`` and an ``other``).
 
-    ``data`` are the bytes of a file, the target of a link, and the metadata or error of an
+    A ``node`` is a device, a pipe or a socket; its ``mode`` includes the type. ``data`` are the
+    bytes of a file, the target of a link, the number of a device, and the metadata or error of an
     ``other``.
     """
 
@@ -153,13 +154,34 @@ def _put(path: Path, before: _Entry | None, after: _Entry | None) -> str:
         if before and after and before.kind == after.kind == "folder":
             path.chmod(before.mode)
             return "it is put back"
+        if before is not None and before.kind == "node":
+            made = _make_node(path, before)  # first, since a device may not be missing
+            kept = _move_aside(path)
+            made.rename(path)
+            return _say_put(kept)
         kept = _move_aside(path)
         if before is not None:
             _write(path, before)
     except OSError as error:
         moved = f"; what is there now was moved to {kept}" if kept else ""
         return f"it cannot be put back: {error.strerror}{moved}"
+    return _say_put(kept)
+
+
+def _say_put(kept: str) -> str:
+    """Return the clause that says that a path is as before; ``kept`` is the name that what was
+    found there has now, "" if nothing was."""
     return f"it is put back; if you changed it, take it from {kept}" if kept else "it is put back"
+
+
+def _make_node(path: Path, entry: _Entry) -> Path:
+    """Make the node that the entry describes beside ``path`` under a new name, which is returned.
+    Raise OSError if this user may not make it: only root makes devices."""
+    made = path.with_name(f"{path.name}.{os.urandom(6).hex()}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mknod(made, entry.mode, int(entry.data))
+    made.chmod(stat.S_IMODE(entry.mode))
+    return made
 
 
 def _move_aside(path: Path) -> str:
@@ -188,7 +210,7 @@ def _write(path: Path, entry: _Entry) -> None:
             file.write(entry.data)
             os.fchmod(file.fileno(), entry.mode)
     else:
-        raise OSError(0, "it was too large before the run, or not a file")
+        raise OSError(0, "it was too large before the run")
 
 
 def _home() -> Path | None:
@@ -320,8 +342,8 @@ def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) ->
 def _entry(path: Path, *, max_bytes: int) -> _Entry | None:
     """Return what is at a path; None if nothing is.
 
-    A file of more than ``max_bytes`` bytes, a device and the like are ``other`` with their
-    metadata; what cannot be read is ``other`` with the error.
+    A file of more than ``max_bytes`` bytes is ``other`` with its metadata; what cannot be read is
+    ``other`` with the error. The times of a ``node`` do not count: any program may use a device.
     """
     try:
         state = path.lstat()
@@ -330,7 +352,9 @@ def _entry(path: Path, *, max_bytes: int) -> _Entry | None:
             return _Entry("link", os.fsencode(path.readlink()))
         if stat.S_ISDIR(state.st_mode):
             return _Entry("folder", mode=mode)
-        if not stat.S_ISREG(state.st_mode) or state.st_size > max_bytes:
+        if not stat.S_ISREG(state.st_mode):
+            return _Entry("node", str(state.st_rdev).encode(), state.st_mode)
+        if state.st_size > max_bytes:
             facts = (state.st_mode, state.st_size, state.st_mtime_ns, state.st_ino)
             return _Entry("other", repr(facts).encode())
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
