@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,13 +82,16 @@ def demand_endings(files: Sequence[Path]) -> None:
 
 def _write(path: Path, data: bytes, *, private: bool, source: Source) -> None:
     """Replace a file, in one step. With ``private`` it is in the git folder, whose folder of ours
-    is made if need be, and for this user alone. Raise OuroError if it cannot be written."""
+    is made if need be, and for this user alone. Raise OuroError if it cannot be written, or if what
+    is there is a folder, a pipe or a device."""
     try:
         if private:
             make_folder(source.git.common_dir, source.journal.folder.name)
             write_whole(source.journal.folder, path.name, data, mode=0o600)
         else:
             whole = Path(os.path.abspath(path))  # noqa: PTH100 - links are not followed
+            if whole.exists() and not whole.is_file():
+                raise OSError(errno.EINVAL, "it is not a regular file")
             write_whole(whole.parent, whole.name, data)
     except OSError as error:
         raise messages.unusable_file(str(path), error.strerror or str(error)) from None

@@ -1,5 +1,7 @@
 """``pytest-ouro report`` and ``--ouro-report``: which files are written, and what is refused."""
 
+import os
+
 import pytest
 
 
@@ -35,6 +37,14 @@ def test_a_name_with_another_ending_is_refused(project, report):
     assert status == 2
     assert "night.pdf: its name ends in none of .html, .htm, .svg, .png" in err
     assert not (project.path / "night.html").exists(), "nothing is written"
+
+
+def test_a_pipe_of_that_name_stays(project, report):
+    os.mkfifo(project.path / "night.html")
+    status, _, err = report("night.html")
+
+    assert (status, "night.html: it is not a regular file" in err) == (2, True)
+    assert (project.path / "night.html").is_fifo()
 
 
 def test_a_page_that_would_close_the_gate_is_said(project, report):
