@@ -245,16 +245,27 @@ def _declared(evidence: Evidence, file: DependencyFile) -> Iterator[Finding]:
             help=undo_command(evidence, file.path, known=file.known),
             facts={"path": file.path},
             paths=(file.path,),
-            parts=tuple(f"{file.path} {part}" for part in _parts(difference)),
+            parts=tuple(
+                dict.fromkeys(
+                    f"{file.path} {part}" for data in now.values() for part in _parts(file, data)
+                )
+            ),
         )
 
 
-def _parts(difference: str) -> Iterator[str]:
-    """Yield each change in a text such as ``added a, b; removed c`` by itself: ``added a``, ``added
-    b``, ``removed c``."""
-    for one in difference.split("; "):
-        verb, _, names = one.partition(" ")
-        yield from (f"{verb} {name}" for name in names.split(", "))
+def _parts(file: DependencyFile, data: bytes | None) -> Iterator[str]:
+    """Yield each change of ``data``, a dependency file in one place that differs from trust, by
+    itself, as ``added a ==1`` or ``removed c``; all of them, also those that `_difference` only
+    counts. A file that trust lacks yields ``a new dependency file`` before its packages. Yield what
+    `_difference` returns if no single change is known."""
+    found: list[str] = []
+    if data is not None and (file.trusted is not None or not file.known):
+        before = {} if file.trusted is None else statements(file.path, file.trusted)
+        changes = _changes(before, statements(file.path, data))
+        found = [f"{verb} {name}" for verb, names in changes.items() for name in names]
+    if not file.known:
+        yield "a new dependency file"
+    yield from found or [_difference(file, data)]
 
 
 def _foreign_changes(evidence: Evidence) -> Iterator[Finding]:
@@ -297,16 +308,22 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
 
 def _change(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """Return in words which statements were added, removed or changed, of each kind three at most
-    and the number of the others; "" if they are equal. Both dicts map the name of a package to what
-    is stated about it, such as its versions."""
+    and the number of the others; "" if they are equal. The arguments are those of `_changes`."""
+    changes = _changes(before, after)
+    return "; ".join(f"{verb} {several(names)}" for verb, names in changes.items() if names)
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return a dict from ``added``, ``removed`` and ``changed`` to the statements of that kind in
+    words, sorted, [] for none; long ones are cut (`_short`). Both arguments map the name of a
+    package to what is stated about it, such as its versions."""
     old, new = before.keys(), after.keys()
     changed = sorted(name for name in old & new if before[name] != after[name])
-    words = {
+    return {
         "added": [_short(f"{name} {after[name]}".strip()) for name in sorted(new - old)],
         "removed": [_short(name) for name in sorted(old - new)],
         "changed": [f"{n} {_short(before[n])} → {_short(after[n])}" for n in changed],
     }
-    return "; ".join(f"{verb} {several(names)}" for verb, names in words.items() if names)
 
 
 def _short(text: str) -> str:

@@ -4,6 +4,9 @@ import hashlib
 
 import pytest
 
+from pytest_ouro.engine import open_case
+from pytest_ouro.engine.history import check_history
+
 RULE = "never-do::add-dependencies"
 
 CHANGES = [
@@ -79,6 +82,44 @@ def test_a_deleted_manifest_is_found(project, judged):
     [finding] = judged(RULE).findings
 
     assert finding.headline == "pyproject.toml: deleted"
+
+
+PARTS = [
+    ("six\nb\na\n", ["added a", "added b"]),
+    ("six\na\nb\nc\nd\ne\n", ["added a", "added b", "added c", "added d", "added e"]),
+    ("a>=1,<2\n", ["added a >=1,<2", "removed six"]),
+    ("six==9\nsix==2\n", ["changed six  → ==9, ==2"]),
+]
+
+
+@pytest.mark.parametrize(("new", "parts"), PARTS)
+def test_each_change_is_recognised_by_itself(project, judged, new, parts):
+    trust = project.commit("requirements", {"requirements.txt": "six\n"})
+    project.write({"requirements.txt": new})
+
+    [finding] = judged(RULE, trust=trust).findings
+
+    assert finding.identity == {f"requirements.txt {part}" for part in parts}
+
+
+def test_each_package_of_a_new_file_is_recognised_by_itself(project, judged):
+    project.write({"requirements.txt": "b\na\n"})
+
+    [finding] = judged(RULE).findings
+
+    words = ("a new dependency file", "added a", "added b")
+    assert finding.identity == {f"requirements.txt {part}" for part in words}
+
+
+def test_of_many_packages_that_are_still_there_no_commit_is_reported_as_undone(project):
+    project.commit("five", {"requirements.txt": "b\nc\nd\ne\nf\n"})
+    project.commit("one more", {"requirements.txt": "a\nb\nc\nd\ne\nf\n"})
+
+    [result] = [r for r in check_history(open_case(project.path / "bound.toml")) if r.rule == RULE]
+
+    assert [f.headline for f in result.findings] == [
+        "requirements.txt: a new dependency file (a, b, c and 3 more)"
+    ]
 
 
 NEW_FILES = {
