@@ -22,9 +22,9 @@ _POINTS, _STEPS = 800, 600
 
 
 def draw(audit: Audit) -> str:
-    """Return an ``<svg>`` element with the classes ``claimed``, ``honest``, ``keep``,
-    ``doubtful``, ``void`` and ``other`` for the page's style; "" if no kept result has a value.
-    Values far from the kept ones are drawn at the edge."""
+    """Return an ``<svg>`` element with the classes ``claimed``, ``honest``, ``keep``, ``doubtful``,
+    ``void`` and ``other`` for the page's style; "" if no point has a finite best value. Values far
+    from the kept ones are drawn at the edge."""
     kept = [v for p in audit.curve for v in (p.best, p.honest_best) if _is_finite(v)]
     if not kept:
         return ""
@@ -65,8 +65,8 @@ def _draw_axes(audit: Audit, scale: Scale) -> Iterator[str]:
 
 
 def _draw_points(audit: Audit, scale: Scale) -> Iterator[str]:
-    """Yield a point for each experiment with a value; of more than `_POINTS` that were kept, or
-    that were not, only some."""
+    """Yield an element for each experiment with a finite value, a cross for a void result, else a
+    circle; of more than `_POINTS` that were kept, or that were not, only some."""
     verdicts = {one.row: one.verdict for one in audit.kept}
     found = [(n, p, p.value) for n, p in enumerate(audit.curve) if p.value is not None]
     shown = [it for it in found if _is_finite(it[2])]

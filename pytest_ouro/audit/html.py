@@ -97,7 +97,8 @@ def _list_facts(audit: Audit) -> Iterator[str]:
 
 
 def _describe(one: AuditFinding) -> tuple[str, ...]:
-    """Return the cells of a finding, for the table of findings."""
+    """Return the cells of a finding: its severity, its check, its headline with what was expected
+    and found, its place and its help."""
     finding = one.finding
     expected = finding.expected and f"; expected: {finding.expected}"
     actual = finding.actual and f"; found: {finding.actual}"
@@ -106,8 +107,9 @@ def _describe(one: AuditFinding) -> tuple[str, ...]:
 
 
 def _make_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield a titled table of rows, whose first cell is also their class if it is a verdict or a
-    severity; nothing without rows."""
+    """Yield as HTML a title, a table of at most `MOST` rows with escaped cells, and a line that
+    counts the rows left out; nothing without rows. A first cell that is a verdict or a severity is
+    its own CSS class."""
     if not rows:
         return
     yield f'<h2>{title}</h2>\n<div class="wide"><table>'

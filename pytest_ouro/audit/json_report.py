@@ -16,7 +16,8 @@ VERSION = 1
 
 
 def render(audit: Audit) -> str:
-    """Return the audit as a JSON object with all of its facts."""
+    """Return the audit as the text of a JSON object with all of its facts, redacted and escaped.
+    ``broken`` is null if nothing could be judged."""
     metric = audit.metric
     facts = {
         "version": VERSION,
@@ -55,7 +56,8 @@ def _serialise(facts: object) -> str:
 
 
 def _redact(value: object) -> object:
-    """Return a value with each text in it redacted, and a number that JSON lacks as None."""
+    """Return a value with each text in it redacted, and a number that JSON lacks (infinite or NaN)
+    as None. Keys stay as they are; a tuple becomes a list."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, float):

@@ -67,8 +67,9 @@ def _list_facts(audit: Audit) -> Iterator[str]:
 
 
 def _list_kept(audit: Audit, most: int) -> Iterator[str]:
-    """Yield a table of the kept results, in the order of the ledger. If there are too many, those
-    that stand are left out first."""
+    """Yield a table of at most ``most`` kept results, in the order of the ledger, and a line that
+    counts the rest; nothing without any. If there are too many, those that stand are left out
+    first."""
     if not audit.kept:
         return
     ranked = sorted(audit.kept, key=lambda one: one.verdict == "stands")[:most]
@@ -81,7 +82,8 @@ def _list_kept(audit: Audit, most: int) -> Iterator[str]:
 
 
 def _describe(audit: Audit, kept: KeptResult) -> tuple[str, ...]:
-    """Return the cells of a kept result."""
+    """Return the cells of a kept result as Markdown: verdict, line, commit, metric, description and
+    why."""
     return (
         kept.verdict if kept.verdict == "stands" else f"**{kept.verdict}**",
         str(kept.row),
@@ -93,7 +95,8 @@ def _describe(audit: Audit, kept: KeptResult) -> tuple[str, ...]:
 
 
 def _list_findings(title: str, found: Sequence[AuditFinding], most: int) -> Iterator[str]:
-    """Yield a list of findings of one severity under a title; nothing if there are none."""
+    """Yield a title with the number of findings of one severity, a list of at most ``most`` of
+    them, and a line that counts the rest; nothing if there are none."""
     if not found:
         return
     yield f"#### {title} ({len(found)})"

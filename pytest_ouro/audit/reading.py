@@ -67,7 +67,8 @@ class Reading:
         return read_versions(history, self.file.path, self.metric, self.found)
 
     def named(self, metric: str) -> Reading:
-        """Return the same ledger, read with another name of the metric."""
+        """Return the same ledger, read with this name of the metric; itself if it has that
+        already."""
         return self if metric == self.metric else replace(self, metric=metric)
 
 
@@ -83,7 +84,8 @@ class FirstReading:
 
     @property
     def commits(self) -> list[str]:
-        """The full ids of the commits of experiments, without those of baselines."""
+        """The full ids of the commits of experiments, without those of baselines, in the order of
+        the rows."""
         pairs = zip(self.reading.rows, self.links, strict=True)
         return [link.commit for row, link in pairs if link.commit and row.status != "baseline"]
 
@@ -114,7 +116,8 @@ class Work:
 
 
 def read_first(file: LedgerFile, history: History, options: Options) -> FirstReading:
-    """Return the first reading of a ledger. Raise RecordError if it has no row."""
+    """Return the first reading of a ledger. Raise RecordError if it has no row, or no column of the
+    metric that the options name."""
     fates = Fates(history, file.path)
     work = Work(history, fates)
     reading = _start(file, options, None)
@@ -139,15 +142,15 @@ def read_first(file: LedgerFile, history: History, options: Options) -> FirstRea
 
 def _start(file: LedgerFile, options: Options, words: Inferred | None) -> Reading:
     """Return a ledger, read with the metric of the options or, without one, with the metric that
-    the ledger alone shows."""
+    the ledger alone shows ("": none). Raises as `infer_metric`."""
     before = Reading(file, options.metric, words)
     metric = infer_metric(before.ledger, options.metric, "", (), before.found).value
     return before.named(metric)
 
 
 def explain_words(reading: Reading) -> list[Inference]:
-    """Return the words that were read as each class of status, and what shows the meaning of those
-    that were unknown."""
+    """Return the first four words, cut to 20 characters, that were read as each class of status,
+    and what shows the meaning of those that were unknown."""
     words: dict[str, dict[str, None]] = {}
     for row in reading.rows:
         words.setdefault(row.status, {})[row.word[:20] or "(none)"] = None

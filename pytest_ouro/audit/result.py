@@ -86,8 +86,9 @@ class KeptResult:
 class Point:
     """One experiment in the order of the ledger: the row's line, its commit ("": none), its status
     class, and its claimed value. ``best`` is the best claimed value so far among kept results (None
-    before the first). ``honest_best`` is the best so far among the kept results that stand; if no
-    result of the audit stands, among those that are doubtful (None before the first of them)."""
+    before the first). ``honest_best`` is the best so far among the kept results that stand, of
+    several measurements of one code the first; if no result of the audit stands, among those that
+    are doubtful (None before the first of them)."""
 
     row: int
     commit: str
@@ -100,10 +101,10 @@ class Point:
 @dataclass(frozen=True, kw_only=True)
 class Counts:
     """Counts of what was read. ``rows`` counts the rows of the ledger; ``kept``, ``discarded``,
-    ``crashed`` and ``other`` those of each status class, and ``unreadable`` those that cannot be
-    read. ``unverifiable`` counts rows linked to no commit, without discards and crashes, whose
-    commits such loops remove. ``commits`` counts the commits of the loop, and ``unlogged`` those of
-    them that are experiments without a row."""
+    ``crashed`` and ``other`` those of each status class, baselines as kept, and ``unreadable``
+    those that cannot be read. ``unverifiable`` counts kept rows linked to no commit. ``commits``
+    counts the commits of the loop, and ``unlogged`` those of them that are experiments without a
+    row."""
 
     rows: int = 0
     kept: int = 0

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 def audit(options: Options) -> Audit:
     """Audit what the options name. Nothing of the audited repository is executed. Raise OuroError
-    if there is no repository, no commit, or no ledger with a row."""
+    if there is no repository, no commit, or no ledger with a row, or if what an option names is not
+    there."""
     subject = find_subject(options.subject)
     try:
         return _audit(subject, options)
@@ -51,7 +52,7 @@ def audit(options: Options) -> Audit:
 
 
 def _audit(subject: Subject, options: Options) -> Audit:
-    """Return the audit of a subject."""
+    """Return the audit of a subject. Raises as `audit`."""
     history = History(subject.git, subject.head)
     file, faults = _find_ledger(subject, history, options)
     first = read_first(file, history, options)
@@ -143,7 +144,7 @@ def _find_ledger(
     subject: Subject, history: History, options: Options
 ) -> tuple[LedgerFile, tuple[str, ...]]:
     """Return the ledger, and the files that look like one and cannot be read. Raise RecordError if
-    no file can be one."""
+    no file can be one; LimitError if the one that an option names is too large."""
     if options.ledger:
         return tables.read_given(options.ledger, history, subject.top), ()
     file, faults = tables.find(history, subject.top, subject.folder)
@@ -164,7 +165,7 @@ def _build(
     work: Work,
 ) -> Loop:
     """Return the loop of these rows, with the inferred layout; without one, ``work`` says which
-    commits are of experiments."""
+    commits are of experiments. It starts after ``subject.since`` at the earliest."""
 
     def is_work(step: Step) -> bool:
         """Return whether a commit changes an editable file, or with an unknown layout what `work`
@@ -194,12 +195,14 @@ def _limited(history: History, start: str, since: str) -> str:
 
 
 def _oldest(history: History) -> str:
-    """Return the full id of the oldest commit of the branch that was read."""
+    """Return the full id of the oldest commit of the branch that was read; that of the last commit
+    if none was."""
     return history.branch[0].id if history.branch else history.head
 
 
 def _findings(claims: Claims, layout: Layout, judged: Judgement | None) -> tuple[AuditFinding, ...]:
-    """Return all findings: errors first, then in the order of the history."""
+    """Return all findings, without repeats (`_once`): errors first, then in the order of the
+    history, those about no commit last."""
     found = [*weigh(judged.broken, claims, layout)] if judged else []
     known = {(one.check, one.commits) for one in found if one.severity == "error"}
     found += [

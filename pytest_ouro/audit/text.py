@@ -69,7 +69,8 @@ def _finding(one: AuditFinding) -> Iterator[str]:
 
 
 def _show_kept(audit: Audit) -> Iterator[str]:
-    """Yield the lines about kept results: all that do not stand, and the number of the others."""
+    """Yield the lines about kept results: their number, that of those that stand, at most `_MOST`
+    of the others, and the claimed and the honest best; nothing without a kept result."""
     if not audit.kept:
         return
     stands = sum(one.verdict == "stands" for one in audit.kept)

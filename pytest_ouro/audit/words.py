@@ -90,7 +90,8 @@ def count_rows(counts: Counts) -> str:
 
 def describe_place(found: AuditFinding) -> str:
     """Return where a finding is: the place that the finding itself states or, if it states none,
-    its first commits; then its first lines of the ledger, unless the place already names a line."""
+    its first commits; then its first lines of the ledger, unless the place already names a line. ""
+    if it has none of these."""
     parts = [found.finding.where] if found.finding.where else []
     if found.commits and not parts:
         parts.append(_several("commit", [one[:7] for one in found.commits]))

@@ -25,9 +25,9 @@ class Layout:
     ``stated`` is true if an option, the instructions or a bound.toml names the editable files,
     false if they were assumed. ``bound`` has the rules (None: none could be inferred). ``metric``
     and ``direction`` are what the project states ("": nothing), ``said`` are the metrics that its
-    instructions name. ``budget`` is the time for one run in seconds that the instructions or a
-    constant in the code give (None: unknown). ``named`` is the part of ``frozen`` that an option,
-    the instructions or an import in the script names as what measures."""
+    instructions name. ``budget`` is the time for one run in seconds that a bound.toml, the
+    instructions or a constant in the code give (None: unknown). ``named`` is the part of ``frozen``
+    that an option, the instructions or an import in the script names as what measures."""
 
     editable: tuple[str, ...]
     frozen: tuple[str, ...]
@@ -43,7 +43,8 @@ class Layout:
 
 
 def why_frozen(options: Options, frozen: tuple[str, ...]) -> str:
-    """Return why these files are taken for those that measure, or that there are none."""
+    """Return why ``frozen`` are taken for the files that measure, or that there are none. If the
+    options name such files, the reason is ``given by --harness``, whatever ``frozen`` has."""
     if options.harness:
         return "given by --harness"
     found = "the program imports it, or the instructions name it"
@@ -53,8 +54,9 @@ def why_frozen(options: Options, frozen: tuple[str, ...]) -> str:
 def _bound_without_program(
     editable: tuple[str, ...], frozen: tuple[str, ...], metric: str, ledger: str
 ) -> Bound | None:
-    """Return the rules about files of a loop whose program is not known; None if they cannot be
-    made into a bound."""
+    """Return the rules about files of a loop whose program is not known; None if ``editable`` is
+    empty, or they cannot be made into a bound. The bound has the ledger results.tsv if it refuses
+    ``ledger`` or that is "", and the metric "metric" if ``metric`` is ""."""
     usual = "results.tsv"
     for path in dict.fromkeys((ledger or usual, usual)) if editable else ():
         with contextlib.suppress(OuroError, ValueError):  # a bound refuses .json as a ledger
@@ -81,8 +83,10 @@ def assume_layout(
 ) -> Layout:
     """Return a layout for a project in which no program was found (``why`` is the reason, for the
     report). The editable files come from the options, else from the instructions (``prose``), else
-    they are ``usual``: the files that most experiments change. ``metric`` and ``ledger`` go into
-    the rules about files."""
+    they are ``usual``: the files that most experiments change. The frozen ones come from the
+    options, else from the instructions, else they are ``printing``: files that print the metric;
+    editable ones are left out unless an option names them. ``metric`` and ``ledger`` go into the
+    rules about files; the ``metric`` of the layout is ""."""
     editable = tuple(options.editable) or tuple(prose.editable) or usual
     stated = bool(options.editable or prose.editable)
     fixed = (f"{p}**" if p.endswith("/") else p for p in prose.fixed)

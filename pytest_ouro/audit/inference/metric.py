@@ -115,15 +115,17 @@ def _file_name(ledger: Ledger) -> str:
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:
-    """Return whether at least a third of the cells of a column that are not empty are numbers."""
+    """Return whether at least a third of the cells of a column that are not empty are numbers;
+    False if all are empty."""
     found = [cell for cell in cells if cell]
     numbers = sum(number_of(cell) is not None for cell in found)
     return bool(found) and 3 * numbers >= len(found)
 
 
 def _can_be(name: str, cells: Sequence[str]) -> bool:
-    """Return whether most cells of a column are numbers that do not count the rows, and its name
-    can be a metric's."""
+    """Return whether at least half of the cells of a column, empty ones included, are numbers that
+    do not count the rows, and its name can be a metric's: it has no other known meaning and is not
+    `_is_aside`."""
     plain = normalise(name)
     known = find_columns([name], "").known
     if not plain or _is_aside(plain) or any(place is not None for place in known):
@@ -172,8 +174,9 @@ def _most_agreeing(
 
 
 def _followed(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
-    """Return the column of a time, a size or the like that decides what is kept: its name says
-    which values are better, and the statuses agree with them; "" if there is none."""
+    """Return, of the columns whose names say which values are better, the one with whose values the
+    statuses agree best; "" if fewer than three in four (`AGREES`) agree. It is called for a column
+    of a time, a size or the like that decides what is kept."""
     statuses = _statuses(columns, cells)
     shares = {
         name: agreement(texts, statuses, named_direction(name))

@@ -50,7 +50,7 @@ def infer_layout(
     """Return the layout of the loop that starts from the commit ``start`` (full id). ``work`` are
     the files that each commit of an experiment changes, ``ledger`` the path of the table,
     ``metric`` the name of its metric ("": not known yet), ``folder`` that which is audited, from
-    the repository's top."""
+    the repository's top. If the commit cannot be read, the layout is assumed (`assume_layout`)."""
     usual = usual_files(work, ledger)
     try:
         with snapshot(git, start) as top:
@@ -75,9 +75,9 @@ def _read(
     metric: str,
 ) -> Layout:
     """Return the layout of the project whose files at the start of the loop lie at ``top``, and of
-    which the folder ``within`` is audited: as its bound.toml states it, else as ``init`` discovers
-    it in one of its folders (`_folders`), else assumed from the options, the instructions and the
-    ``usual`` files."""
+    which the folder ``within`` is audited: as its bound.toml states it, unless that has faults,
+    else as ``init`` discovers it in one of its folders (`_folders`), else assumed from the options,
+    the instructions and the ``usual`` files."""
     with contextlib.suppress(OuroError):
         if stated := _stated(top, within):
             return stated
@@ -213,8 +213,9 @@ def _attempts(
     top: Path,
 ) -> list[InitOptions]:
     """Return the sets of options with which ``init`` is tried, in order, until it finds an
-    experiment. The first has only what the audit's options give; each further one prescribes more:
-    the inferred metric, then a direction, then the files that experiments usually change."""
+    experiment. The first has only what the audit's options give, and the ledger's name; each
+    further one prescribes more: the inferred metric, then a direction, then the files that
+    experiments usually change."""
     here = posixpath.relpath(folder.relative_to(top).as_posix(), ".")
     prefix = "" if here == "." else f"{here}/"
 
@@ -251,7 +252,9 @@ def _discovered(
     usual: tuple[str, ...],
     options: Options,
 ) -> Layout:
-    """Return the layout of the experiment that ``init`` finds. Raise OuroError if it finds none."""
+    """Return the layout of the experiment that ``init``, called with the options ``asked``, finds.
+    If nothing states the editable files, the ``usual`` ones are editable too, without those that
+    measure. Raise OuroError if it finds none."""
     section = None
     with contextlib.suppress(OuroError, OSError):
         section = find_section(folder, top, None)
@@ -334,7 +337,8 @@ def _bound(
     root: str,
     prefix: str,
 ) -> Bound | None:
-    """Return the rules of the project; None if they cannot be made into a bound."""
+    """Return the rules of the project as a bound in which the paths ``editable``, from the
+    repository's top, are the editable files; None if they cannot be made into a bound."""
     from pytest_ouro.evidence.git.client import Git
 
     own = tuple(posixpath.relpath(path, root or ".") for path in editable)

@@ -58,8 +58,9 @@ def _start_repository(top: Path, git: Git, commit: str) -> None:
 
 def _write_files(top: Path, git: Git, commit: str) -> None:
     """Write the code and texts of a commit below ``top``: at most `_MOST` files of `_BYTES` bytes
-    in all. Files in fewer nested folders are written first, so that the limits drop the deep
-    ones."""
+    in all. Files in fewer nested folders are written first, so that the limits drop the deep ones.
+    Links, files in `_DEEP` or more nested folders, and files that are too large or cannot be read
+    are left out."""
     tree = git.tree(commit)
     plain = [path for path, entry in tree.items() if entry.mode in ("100644", "100755")]
     shown = [p for p in plain if p.count("/") < _DEEP and _is_shown(posixpath.basename(p))]

@@ -34,9 +34,9 @@ class Subject:
 
 
 def find_subject(name: str) -> Subject:
-    """Return what ``name`` stands for: a folder, a git directory, a range of revisions, a pull
-    request or a revision; "" is the current folder. Raise GitError if there is no repository, no
-    commit or no such name."""
+    """Return what ``name`` stands for: a folder, a git directory, a file, which stands for its
+    folder, a range of revisions, a revision or a pull request, the first of these that exists; ""
+    is the current folder. Raise GitError if there is no repository, no commit or no such name."""
     if name and (place := Path(name)).exists():
         return _at_folder(place if place.is_dir() else place.parent, name)
     if not name:

@@ -28,8 +28,8 @@ def usual_files(work: Sequence[tuple[str, ...]], ledger: str) -> tuple[str, ...]
     the files changed by the most experiments, and each other file that at least two experiments,
     and at least a fifth of all, change and whose name is not one of a file that measures. The
     ledger does not count. () if no experiment changes code. If a file that is not code is changed
-    more than twice as often, as a prompt is, it counts as code, as all others do then. ``work`` has
-    the changed files of each experiment."""
+    more than twice as often, as a prompt is, it counts as code, as all others but notes, logs and
+    pictures do then. ``work`` has the changed files of each experiment."""
     everything = Counter(
         path
         for paths in work

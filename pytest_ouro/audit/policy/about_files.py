@@ -39,8 +39,8 @@ def judge_required(asked: Files, submission: Submission, notes: Notes) -> None:
 
 def judge_allowed(asked: Files, submission: Submission, notes: Notes) -> None:
     """Add findings if a pull request changes files outside of its record that the policy does not
-    allow, changes or deletes files where it may only add them, or changes other records. A folder
-    alone is not judged, which is stated."""
+    allow, changes or deletes files of its record where it may only add them, or changes other
+    records. A folder alone is not judged, which is stated."""
     if submission.read_base is None:
         words = "a folder alone has no base: judge the pull request"
         notes.state("allowed-files", "not checked", words)
@@ -80,10 +80,11 @@ def judge_allowed(asked: Files, submission: Submission, notes: Notes) -> None:
 
 
 def judge_refused(asked: Sequence[Refused], submission: Submission, notes: Notes) -> None:
-    """Add a finding for each line that a pull request adds and that a [[refused]] table of the
-    policy forbids. A line that the base's file has as often is not added. What is not searched in
-    full is stated: a changed file that cannot be read, an added line of more than `_LONG`
-    characters, and, as a whole, a folder alone. Nothing is done if ``asked`` is empty."""
+    """Add a finding for each line, unless it begins with ``#``, that a pull request adds and that a
+    [[refused]] table of the policy forbids. A line that the base's file has as often is not added.
+    What is not searched in full is stated: a changed file that cannot be read, an added line of
+    more than `_LONG` characters, and, as a whole, a folder alone. Nothing is done if ``asked`` is
+    empty."""
     if not asked:
         return
     if submission.read_base is None:
@@ -127,8 +128,8 @@ def _find_lines(pattern: re.Pattern[str], data: bytes | None) -> list[tuple[int,
 
 
 def _find_long(before: bytes | None, after: bytes | None) -> list[int]:
-    """Return the numbers, from 1, of the lines of ``after`` that have more than `_LONG` characters,
-    of which a pattern sees no more, and that ``before`` lacks."""
+    """Return the numbers, from 1, of the lines of ``after`` that do not begin with ``#``, have more
+    than `_LONG` characters, of which a pattern sees no more, and that ``before`` lacks."""
     known = {text for _, text in _read_code(before)}
     return [n for n, text in _read_code(after) if len(text) > _LONG and text not in known]
 
@@ -145,7 +146,8 @@ def judge_artefact(asked: Artefact, submission: Submission, logs: Logs, notes: N
     """Add a finding if the artefact has more bytes than the policy allows. Its size is the sum of
     the files in the record's folder that the policy's globs select, plus, if the policy names a
     number of the logs (``plus``), the largest value of it in any log. A statement gives the size,
-    or which part of it is not known; then there is no finding."""
+    or which part of it is not known; then there is no finding. The finding only warns if the policy
+    waives the demand."""
     names = matching(submission.names, asked.files)
     sizes = {name: submission.read_inside(name) for name in names}
     unread = [name for name, data in sizes.items() if data is None]

@@ -21,8 +21,8 @@ _LINES, _SHOWN = 5_000, 6
 @dataclass(frozen=True)
 class _Part:
     """A region of a file: the numbers, from 1, of its first and last lines, and the ``lines`` that
-    are compared: those that are not empty, without white space at their ends. If ``fault`` is not
-    "", there is nothing to compare, and it says why."""
+    are compared: those that are not empty, without white space at their right ends. If ``fault`` is
+    not "", there is nothing to compare, and it says why."""
 
     lines: tuple[str, ...] = ()
     first: int = 0

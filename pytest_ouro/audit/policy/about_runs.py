@@ -111,8 +111,9 @@ def _tell_apart(runs: Sequence[Run]) -> tuple[list[str], dict[str, str]]:
 
 def judge_numbers(numbers: Sequence[Number], logs: Logs, notes: Notes) -> None:
     """For each number of the policy, add a warning for each log that states several values of it
-    although one is expected, a finding for each limit that its values in the logs are beyond, and a
-    fact with the mean and the range of these values."""
+    although one is expected, a finding for each limit that its values in the logs (or their mean,
+    if the policy says so) are beyond, and a fact with the mean and the range of these values. Add
+    one statement with the names of the numbers; the last value in a log counts."""
     for one in numbers:
         for run in logs.runs:
             if len(run.values[one.name]) > 1 and not one.last:
@@ -226,7 +227,8 @@ def _find_threshold(asked: Significance, submission: Submission) -> tuple[float 
 
 def read_key(data: bytes | None, key: str) -> float | None:
     """Return the number at ``key``, a dotted path such as ``a.b``, in ``data``, the bytes of a JSON
-    file. None if the file is missing or not JSON, or has no finite number there."""
+    file. A text that states a number counts. None if the file is missing or not JSON, or has no
+    finite number there."""
     try:
         value: Any = json.loads(data or b"")
         for part in key.split("."):

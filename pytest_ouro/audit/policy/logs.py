@@ -107,9 +107,9 @@ def _split_source(ends: str, lines: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _find_values(number: Number, lines: list[str]) -> tuple[float, ...]:
-    """Return the finite values of a number in the lines, times its scale. A value that occurs
-    several times is in the result once, at the place of its last line. A match that is not a number
-    is ignored."""
+    """Return the finite values of a number, times its scale: the first match in each of the lines,
+    without commas. A value that occurs several times is in the result once, at the place of its
+    last line. A match that is not a number is ignored."""
     pattern = re.compile(number.pattern)
     group: str | int = "value" if "value" in pattern.groupindex else 1
     found: dict[float, None] = {}

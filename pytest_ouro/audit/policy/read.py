@@ -104,7 +104,8 @@ def _read_one(cls: type[T], tables: dict[str, Any], key: str, problems: Problems
 
 def _read_many(cls: type[T], tables: dict[str, Any], key: str, problems: Problems) -> Any:
     """Return the tables [[key]] of the file's ``tables`` as a tuple of instances of ``cls``; () if
-    there are none. A table with faults is left out, and its faults are added to ``problems``."""
+    there are none, or if [key] is written in place of [[key]]. That, and the faults of a table,
+    which is left out, are added to ``problems``."""
     found = tables.get(key, [])
     if not isinstance(found, list):
         problems.add((key,), f"[{key}] must be written [[{key}]]")

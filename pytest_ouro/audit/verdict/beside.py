@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def find_compared(step: Step, paths: Sequence[str], claims: Claims, layout: Layout) -> str:
-    """Return the short id of the first commit after ``step`` that was kept by a value measured with
-    the changed files ``paths`` and compared with values from before; "" if there is none, or if
-    ``step`` may have an innocent explanation.
+    """Return the short id of the next kept commit after ``step`` if it was measured with the
+    changed files ``paths`` and its value is better than the last kept one before it; otherwise "",
+    also if ``step`` may have an innocent explanation.
 
     The change is not a person's repair if its author is that of the experiment, and not that of the
     commit that the loop starts from. It counts if the instructions call one of the files fixed, the
@@ -61,6 +61,7 @@ def _differs(claims: Claims, step: Step, path: str) -> bool:
 
 
 def is_below(path: str, named: Iterable[str]) -> bool:
-    """Return whether a path is one of those that are named, or in a folder of them. A folder may be
-    named as ``data``, ``data/``, ``data/*`` or ``data/**``; no other glob is matched."""
+    """Return whether a path is one of those that are named, or lies in a folder of them at any
+    depth. ``data``, ``data/``, ``data/*``, ``data/**`` and ``data*`` name the same folder: slashes
+    and stars at the end are dropped. No other glob is matched, and paths are not normalised."""
     return any(path == one or path.startswith(f"{one.rstrip('/*')}/") for one in named)

@@ -59,7 +59,8 @@ class Judgement:
 
 
 def judge(loop: Loop, bound: Bound) -> Judgement:
-    """Return what each commit of the loop breaks that its parent does not break yet."""
+    """Return what each commit of the loop breaks that its parent does not break yet, and which
+    checks were applied. Merges are not judged."""
     rules = [rule for rule in bound.rules if rule.check in CHECKS]
     judge = _Judge(loop.history, loop.start, bound, rules)
     found: list[Judged] = []
@@ -174,7 +175,8 @@ class _Judge:
 
     def _may_matter(self, step: Step, path: str, data: bytes) -> bool:
         """Return whether a version of a file has a new line that names what interferes with an
-        evaluation, or code that could hide it."""
+        evaluation, or code that could hide it. True if the parent has no such file, or its version
+        cannot be read."""
         entry = self._history.entry(step.parent, path)
         if entry is None or entry.is_submodule:
             return True

@@ -134,9 +134,9 @@ def _standing(rows: Sequence[object]) -> str:
 def _narrow(one: Judged, claims: Claims, layout: Layout) -> Finding | None:
     """Return the finding as the audit reports it, or None if the audit leaves it out. A finding of
     `scope` keeps only the files that can be part of an experiment, and is left out if there are
-    none. A finding that only says that a protected thing is gone or that nothing is protected is
-    left out, and so is one of `frozen` that another one repeats with more detail; other findings
-    are returned as they are."""
+    none; one that names no file is left out unless it is about a link. A finding that only says
+    that a protected thing is gone or that nothing is protected is left out, and so is one of
+    `frozen` that another one repeats with more detail; other findings are returned as they are."""
     finding = one.finding
     if finding.headline.endswith("nothing is protected") or " is gone: " in finding.headline:
         return None
@@ -199,7 +199,7 @@ class _Beside:
 
     def is_allowed(self, path: str) -> bool:
         """Return whether the commit changes nothing of a file but the parts that the instructions
-        let an agent change."""
+        let an agent change; False if it adds or removes the file."""
         parts = allowed_parts(self._claims.instructions, path)
         if not parts:
             return False
@@ -220,9 +220,9 @@ class _Beside:
 
 
 def reads(line: str, path: str) -> bool:
-    """Return whether a line of code reads the file at ``path``: the line has the file's name,
-    without folders, in quotes or in angle brackets, a word that reads or includes, and no word that
-    writes."""
+    """Return whether a line of code reads the file at ``path``: the line has, in quotes or in angle
+    brackets, the file's name, with any folders or none before it, a word that reads or includes,
+    and no word that writes."""
     name = re.escape(posixpath.basename(path))
     named = re.search(rf"""["'`</]{name}["'`>]""", line)
     return bool(named and _READS.search(line) and not _WRITES.search(line))
@@ -239,7 +239,11 @@ def _is_in_fixed_folder(path: str, layout: Layout) -> bool:
 
 
 def _is_sure(one: Judged, finding: Finding, claims: Claims, layout: Layout) -> bool:
-    """Return whether a finding about a kept commit has no innocent explanation."""
+    """Return whether a finding has no innocent explanation if its commit was kept. One of `scope`
+    has none if the editable files are stated, the file is Python or `_Beside.is_telling`, and the
+    commit changes editable files too and has one row; one of `frozen` if the file is named as what
+    measures or has such a name, and the rule is not about added packages. One of `evaluation` about
+    code that is too long may have one, and so may a removed dependency; all others have none."""
     if one.check == "scope":
         rows = claims.rows_of.get(one.step.id, [])
         code = matching(claims.loop.history.changes(one.step), layout.editable)
