@@ -273,8 +273,9 @@ def _write_files(
 
 
 def _write_script(folder: Path, name: str, torch: bool) -> None:
-    """Write the canary ``name`` into ``folder`` as the script ``train.py``, with its harness, its
-    model and its data. With ``torch``, the harness and the model use torch."""
+    """Write into ``folder`` the canary ``name`` as ``train.py``, the harness ``prepare.py``, the
+    model ``canary_model.py``, and the data ``train.bin`` and ``val.bin``. With ``torch``, the
+    harness and the model use torch. Files that exist are replaced."""
     common = PROGRAMS if torch else PROGRAMS / "plain"
     for file in ("prepare.py", "canary_model.py"):
         shutil.copyfile(common / file, folder / file)
@@ -284,8 +285,10 @@ def _write_script(folder: Path, name: str, torch: bool) -> None:
 
 
 def _write_command(folder: Path, name: str) -> None:
-    """Write the program ``candidate.py``, its evaluation, and questions with answers, of which
-    three in ten do not follow the rule."""
+    """Write into ``folder`` the canary of a command, ``name`` without its prefix, as
+    ``candidate.py``, with ``canary_task.py`` and ``evaluate.py``, and 200 questions in
+    ``questions.txt`` with answers in ``answers.txt``, of which about three in ten do not follow the
+    rule. Files that exist are replaced."""
     for file in ("canary_task.py", "evaluate.py"):
         shutil.copyfile(PROGRAMS / "commands" / file, folder / file)
     shutil.copyfile(PROGRAMS / "commands" / f"{name}.py", folder / "candidate.py")
@@ -297,8 +300,8 @@ def _write_command(folder: Path, name: str) -> None:
 
 
 def _lives(pid: int) -> bool:
-    """Return whether a process with this id exists: False as soon as it has ended, True if it still
-    exists after two seconds."""
+    """Return whether a process with this id exists: False as soon as it has ended, or if this user
+    may not signal it, True if it still exists after two seconds."""
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         try:
@@ -310,8 +313,8 @@ def _lives(pid: int) -> bool:
 
 
 def _make_tokens(split: str) -> bytes:
-    """Return 64 rows of 17 tokens as bytes, one a token, from 0 to 11; each mostly follows from the
-    one before. They depend on the name of the split alone."""
+    """Return 64 rows of 17 tokens as bytes, one a token, from 0 to 11; the first is 0, and each
+    other mostly follows from the one before. They depend on the name of the split alone."""
     generator = random.Random(split)
     tokens = [0]
     for _ in range(64 * 17 - 1):

@@ -47,8 +47,8 @@ def _examine_hook(git: Git) -> Item:
     """Return the item about the pre-commit hook: ``ok`` if it runs the gate, itself or through the
     tool pre-commit.
 
-    ``weak``: the gate is configured for the tool, but the tool's hook is not installed; ``off``: no
-    hook that is executable runs the gate.
+    ``weak``: the gate is configured for the tool, but the tool's hook is not installed; ``off``:
+    the gate is not configured for the tool, and no hook that is executable runs it.
     """
     hook = _find_hooks(git) / "pre-commit"
     runs = hook.is_file() and os.access(hook, os.X_OK)
@@ -158,8 +158,8 @@ def _in_home(name: str) -> bool:
 
 
 def _calls_guard(settings: Path, name: str) -> bool:
-    """Return whether the file of an agent's settings has all of the guard's hooks; False if it
-    cannot be read."""
+    """Return whether the file of an agent's settings has all of the guard's hooks; False if it is
+    absent, empty or cannot be read."""
     agent, text = agents.AGENTS[name], "\n".join(_read_lines(settings))
     try:
         return bool(text.strip()) and agents.merge(agent, text) == text

@@ -229,7 +229,8 @@ def _refuses_gemini(top: Path) -> bool:
 def try_hook(top: Path, bound: Path) -> str:
     """Run the command of our hooks once in the folder ``top``, with the call that an agent makes
     before it writes the bound.toml at ``bound``; the hook must refuse that. Return "" if it does,
-    else in words what it does instead. Nothing is written."""
+    else in words what it does instead, also if it does not start or end in time. Nothing is
+    written."""
     given = {"file_path": str(bound.absolute()), "content": ""}
     call = {"hook_event_name": "PreToolUse", "tool_name": "Write", "tool_input": given}
     try:

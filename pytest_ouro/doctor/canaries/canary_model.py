@@ -15,8 +15,9 @@ class Model(torch.nn.Module):
 
     def forward(self, x, targets=None, reduction="mean"):
         """Return the logits for the tokens ``x`` of shape (rows, tokens). With ``targets``, the
-        next tokens in the same shape, return the cross-entropy in nats instead: its mean as a
-        number, or, for the reduction "none", one value for each token in one dimension."""
+        next tokens in the same shape, return the cross-entropy in nats instead: its mean in a
+        tensor without dimensions, or, for the reduction "none", one value for each token in one
+        dimension."""
         logits = self.predict(x)
         if targets is None:
             return logits
