@@ -26,7 +26,7 @@ def make_cache_folder(*names: str) -> Path:
     and return its path; an existing folder is kept. If the cache folder has no .gitignore, write
     one that ignores everything in the folder.
 
-    Raise OSError if a folder cannot be made, or if a link or a file is in its place;
+    Raise OSError if a folder or .gitignore cannot be made, or if a link or a file is in its place;
     ExperimentError as `cache_folder` does.
     """
     cache = cache_folder()

@@ -43,9 +43,10 @@ class _Named(NamedTuple):
 
 
 def candidates(history: History, top: Path | None) -> Iterator[LedgerFile | LimitError]:
-    """Yield the files that may be the ledger, in the working tree ``top`` (None: there is none) and
-    in the last commit, or the error that one is too large. A file of the working tree is yielded as
-    in the last commit, too, only if it is longer there."""
+    """Yield the files that may be the ledger (see `_first`), in the working tree ``top`` (None:
+    there is none) and in the last commit, or the error that one is too large. A file of the working
+    tree is yielded as in the last commit, too, only if it is longer there. A file that cannot be
+    read is left out."""
     seen: set[str] = set()
     for path, usual in _on_disk(top) if top else ():
         if not usual and not _head_is_table(top / path if top else Path(path)):
@@ -79,8 +80,10 @@ def candidates(history: History, top: Path | None) -> Iterator[LedgerFile | Limi
 
 
 def earlier(history: History) -> Iterator[LedgerFile | LimitError]:
-    """Yield the last version of each file that commits of the history added or changed, that may be
-    a ledger, and that the last commit has no more."""
+    """Yield the last version of each file that a commit of the history added, changed or deleted
+    and that may be a ledger, or the error that it is too large: those of the latest commits first,
+    at most 101 files. Files that the last commit still has are yielded too. Raise LimitError if a
+    commit's trees are too large."""
     seen: set[str] = set()
     for step in reversed(history.steps):
         for path, usual in _named(history.changes(step), history):
@@ -103,8 +106,9 @@ def earlier(history: History) -> Iterator[LedgerFile | LimitError]:
 
 
 def looks_like_table(head: bytes) -> bool:
-    """Return whether the first bytes of a file look like those of a table: lines of JSON objects,
-    or at least two lines of text with as many tabs, or other signs between cells, as most have."""
+    """Return whether the first bytes of a file look like those of a table: they are text that
+    begins with ``{`` or ``[``, or at least two lines, and half of the first 20, have a tab, or two
+    or more of one of ``;``, ``|``, ``,`` and double blanks. Blank lines do not count."""
     if head.count(0) > 40 and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return False
     text = head.replace(b"\0", b"").decode("utf-8", "replace")
@@ -119,7 +123,8 @@ def looks_like_table(head: bytes) -> bool:
 
 
 def _head_is_table(path: Path) -> bool:
-    """Return whether a file on the disk begins like a table, and is small enough."""
+    """Return whether a file on the disk begins like a table, is regular and has at most 4 MiB.
+    False for a link, and if it cannot be read."""
     try:
         if not path.is_file() or path.is_symlink() or path.stat().st_size > _LARGEST:
             return False
@@ -130,8 +135,9 @@ def _head_is_table(path: Path) -> bool:
 
 
 def _named(paths: Iterable[str], history: History) -> Iterator[_Named]:
-    """Yield those of the paths that may be ledgers: with a usual name, or of text that commits of
-    the history change often."""
+    """Yield those of the paths that may be ledgers, in their order: those with a usual name (see
+    `_is_usual`), other tables, such as ``.csv``, and other files of text that at least two commits
+    of the history change."""
     for path in paths:
         if _is_usual(path):
             yield _Named(path, usual=True)
@@ -142,20 +148,23 @@ def _named(paths: Iterable[str], history: History) -> Iterator[_Named]:
 
 
 def _first(found: Iterable[_Named]) -> list[_Named]:
-    """Return those to try: some with a usual name, and some others, those near the top first."""
+    """Return those to try: at most 40 with a usual name, then at most 60 others; of each, those
+    near the top first."""
     ordered = sorted(found, key=lambda one: (not one.usual, one.path.count("/"), one.path))
     usual = [one for one in ordered if one.usual]
     return usual[:_MOST] + ordered[len(usual) :][:_MOST_OTHERS]
 
 
 def _is_usual(path: str) -> bool:
-    """Return whether a path has a name that ledgers have, or is a table near the top."""
+    """Return whether a path has a name that ledgers have, such as ``results.md``, or is a ``.tsv``,
+    ``.csv``, ``.jsonl`` or ``.ndjson`` file at most one folder deep."""
     name = posixpath.basename(path)
     return bool(_TABLE.fullmatch(name)) or (path.count("/") <= 1 and bool(_DATA.fullmatch(name)))
 
 
 def _is_longer(history: History, path: str, top: Path | None) -> bool:
-    """Return whether the last commit has more of a ledger than the disk."""
+    """Return whether a ledger has more bytes in the last commit than on the disk. False if one of
+    them is absent or cannot be read."""
     entry = history.entry(history.head, path)
     try:
         size = (top / path).stat().st_size if top else 0
@@ -165,7 +174,9 @@ def _is_longer(history: History, path: str, top: Path | None) -> bool:
 
 
 def _on_disk(top: Path) -> list[_Named]:
-    """Return the paths, from ``top``, of files that may be a ledger, those near the top first."""
+    """Return the paths, from ``top``, of files that may be a ledger by their names, as `_first`
+    chooses and orders them. Folders more than 6 deep, and those such as ``data`` and ``.venv``, are
+    left out."""
     found: list[_Named] = []
     left = _NAMES
     for folder, folders, names in os.walk(top):

@@ -27,7 +27,8 @@ _KEPT = 16 << 20
 
 class Edit(NamedTuple):
     """What a commit changes in a text: the lines that it adds and those that it removes, each once
-    and followed by a line break. A line that the text also has elsewhere is neither."""
+    and followed by a line break. A line that the text also has elsewhere is neither. Their order is
+    arbitrary."""
 
     added: str
     removed: str
@@ -95,7 +96,8 @@ class Claims:
 
     @cached_property
     def keeps(self) -> tuple[Experiment, ...]:
-        """The experiments whose row says that they were kept, in the order of the ledger."""
+        """The experiments whose row says that they were kept, or are a baseline, in the order of
+        the ledger."""
         return tuple(one for one in self.loop.logged if one.row is not None and one.row.is_kept)
 
     @cached_property
@@ -114,7 +116,8 @@ class Claims:
 
     @cached_property
     def first_kept(self) -> dict[str, int]:
-        """The line of the first kept row of each commit (full id)."""
+        """The line of the first row of each commit (full id; "": of the rows without one) that was
+        kept or is a baseline."""
         kept = [(one.commit, one.row.line) for one in self.keeps if one.row is not None]
         return dict(reversed(kept))
 
@@ -130,14 +133,15 @@ class Claims:
     @cached_property
     def per_commit(self) -> bool:
         """Whether the rows are mostly about commits of their own, as in a loop that commits each
-        experiment; False if many rows name one commit, as for variants of one code."""
+        experiment; False if many rows name one commit, as for variants of one code. True if no row
+        has a commit."""
         linked = sum(map(len, self.rows_of.values()))
         return linked <= 1.5 * len(self.rows_of)
 
     @cached_property
     def measuring_texts(self) -> dict[str, str]:
         """The texts of the files of code that no experiment may change, at the start of the loop,
-        by their paths: at most 20."""
+        by their paths: the first 20 by path. {} if the start is unknown or cannot be read."""
         try:
             tree = self.loop.history.git.tree(self.loop.start) if self.loop.start else {}
         except OuroError:
@@ -146,12 +150,12 @@ class Claims:
         return {path: self.text(self.loop.start, path) for path in sorted(paths)[:20]}
 
     def is_kept(self, commit: str) -> bool:
-        """Return whether a row says that the commit was kept as an experiment. False in a loop
-        where many rows name one commit (see `per_commit`)."""
+        """Return whether a row says that the commit was kept as an experiment. A baseline does not
+        count. False in a loop where many rows name one commit (see `per_commit`)."""
         return self.per_commit and any(row.status == "keep" for row in self.rows_of.get(commit, ()))
 
     def place(self, lines: Iterable[int]) -> str:
-        """Return words for lines of the ledger: ``results.tsv: line 3, 4 and 2 more``."""
+        """Return words for lines of the ledger: ``results.tsv: line 3, 4, 7 and 2 more``."""
         return f"{self.ledger}: line {several([str(line) for line in lines])}"
 
     def edit(self, parent: str, commit: str, path: str) -> Edit:

@@ -53,7 +53,7 @@ class Found(NamedTuple):
 
     def complete(self, names: Sequence[str], columns: Columns) -> Columns:
         """Return the positions of the columns ``names``: as ``columns`` has them, and of those it
-        lacks, where they were found."""
+        lacks, where they were found. A status that was found counts in any case."""
 
         def place(name: str, known: int | None) -> int | None:
             return names.index(name) if known is None and name in names else known
@@ -67,12 +67,14 @@ class Found(NamedTuple):
         )
 
     def plain(self, name: str, text: str) -> str:
-        """Return a cell of the column ``name``, a number in the usual way of writing."""
+        """Return a cell of the column ``name``, a number in the usual way of writing, any other
+        text unchanged."""
         numbers = self.numbers.get(name)
         return numbers.plain(text) if numbers else text
 
     def classify(self, text: str, column: str, words: str) -> StatusClass:
-        """Return the class of a status, as `classify` does or as its word was inferred."""
+        """Return the class of the status ``text``: the one that was inferred for this word,
+        otherwise what `classify` returns for the same arguments."""
         known = self.words.get(text.strip().casefold()) if self.words else None
         return known or classify(text, column, words)
 
@@ -86,7 +88,7 @@ def names_of(row: Row) -> Sequence[str]:
 
 def flatten(row: Row) -> tuple[list[str], list[Cell]] | None:
     """Return the names and the values of a row of JSON: its own first, then those of objects within
-    it, at any depth; None if it is not an object."""
+    it, at any depth, where a list and null are None. Return None if it is not an object."""
     try:
         found = json.loads(row.text)
     except (ValueError, RecursionError):
@@ -107,8 +109,8 @@ def flatten(row: Row) -> tuple[list[str], list[Cell]] | None:
 
 
 def read_columns(ledger: Ledger) -> dict[str, list[str]]:
-    """Return the cells of the first rows by the name of their column, to recognise the columns by;
-    "" for an absent cell. Numbers are in the usual way of writing."""
+    """Return the cells of those of the first 200 rows that can be read by the name of their column,
+    to recognise the columns by; "" for an absent cell. Numbers are in the usual way of writing."""
     found = _read_cells(ledger)
     for name, numbers in _find_numbers(ledger, found).items():
         found[name] = [numbers.plain(text) for text in found[name]]
@@ -175,8 +177,8 @@ def find(ledger: Ledger) -> Found:
 
 
 def _find_commit(cells: Mapping[str, Sequence[str]]) -> str:
-    """Return the column with the most hashes if at least 40% of its cells are hashes; otherwise
-    ""."""
+    """Return the column with the most hashes if at least 40% of its cells are hashes; one of digits
+    alone does not count. Otherwise ""."""
     hashes = {
         name: sum(bool(commit_of(text)) and not text.isdigit() for text in texts)
         for name, texts in cells.items()
@@ -200,7 +202,8 @@ def _find_status(cells: Mapping[str, Sequence[str]], commit: str) -> str:
 
 
 def are_words(texts: Sequence[str]) -> bool:
-    """Return whether the cells of a column are short, mostly no numbers, and few different ones."""
+    """Return whether the cells of a column that are not empty have at most 24 characters, fewer
+    than half are numbers, and at most half, or four, of them differ. False if all are empty."""
     filled = [text for text in texts if text]
     few = len(set(filled)) <= max(4, len(filled) / 2)
     numbers = sum(number_of(text) is not None for text in filled)
@@ -209,7 +212,8 @@ def are_words(texts: Sequence[str]) -> bool:
 
 def _find_words(cells: Mapping[str, Sequence[str]], taken: set[str]) -> str:
     """Return the column with the most words, of those not in ``taken`` (the columns whose meaning
-    is known), if it has at least 1.5 words a cell; "" otherwise."""
+    is known), if it has at least 1.5 words of two letters or more a cell. Columns with cells of
+    JSON do not count. Return "" if there is none."""
     lengths = {
         name: sum(len(re.findall(r"[^\W\d_]{2,}", text)) for text in texts)
         for name, texts in cells.items()
@@ -229,8 +233,9 @@ def _find_metric(cells: Mapping[str, Sequence[str]], statuses: Sequence[StatusCl
 
 def agreement(texts: Sequence[str], statuses: Sequence[StatusClass], direction: str = "") -> float:
     """Return the share of rows whose status is what the values say, if a row is kept where its
-    value is better than the one kept before: 0.0 for a column that counts its rows, is the same in
-    all, or has too few numbers. ``direction`` is ``lower`` or ``higher``, "" for either."""
+    value is better than the one kept before: 0.0 if fewer than two rows can be judged, and for a
+    column that counts its rows, is the same in all, or has fewer than three numbers. ``direction``
+    is ``lower`` or ``higher``, "" for either."""
     numbers = [number_of(text) for text in texts]
     values = [value for value in numbers if value is not None]
     if len(values) < 3 or len(set(values)) < 2 or counts_rows(texts):
@@ -240,7 +245,8 @@ def agreement(texts: Sequence[str], statuses: Sequence[StatusClass], direction: 
 
 
 def _agrees(numbers: Sequence[float | None], statuses: Sequence[StatusClass], sign: int) -> float:
-    """Return the share of the statuses that the numbers explain; ``sign`` is 1 if higher ones are
+    """Return the share of the statuses "keep" and "discard", after the first row, that the numbers
+    explain as `agreement` says; 0.0 if there are fewer than two. ``sign`` is 1 if higher ones are
     better, else -1."""
     best: float | None = None
     right = judged = 0
@@ -256,14 +262,16 @@ def _agrees(numbers: Sequence[float | None], statuses: Sequence[StatusClass], si
 
 
 def counts_rows(texts: Sequence[str]) -> bool:
-    """Return whether the cells of a column, as far as they are not empty, count the rows."""
+    """Return whether the cells of a column, as far as they are not empty, are all numbers that
+    count the rows (see `counts_up`)."""
     numbers = [number_of(text) for text in texts if text]
     values = [value for value in numbers if value is not None]
     return len(values) == len(numbers) and counts_up(values)
 
 
 def counts_up(values: Sequence[float]) -> bool:
-    """Return whether at least three numbers are whole and never fall, and most rise by one."""
+    """Return whether there are at least three numbers, which are whole and never fall, and at least
+    60% of the steps are by one."""
     if len(values) < 3 or any(value % 1 for value in values):
         return False
     steps = [b - a for a, b in itertools.pairwise(values)]

@@ -25,7 +25,8 @@ _TIME = re.compile(rb"\ncommitter .*> (\d+) [-+]\d+\n")
 class Step(NamedTuple):
     """One commit. ``id`` is its full id, ``parents`` are the full ids of its parents, and ``tree``
     is the id of its tree. ``time`` is when it was committed, in seconds since 1970. ``place`` is
-    its position in the history, from 0, and ``subject`` the first paragraph of its message."""
+    its position in the history, from 0 (-1: not in it), and ``subject`` the first paragraph of its
+    message."""
 
     id: str
     parents: tuple[str, ...]
@@ -40,14 +41,15 @@ class Step(NamedTuple):
         return self.parents[0] if self.parents else ""
 
     def __str__(self) -> str:
-        """Return the short id and the subject, as in ``commit a1b2c3d "Lower the rate"``."""
+        """Return the short id and the first 60 characters of the subject, as in ``commit a1b2c3d
+        "Lower the rate"``."""
         return f'commit {self.id[:7]} "{self.subject[:60]}"'
 
 
 class History:
-    """The commits that ``head`` (full id) reaches, without those that ``since`` ("": none)
-    reaches, each after its parents. ``cut`` is whether older commits were left out. Raise GitError
-    if a commit cannot be read."""
+    """The commits that ``head`` (full id) reaches, without those that ``since`` ("": none) reaches,
+    each after its parents. Of more than 20 000, the older ones are left out, and ``cut`` is True.
+    Raise GitError if a commit cannot be read."""
 
     def __init__(self, git: Git, head: str, since: str = "") -> None:
         self.git, self.head = git, head
@@ -70,7 +72,7 @@ class History:
 
     @cached_property
     def children(self) -> dict[str, list[Step]]:
-        """The steps by the id of their first parent."""
+        """The steps by the id of their first parent ("": none)."""
         found: dict[str, list[Step]] = {}
         for step in self.steps:
             found.setdefault(step.parent, []).append(step)
@@ -125,7 +127,8 @@ class History:
         return tuple(sorted(set.intersection(*found)))
 
     def is_ancestor(self, commit: str, of: str) -> bool:
-        """Return whether the commit ``of`` reaches another one (full ids). False if git fails."""
+        """Return whether the commit ``of`` is or reaches ``commit`` (full ids). False if git
+        fails."""
         if (commit, of) not in self._ancestry:
             try:
                 self.git.call("merge-base", "--is-ancestor", commit, of)

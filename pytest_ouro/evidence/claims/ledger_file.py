@@ -47,7 +47,7 @@ class LedgerFile:
 
 def read_disk(path: Path) -> bytes:
     """Return the bytes of a ledger on the disk. Raise LimitError if it is too large, RecordError if
-    it cannot be read."""
+    it is absent, not a regular file, also a link, or cannot be read."""
     try:
         return read_regular(str(path), limits.LEDGER)
     except OSError as error:
@@ -56,8 +56,8 @@ def read_disk(path: Path) -> bytes:
 
 def _as_lines(data: bytes) -> bytes:
     """Return the bytes of a ledger with one row a line: a list of JSON objects as lines of JSON,
-    cells that are apart by several blanks with tabs between them. Any other ledger is returned
-    unchanged."""
+    the tables of a Markdown text and cells that are apart by several blanks with tabs between them.
+    Any other ledger is returned unchanged."""
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start == b"[" or (start == b"{" and re.match(rb"\s*\{\s*\n", data)):
         return _list_as_lines(data) if len(data) <= _LARGEST else data
@@ -79,7 +79,8 @@ def _as_lines(data: bytes) -> bytes:
 
 def _list_as_lines(data: bytes) -> bytes:
     """Return a list of JSON objects, or the longest one within an object, as lines of JSON with
-    each at the number of the line that it begins in; the data unchanged if there is none."""
+    each at the number of the line that it begins in; the data unchanged if there is none, or it has
+    fewer than two objects or anything else."""
     text = Text.decode(data).text
     try:
         whole = json.loads(text)

@@ -99,11 +99,11 @@ class Linker:
 
     def _by_adding(self, row: ClaimedRow, adding: Step, taken: set[str]) -> Link:
         """Return the link of a row by the commit ``adding`` that adds it to the ledger. A baseline
-        is linked to the parent of ``adding``. Any other row is linked to ``adding`` if that changes
-        the code of an experiment, or changes other files than the ledger and has a subject that
-        says the same as the row. Otherwise, a kept row is linked to the parent of ``adding`` if
-        that changes the code. The link is empty if its commit is in ``taken``, the commits that
-        other rows have."""
+        is linked to the parent of ``adding``, whatever other rows have. Any other row is linked to
+        ``adding`` if that changes the code of an experiment, or changes other files than the ledger
+        and has a subject that says the same as the row. Otherwise, a kept row is linked to the
+        parent of ``adding`` if that changes the code. The commit is "" if it is in ``taken``, the
+        commits that other rows have."""
         if row.status == "baseline":
             return Link(adding.parent or adding.id, "added")
         other = len(adding.parents) == 1 and len(self.history.changes(adding)) > 1
@@ -116,8 +116,9 @@ class Linker:
 
     def _by_subject(self, rows: Sequence[ClaimedRow], links: list[Link], taken: set[str]) -> None:
         """Link the rows that have no commit yet, by replacing their items in ``links``: each to the
-        only commit that is not in ``taken``, changes the code of an experiment, and has a subject
-        that says the same as the row. Add these commits to ``taken``."""
+        commit that is not in ``taken``, changes the code of an experiment, and has a subject with
+        the same words (the first of several), or, if no subject has these, one that says the same
+        (only if it is the only one). Add these commits to ``taken``."""
         waiting = [n for n, link in enumerate(links) if not link.commit and rows[n].description]
         if not waiting:
             return
@@ -173,7 +174,7 @@ def alike(one: str, other: str) -> bool:
 
 @cache
 def words_of(text: str) -> tuple[str, ...]:
-    """Return the words and numbers of a description in small letters, without a mark such as
-    ``exp 12:`` at its start."""
+    """Return the words (of the letters a to z) and numbers of a description in small letters,
+    without a mark such as ``exp 12:`` at its start."""
     plain = re.sub(r"(?i)^\s*(?:exp(?:eriment)?|iter(?:ation)?|run|try)\W?\d+\W*", "", text)
     return tuple(re.findall(r"[a-z]+|\d+(?:\.\d+)?(?:e-?\d+)?", plain.lower()))

@@ -133,7 +133,7 @@ def build(
     their links, and those of the commits without a row that change a file of the globs
     ``editable``, except for merges and commits that take changes back.
 
-    A kept row that repeats the best value, of a commit that only moves editable files, becomes a
+    A kept row that only measures the code kept before again (see `_measures_again`) becomes a
     baseline.
     """
     start, end = bounds
@@ -203,7 +203,8 @@ def _between(history: History, start: str, end: str) -> tuple[Step, ...]:
 
 
 def _reached(history: History, commit: str) -> set[str]:
-    """Return the ids of a commit of the history and of all its ancestors there."""
+    """Return the ids of a commit of the history and of all its ancestors there; an empty set if it
+    is not in the history."""
     found: set[str] = set()
     todo = [commit]
     while todo:
@@ -225,7 +226,8 @@ def _experiment(
 ) -> Experiment:
     """Return the experiment of a commit ``step`` and a ``row``, either of which may be missing
     (None). ``how`` says how the two were linked, ``undone`` tells where the change of a commit of
-    the loop stands, and ``inside`` has the ids of the loop's commits."""
+    the loop stands, and ``inside`` has the ids of the loop's commits. Any other commit is "on the
+    branch" if it is in the history, else "dropped"."""
     if step is None:
         return Experiment("", "", row, how, (), (), "")
     paths = history.changes(step)
@@ -275,7 +277,7 @@ class _Undone:
 
     def restores(self, step: Step) -> bool:
         """Return whether a commit gives each editable file that it changes the bytes that it had
-        before one of the commits of the loop."""
+        before the loop or in an earlier commit of the loop. False if it changes none."""
         paths = matching(self._history.changes(step), self._editable)
         first = {path: self._blob(self._steps[0].parent, path) for path in paths}
         now = self._places.get(step.id, -1)
@@ -354,7 +356,8 @@ class _Undone:
         return _Lines(left, removed)
 
     def _text(self, blob: str) -> frozenset[bytes]:
-        """Return the lines of a file (by its blob id) without the blanks around them."""
+        """Return the lines of a file (by its blob id) without the blanks around them; an empty set
+        if it is "" or cannot be read."""
         if blob not in self._texts:
             if len(self._texts) > 256:
                 self._texts.clear()

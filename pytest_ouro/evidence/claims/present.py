@@ -26,7 +26,7 @@ def rebuild(
     """Return the loop of the commits that ``head`` reaches and ``trusted`` does not (full ids),
     with the rows of a ledger. ``metric`` is the name of its metric, ``editable`` are globs relative
     to the repository's top. The loop's ``end`` is "" if no row is linked to such a commit. Raise
-    GitError if git fails."""
+    GitError if git fails, LimitError if a commit's trees are too large."""
     history = History(git, head, since=trusted)
 
     def is_work(step: Step) -> bool:

@@ -48,8 +48,9 @@ class ClaimedRow(NamedTuple):
     ``line`` is the number of the row's first line. ``cell`` is the text of the commit cell, and
     ``hash`` the hexadecimal id at its start, "" without one. ``word`` is the status as it is
     written, ``status`` its class. ``metric`` is the metric as it is written, and ``value`` the
-    number, None if that is not a finite one. ``memory`` is in MB, ``seconds`` is the training time.
-    ``others`` maps the normalised names of the columns without a known meaning to their numbers.
+    number, None if that is not a finite one or the row is a crash. ``memory`` is in MB, ``seconds``
+    is the training time (for both, None: not stated). ``others`` has pairs of the normalised name
+    of a column without another known meaning, that of ``seconds`` included, and its number.
     ``subject`` names what was measured, in small letters, where the table has columns for that.
     """
 
@@ -125,8 +126,9 @@ def _read(row: Row, metric: str, found: Found) -> Iterator[ClaimedRow]:
 
 def _cells(row: Row, columns: Columns) -> Iterator[Sequence[Cell]]:
     """Yield the cells of a row, as many as the table has columns: those beyond are joined to the
-    last if that is the description, and missing ones at the end are empty. A line with twice as
-    many is two rows. Nothing if the cells do not fit."""
+    last if that is the description, and left out if they are empty, as is a leading tab; missing
+    ones at the end are empty. A line with twice as many is two rows. Nothing if the cells do not
+    fit."""
     table, width = row.table, len(row.table.names)
     if cells := row.cells:
         yield cells

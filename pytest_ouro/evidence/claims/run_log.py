@@ -26,7 +26,8 @@ class LoggedRun(NamedTuple):
 
 def read_log(path: Path, metric: str) -> LoggedRun | None:
     """Return what the last line about ``training_seconds`` of a log says, with the last value of
-    the metric; None without such a line, or if there is no regular file, or one too large."""
+    the metric anywhere in it; None without such a line, or if there is no regular file, or one that
+    is too large or cannot be read."""
     try:
         data = read_file(path, limit=limits.LEDGER)
     except OuroError:

@@ -156,7 +156,8 @@ def _names_many(cells: Mapping[str, Sequence[str]], columns: Columns) -> bool:
 
 
 def _measures(cells: Mapping[str, Sequence[str]], columns: Columns) -> bool:
-    """Return whether a column has mostly numbers, several of them, that do not count the rows."""
+    """Return whether a column other than that of commits has mostly numbers, at least two different
+    ones, that do not count the rows."""
     for place, texts in enumerate(cells.values()):
         numbers = [number_of(text) for text in texts if not commit_of(text) or "." in text]
         values = [value for value in numbers if value is not None]
@@ -218,7 +219,8 @@ def _rank(
 
 
 def _in_commit(history: History, path: str) -> LedgerFile | None:
-    """Return the file of the last commit; None if it has none."""
+    """Return the file of the last commit; None if it has none. Raise GitError if it cannot be read,
+    LimitError if it is too large."""
     entry = history.entry(history.head, path)
     if entry is None or entry.is_submodule:
         return None
@@ -227,7 +229,8 @@ def _in_commit(history: History, path: str) -> LedgerFile | None:
 
 
 def _last_version(history: History, path: str) -> LedgerFile | None:
-    """Return the last version of a file that any commit of the history has; None if none has."""
+    """Return the last version of a file that any commit of the history has; None if none has. Raise
+    GitError if it cannot be read, LimitError if it is too large."""
     for step in reversed(history.steps):
         if path in history.changes(step):
             for commit in (step.id, step.parent):

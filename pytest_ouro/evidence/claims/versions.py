@@ -103,7 +103,7 @@ class _Line:
 
     def _goes_on(self, commit: str, blob: str) -> bool:
         """Return whether a commit, or one of its first parents down to the main line, has the file
-        with the id ``blob``."""
+        with the id ``blob`` ("": absent, as it is before the first commit)."""
         while commit in self._history.by_id:
             if self._blob(commit) == blob:
                 return True

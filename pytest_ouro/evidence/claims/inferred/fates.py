@@ -42,9 +42,11 @@ class Fates:
         self._texts: dict[str, frozenset[bytes]] = {}
 
     def of_rows(self, rows: Sequence[ClaimedRow], linker: Linker) -> list[Fate]:
-        """Return the fate of the code of each row. A row with a hash that names no commit is of
-        code that is gone, if the hashes of other rows name commits and it can be one. A row about
-        the commit of an earlier row has no code of its own."""
+        """Return the fate of the code of each row, in their order. A row with a hash that names no
+        commit is of code that is gone, if the hashes of other rows name commits and it does not
+        look made up. A row about the commit of an earlier row has the fate "". Code that another
+        change replaced "stays" if the loop takes changes back by resets or by commits of their
+        own."""
         links = linker.link(rows)
         resolves = any(link.commit for link in links)
         seen: set[str] = set()
@@ -94,7 +96,9 @@ class Fates:
         ]
 
     def of(self, commit: str) -> _Detail:
-        """Return the fate of the code of a commit (full id)."""
+        """Return the fate of the code of a commit (full id): "gone" for one outside the history; ""
+        if it changes no code, or if its files have different fates, other than "stays" and
+        "replaced", which make "stays"."""
         if commit not in self._known:
             self._known[commit] = self._find(commit)
         return self._known[commit]
@@ -132,8 +136,8 @@ class Fates:
         return "gone" if removed <= after else ""
 
     def _next(self, step: Step, path: str) -> str:
-        """Return the commit that has the next version of a file on the branch, the last commit if
-        it has no other."""
+        """Return the full id of the commit that has the next version of a file on the branch, the
+        last commit if it has no other."""
         places = self._changing.get(path, ())
         at = self._landed(step)
         later = (place for place in places if place > at)
@@ -167,7 +171,8 @@ class Fates:
         return {step.id: place for place, step in enumerate(self._history.branch)}
 
     def _landed(self, step: Step) -> int:
-        """Return the place on the branch of a commit, or of the merge that brings it there."""
+        """Return the place on the branch of a commit, or of the merge that brings it there; the
+        last place if there is none."""
         one: Step | None = step
         while one is not None and one.id not in self._places:
             one = self._onward.get(one.id)
@@ -183,8 +188,8 @@ class Fates:
         return found
 
     def _text(self, commit: str, path: str) -> frozenset[bytes]:
-        """Return the lines of a file in a commit, without blanks around them; an empty set for an
-        absent or missing file."""
+        """Return the first 20 000 lines of a file in a commit, without blanks around them and
+        without empty ones; an empty set for an absent or missing file."""
         entry = self._history.entry(commit, path)
         if entry is None or entry.is_submodule:
             return frozenset()

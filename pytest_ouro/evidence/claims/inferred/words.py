@@ -89,6 +89,7 @@ def infer_words(
     is gone: for at least two rows, and without a contradiction (with one, if at least three show
     it). A column counts only if it has words of both kinds. A word whose rows have no value is that
     of a crash; the word of the first row, if that measures the code as it was, of a baseline.
+    Values alone may show it too (see `_only_word` and `_by_values`).
     """
     cells = read_columns(ledger)
     names = list(cells)
@@ -127,7 +128,8 @@ def _has_unknown(column: str, texts: Sequence[str]) -> bool:
 
 
 def _tells(texts: Sequence[str], column: str) -> bool:
-    """Return whether most cells of a column are known words for a status, of both kinds."""
+    """Return whether at least 60% of the cells of a column that are not empty are known words for a
+    status, some of results that were kept and some of others."""
     classes = [classify(text, column, "") for text in texts if text]
     known = [one for one in classes if one != "other"]
     both = {"keep", "baseline"} & {*known} and {"discard", "crash"} & {*known}
@@ -135,8 +137,9 @@ def _tells(texts: Sequence[str], column: str) -> bool:
 
 
 def _can_be_words(texts: Sequence[str]) -> bool:
-    """Return whether the cells of a column can be words for a status: few different ones, short,
-    and neither hashes nor numbers that count the rows."""
+    """Return whether the cells of a column can be words for a status: few different ones, at most
+    24 characters long, and neither hashes nor numbers, except for exactly two that do not count the
+    rows, such as 0 and 1."""
     filled = [text for text in texts if text]
     words = {text.casefold() for text in filled}
     if not filled or len(words) > min(_MOST, max(2, 2 * len(filled) // 3)):
@@ -204,7 +207,8 @@ def _only_word(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> In
 def _by_values(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferred | None:
     """Return what the two words of a column mean where nothing is known of the code: every row of
     one, from the first row on, has a better value than all of its rows before, and no row of the
-    other has; for at least four rows after the first, and in one direction only. None otherwise."""
+    other has; for at least five rows, with two of each word after the first row, and in one
+    direction only. None otherwise."""
     words = list(dict.fromkeys(word for word, _, _ in pairs if word))
     if len(words) != 2 or classify(words[0], normalise(column) or "status", "") != "other":
         return None
