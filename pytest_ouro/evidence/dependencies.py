@@ -212,8 +212,8 @@ def statements(path: str, data: bytes) -> Mapping[str, str]:
     For pyproject.toml, map a setting such as ``torch (dependencies)`` to its constraint, such as
     ``>=2`` ("": none; see `_pyproject`). For a TOML lock file, map each package's name to its
     version. For a requirements file, map each requirement's name to its constraint. For any other
-    file, and for a pyproject.toml or a lock file that is invalid TOML, map ``line TEXT`` to "" for
-    each line, without comments, so that any change shows.
+    file, and for a pyproject.toml or a lock file that is invalid TOML or has another form, map
+    ``line TEXT`` to "" for each line, without comments, so that any change shows.
     """
     text = canonical(data).decode(errors="replace")
     name = path.rpartition("/")[2]
@@ -333,8 +333,8 @@ def _pyproject(table: dict[str, object]) -> dict[str, str]:
 
 def _locked(table: dict[str, object]) -> dict[str, str]:
     """Return the version of each package ("": not stated) by name, from ``[[package]]`` (uv,
-    poetry, pdm) or ``[[packages]]`` (pylock) of a parsed lock file. Raise LookupError or TypeError
-    if these have another form."""
+    poetry, pdm) or ``[[packages]]`` (pylock) of a parsed lock file; several versions of one are
+    joined by ``, ``. Raise LookupError or TypeError if these have another form."""
     packages = [*toml.array(table.get("package", [])), *toml.array(table.get("packages", []))]
     rows = map(toml.table, packages)
     return _joined((str(one["name"]), str(one.get("version", ""))) for one in rows)

@@ -30,8 +30,9 @@ class Disk:
         its executable bit differs, or if one is a link and the other is not. Return None if nothing
         differs, or if nothing is there and ``entry`` is marked skip-worktree.
 
-        What git converts (line ends, ``$Id$``, encoding, LFS) makes no difference. Raise OuroError
-        if the file cannot be read, GitError if git fails.
+        What git converts (line ends, ``$Id$``, encoding, LFS) makes no difference; a content that
+        is too large to be converted counts as changed if its bytes differ. Raise OuroError if the
+        file cannot be read, GitError if git fails.
         """
         try:
             found = content.on_disk(path)

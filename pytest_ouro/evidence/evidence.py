@@ -282,10 +282,10 @@ class Evidence:
 
     @cached_property
     def by_hand(self) -> Loop | None:
-        """The loop since the trusted commit, with those rows of the ledger that match no recorded
-        run of this working tree. Its ``end`` is "" if no such row is linked to a commit since
-        trust. None if the ledger has no rows at all, or if only a commit is checked. Errors as of
-        `claimed`."""
+        """The loop since the trusted commit, with the last 2000 of those rows of the ledger that
+        match no recorded run of this working tree. Its ``end`` is "" if no such row is linked to a
+        commit since trust. None if the ledger has no rows at all, or if only a commit is checked.
+        Errors as of `claimed`."""
         if self.repository.subject == "commit" or not self.has_ledger or not self.ledger.rows:
             return None
         # Imported only where runs may be logged by hand.
@@ -349,7 +349,9 @@ class Evidence:
 
     @property
     def _edited(self) -> bool:
-        """Whether a tracked editable file has staged or unstaged changes."""
+        """Whether a tracked editable file differs from HEAD in what is checked: in the index, and
+        on the disk if the working tree is checked. False if only a commit is checked. In a merge, a
+        staged file that is equal to that of a merged commit does not count."""
         changes = (*self.repository.staged, *self.repository.unstaged(self.layout.root))
         return bool(matching([change.path for change in changes], self.layout.editable_globs))
 

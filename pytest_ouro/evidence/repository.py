@@ -47,7 +47,8 @@ class Commit:
     subject: str
 
     def __str__(self) -> str:
-        """Return the short id and the subject, as in ``commit a1b2c3d "Lower the rate"``."""
+        """Return the short id and the first 60 characters of the subject, as in ``commit a1b2c3d
+        "Lower the rate"``."""
         return f'commit {self.id[:7]} "{self.subject[:60]}"'
 
 
@@ -121,7 +122,8 @@ class Repository:
     @cached_property
     def untracked(self) -> list[str]:
         """The paths of untracked files that git does not ignore, without pytest-ouro's own cache;
-        [] unless the working tree is checked."""
+        with a final ``/``, also folders that git cannot read or that are repositories. Return []
+        unless the working tree is checked."""
         files = self._files[1]
         cache = cache_in(self.git.top) if files else ""
         return [path for path in files if not path.startswith(cache)] if cache else files

@@ -283,10 +283,10 @@ class Ways:
         return ways if evaluation.surely else ways | {(_NEXT, state)}
 
     def _report(self, node: ast.AST, evaluation: Evaluation, state: State) -> None:
-        """Add ``node`` to ``repeated`` if an evaluation has succeeded in ``state``: with True if
-        that success was its own, or if this was so on another way, else with False. A success with
-        the same ``by`` is its own; ``by`` may be a function that several nodes call. A node that
-        evaluates only perhaps is not added if the success was its own."""
+        """If an evaluation has succeeded in ``state``, record ``node`` in ``repeated``: with True
+        if, on this way or an earlier one, the success came from the same ``by``, otherwise with
+        False. If the node evaluates only perhaps and the success has the same ``by``, record
+        nothing. ``by`` may be a function that several nodes call."""
         own = state.done is evaluation.by
         if state.done is not None and (evaluation.surely or not own):
             self.repeated[node] = own or self.repeated.get(node, False)

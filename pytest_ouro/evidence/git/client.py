@@ -264,12 +264,9 @@ class Git:
 
     def word(self, path: str) -> str:
         """Return ``path``, which is repository-relative, as a quoted shell word for a ``help:``
-        command.
-
-        The word is relative to the folder where the user called pytest-ouro. It is
+        command. The word is relative to the folder where the user called pytest-ouro. It is
         repository-relative if that folder is outside the repository, or if the attribute
-        ``from_top`` is True.
-        """
+        ``from_top`` is True."""
         if self.from_top or self._called_in == "." or self._is_away:
             return quoted(path)
         end = "/" if path.endswith("/") else ""
@@ -310,8 +307,9 @@ class Git:
         return () if (self.common_dir / "CoNfIg").exists() else ("core.ignoreCase=false",)
 
     def line(self, *args: str) -> str:
-        """Return the output of ``git ARGS`` as text without blanks at its ends; "" if git fails or
-        is missing. Raise OuroError if a pipe or device in the repository blocks git."""
+        """Return the output of ``git ARGS`` as text without blanks at its ends; bytes that are not
+        UTF-8 become surrogates, as in `os.fsdecode`. Return "" if git is missing, fails or is given
+        up as `run_git` says. Raise OuroError if a pipe or device in the repository blocks git."""
         try:
             return os.fsdecode(self.call(*args)).strip()
         except GitError:

@@ -51,8 +51,9 @@ class Noise(NamedTuple):
     is_deviation: bool
 
     def least(self, value: float, metric: str) -> float:
-        """Return the least difference from ``value`` that is more than this noise. Of a metric in
-        per cent it is the smaller one of the two that the words can mean."""
+        """Return the least difference from ``value`` that is more than this noise, a standard
+        deviation 2√2 times. Of a metric in per cent it is the smaller one of the two that the words
+        can mean."""
         share = self.amount / 100 * abs(value)
         percent = {"pct", "percent", "acc", "accuracy"} & set(normalise(metric).split("_"))
         plain = min(share, self.amount) if percent else share
@@ -62,9 +63,9 @@ class Noise(NamedTuple):
 
 def stated_noise(instructions: str, metric: str) -> Noise | None:
     """Return the noise of the metric that a sentence of the instructions states, as in "two runs
-    differ by up to 0.02"; None if there is none. Of several, the one with the smallest number
-    counts, whether or not it is in per cent. A number with any other unit counts only if the
-    metric's name has that unit."""
+    differ by up to 0.02"; None if there is none. Of the first ones of several sentences, the one
+    with the smallest number counts, whether or not it is in per cent. A number with any other unit
+    counts only if the metric's name has that unit."""
     found = [
         noise
         for sentence in sentences_of(instructions)
@@ -76,7 +77,8 @@ def stated_noise(instructions: str, metric: str) -> Noise | None:
 
 
 def _amounts(sentence: str, metric: str) -> Iterator[Noise]:
-    """Yield the amounts of noise in a sentence that is about it."""
+    """Yield the first amount of noise in a sentence that is about it, a number above 0 without a
+    unit other than per cent and those in the metric's name; nothing if there is none."""
     parts = normalise(metric).split("_")
     for found in _AMOUNT.finditer(sentence):
         amount, unit = float(found[1]), (found[3] or "").lower()

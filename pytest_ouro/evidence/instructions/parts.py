@@ -45,7 +45,8 @@ def allowed_parts(instructions: str, path: str) -> tuple[str, ...]:
 def changes_only(path: str, before: str, after: str, parts: Sequence[str]) -> bool:
     """Return whether two texts of a file differ in nothing but these parts: in lines of the
     sections, or in lines that give the keys or constants a value; of a JSON file, in the values of
-    the keys at its top."""
+    the keys at its top. The order of lines and blank ones do not count. False for a JSON file whose
+    text is not an object."""
     names = {found[1] for part in parts if (found := _NAME.fullmatch(part))}
     sections = {found[1].strip() for part in parts if (found := _SECTION.fullmatch(part))}
     if path.endswith(".json"):
@@ -66,8 +67,8 @@ def _keys(text: str, without: set[str]) -> dict[str, object] | None:
 
 
 def _fixed_lines(text: str, names: set[str], sections: set[str]) -> Counter[tuple[str, str]]:
-    """Return the lines of a text, each with its section, that are in none of the sections and give
-    none of the names a value; blank lines do not count."""
+    """Return how often a text has each line, with its section, of those that are in none of the
+    sections and give none of the names a value; blank lines do not count."""
     words = "|".join(map(re.escape, sorted(names))) or "(?!)"
     sets = re.compile(rf"(?:\w+ ){{0,3}}[\"']?(?:{words})[\"']?\s*(?::[^=]*)?(?:=|:|<-)(?!=)")
     found: Counter[tuple[str, str]] = Counter()

@@ -18,6 +18,7 @@ _NAMES = ("Makefile", "GNUmakefile", "makefile", "justfile", "Rakefile", "CMakeL
 
 
 def is_code(path: str) -> bool:
-    """Return whether a path is of code or settings, by its name."""
+    """Return whether a path is of code or settings, by its name; False if that begins with a
+    dot."""
     name = posixpath.basename(path)
     return (name.endswith(CODE) and not name.startswith(".")) or name in _NAMES

@@ -75,8 +75,9 @@ def declared(path: str, text: str) -> set[str] | None:
 
 
 def loaded(path: str, text: str) -> set[str]:
-    """Return the packages that code in Go, JavaScript, Julia or R loads, without what comes with
-    the language and what is in the same project by its path; the empty set for another language."""
+    """Return the packages that code in Go, JavaScript, TypeScript, Julia or R loads, without what
+    comes with the language and relative paths; of a package of JavaScript, without the path in it.
+    The packages of a project's own Go module are included. The empty set for another language."""
     ending = posixpath.splitext(path)[1]
     code = without_comments(path, text)
     if ending == ".go":
@@ -102,7 +103,8 @@ def is_declared(package: str, among: Iterable[str]) -> bool:
 
 
 def installs(path: str, text: str) -> set[str]:
-    """Return the commands of a text, without its comments, that install packages."""
+    """Return the beginnings, up to the first package, of the commands that install packages in a
+    text without its comments."""
     return {found[0].strip() for found in _INSTALLS.finditer(without_comments(path, text))}
 
 
@@ -134,13 +136,15 @@ def _json_keys(*names: str) -> Callable[[str], set[str]]:
 
 
 def _table(found: Any, name: str) -> Iterable[str]:
-    """Return the keys of a table of a document, or the texts of a list in it; () if it has none."""
+    """Return the keys of a table of a document, or the texts of a list in it; [] if it has none.
+    Raise AttributeError if the document is not a table."""
     value = found.get(name, ())
     return [one for one in value if isinstance(one, str)]
 
 
 def _all(pattern: re.Pattern[str]) -> Callable[[str], set[str]]:
-    """Return a function that returns the only group of all matches of a pattern."""
+    """Return a function that returns what the only group of a pattern matches anywhere in a
+    text."""
     return lambda text: set(pattern.findall(text))
 
 
@@ -150,7 +154,8 @@ def _read_xml(text: str) -> set[str]:
 
 
 def _read_pub(text: str) -> set[str]:
-    """Return the packages of a pubspec.yaml."""
+    """Return the packages under ``dependencies`` of a pubspec.yaml, and other keys there that are
+    indented by at most four blanks."""
     block = _PUB.search(text)
     return set(re.findall(r"(?m)^[ \t]{1,4}(\w+):", block[1])) if block else set()
 

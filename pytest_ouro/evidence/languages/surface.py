@@ -72,8 +72,8 @@ def differs_in_seeds(path: str, before: str, after: str) -> bool:
 
 
 def constants(path: str, text: str) -> dict[str, str]:
-    """Return the names of a text that are given something which begins with a number, with the last
-    such value of each, without blanks at its ends."""
+    """Return the names of a text, or types beside them, that are given something which begins with
+    a number, with the last such value of each, without blanks at its ends."""
     found = {}
     for name, other, value in _CONSTANT.findall(bare(path, text)):
         for one in filter(None, (name, other)):  # which of them is the type depends on the language
@@ -82,19 +82,24 @@ def constants(path: str, text: str) -> dict[str, str]:
 
 
 def is_number(*values: str) -> bool:
-    """Return whether all values are numbers, perhaps with a unit or multiplied."""
+    """Return whether all values begin with a number, perhaps with a sign; True if there are
+    none."""
     return all(re.match(r"[-+]?\d", value) for value in values)
 
 
 def words_of(name: str) -> list[str]:
-    """Return the words of a name in small letters: of ``MaxSeconds``, ``max_seconds`` and
-    ``max-seconds`` they are ``max`` and ``seconds``."""
+    """Return the words and numbers of a name as they are written: of ``MaxSeconds2`` they are
+    ``Max``, ``Seconds`` and ``2``, of ``max_seconds`` and ``max-seconds`` they are ``max`` and
+    ``seconds``."""
     return re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name.replace("-", "_"))
 
 
 def data_in(path: str, text: str) -> set[str]:
-    """Return the paths of files with data that the code of a text seems to name: in quotes, or also
-    without quotes in a shell script, a Makefile or SQL."""
+    """Return the relative paths in the code of ``text`` that end like files with data, such as
+    ``data/t.csv``. Only texts in quotes are searched; all code is searched if ``path`` has no
+    ending, or that of a shell script, a makefile, SQL, a batch file or PowerShell. Comments are
+    left out. A ``./`` at the start is dropped. Absolute paths, URLs, globs and paths that go up
+    twice are not found. No file is looked up."""
     code = bare(path, text)
     plain = PurePosixPath(path).suffix in ("", ".sh", ".bash", ".mk", ".sql", ".bat", ".ps1")
     texts = [code] if plain else quoted(code)
@@ -118,12 +123,14 @@ def defined(path: str, text: str) -> set[str]:
 
 
 def included(path: str, text: str) -> set[str]:
-    """Return the names of the files that a text includes as they are, without their folders."""
+    """Return the names, without their folders, of the files that code includes by a word such as
+    ``include``, ``source``, ``.``, ``load`` or ``require_relative``, in quotes or not. Some may be
+    wrong."""
     return {PurePosixPath(name).name for name in _INCLUDED.findall(bare(path, text))}
 
 
 def prints(line: str) -> bool:
-    """Return whether a line of code has a word that prints or formats."""
+    """Return whether a line of code has a word that prints, writes or formats, such as ``log``."""
     return bool(_PRINTS.search(line))
 
 

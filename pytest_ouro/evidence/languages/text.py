@@ -89,9 +89,10 @@ def is_whole(text: str) -> bool:
 
 
 def without_comments(path: str, text: str) -> str:
-    """Return a text without its comments, in the language that the file name in ``path`` or a
-    ``#!`` line shows. A text in an unknown language, or longer than `limits.SCRIPT`, is returned
-    unchanged. A comment mark in a string may be taken for a comment."""
+    """Return a text with one blank in place of each of its comments, in the language that the file
+    name in ``path`` or a ``#!`` line shows. A text in an unknown language, or longer than
+    `limits.SCRIPT`, is returned unchanged. A comment mark in a string may be taken for a
+    comment."""
     name = PurePosixPath(path.lower())
     start = "#" if text.startswith("#!") or name.name in _NAMES else _START.get(name.suffix[1:])
     if start is None or len(text) > limits.SCRIPT:

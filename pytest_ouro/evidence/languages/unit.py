@@ -84,7 +84,8 @@ def _of_lines(old: list[str], new: list[str], metric: str) -> Unit | None:
 
 
 def _factor(tokens: list[str]) -> float:
-    """Return the factor that these tokens are, beside parentheses; 1 if they are something else."""
+    """Return the factor that these tokens are, beside parentheses, as 0.5 for ``/ 2``; 1.0 if they
+    are something else."""
     words = [token for token in tokens if token not in "()"]
     numbers = [float(word) for word in words if re.fullmatch(r"\d+(?:\.\d+)?", word)]
     if len(words) != 2 or len(numbers) != 1 or not numbers[0]:
@@ -180,7 +181,12 @@ def _linear(node: ast.expr, known: dict[str, ast.expr | _Linear], depth: int) ->
 def _find_linear(
     node: ast.expr, known: dict[str, ast.expr | _Linear], depth: int
 ) -> _Linear | None:
-    """Return an expression as a linear one of a part of it; None if it is not one."""
+    """Return the linear form of an expression that is a number, a name in ``known``, a negation, a
+    sum, a difference, a product or a quotient that is linear (see `_combine`), or a call that
+    `_of_call` reads. Its ``base`` is the `ast.dump` of the part that varies; "" for a plain number.
+    Return None for any other expression, such as a name that is not known or a number too large for
+    a float. In ``known``, each name that is used is replaced by its linear form. ``depth`` is how
+    deep the expression is nested."""
     if isinstance(node, ast.Constant):
         number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
         return _Linear("", 0.0, float(node.value)) if number else None  # type: ignore[arg-type]
@@ -202,8 +208,8 @@ def _find_linear(
 
 
 def _of_call(node: ast.Call, known: dict[str, ast.expr | _Linear], depth: int) -> _Linear | None:
-    """Return the value of a call that changes nothing but the form of a number, or of a function of
-    a plain number; None for any other."""
+    """Return the linear form of a call of ``float``, ``round`` or ``item``, that of its value, or
+    of a logarithm or ``sqrt`` of a plain number above 0; None for any other."""
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     if isinstance(node.func, ast.Attribute):
         name = node.func.attr
@@ -219,7 +225,8 @@ def _of_call(node: ast.Call, known: dict[str, ast.expr | _Linear], depth: int) -
 
 
 def _combine(op: ast.operator, left: _Linear, right: _Linear) -> _Linear | None:
-    """Return the sum, difference, product or quotient of two values; None if that is not linear."""
+    """Return the sum, difference, product or quotient of two values; None if that is not linear, as
+    of two values that vary, or divides by 0."""
     if isinstance(op, (ast.Add, ast.Sub)) and (not left.base or not right.base):
         sign = 1 if isinstance(op, ast.Add) else -1
         factor = left.factor + sign * right.factor

@@ -47,8 +47,9 @@ def tables_as_lines(text: str) -> str:
 
 
 def _read(lines: Sequence[str], ruler: int) -> list[tuple[int, list[str]]]:
-    """Return the lines of the table whose ruler is on a line, each with its place and its cells,
-    the head first; [] if the line above is not a head."""
+    """Return the lines of the table whose ruler is at the place ``ruler``, each with its place
+    (from 0) and its cells, the head first; rows without text are left out. [] if the line above is
+    not a head."""
     head = _cells(lines[ruler - 1])
     if "|" not in lines[ruler - 1] or len(head) != len(_cells(lines[ruler])):
         return []
@@ -62,7 +63,8 @@ def _read(lines: Sequence[str], ruler: int) -> list[tuple[int, list[str]]]:
 
 
 def _cells(line: str) -> list[str]:
-    """Return the cells of a row as plain texts."""
+    """Return the cells of a row as plain texts, without marks such as ``**`` and with the text of a
+    link in its place."""
     cells = MARKDOWN.split(line)
     if "[" not in line and not _MARKS.search(line) and "\t" not in line:
         return cells

@@ -92,7 +92,7 @@ def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
     absent.
 
     A run with the reason ``unchanged`` decides only about a commit that no earlier run decided
-    about.
+    about, in old records (`_is_older`) about none.
     """
     found: dict[str, FinishedRun] = {}
     for run in runs:
