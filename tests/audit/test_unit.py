@@ -13,6 +13,8 @@ from .small import Small, about
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: More than the largest float.
+HUGE = "1" + 400 * "0"
 WALK = "far = walk(policy)\nprint(f'far_m: {{{}:.3f}}')\n"
 
 
@@ -61,6 +63,9 @@ def test_another_unit_is_a_factor(path: str, before: str, after: str, factor: fl
         ("a.py", WALK.format("far"), "RATE = 2 * 3\n" + WALK.format("far")),
         ("a.js", "console.log(`far_m: ${a}`);\n", "console.log(`far_m: ${a.toFixed(4)}`);\n"),
         ("a.js", "console.log(`far_m: ${a}`);\n", "console.log(`far_m: ${b}`);\n"),
+        ("a.py", WALK.format("far"), WALK.format(f"far * {HUGE}")),
+        ("a.py", WALK.format(f"far * {HUGE}"), WALK.format("far")),
+        ("a.js", f"console.log(`far_m: ${{a / {HUGE}}}`);\n", "console.log(`far_m: ${a}`);\n"),
     ],
 )
 def test_the_same_value_in_the_same_unit_is_not(path: str, before: str, after: str) -> None:

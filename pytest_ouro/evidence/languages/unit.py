@@ -7,6 +7,7 @@ import difflib
 import itertools
 import math
 import re
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -88,7 +89,7 @@ def _factor(tokens: list[str]) -> float:
     are something else."""
     words = [token for token in tokens if token not in "()"]
     numbers = [float(word) for word in words if re.fullmatch(r"\d+(?:\.\d+)?", word)]
-    if len(words) != 2 or len(numbers) != 1 or not numbers[0]:
+    if len(words) != 2 or len(numbers) != 1 or not 0 < numbers[0] < math.inf:
         return 1.0
     if "*" in words:
         return numbers[0]
@@ -189,7 +190,8 @@ def _find_linear(
     deep the expression is nested."""
     if isinstance(node, ast.Constant):
         number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
-        return _Linear("", 0.0, float(node.value)) if number else None  # type: ignore[arg-type]
+        fits = number and abs(node.value) <= sys.float_info.max  # type: ignore[arg-type]
+        return _Linear("", 0.0, float(node.value)) if fits else None  # type: ignore[arg-type]
     if isinstance(node, ast.Name) and node.id in known:
         value = known.pop(node.id)  # a name that is bound to itself is not known
         known[node.id] = found = (
