@@ -106,8 +106,8 @@ def _parse(words: list[str]) -> tuple[dict[str, list[str]], dict[str, str], set[
 
 
 def _number(values: dict[str, str], name: str, default: float) -> float:
-    """Return the number that an option states, above 0; ``default`` without the option. Raise
-    `Refused` if it states something else."""
+    """Return the number that an option states, above 0 and below 1e15; ``default`` without the
+    option. Raise `Refused` if it states something else."""
     text = values.get(name, str(default))
     try:
         number = float(text)

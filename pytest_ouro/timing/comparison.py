@@ -47,7 +47,8 @@ def median(values: Sequence[float]) -> Estimate:
 
 
 def log_ratio(rounds: Sequence[Round]) -> Estimate:
-    """Return the logarithm of the candidate's amount over the reference's, with its standard error.
+    """Return the logarithm of the candidate's amount over the reference's, with its standard error;
+    ``rounds`` must not be empty.
 
     In each round it is the logarithm of the two amounts' ratio. The median of the rounds in which
     the reference was first, and that of the others, are taken apart, and their mean is returned, so
@@ -95,12 +96,12 @@ class Comparison:
 
     def report(self, name: str, *, factor: float = 1.0, work: float | None = None) -> str:
         """Return lines ``key: value`` for an evaluation to print: ``NAME``, what the candidate
-        took, times ``factor``; ``NAME_error``, its standard error; ``NAME_reference``, what the
-        reference took; ``NAME_ratio`` and ``NAME_ratio_error``.
+        took; ``NAME_error``, its standard error; ``NAME_reference``, what the reference took; these
+        three times ``factor``; ``NAME_ratio`` and ``NAME_ratio_error``. Numbers have six digits.
 
         With ``work``, they state how much of that work is done in a second instead of the seconds
-        for it: ``NAME`` is ``work`` over the seconds, and ``NAME_ratio`` is above 1 for a faster
-        candidate.
+        for it: ``NAME`` is ``work`` over the seconds, times ``factor``, and ``NAME_ratio`` is above
+        1 for a faster candidate.
         """
         mine, other, ratio = self.candidate, self.reference, self.ratio
         if work is not None:

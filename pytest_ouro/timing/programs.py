@@ -37,11 +37,11 @@ class Asked:
     read from outside. Use it in a ``with`` statement, and call it to ask.
 
     ``words`` are the program and its arguments; with ``candidate``, it is started by
-    ``OURO_CONFINE`` (see `confined`). An answer has ``length`` bytes; if that is None, it is a
-    line. ``count`` is "cpu", the CPU seconds of all threads of the program's process (on Linux), or
-    "wall". What the program does in further processes, or between two questions, does not count as
-    CPU seconds. Raise `Refused` if this system or ``count`` cannot be used so; OSError if the
-    program cannot be started.
+    ``OURO_CONFINE`` (see `confined`). An answer has ``length`` bytes; if that is None, it is a line
+    with its end. ``count`` is "cpu", the CPU seconds of all threads of the program's process (on
+    Linux), or "wall". What the program does in further processes, or between two questions, does
+    not count as CPU seconds. Raise `Refused` if this system or ``count`` cannot be used so; OSError
+    if the program cannot be started.
     """
 
     def __init__(
@@ -99,8 +99,8 @@ class Asked:
         return time.clock_gettime(~self._process.pid << 3 | 2)
 
     def __call__(self, question: bytes) -> tuple[bytes, float]:
-        """Return the program's answer to the question and the seconds that it took. Raise `Refused`
-        if it gives none, or a shorter one."""
+        """Return the program's answer to the question and the seconds that it took, above 0. Raise
+        `Refused` if it gives none, or one of fewer than ``length`` bytes."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -137,8 +137,8 @@ class Whole:
 
     def __call__(self, question: bytes) -> tuple[bytes, float]:
         """Return what the program prints if it reads the question, and what that took, in seconds
-        or instructions. Raise `Refused` if it cannot be started or fails, or if it takes little
-        beside its start."""
+        or instructions. Raise `Refused` if it cannot be started or fails, or if less than a
+        twentieth of what it took is left without the cost of its start."""
         _, start = self._run([_NOTHING], b"")
         self._starts.append(start)
         printed, whole = self._run(self._words, question)
