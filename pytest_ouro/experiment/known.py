@@ -84,10 +84,11 @@ def find_earlier(
     """Return the record of a run of the checked commit as it would start, and the earlier run whose
     measurement counts for it; None if it must be run. Nothing is recorded.
 
-    It must be run if `history.find_measured` finds no run; if a file outside of the editable ones
-    differs between the two commits; if that run had too low a level, or a value that is not
-    plausible; or if it would break a rule about runs now. Raise OuroError if a rule cannot be
-    checked.
+    It must be run if its code or data cannot be read; if `history.find_measured` finds no run; if
+    the two commits differ in a file that is neither editable, nor one of the rules, nor one that a
+    run may leave; if that run had too low a level, or a value that is not plausible; or if it would
+    break a rule about runs now. Raise OuroError if a rule cannot be checked, or if there are fewer
+    cores than slots.
     """
     setup = Setup(case, experiment, profile, scratch=case.evidence.root)  # nothing is written there
     cores = parts(experiment.slots)[0] if profile == "cpu" and experiment.slots > 1 else ()
@@ -112,7 +113,8 @@ def find_earlier(
 
 
 def _measured_by(earlier: FinishedRun, started: StartedRun) -> MeasuredRun:
-    """Return the record of a run as ``started`` says, with the measurement of ``earlier``."""
+    """Return the record of the run ``started`` with the measurement and the name of the device of
+    ``earlier``, except its losses by row."""
     shared = {field.name for field in fields(StartedRun)}
     names = [field.name for field in fields(MeasuredRun) if field.name not in {*shared, *_OWN}]
     return MeasuredRun(

@@ -134,7 +134,7 @@ def _check_gate(case: Case) -> Result | None:
     """Return the result "closed" if a rule is broken, so that nothing is run; None otherwise.
 
     Raise OuroError if a rule cannot be checked, or if no rule would ever be applied: all are
-    skipped now, and none is about runs, to be checked after the run.
+    skipped now, and none is about runs or records, to be checked after the run.
     """
     results = check_before_run(case)
     broken = tuple(result for result in results if result.broken)

@@ -54,12 +54,13 @@ def find_salt(
 ) -> tuple[int, bool]:
     """Return the salt of the next try, and whether a run was made to find it.
 
-    The salt is that of the last keep on the branch, for the device that is used. If it is due
-    (`find_search`), the last keep is first measured with a new salt, which the try has then too; a
-    line says so. It is not measured if HEAD will not be run then (`will_run`, which ``again`` is
-    for). If the run of the last keep gives no value that can be compared, the salt stays as it was.
-    Raise OuroError if a rule cannot be checked, or HEAD or the last keep cannot be run; raise the
-    exception that ended the run from outside, such as KeyboardInterrupt.
+    The salt is that of the last keep on the branch, for the device that is used; 0 if there is
+    none. If it is due (`find_search`), the last keep is first measured with a new salt, which the
+    try has then too; a line says so. It is not measured if HEAD will not be run then (`will_run`,
+    which ``again`` is for). If the run of the last keep gives no value that can be compared, the
+    salt stays as it was. Raise OuroError if a rule cannot be checked, or HEAD or the last keep
+    cannot be run; raise the exception that kept its run from being started, or ended it from
+    outside, such as KeyboardInterrupt.
     """
     profile = devices.choose(device or case.experiment.device)
     best = find_last_keep(case, profile)

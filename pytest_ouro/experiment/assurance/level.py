@@ -60,8 +60,9 @@ def assure(case: Case, experiment: Experiment, job: Job, tree: Path, rule: Verdi
     A command gets no judge process, since its evaluation is a program of its own. A judge leaves
     out the vault and rounds its score as ``rule`` says. ``tree`` is the checkout in which the job
     runs; if the job is a command in a sandbox, the validation files in ``tree`` are deleted. Raise
-    ExperimentError if the job gets a sandbox and the driver does not know the card, OSError if a
-    validation file cannot be deleted; other errors as of `reachable`.
+    ExperimentError if the harness is not trusted, or if the job gets a sandbox and the driver does
+    not know the card; SyntaxError if the harness is not Python; OSError if a validation file cannot
+    be deleted; another OuroError if git's objects cannot be read.
     """
 
     def tried() -> Availability:
@@ -101,8 +102,8 @@ def reachable(
     *sandboxed*).
 
     ``tried`` runs the sandbox's self-test; it is called only if everything else allows a sandbox.
-    Raise what `no_judge` raises, and for a command without an evaluation what `of_command_alone`
-    raises.
+    Raise SyntaxError or an OuroError as `no_judge` does, or for a command without an evaluation an
+    OuroError as `of_command_alone` does.
     """
     if experiment.command and not experiment.evaluate_command:
         return of_command_alone(case, experiment)
@@ -140,7 +141,7 @@ def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
 
 def _is_inside(name: str) -> bool:
     """Return whether a word of a command can be the path of a file in the experiment's folder: it
-    is relative, and has no ``..``."""
+    begins with neither ``/`` nor ``~``, and has no part ``..``."""
     return not name.startswith(("/", "~")) and ".." not in name.split("/")
 
 

@@ -70,10 +70,10 @@ def _tree_bytes(entries: Mapping[str, Entry]) -> bytes:
 def write_commit(git: Git, *, tree: str, parent: str, like: str, message: bytes = b"") -> str:
     """Write a commit with the tree ``tree`` and the parent ``parent``, and return its full id.
 
-    Author, committer, times and encoding are those of the commit ``like``, and so is the message
-    unless ``message``, which is UTF-8, replaces it. If ``like`` has this tree and parent already,
-    and the message stays, no commit is written, and ``like`` is returned. All ids are full. Raise
-    GitError if git fails or ``like`` is missing or damaged.
+    Author, committer and times are those of the commit ``like``, and so are the message and its
+    encoding unless ``message``, which is UTF-8, replaces them. If ``like`` has this tree and parent
+    already, and the message stays, no commit is written, and ``like`` is returned. All ids are
+    full. Raise GitError if git fails or ``like`` is missing or damaged.
     """
     if not message and git.store.commit(like) == (tree, [parent]):
         return like
@@ -92,7 +92,7 @@ def write_blob(git: Git, data: bytes) -> str:
 
 def merge_contents(git: Git, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
     """Return ``ours`` with the changes from ``base`` to ``theirs``, merged line by line as git
-    merges; None if changes conflict, or a content is binary."""
+    merges; None if changes conflict, a content is binary, or git fails."""
     with TemporaryDirectory(prefix="ouro-") as folder:
         paths = [Path(folder, name) for name in ("ours", "base", "theirs")]
         for path, data in zip(paths, (ours, base, theirs), strict=True):
@@ -104,8 +104,9 @@ def merge_contents(git: Git, base: bytes, ours: bytes, theirs: bytes) -> bytes |
 
 
 def message_of(git: Git, commit: str) -> bytes:
-    """Return the message of a commit (full id) in UTF-8. Raise GitError if the commit is missing or
-    damaged."""
+    """Return the message of a commit (full id) in UTF-8. If its encoding is not known, or not what
+    the commit states, it is read as UTF-8, and bytes that are not are replaced. Raise GitError if
+    the commit is missing or damaged."""
     head, _, text = git.store.read(commit, limit=limits.COMMIT).partition(b"\n\n")
     encoding = head.partition(b"\nencoding ")[2].partition(b"\n")[0]
     try:
