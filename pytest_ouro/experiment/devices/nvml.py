@@ -86,8 +86,8 @@ def driver_version() -> str:
 def foreign(cards: list[Card]) -> list[Mapping[str, str | int]]:
     """Return the processes that compute on these cards, except this one.
 
-    Each has ``pid``, ``name`` ("?" if unknown) and ``memory_mb`` (0 if unknown); one that uses two
-    cards is listed for each. Empty if no driver answers.
+    Each has ``pid``, ``name`` ("?" if unknown) and ``memory_mb``, in units of 2**20 bytes (0 if
+    unknown); one that uses two cards is listed for each. Empty if no driver answers.
     """
     with contextlib.suppress(OSError), _driver() as nvml:
         return [

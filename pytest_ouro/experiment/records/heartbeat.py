@@ -123,7 +123,8 @@ class Beating:
                 file.unlink(missing_ok=True)
 
     def show(self, position: Position) -> None:
-        """Show a position, and write it if the last write was a second ago."""
+        """Call ``progress`` with a position that has the record of the run, and write the position
+        to the file (a placebo has none) if the last write was a second ago or more."""
         if self._progress is not None:
             self._progress(replace(position, run=self._run))
         now = time.monotonic()
@@ -190,8 +191,8 @@ def _remove_stale(journal: Journal) -> None:
 
 
 def _list_names(journal: Journal) -> list[str]:
-    """Return the names, without the folder, of the files whose name is the id of a run, at most
-    `_FILES`; [] if the folder is a link or cannot be read."""
+    """Return the names, without the folder, of the files whose name is the id of a run, with or
+    without ``.json``; sorted, at most `_FILES`; [] if the folder is a link or cannot be read."""
     folder = journal.folder / FOLDER
     try:
         names = [] if folder.is_symlink() else [path.name for path in folder.iterdir()]

@@ -72,10 +72,10 @@ def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) ->
     """Return the bytes to add to a ledger that holds the bytes ``there``, so that ``entry`` is its
     last row.
 
-    Before the row they have a header if the ledger is empty or has none, and a line end if its last
-    line lacks one. With ``torn``, if ``there`` ends with the first bytes of the row, they are the
-    rest of the row. The name of ``path`` decides the format of a new file. Raise RecordError if the
-    ledger cannot be parsed or lacks a column.
+    Before the row they have a header if the ledger is empty or has none, and a line end before both
+    if its last line lacks one. With ``torn``, if ``there`` ends with the first bytes of the row,
+    they are the rest of the row. The name of ``path`` decides the format of a new file. Raise
+    RecordError if the ledger cannot be parsed or lacks a column.
     """
     new = Table.new(ledger_format.of_name(path.name), metric)
     whole = "".join(f"{line}\n" for line in (*new.header, new.text(entry))).encode()

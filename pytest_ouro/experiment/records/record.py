@@ -329,7 +329,7 @@ def archive(case: Case, log: str, run: str) -> None:
 
 def restore_rows(case: Case) -> int:
     """Append to the ledger the rows that it lacks of this working tree's runs under the present
-    trust, oldest run first; return their number.
+    trust, except placebos, oldest run first; return their number.
 
     Raise RecordError if the journal or the ledger cannot be read, or if a row cannot be written:
     the rows that were written before it stay. Raise OuroError if the lock file of the ledger is not
@@ -347,7 +347,7 @@ def write_placebos(case: Case) -> int:
 
 def _write_rows(case: Case, runs: Sequence[FinishedRun]) -> int:
     """Append to the ledger the rows that it lacks of these runs, in their order; return their
-    number."""
+    number. Raise what `restore_rows` raises."""
     lost = ledger.pair(case.evidence.ledger.rows, [*map(entry_of, runs)])[1] if runs else []
     for entry in lost:
         _append(case, entry)
@@ -355,8 +355,9 @@ def _write_rows(case: Case, runs: Sequence[FinishedRun]) -> int:
 
 
 def _append(case: Case, entry: Entry, *, torn: bool = False) -> None:
-    """Add the row ``entry`` to the ledger of the bound. With ``torn``, only the rest of a row that
-    was written in part. Raise what :func:`ledger_writer.append` raises."""
+    """Add the row ``entry`` to the ledger of the bound. With ``torn``, if the ledger ends with the
+    first bytes of this row, add only the rest of it; otherwise add the whole row. Raise what
+    :func:`ledger_writer.append` raises."""
     top, metric = case.repository.git.top, case.experiment.metric
     path = top / case.bound.layout.ledger
     lock = case.evidence.journal.folder / "ledger.lock"

@@ -21,8 +21,8 @@ def store(
     journal: Journal, measured: MeasuredRun, seen: Measurement, say: Callable[[str], None]
 ) -> MeasuredRun:
     """Write the losses by row of a measurement to the files of its run, and return ``measured``
-    with their digests. It lacks the digest if there are no losses, or if a file cannot be written:
-    no verdict needs it. Then a line with the reason is passed to ``say``.
+    with their SHA-256 digests. A digest is "" if there are no losses of its kind, or if its file,
+    or one before it, cannot be written: then a line with the reason is passed to ``say``.
 
     Raise RecordError if the record has no valid id.
     """

@@ -240,9 +240,9 @@ def _places(git: Git) -> list[Path]:
 
 
 def _present(folder: Path, names: tuple[str, ...]) -> list[str]:
-    """Return those of the names, of files at any depth below a folder, whose first part is in the
-    folder: a list of it is one call, where most of the names are absent. Return all names if it
-    cannot be listed, and upper and lower case count as equal, as on some disks."""
+    """Return those of ``names``, paths relative to ``folder``, whose first part is in it; upper and
+    lower case count as equal, as on some disks. Return all names if the folder cannot be listed.
+    One list is one call, where most of the names are absent."""
     try:
         there = {name.casefold() for name in os.listdir(folder)}  # noqa: PTH208 - text
     except OSError:
@@ -299,8 +299,8 @@ def _named_by_settings(git: Git, paths: Iterable[Path]) -> Iterator[Path]:
 def _settings(file: Path) -> Iterator[tuple[str, str]]:
     """Yield the key and value of each setting in a git config file.
 
-    Yield nothing if it is not a file, if git cannot read it, or if a search of its text shows that
-    no setting names a file.
+    Yield nothing if it is not a file, if git cannot read it, or if a search of its text shows
+    that no setting names a file.
     """
     try:
         data = file.read_bytes().lower() if file.is_file() else b""
