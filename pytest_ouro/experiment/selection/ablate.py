@@ -54,8 +54,8 @@ class Ablation:
 
     @property
     def facts(self) -> dict[str, str | float | None]:
-        """The gain of the tip over the tip without each group, by the group's name; {} if a run
-        gave no value."""
+        """The gain of the tip over the tip without each group, by the group's name, None for a
+        group that is needed; {} if a run gave no value."""
         found = zip(self.groups, self.statements, strict=False)
         return {group.name: one.gain for group, one in found}
 
@@ -99,7 +99,8 @@ def _judge(one: Statement) -> str:
 
 
 def _describe(group: Group, one: Statement) -> str:
-    """Return a line about a group: its gain, the bounds of it, what that shows, and its edits."""
+    """Return a text about a group: its gain with the bounds, or how many runs without it failed;
+    what that shows; and its edits."""
     text = one.metric.text
     if one.gain is None:
         return f"needed, {one.against}: {group.name}"
@@ -118,7 +119,8 @@ def ablate(
     say: Callable[[str], None] = lambda text: None,
 ) -> Ablation:
     """Measure the tip of the night against the tip without each group of its edits, with ``pairs``
-    salts; record a statement for each group, and return the result.
+    salts; record a statement for each group, and return the result. If a run gives no value that
+    counts, no result is recorded, and what is returned says why.
 
     The tip runs once with each salt, for all groups. The bounds of all gains hold together with a
     probability of 0.9: each is one-sided at 0.05 divided by the number of groups. A group without

@@ -97,7 +97,8 @@ def _failures(failed: Sequence[StartedRun], plan: Plan) -> str:
 
 
 def _guards(pairs: Sequence[Pair]) -> str:
-    """Return a clause about the first guard that a run of the tip broke; "" if it broke none."""
+    """Return the recorded text of the first guard that did not hold, or could not be judged, in a
+    run of the tip; "" if there is none."""
     broken = (guard for pair in pairs for guard in pair.tip.broken_guards)
     return next((str(guard.get("text")) for guard in broken), "")
 

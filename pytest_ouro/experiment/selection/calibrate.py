@@ -71,7 +71,8 @@ class Noise:
 
     @property
     def unshared(self) -> float:
-        """The same if the two codes share nothing."""
+        """The smallest gain that a usual certificate detects, if the two codes share nothing by one
+        salt."""
         return detectable(self.sd * math.sqrt(2), PAIRS)
 
 
@@ -97,7 +98,8 @@ class Calibration:
         return Noise(one.sd, one.shared)
 
     def lines(self) -> tuple[str, ...]:
-        """Return the lines that explain the numbers of the last line to a person."""
+        """Return the lines that explain the numbers of the last line to a person or, without a
+        statement, why there is none and how to go on."""
         one, noise, text = self.statement, self.noise, self.metric.text
         if one is None:
             why = f"a run gave no value that counts: {self.message}"
@@ -196,7 +198,8 @@ def calibrate(
     say: Callable[[str], None] = lambda text: None,
 ) -> Calibration:
     """Run the checked commit ``runs`` times (an even number, at least 4), two runs with each salt;
-    record the noise, and return it.
+    record the noise, and return it. If a run gives no value that counts, no noise is recorded, and
+    what is returned says why.
 
     A calibration that was begun and has no result is continued. The runs count for ``noise =
     "auto"`` too. Raise OuroError, mostly ExperimentError, if a run cannot be made.

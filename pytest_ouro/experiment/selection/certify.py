@@ -35,7 +35,8 @@ def certify(
     say: Callable[[str], None] = lambda text: None,
 ) -> Selection:
     """Measure the last keep of the branch and its baseline on ``pairs`` fresh pairs, record the
-    certificate, and return it.
+    certificate, and return it. If a run gives no value that counts, no certificate is recorded, and
+    what is returned says why.
 
     A certificate that was begun and has no result is continued with its own pairs, unless one is to
     be begun ``again``, as a further look; `count_attempts` says what a run without a value costs.

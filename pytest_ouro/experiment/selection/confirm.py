@@ -38,7 +38,8 @@ def confirm_edit(
     say: Callable[[str], None] = lambda text: None,
 ) -> Selection:
     """Measure the kept commit ``revision`` and its reference, the keep before it, on up to 8 fresh
-    pairs; record whether it is confirmed or refuted, and return the result.
+    pairs; record whether it is confirmed or refuted, and return the result. If a run gives no value
+    that counts, no result is recorded, and what is returned says why.
 
     After 2, 4 and 8 pairs the gains are looked at, and no more pairs are run once it is decided. It
     stays undecided if the values do not depend on the salts, so that the pairs show nothing, or if
@@ -92,8 +93,9 @@ def confirm_edit(
 
 
 def _decide(gains: Sequence[float], plan: Plan, alpha: float) -> State:
-    """Return what the gains of a plan's pairs so far show: that the edit gains or, if the plan has
-    a margin, that it loses no more than that."""
+    """Return what the gains of a plan's pairs so far show of the claim that the edit gains or, if
+    the plan has a margin, that it loses no more than that: "confirmed", "refuted" or
+    "undecided"."""
     if plan.margin is None:
         return confirm(gains, alpha)
     return confirm_no_worse(gains, plan.margin, alpha)

@@ -17,7 +17,8 @@ def find_ends(case: Case) -> tuple[FinishedRun, FinishedRun]:
     """Return the baseline and the tip of a night, the runs from a baseline on: of the branch's
     keeps that stand, the oldest one that can be compared with the last one, and the last one.
 
-    Raise ExperimentError if nothing is kept, or nothing after the baseline.
+    Raise ExperimentError if nothing is kept, or nothing after the baseline; RecordError if the
+    journal is not what was recorded.
     """
     tip, *_, baseline = find_night(case)
     return baseline, tip
@@ -26,7 +27,7 @@ def find_ends(case: Case) -> tuple[FinishedRun, FinishedRun]:
 def find_night(case: Case) -> list[FinishedRun]:
     """Return the keeps of the night of the last keep (`keeps_of_night`), newest first: at least
     two, the tip and the baseline. Raise ExperimentError if nothing is kept, or nothing after the
-    baseline."""
+    baseline; RecordError if the journal is not what was recorded."""
     kept = _read_kept(case)
     if not kept:
         raise messages.nothing_kept()
@@ -41,7 +42,7 @@ def find_edit(case: Case, revision: str) -> tuple[FinishedRun, FinishedRun, str]
     night that it is part of.
 
     Raise ExperimentError if ``revision`` is not a keep of the branch, or is a baseline, which has
-    no reference.
+    no reference; RecordError if the journal is not what was recorded.
     """
     commit = case.repository.git.commit(revision)
     kept = _read_kept(case)

@@ -103,8 +103,8 @@ def finalize(case: Case, *, branch: str = "", squash: bool = False) -> Final:
 
     The rows of the night's placebos are written to the ledger, which is all that changes besides:
     HEAD, the index and the current branch stay as they are, and no hook runs. A branch of this name
-    that is exactly what would be made stays.
-    Raise ExperimentError if the name is impossible, or taken by another branch; also what
+    that is exactly what would be made stays. Raise ExperimentError if the name is impossible, or
+    taken by another branch, or if the last keep has the editable files of the baseline; also what
     `find_winner` raises, and GitError if git fails.
     """
     winner, git = find_winner(case), case.repository.git
@@ -124,7 +124,7 @@ def finalize(case: Case, *, branch: str = "", squash: bool = False) -> Final:
 def _write_commits(case: Case, winner: Winner, *, squash: bool) -> tuple[str, int]:
     """Write the commits of a branch; return the id of the last one, and their number. A keep whose
     editable files are those of the keep before it has no commit of its own. Raise ExperimentError
-    if none has other files than the baseline."""
+    if the last keep has the editable files of the baseline."""
     git, base = case.repository.git, winner.baseline.commit
     trees = [git.store.commit(base)[0]]
     changed: list[FinishedRun] = []

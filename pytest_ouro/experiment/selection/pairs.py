@@ -48,7 +48,8 @@ class Pair:
         return gain
 
     def to_json(self) -> dict[str, object]:
-        """Return the pair as it stands in a statement."""
+        """Return the pair as it stands in a statement: its salt, the side that was first, the value
+        of each side, and the ids of the two runs, the baseline's first."""
         return {
             "salt": self.baseline.salt,
             "first": self.first,
@@ -115,7 +116,8 @@ class Pairs:
         return self._done[:count]
 
     def _run_pair(self, number: int) -> Pair:
-        """Run the two sides of a pair, given by its number from 1, in the order of the plan."""
+        """Run the two sides of a pair, given by its number from 1, in the order of the plan, and
+        return it. Raise as `run` does."""
         salt, first = self._plan.pairs[number - 1]
         self._used = set()  # no two pairs have one salt
         other: Side = "tip" if first == "baseline" else "baseline"
@@ -128,7 +130,8 @@ class Pairs:
         return pair
 
     def _run_side(self, number: int, salt: int, side: Side) -> FinishedRun:
-        """Return the run of one side of a pair: one of this plan that counts, or a new one."""
+        """Return the run of one side of a pair: one of this plan that counts, or a new one. Raise
+        Unfinished if the new one gives no value that counts, OuroError if it cannot be made."""
         plan, commit = self._plan, self._commit(side)
         if (earlier := self._find(commit, salt)) is not None:
             return earlier

@@ -115,8 +115,9 @@ def open_plan(
     again: bool = False,
 ) -> tuple[Plan, bool]:
     """Return the plan of the kind ``event`` for two commits, and whether it was stated in an
-    earlier session: the last one, if it has no result yet, is continued, unless one is to be begun
-    ``again``; otherwise a new one is stated.
+    earlier session: the last one is continued if it has no result yet, the trusted commit is the
+    same and its runs have the same conditions, unless one is to be begun ``again``; otherwise a new
+    one is stated.
 
     ``night`` is the first commit of the night, "" for a plan that is not a look. ``pairs`` is the
     number of pairs of a new plan, ``looks`` the number of looks that it states if it is the first
@@ -156,11 +157,12 @@ def open_ablation(
     again: bool = False,
 ) -> list[Plan]:
     """Return a plan for each of the commits ``without`` a group of edits, in their order, to be
-    compared with the commit ``tip``: those that an earlier session stated last, if they have no
-    result, and none is to be begun ``again``; otherwise new ones, which are stated. All have the
-    same id and the same pairs, so that they share the tip's runs, and the same share of ALPHA.
-    ``pairs`` is the number of pairs of new plans, ``device`` that of the runs, None for the
-    bound's. Raise RecordError if they cannot be recorded."""
+    compared with the commit ``tip``: those that an earlier session stated last, if they are for the
+    same commits and can be continued as in `open_plan`, and none is to be begun ``again``;
+    otherwise new ones, which are stated. All have the same id and the same pairs, so that they
+    share the tip's runs, and the same share of ALPHA. ``pairs`` is the number of pairs of new
+    plans, ``device`` that of the runs, None for the bound's. Raise RecordError if they cannot be
+    recorded, ExperimentError if there is no such device."""
     with hold_plans(case):
         statements = case.evidence.journal.statements()
         last = _last(one for one in statements if (one.event, one.tip) == ("ablation", tip))

@@ -242,5 +242,5 @@ def find_dependence(pairs: Sequence[Pair], *, strict: bool) -> str:
 
 
 def _finite(value: float) -> float | None:
-    """Return the value; None if it is infinite."""
+    """Return the value; None if it is infinite or NaN."""
     return value if math.isfinite(value) else None
