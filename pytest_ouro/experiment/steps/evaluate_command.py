@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 def evaluate(setup: Setup, run: Job, seen: Measurement) -> Measurement:
     """Evaluate the result of a command, and return ``seen``, the command's measurement, with the
-    measurement of the evaluation added. ``run`` is the job of the command.
+    measurement of the evaluation added, and its last lines of output in ``tail``. ``run`` is the
+    job of the command.
 
     Without an evaluate-command, ``value`` becomes what the command printed (None if it failed or
     was ended), and the level the one that `of_command_alone` returns. With one, ``seen`` is

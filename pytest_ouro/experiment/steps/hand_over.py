@@ -23,13 +23,12 @@ def hand_over(folder: Path, to: Path, artefacts: tuple[str, ...]) -> list[str]:
     """Copy the files below ``folder``, in which a candidate's command ran in a sandbox, into a new
     folder ``to``, where the evaluation reads them. Only files that one of the globs ``artefacts``
     matches are copied; all, if there are no globs. Return a line for each of the first ``_LINES``
-    files that were left out, [] if every file was copied.
+    of these that could not be copied, [] if there are none.
 
-    Links, pipes and devices are left out, since a link could name any file of the user; so are
-    files that cannot be copied, and files after whose copy less than ``_ROOM`` bytes of the disk
-    would be free. Compiled Python and the file ``.git`` at the top are left out without a line. No
-    copy is executable. Raise OSError if ``to`` exists. Call this when no process of the command is
-    left.
+    Links, pipes and devices are not copied, since a link could name any file of the user; nor are
+    files after whose copy less than ``_ROOM`` bytes of the disk would be free. Compiled Python and
+    the file ``.git`` at the top are left out without a line. No copy is executable. Raise OSError
+    if ``to`` exists. Call this when no process of the command is left.
     """
     to.mkdir()
     left_out: list[str] = []

@@ -38,8 +38,8 @@ _SUBMODULE = "160000"
 
 def rehearse(experiment: Experiment, budget: float | None) -> Experiment:
     """Return the experiment with this ``budget``, in seconds, in place of its own, or unchanged for
-    None. Its ``steps``, if it has them, become as many fewer, but at least 1. Raise ExperimentError
-    if ``budget`` is longer than its own."""
+    None. Its ``steps``, if it has them, become fewer in the same proportion, rounded, but at least
+    1. Raise ExperimentError if ``budget`` is longer than its own."""
     if budget is None:
         return experiment
     if budget > experiment.budget:

@@ -115,8 +115,8 @@ def excused(
     They are the sum of two times. The first is that of a forward pass over the ``tokens`` asked
     for, at ``FORWARD`` times the training time per token (``window`` / ``served``). The second is
     the judge's own time for these tokens: its CPU seconds (``scoring``), or the seconds that the
-    run ``waited`` for the judge, if these are more. The sum is at most the share ``EXCUSED`` of the
-    ``budget`` plus ``scoring``: the script's process could falsify ``served``, ``window`` and
+    run ``waited`` for the judge, if these are more. The sum is at most ``scoring`` plus the share
+    ``EXCUSED`` of the ``budget``: the script's process could falsify ``served``, ``window`` and
     ``waited``, and so raise the sum, but not ``scoring``.
     """
     forward = FORWARD * tokens * window / max(served, 1)

@@ -92,8 +92,8 @@ def independent(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
 
 
 def why_dependent(runs: Sequence[MeasuredRun]) -> str:
-    """Return why measured runs of one commit with different salts are not independent, as a text;
-    "" if they may be.
+    """Return why two or more measured runs of one commit with different salts are not independent,
+    as a text; "" if they may be.
 
     Repeats are not independent if two of them report the same state of a random generator, or if
     they are runs of a script and all their values are equal: the script has no randomness, or hides
@@ -111,7 +111,7 @@ def why_dependent(runs: Sequence[MeasuredRun]) -> str:
 
 
 def why_equal(runs: Sequence[MeasuredRun]) -> str:
-    """Return a text that says that all values of runs with different salts are equal; "" if they
-    are not, or if one of them is a rounded score."""
+    """Return a text that says that all values of two or more runs with different salts are equal;
+    "" if they are not, or if one of them is a rounded score."""
     exact = not any(run.is_rounded for run in runs)
     return _SAME_VALUES if exact and len({run.value for run in runs}) == 1 else ""

@@ -24,7 +24,7 @@ FEWEST = 2
 def rows_standard_error(pairs: Sequence[tuple[RowLosses, RowLosses]]) -> float | None:
     """Return the standard error, in bits per byte, of the mean difference of these pairs that is
     due to the choice of the rows; None for fewer than `FEWEST` pairs, if the runs do not have the
-    same rows, if they have fewer than two, or if a loss is not finite.
+    same rows, if they have fewer than two or no bytes, or if a loss is not finite.
 
     Each pair has the losses of two runs with one salt. All runs share the rows, so that their
     losses are averaged over the pairs first; then it is `paired_error`.

@@ -49,7 +49,9 @@ def is_due(remeasure: Remeasure, discards: int, *, chosen: bool) -> bool:
 
 def find_search(rule: VerdictRule, kept: FinishedRun, runs: Sequence[FinishedRun]) -> Search:
     """Return the salt of a try whose reference is ``kept``, the last keep, and whether that is to
-    be measured again first. ``runs`` are all finished runs, oldest first.
+    be measured again first. The salt is that of the last run of the reference that has a value
+    (`find_reference`), else that of the keep; 0 if that is one of several repeats. ``runs`` are all
+    finished runs, oldest first.
 
     A run of the reference that gave no value is not repeated before `STANDS` further discards. A
     keep by the mean of independent repeats is not measured again, since it was not chosen for one

@@ -133,8 +133,9 @@ def trace_searches(
 
 def simulate_nights(settings: Settings, nights: int, seed: int | str = 0) -> list[Night]:
     """Return that many simulated nights, which follow from the settings and the seed alone. Raise
-    ValueError if a night has no run for a try, or if a number is out of its range: ``sigma`` must
-    be finite and above 0, ``rho`` and ``placebo`` from 0 to below 1, ``phi`` between -1 and 1."""
+    ValueError if a night has no run for a try, if ``pairs`` is below 0, or if a number is out of
+    its range: ``sigma`` must be finite and above 0, ``rho`` and ``placebo`` from 0 to below 1,
+    ``phi`` between -1 and 1."""
     reserved = 2 * settings.pairs
     if settings.pairs < 0 or settings.runs < reserved + 2:
         raise ValueError(f"{settings.runs} runs are too few with {settings.pairs} pairs")
@@ -194,7 +195,8 @@ class _Night:
         )
 
     def trace(self, tries: int) -> list[Reached]:
-        """Search until that many changes are tried; return how far it came after each."""
+        """Search until that many changes are tried; return how far it came after the baseline and
+        after each."""
         found, best = [Reached(0.0, 0.0)], self._first
         while self._tries < tries:
             before = self._tries

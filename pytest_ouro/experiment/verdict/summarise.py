@@ -55,7 +55,7 @@ class Summary(NamedTuple):
 
 
 def summarise(nights: Sequence[Night]) -> Summary:
-    """Sum up at least one simulated night."""
+    """Return the summary of at least one simulated night; IndexError without one."""
     found = [(night.certificate, night.true) for night in nights if night.certificate]
     granted = [(one, true) for one, true in found if one.granted]
     kept = sorted(night.kept for night in nights)
@@ -86,7 +86,8 @@ def summarise(nights: Sequence[Night]) -> Summary:
 
 
 def estimate_mean(values: Sequence[float]) -> Estimate:
-    """Return the mean of values, ± 1.96 standard errors; for a single value from -inf to inf."""
+    """Return the mean of values, ± 1.96 standard errors; for a single value from -inf to inf; all
+    NaN without values."""
     if not values:
         return Estimate(math.nan, math.nan, math.nan)
     middle = mean(values)
@@ -95,8 +96,8 @@ def estimate_mean(values: Sequence[float]) -> Estimate:
 
 
 def estimate_share(count: int, total: int) -> Estimate:
-    """Return ``count`` / ``total`` with Wilson's interval (Journal of the American Statistical
-    Association 22, 1927)."""
+    """Return ``count`` / ``total`` with Wilson's interval of 95 % (Journal of the American
+    Statistical Association 22, 1927); all NaN if ``total`` is 0."""
     if not total:
         return Estimate(math.nan, math.nan, math.nan)
     share, part = count / total, _Z**2 / total
