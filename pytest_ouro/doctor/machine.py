@@ -72,7 +72,7 @@ def query(command: tuple[str, ...], *, folder: Path, settings: Mapping[str, str]
             check=True,
         )
         return Interpreter(*json.loads(done.stdout))
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError) as error:
         text = (getattr(error, "stderr", b"") or b"").decode(errors="replace").strip()
         lines = text.splitlines() or [str(error)]
         why = next((line for line in lines if line.startswith("error:")), lines[-1])

@@ -150,6 +150,14 @@ def test_an_interpreter_that_does_not_answer(tmp_path, monkeypatch):
         query(slow, folder=tmp_path, settings={})
 
 
+@pytest.mark.parametrize("answer", ["hello", "5", "[]"])
+def test_an_interpreter_that_answers_something_else(tmp_path, answer):
+    other = (sys.executable, "-c", f"print({answer!r})")
+
+    with pytest.raises(ExperimentError, match="starts no Python"):
+        query(other, folder=tmp_path, settings={})
+
+
 def test_the_query_of_an_interpreter_runs_nothing_of_the_project(tmp_path, bare_python):
     (tmp_path / "json.py").write_text("raise SystemExit('ran')")
     (tmp_path / "torch.py").write_text("")
