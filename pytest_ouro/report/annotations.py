@@ -52,7 +52,8 @@ def _list_annotations(answers: Sequence[Answer]) -> list[str]:
 
 
 def _annotate(command: str, answer: Answer, result: RuleResult, finding: Finding) -> str:
-    """Return the GitHub command that shows a finding at its line; ``command`` is "error" or
+    """Return the GitHub command, one line without a line end, that shows a finding at the path and
+    line of `place`, with the signs escaped that GitHub reserves; ``command`` is "error" or
     "warning"."""
     path, line = place(answer, result, finding)
     message = text.finding_text(finding, sentence=result.sentence, trust=answer.case.trust)

@@ -26,7 +26,7 @@ class Scale:
     bottom: float
 
     def x(self, place: float) -> float:
-        """Return the horizontal place of an experiment, counted from 0."""
+        """Return the horizontal place of the experiment number ``place``, counted from 0."""
         return self.left + (self.right - self.left) * (place / max(self.many - 1, 1))
 
     def y(self, value: float) -> float:
@@ -39,8 +39,9 @@ class Scale:
 def find_range(kept: Iterable[float], tried: Iterable[float]) -> tuple[float, float]:
     """Return the lowest and the highest value of the vertical axis. They enclose the values in
     ``kept``, of which there must be one, those of other experiments (``tried``) that lie between
-    these or at most half their range outside, and a margin of 5 % of that range. A value that is
-    farther out does not count."""
+    these or at most half their range outside, and a margin of 5 % of that range, which is 1 % of
+    the value (1 for 0) if those in ``kept`` are equal. A value that is farther out does not
+    count."""
     values = sorted(kept)
     room = (values[-1] - values[0]) or abs(values[0]) * 0.01 or 1.0
     near = [v for v in tried if values[0] - room / 2 <= v <= values[-1] + room / 2]
@@ -61,7 +62,9 @@ def list_ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def write_tick(value: float, ticks: Sequence[float]) -> str:
-    """Return a value of an axis as text, with as many decimals as tell it from its neighbours."""
+    """Return a value of an axis as text, with as many decimals as tell it from its neighbours in
+    ``ticks``; with three significant digits if it has eight digits before the point, or would have
+    ten decimals."""
     step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else abs(value) or 1.0
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     if abs(value) >= 1e7 or decimals > 9:

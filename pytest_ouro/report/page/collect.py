@@ -137,7 +137,7 @@ def _make_entry(
 
 
 def _signed(run: FinishedRun, gain: float) -> str:
-    """Return a gain as text with its sign."""
+    """Return a gain as text with its sign, a typographic minus; without one if it is 0."""
     return f"{'+' if gain > 0 else '−' if gain < 0 else ''}{run.metric.text(abs(gain))}"
 
 
@@ -158,7 +158,8 @@ def _find_mark(source: Source, run: FinishedRun) -> Mark:
 
 
 def _find_level(night: Night) -> str:
-    """Return the lowest level of the night's measured tries; "" without one."""
+    """Return the lowest level of the night's runs, for any purpose, that ended "ok"; "" without
+    one."""
     levels = [run.level for run in night.runs if run.level and run.outcome == "ok"]
     return min(levels, key=LEVELS.index, default="")
 
@@ -226,7 +227,8 @@ def _correct(
     noise: float | None,
 ) -> tuple[list[float | None], list[float | None], list[float | None]]:
     """Return three lists: the best kept values without what luck explains, and the lower and upper
-    end of the band in which they would be if nothing helped. All are None without a known noise."""
+    end of the band in which they would be if nothing helped. An item is None before the first keep;
+    all are if the noise is 0 or not known, or nothing was tried."""
     nothing: list[float | None] = [None] * len(curve)
     if not noise or max(tries, default=0) < 1:
         return nothing, [*nothing], [*nothing]
@@ -257,7 +259,8 @@ def _correct(
 
 
 def _find_certified(source: Source, night: Night | None) -> Certified | None:
-    """Return the values that a granted certificate of the night gives to its tip."""
+    """Return the values that a granted certificate of the night gives to its tip; None without
+    one."""
     if night is None or night.baseline is None:
         return None
     one: Statement | None = claims.find_certificate(source, night)

@@ -58,8 +58,8 @@ def _render(page: Page, assets: tuple[str, str], current: str = "") -> str:
 
 
 def _read_assets(*, served: bool = False) -> tuple[str, str]:
-    """Return the style sheet and the script of the page, each without its indentation, a tenth of
-    it."""
+    """Return the style sheet and the script of the page, or, if ``served``, of the page that is
+    served, each without its indentation, which is a tenth of it."""
     styles, scripts = ["page.css"], ["page.js"]
     if served:
         styles.append("served.css")

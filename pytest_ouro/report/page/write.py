@@ -25,10 +25,11 @@ PAGE, PICTURE = "report.html", "progress.svg"
 
 
 def write_report(source: Source, files: Sequence[Path], *, raw: bool = False) -> list[Path]:
-    """Write the page to each of the ``files`` that ends in .html, and the picture to those in .svg
-    or .png; without files, both into the git folder. Return the paths. What is private is redacted
-    unless ``raw``. Raise OuroError for another ending, before anything is written; also if a file
-    cannot be written, or the library for a .png is missing: then the files before it stay."""
+    """Write the page to each of the ``files`` that ends in .html or .htm, and the picture to those
+    in .svg or .png; without files, both into the git folder. Return the paths. What is private is
+    redacted unless ``raw``. Raise OuroError for another ending, before anything is written; also if
+    a file cannot be written, or the library for a .png is missing: then the files before it
+    stay."""
     demand_endings(files)
     made = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     facts = collect(source, made=made, raw=raw)
@@ -74,7 +75,8 @@ def _to_png(picture: bytes) -> bytes:
 
 
 def demand_endings(files: Sequence[Path]) -> None:
-    """Raise OuroError for the first file whose name does not say what it is to be."""
+    """Raise OuroError for the first file whose name has none of the endings `REPORTS`, in small or
+    capital letters."""
     for path in files:
         if path.suffix.lower() not in REPORTS:
             raise messages.unknown_ending(path, REPORTS)

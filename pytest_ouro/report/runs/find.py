@@ -23,7 +23,7 @@ def find_run(
 ) -> StartedRun:
     """Return the run that ``name`` names: the id of a run, or of the commit of one, or a start of
     these that no other has; or a branch, a tag or another name of git for such a commit. With "",
-    return the last run.
+    return the last run, which is one without an end if there is any.
 
     ``runs`` are the finished ones, oldest first, ``going`` those without an end. Of several runs of
     a commit it is the one that decided about it, else the last. Raise OuroError, with candidates,

@@ -36,8 +36,9 @@ class Follower:
 
     def grew(self) -> bool:
         """Read what was added to the journal since the last call; the whole, if it was replaced.
-        Return whether a finished run or a statement was added, or the journal was replaced. Raise
-        RecordError if the journal cannot be read."""
+        Return whether a finished run or a statement was added, or the journal was replaced. If the
+        journal is gone, forget all, and return whether any such record was known. Raise RecordError
+        if the journal cannot be read."""
         try:
             found = self._journal.path.stat()
         except FileNotFoundError:

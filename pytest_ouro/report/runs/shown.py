@@ -92,7 +92,7 @@ def _mentions(one: Statement, run: StartedRun) -> bool:
 
 
 def _list_ids(runs: object) -> list[object]:
-    """Return the ids of the runs of a pair."""
+    """Return the ids of the runs of a pair; [] for a value that is not a list."""
     return runs if isinstance(runs, list) else []
 
 

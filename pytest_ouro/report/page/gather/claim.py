@@ -167,7 +167,8 @@ def make_claim(source: Source, night: Night) -> Claim:
 def _state_claim(
     state: ClaimState, headline: str, numbers: str, meaning: str, command: str
 ) -> Claim:
-    """Return a claim."""
+    """Return a claim, its ``meaning`` with a capital first and its ``numbers`` with a typographic
+    minus behind each blank."""
     return {
         "state": state,
         "headline": headline,
@@ -178,13 +179,14 @@ def _state_claim(
 
 
 def _write_tries(night: Night) -> str:
-    """Return the number of tries in words."""
+    """Return the number of tries in words, as ``3 measured tries``."""
     count = len(night.tries)
     return f"{count} measured {'try' if count == 1 else 'tries'}"
 
 
 def _write_runs(night: Night) -> str:
-    """Return the number of runs in words, and what went wrong in how many of them."""
+    """Return the number of runs in words, and what went wrong in how many of them, as ``5 runs, 2
+    crashed``."""
     count = len(night.runs)
     words = f"{count} {'run' if count == 1 else 'runs'}"
     return ", ".join([words, *_list_faults(night.runs)[0]])
@@ -209,7 +211,7 @@ def _list_faults(runs: Sequence[FinishedRun]) -> tuple[list[str], bool]:
 
 
 def _write_pairs(one: Statement) -> str:
-    """Return the number of pairs in words."""
+    """Return the number of pairs in words, as ``5 fresh pairs``."""
     return "1 fresh pair" if len(one.pairs) == 1 else f"{len(one.pairs)} fresh pairs"
 
 
@@ -299,5 +301,5 @@ def _describe_cost(source: Source, night: Night) -> Answer:
 
 
 def _make_answer(name: str, words: str, note: str, *, bad: bool = False) -> Answer:
-    """Return a short answer."""
+    """Return a short answer, whose mood is "bad" if ``bad``, else "plain"."""
     return {"name": name, "words": words, "note": note, "mood": "bad" if bad else "plain"}

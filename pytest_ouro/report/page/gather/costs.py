@@ -18,8 +18,9 @@ _NOTHING = 0.05
 
 def split_time(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> list[Part]:
     """Return what the time of the runs was spent on: training, evaluation, set-up, and the time
-    between the first start and the last end in which none of them ran (idle). ``began`` has the
-    times of the started lines, by run."""
+    between the first start and the last end in which none of them ran (idle). A run whose code
+    another run measured counts for the idle time alone. A part of at most `_NOTHING` seconds is
+    left out. ``began`` has the times of the started lines, by run."""
     training = evaluation = setup = 0.0
     for run in runs:
         wall = (run.wall_seconds or 0.0) if run.measured_by is None else 0.0
@@ -40,7 +41,7 @@ def split_time(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> list[Pa
 
 
 def _make_part(name: str, seconds: float, meaning: str) -> Part:
-    """Return a part of the time."""
+    """Return a part of the time; ``seconds`` below 0 become 0."""
     return {"name": name, "seconds": max(seconds, 0.0), "meaning": meaning}
 
 
@@ -59,7 +60,8 @@ def _time_training(run: FinishedRun) -> float:
 
 
 def _time_idle(runs: Sequence[FinishedRun], began: Mapping[str, str]) -> float:
-    """Return the seconds between the first start and the last end in which no run went on."""
+    """Return the seconds between the first start and the last end in which no run went on. Runs
+    whose start or end is not known do not count."""
     spans = sorted(
         (start, end)
         for run in runs

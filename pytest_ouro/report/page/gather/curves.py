@@ -63,7 +63,7 @@ def find_starts(curve: Sequence[FinishedRun]) -> list[int]:
 
 def name_curves(curves: Sequence[Sequence[FinishedRun]]) -> list[str]:
     """Return a name for each curve, of what tells it from the others: one fact if that suffices,
-    else all that differ; "" for the only one."""
+    else all that differ; "" for the only one, "same place" for each if none differ."""
     facts = [
         (
             run.metric_name,

@@ -48,8 +48,8 @@ def describe(
 
 
 def _hide_start(text: str, width: int, *, raw: bool) -> str:
-    """Return the start of a text, at least ``width`` characters if it is so long, redacted unless
-    ``raw``."""
+    """Return the start of a text, redacted, for a caller that cuts it to ``width`` characters (see
+    `redact_start`); the whole text as it is if ``raw``."""
     return text if raw else redact_start(text, width)
 
 

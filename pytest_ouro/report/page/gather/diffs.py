@@ -26,8 +26,9 @@ def read_diffs(
     git: Git, runs: Iterable[FinishedRun], known: Mapping[str, FinishedRun]
 ) -> dict[str, str]:
     """Return the diff of each run's commit against that of its reference (``best_commit``), by
-    commit; ``known`` has a run of each commit. Absent are those without a reference, whose files
-    are too large, or that git cannot read: the page shows no diff for them."""
+    commit; ``known`` has a run of each commit. Absent are those without another commit as
+    reference, whose files are too large, or that git cannot read: the page shows no diff for them;
+    so are all if they have more than `_PATHS` paths."""
     pairs: dict[str, str] = {}
     for run in runs:
         base = run.best_commit
@@ -74,8 +75,8 @@ def _read_sizes(git: Git, ids: set[str]) -> dict[str, int]:
 
 
 def _split(text: str, pairs: Mapping[str, str]) -> dict[str, str]:
-    """Return the parts of git's output by commit. A line that is a commit's id begins a part: each
-    line of a diff begins with another character than a digit, or with a word."""
+    """Return the parts of git's output by commit, without the lines that begin with ``index`` or
+    ``diff --git``. A line that is the id of a commit in ``pairs`` begins a part."""
     found: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in text.split("\n"):
@@ -87,6 +88,6 @@ def _split(text: str, pairs: Mapping[str, str]) -> dict[str, str]:
 
 
 def _shorten(diff: str) -> str:
-    """Return a diff without the lines that say what its other lines do."""
+    """Return a diff without its lines ``diff --git …``, and without line ends around it."""
     kept = [line for line in diff.strip("\n").split("\n") if not line.startswith("diff --git ")]
     return "\n".join(kept)

@@ -30,8 +30,9 @@ _LENGTHS = ("shortest third of the rows", "middle third", "longest third of the 
 
 def compare_losses(source: Source, baseline: FinishedRun, tip: FinishedRun) -> Losses | None:
     """Return what got better and worse from the kept run ``baseline`` to ``tip``; None if their
-    losses are not stored, or are of different rows. If pairs of a certificate compare the two
-    commits, the losses of these runs are averaged, which takes out what is due to single runs."""
+    losses are not stored, are of different rows, or are not all finite. If pairs of a certificate
+    compare the two commits, the losses of these runs are averaged, which takes out what is due to
+    single runs."""
     pairs = _find_pairs(source, baseline.commit, tip.commit)
     found = [_read(source, pair) for pair in pairs or [(baseline, tip)]]
     known = [pair for pair in found if pair is not None]
@@ -59,8 +60,8 @@ def compare_losses(source: Source, baseline: FinishedRun, tip: FinishedRun) -> L
 
 
 def _find_pairs(source: Source, baseline: str, tip: str) -> list[tuple[FinishedRun, FinishedRun]]:
-    """Return the runs of the pairs of the last certificate that compares these commits; []
-    without one."""
+    """Return the runs of the pairs of the last certificate that compares these commits; [] without
+    one. Pairs whose runs are not known are left out."""
     runs = {run.run: run for run in source.runs}
     for one in reversed(source.statements):
         if (one.event, one.baseline, one.tip) != ("certificate", baseline, tip) or not one.pairs:
@@ -87,7 +88,7 @@ def _read(
 
 
 def _are_alike(one: RowLosses, other: RowLosses) -> bool:
-    """Return whether two files are about the same rows, and all their numbers are finite."""
+    """Return whether two files are about the same rows, and all losses of ``one`` are finite."""
     same = [*one.rows] == [*other.rows] and dict(one.num_bytes) == dict(other.num_bytes)
     return same and all(map(math.isfinite, (n for name in COLUMNS for n in one.nats[name])))
 
@@ -100,7 +101,8 @@ def _average(columns: Sequence[Sequence[float]]) -> list[float]:
 def _make_slice(
     name: str, before: Sequence[float], after: Sequence[float], sizes: Sequence[int]
 ) -> Slice | None:
-    """Return the comparison of a part of the rows, whose losses are in nats; None without bytes."""
+    """Return the comparison of a part of the rows in bits per byte, by their losses in nats and
+    their ``sizes`` in bytes; None if these add up to 0."""
     total = sum(sizes) * math.log(2)
     if not total:
         return None
@@ -116,8 +118,8 @@ def _make_slice(
 def _slice_by_length(
     before: Sequence[float], after: Sequence[float], sizes: Sequence[int]
 ) -> list[Slice | None]:
-    """Return the comparisons of the rows by thirds of their length in bytes; [] if fewer than nine
-    rows differ in length."""
+    """Return the comparisons of the rows by thirds of their length in bytes, the shortest first; []
+    if there are fewer than nine different lengths."""
     if len(set(sizes)) < 9:
         return []
     order = sorted(range(len(sizes)), key=lambda row: sizes[row])

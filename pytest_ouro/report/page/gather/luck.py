@@ -68,14 +68,14 @@ class Luck:
         return gain - self.sigma * sum(lucky) / near
 
     def band(self, tries: int) -> tuple[float, float]:
-        """Return the band of `bands` for that number of tries."""
+        """Return the band of `bands` for that number of tries; the last one for more tries."""
         return self.bands[min(tries, len(self.bands) - 1)]
 
 
 def simulate_luck(rule: VerdictRule, sigma: float, rho: float, tries: int) -> Luck:
-    """Return simulated searches of that many tries, decided by ``rule``. ``sigma`` is the standard
-    deviation of one run, above 0, and ``rho`` the part of its variance that two codes share on one
-    salt. The same arguments give the same searches."""
+    """Return simulated searches of that many tries (`TRIES` at most), decided by ``rule``.
+    ``sigma`` is the standard deviation of one run, above 0, and ``rho`` the part of its variance
+    that two codes share on one salt. The same arguments give the same searches."""
     length = min(tries, TRIES)
     scaled = rule if rule.noise == "auto" else replace(rule, noise=1.0)
     settings = Settings(sigma=1.0, rho=min(max(rho, 0.0), 0.99), known=1.0, rule=scaled)
@@ -84,7 +84,10 @@ def simulate_luck(rule: VerdictRule, sigma: float, rho: float, tries: int) -> Lu
 
 @lru_cache(maxsize=8)
 def _simulate(settings: Settings, tries: int) -> dict[Effects, list[list[Reached]]]:
-    """Return the searches of each kind of effects, in units of the noise."""
+    """Return for each kind of effects a list of 16 to 120 simulated searches, fewer for more tries;
+    each is a list of ``tries`` + 1 items, the baseline's first. Gains are in the unit of
+    ``settings.sigma``; ``settings.effects`` has no effect. The same arguments give the same lists,
+    which are cached: do not change them. Raise ValueError as `trace_searches` does."""
     kinds: tuple[Effects, ...] = get_args(Effects)
     nights = min(max(_ALL // (len(kinds) * (tries + 1)), _FEWEST), _MOST)
     return {
@@ -94,7 +97,8 @@ def _simulate(settings: Settings, tries: int) -> dict[Effects, list[list[Reached
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
-    """Return the value below which this share of the sorted ``values`` lies."""
+    """Return the value below which this share of the sorted ``values`` lies, interpolated between
+    two of them."""
     place = share * (len(values) - 1)
     low = int(place)
     high = min(low + 1, len(values) - 1)

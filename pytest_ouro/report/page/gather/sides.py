@@ -26,8 +26,9 @@ def list_sides(
     kept: Sequence[FinishedRun],
 ) -> list[Side]:
     """Return the other numbers of the experiments of a curve, which has this ``number``: those that
-    guards limit first. Left out are numbers that are never known, and printed ones that never
-    change. ``kept`` are the keeps of the branch, newest first, on which limits may depend."""
+    guards limit first. At most `_MOST` are returned. Left out are numbers that are never known, the
+    metric, and other printed ones that never change. ``kept`` are the keeps of the branch, newest
+    first, on which limits may depend."""
     found = [_make_guarded(guard, curve, number, kept) for guard in guards]
     limited = {(guard.recorded or guard.metric) for guard in guards}
     recorded: list[tuple[str, str, str, Callable[[FinishedRun], float | None]]] = [

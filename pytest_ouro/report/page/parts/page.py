@@ -75,8 +75,8 @@ def make_table(
     name: str = "",
 ) -> Iterator[str]:
     """Yield a table with a caption, whose cells are HTML; ``numbers`` are the columns that are
-    aligned at the right, which the classes of the table say once for all rows. Nothing is yielded
-    without a row."""
+    aligned at the right, which the classes of the table say once for all rows. ``name`` is a
+    further class. Nothing is yielded without a row."""
     every = list(rows)
     if not every:
         return

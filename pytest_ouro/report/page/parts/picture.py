@@ -68,7 +68,8 @@ def draw_picture(page: Page) -> str:
 
 
 def _draw_legend(page: Page, curve: Curve, y: float) -> Iterator[str]:
-    """Yield the marks of a curve with their names, on a line of their own at the height ``y``."""
+    """Yield the marks of a curve with their names and how often each occurs, on a line of their own
+    at the height ``y``."""
     marks = Counter(page.facts["runs"][place]["mark"] for place in curve["runs"])
     x = 20.0
     for mark, name in NAMES.items():

@@ -77,9 +77,10 @@ def draw(
     height: int = HEIGHT,
     raw: bool = False,
 ) -> str:
-    """Return an ``<svg>`` element; "" for a curve without an experiment. ``title`` is HTML and
-    describes it, ``name`` is different for each drawing of a page. Values far from the kept ones
-    are drawn at the edge. Labels are redacted unless ``raw``."""
+    """Return an ``<svg>`` element; "" for a curve without an experiment. ``height`` has no effect
+    without a value. ``title`` is HTML and describes it, ``name`` is different for each drawing of a
+    page. Values far from the kept ones are drawn at the edge. Labels are redacted unless
+    ``raw``."""
     mine = [runs[place] for place in curve["runs"]]
     if not mine:
         return ""
@@ -121,7 +122,7 @@ def _describe(scale: Scale) -> str:
 
 
 def make_scale(curve: Curve, mine: Sequence[RunEntry], height: int) -> Scale:
-    """Return the scale of a curve's plot. Without any value, it is that of one."""
+    """Return the scale of a curve's plot. Without any value, it is that of the values 0 and 1."""
     tried = [run["value"] for run in mine if run["value"] is not None and run["mark"] != "aside"]
     lines = (curve["best"], curve["corrected"], curve["low"], curve["high"])
     kept = [value for line in lines for value in line if value is not None]
@@ -153,7 +154,7 @@ def _draw_axes(scale: Scale, height: int, *, known: bool) -> Iterator[str]:
 
 
 def _draw_band(curve: Curve, scale: Scale) -> str:
-    """Return the band in which the best value would be if nothing helped."""
+    """Return the band in which the best value would be if nothing helped; "" if it is not known."""
     shapes = []
     for start, end in _stretches(curve):
         places = [n for n in range(start, end) if curve["low"][n] is not None]
@@ -166,15 +167,17 @@ def _draw_band(curve: Curve, scale: Scale) -> str:
 
 
 def _stretches(curve: Curve) -> list[tuple[int, int]]:
-    """Return the places from each baseline to before the next one."""
+    """Return for each baseline its place, and the place of the next one or, for the last, the
+    number of experiments."""
     return list(pairwise([*curve["starts"], len(curve["runs"])]))
 
 
 def _steps(
     points: Sequence[tuple[int, float | None]], scale: Scale, end: int
 ) -> list[tuple[float, float]]:
-    """Return the corners of a line of steps through values, each of which holds until the next.
-    Equal values make no step."""
+    """Return the corners of a line of steps through values, each of which holds until the next, and
+    the last until the place before ``end``. Equal values make no step, and None is passed over; []
+    without a value."""
     changes: list[tuple[int, float]] = []
     for place, value in points:
         if value is not None and (not changes or changes[-1][1] != value):
@@ -188,7 +191,8 @@ def _steps(
 
 def _join(corners: Sequence[tuple[float, float]]) -> str:
     """Return the data of a path through these places, each of which is beside, above or below the
-    one before. Moves that make less than a tenth of a unit are left out: a long night has many."""
+    one before. Moves that make less than a tenth of a unit are left out: a long night has many. ""
+    without a place."""
     spots = [(round(10 * x), round(10 * y)) for x, y in corners]
     moves: list[tuple[str, int]] = []
     for (x, y), (right, down) in pairwise(spots):
@@ -247,7 +251,8 @@ def shape(mark: Mark, x: float, y: float) -> str:
 
 
 def _draw_labels(curve: Curve, mine: Sequence[RunEntry], scale: Scale, raw: bool) -> Iterator[str]:
-    """Yield the descriptions of kept experiments, as many as there is room for."""
+    """Yield the descriptions of kept experiments but baselines: of the `_LABELS` with the largest
+    gains, those for which there is room, with a line to the point of one that is far from it."""
     wanted, points = [], []
     for place, run in enumerate(mine):
         spot = place_of(run, place, scale)

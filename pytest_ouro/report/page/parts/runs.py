@@ -45,7 +45,8 @@ def _name_plot(page: Page, curve: Curve) -> str:
 
 
 def _write_figure(page: Page, curve: Curve, number: int, height: int) -> Iterator[str]:
-    """Yield a plot with its legend."""
+    """Yield a plot with its legend, as pieces of HTML. ``number`` is the index of the curve,
+    ``height`` that of the plot in units of the drawing (see `draw`)."""
     runs = page.facts["runs"]
     title = (
         f"{page.show(curve['metric'], 60)} of {len(curve['runs'])} experiments; the table of all "
@@ -68,7 +69,8 @@ def _write_figure(page: Page, curve: Curve, number: int, height: int) -> Iterato
 
 
 def _write_key(kind: str, drawn: str, width: int, words: str) -> str:
-    """Return an item of a legend, whose words are HTML."""
+    """Return an item of a legend as HTML: a picture, ``width`` wide, of the path ``drawn`` in the
+    CSS class ``kind``, then ``words``, which are HTML."""
     return (
         f'<span><svg viewBox="0 0 {width} 14" width="{width}" height="14" aria-hidden="true">'
         f'<path class="{kind}" d="{drawn}"/></svg>{words}</span>'
@@ -139,8 +141,8 @@ def write_runs(page: Page) -> Iterator[str]:
 
 def _write_row(page: Page, place: int) -> str:
     """Return the row of a run, in few letters, since there is one for each run. It has the place of
-    its run; its mark unless that is the most frequent one; and no link, since the script makes what
-    opens it."""
+    its run; its mark unless that is "discard", the most frequent one; and no link, since the script
+    makes what opens it."""
     run = page.facts["runs"][place]
     detail = run["state"] or run["reason"]
     words = run["status"] if detail == run["status"] else f"{run['status']} {detail}"

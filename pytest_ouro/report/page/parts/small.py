@@ -58,8 +58,9 @@ def _write_end(y: float, value: float, kind: str) -> str:
 
 def draw_gains(page: Page, chosen: Sequence[Curve]) -> str:
     """Return one picture of several curves of one metric: the gain of their best kept value over
-    their last baseline, in the unit of the metric (above 0 is better), by experiment. Only the
-    first `_CURVES` are drawn; a caption says so if there are more. "" if none of these gained."""
+    the last baseline before it, in the unit of the metric (above 0 is better), by experiment. Only
+    the first `_CURVES` are drawn; a caption says so if there are more. "" if none of these
+    gained."""
     metric = make_metric(chosen[0])
     lines = []
     for curve in chosen[:_CURVES]:
