@@ -268,7 +268,7 @@ def _runs_for_noise(
     past: Iterable[FinishedRun], measured: MeasuredRun, series: Repeats | None
 ) -> list[MeasuredRun]:
     """Return the independent runs from which the noise is estimated: those of ``past`` that
-    measured something themselves, and ``measured`` if it ends a ``series`` of repeats and is no
+    measured something themselves, and ``measured`` if it ends a ``series`` of repeats and is not a
     rehearsal."""
     own: list[MeasuredRun] = [run for run in past if not run.measured_by]
     return independent([*own, measured] if series and not measured.rehearsal else own)
