@@ -46,7 +46,8 @@ class Reading:
 
     @cached_property
     def found(self) -> Found:
-        """The columns that are recognised by their cells."""
+        """The columns that are recognised by their cells; with ``words``, their column of statuses
+        and its words are in it."""
         found = columns.find(self.ledger)
         if self.words is None:
             return found

@@ -56,7 +56,8 @@ def _lines(audit: Audit) -> Iterator[str]:
 
 
 def _finding(one: AuditFinding) -> Iterator[str]:
-    """Yield the lines of a finding."""
+    """Yield the lines of a finding. What was expected and found is shown only if both are stated,
+    and not as digests."""
     finding = one.finding
     yield f"{one.severity} [{one.check}] {finding.headline}"
     if place := describe_place(one):

@@ -107,5 +107,5 @@ def _several(noun: str, names: list[str]) -> str:
 
 
 def number(many: int, noun: str) -> str:
-    """Return ``1 row`` or ``3 rows``."""
+    """Return ``1 row`` or ``3 rows``: the noun gets an "s" unless there is one."""
     return f"{many} {noun}{'s' * (many != 1)}"

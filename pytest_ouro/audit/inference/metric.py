@@ -270,7 +270,7 @@ def _parted_direction(rows: Sequence[ClaimedRow]) -> str:
 
 
 def _as(word: str, why: str) -> tuple[Direction, Inference]:
-    """Return a direction with its inference."""
+    """Return a direction with its inference; any ``word`` but "lower" is "higher"."""
     return ("lower" if word == "lower" else "higher"), Inference(
         "direction", f"{word} is better", why
     )

@@ -111,7 +111,7 @@ def _weigh_group(
 
 
 def _join(check: str, found: Sequence[AuditFinding]) -> AuditFinding:
-    """Return one warning for many about commits that no row keeps."""
+    """Return one warning for many about commits that no row keeps, with the words of the first."""
     commits = tuple(dict.fromkeys(commit for one in found for commit in one.commits))
     return AuditFinding(
         check,
@@ -209,7 +209,8 @@ class _Beside:
 
     @cached_property
     def _new_lines(self) -> tuple[str, ...]:
-        """The lines that the commit adds to the editable files."""
+        """The lines that the commit adds to the editable files: those that the parent's version of
+        the file lacks."""
         found: list[str] = []
         claims, step = self._claims, self._step
         for path in matching(claims.loop.history.changes(step), self._layout.editable):

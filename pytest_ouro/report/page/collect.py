@@ -142,7 +142,9 @@ def _signed(run: FinishedRun, gain: float) -> str:
 
 
 def _find_mark(source: Source, run: FinishedRun) -> Mark:
-    """Return how a run is marked in the plot."""
+    """Return how a run is marked in the plot, by the first that applies: "breach", "crash",
+    "baseline" unless that is void, the state of a keep, "placebo", "discard" for a try, or
+    "aside"."""
     state = source.states.get(run.run)
     if run.outcome == "breach":
         return "breach"
@@ -321,7 +323,7 @@ def _count_outcomes(runs: Sequence[FinishedRun]) -> list[Count]:
 
 
 def _name(reason: Reason) -> str:
-    """Return a reason with its verdict, if that is another word."""
+    """Return a reason with its verdict, as ``discard: worse``; alone if both are one word."""
     return f"{reason.status}: {reason}" if str(reason) != reason.status else str(reason)
 
 

@@ -113,7 +113,7 @@ def _describe_try(shown: Shown) -> Iterator[str]:
 
 
 def _describe_measurement(run: StartedRun) -> Iterator[str]:
-    """Yield what was measured, and what the program claimed."""
+    """Yield what was measured, and what the program claimed; nothing for a run without an end."""
     if not isinstance(run, FinishedRun):
         return
     text = run.metric.text
@@ -136,7 +136,8 @@ def _describe_measurement(run: StartedRun) -> Iterator[str]:
 
 
 def _describe_comparison(run: StartedRun) -> Iterator[str]:
-    """Yield what a run was compared with, and how much better it is."""
+    """Yield what a run was compared with, and how much better it is; nothing for a run without an
+    end."""
     if not isinstance(run, FinishedRun):
         return
     if run.best is None or run.best_commit is None:
@@ -154,7 +155,7 @@ def _describe_comparison(run: StartedRun) -> Iterator[str]:
 
 
 def _describe_rule(run: StartedRun) -> Iterator[str]:
-    """Yield the limits by which a run was decided on."""
+    """Yield the limits by which a run was decided on; nothing for a run without a gain."""
     if not isinstance(run, FinishedRun) or run.gain is None:
         return
     text = run.metric.text
@@ -175,7 +176,7 @@ def _describe_rule(run: StartedRun) -> Iterator[str]:
 
 
 def _describe_state(shown: Shown) -> Iterator[str]:
-    """Yield the state of a keep and why it has it."""
+    """Yield the state of a keep and why it has it; nothing for another run."""
     if shown.state:
         why = shown.state.why or "no certificate and no confirmation has decided about it"
         yield f"{shown.state.state}: {why}"
@@ -203,7 +204,8 @@ def _describe_conditions(run: StartedRun) -> Iterator[str]:
 
 
 def _describe_cost(shown: Shown) -> Iterator[str]:
-    """Yield what a run cost."""
+    """Yield the seconds that a run took, and its price if that of an hour is known; nothing if the
+    seconds are not known."""
     run = shown.run
     if not isinstance(run, FinishedRun) or run.wall_seconds is None:
         return
@@ -214,7 +216,7 @@ def _describe_cost(shown: Shown) -> Iterator[str]:
 
 
 def _describe_breach(run: StartedRun) -> Iterator[str]:
-    """Yield the rules that a run broke, and what was observed."""
+    """Yield the rules that a run broke, and what was observed; nothing for a run without an end."""
     if isinstance(run, FinishedRun):
         yield from run.findings
         yield from run.caught

@@ -56,7 +56,8 @@ def render(
 
 
 def _draw_run(beat: Heartbeat) -> Iterator[str]:
-    """Yield the lines of a run that goes on."""
+    """Yield the three lines of a run that goes on: its commit and description, a bar with its
+    progress, and what it does, where and since when."""
     yield f"run {beat.commit[:7]} {clean(beat.description, width=60)}"
     full = round(_BAR * beat.fraction)
     share, *words = describe_progress(beat)

@@ -93,7 +93,8 @@ def signed(run: StartedRun, gain: float) -> str:
 
 
 def _write_status(run: StartedRun) -> str:
-    """Return the status of a run; "running" or "no end" without one."""
+    """Return the status of a run; of one without an end "running" if it `is_running`, else "no
+    end"."""
     if isinstance(run, FinishedRun):
         return run.status
     return "running" if is_running(run) else "no end"

@@ -71,7 +71,7 @@ class Night:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the rules state that runs of one code do not differ."""
+        """Whether the rules state that runs of one code do not differ; False if there is no try."""
         return bool(self.tries) and self.tries[-1].noise == 0
 
 
@@ -167,8 +167,8 @@ def make_claim(source: Source, night: Night) -> Claim:
 def _state_claim(
     state: ClaimState, headline: str, numbers: str, meaning: str, command: str
 ) -> Claim:
-    """Return a claim, its ``meaning`` with a capital first and its ``numbers`` with a typographic
-    minus behind each blank."""
+    """Return a claim; its ``meaning`` begins with a capital, and a minus behind a blank in its
+    ``numbers`` is typographic."""
     return {
         "state": state,
         "headline": headline,

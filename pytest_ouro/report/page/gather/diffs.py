@@ -67,7 +67,7 @@ def compare(git: Git, pairs: Mapping[str, str], known: Mapping[str, FinishedRun]
 
 
 def _read_sizes(git: Git, ids: set[str]) -> dict[str, int]:
-    """Return the sizes of those objects that git has, by id."""
+    """Return the sizes in bytes of those objects that git has, by id."""
     asked = "".join(f"{one}\n" for one in sorted(ids)).encode()
     lines = run_git("cat-file", "--batch-check", cwd=git.top, stdin=asked).decode().split("\n")
     fields = [line.split(" ") for line in lines]

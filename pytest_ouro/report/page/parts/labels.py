@@ -44,7 +44,7 @@ class _Box(NamedTuple):
     bottom: float
 
     def meets(self, other: _Box) -> bool:
-        """Return whether two rectangles overlap; they may touch."""
+        """Return whether two rectangles overlap; False if they only touch."""
         across = self.left < other.right and other.left < self.right
         return across and self.top < other.bottom and other.top < self.bottom
 

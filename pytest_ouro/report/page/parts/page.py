@@ -28,7 +28,8 @@ class Page:
     raw: bool
 
     def show(self, words: str, width: int = 300) -> str:
-        """Return untrusted text as HTML without any effect, as `text.show` does."""
+        """Return untrusted text as HTML without any effect, as `text.show` does; redacted unless
+        the page is ``raw``."""
         return text.show(words, width, raw=self.raw)
 
     @cached_property

@@ -207,13 +207,13 @@ def _join(corners: Sequence[tuple[float, float]]) -> str:
 
 
 def _draw_steps(line: Sequence[float | None], scale: Scale, kind: str) -> str:
-    """Return a line of steps of this class; "" without a value."""
+    """Return a line of steps as an SVG path of the CSS class ``kind``; "" without a value."""
     data = _join(_steps([*enumerate(line)], scale, len(line)))
     return f'<path class="{kind}" d="{data}"/>' if data else ""
 
 
 def _draw_starts(curve: Curve, scale: Scale) -> str:
-    """Return a vertical line at each baseline but the first."""
+    """Return as SVG a vertical line at each baseline but the first."""
     return "".join(
         f'<path class="fresh" d="M{scale.x(place):.1f} {scale.top}V{scale.bottom:.1f}"/>'
         for place in curve["starts"][1:]
