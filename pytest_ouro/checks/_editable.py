@@ -50,8 +50,8 @@ class ChangedScript:
 
 def changed_scripts(evidence: Evidence) -> Iterator[ChangedScript]:
     """Yield each editable Python script of the index that has other bytes than in the trusted
-    commit in a checked place (commit, index or working tree). A script that the trusted commit
-    lacks counts as changed.
+    commit in a checked place (commit, index or working tree). A script without trusted bytes
+    (`ChangedScript.trusted` is None) counts as changed.
 
     Links, submodules, and scripts whose only change is that they were deleted are left out.
     LimitError if a script is too large.
@@ -138,9 +138,9 @@ def gate_command(evidence: Evidence) -> str:
 
 
 def missing(evidence: Evidence) -> Iterator[Finding]:
-    """Yield a finding for each wanted file that is gone from the commit or index that is checked,
-    or from the working tree if that is checked. Wanted are the script, and the editable files that
-    are named without a wildcard and are in the trusted commit.
+    """Yield a finding for each wanted file that is gone: from the commit if one is checked, else
+    from the index or, if the working tree is checked, from the working tree. Wanted are the script,
+    and the editable files that are named without a wildcard and are in the trusted commit.
 
     Nothing is yielded for an earlier commit of a history that is checked commit by commit. A
     submodule, and a file with skip-worktree, are not looked for in the working tree.

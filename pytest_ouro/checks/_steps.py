@@ -29,8 +29,9 @@ _LATE = (
 
 def judge_steps(run: MeasuredRun, *, fewer: bool = False) -> Iterator[Finding]:
     """Yield a finding if a run of the clock ``steps`` was served more training batches than its
-    budget or, with ``fewer``, fewer. Without ``fewer``, yield another one if its clock started when
-    ``startup-seconds`` or ``warmup-seconds`` had passed, which no batch did.
+    budget; with ``fewer``, only if it was served fewer. Without ``fewer``, yield another one if its
+    clock was not started by a batch, but because ``startup-seconds`` or ``warmup-seconds`` had
+    passed.
 
     A run whose batches were not counted counts as one without batches.
     """

@@ -73,7 +73,7 @@ class Frozen(Check):
     def _changed(self, evidence: Evidence, trusted: list[str]) -> Iterator[Finding]:
         """Yield a finding for each path of ``trusted`` whose file is absent or different in a
         checked place, or is a link in the working tree. While a blessing is not committed, only the
-        working tree counts."""
+        last checked place counts, such as the working tree."""
         trust, contents = evidence.trust, evidence.repository.contents(trusted)
         for path in trusted:
             wanted, states = trust.digest(path), contents[path]

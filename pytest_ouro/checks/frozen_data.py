@@ -50,8 +50,8 @@ class FrozenData(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding for each file that is changed, gone or not blessed, or one warning if
-        none of the present files has a blessed digest; then one for each training file that copies
-        another. OuroError if a file cannot be read."""
+        none of the present files has a blessed digest; then one for each training file that is a
+        copy of one that ``paths`` names. OuroError if a file cannot be read."""
         present = evidence.fingerprints.of(self._present(evidence))
         now = {data.name(path, evidence.root): digest for path, digest in present.items()}
         blessed = evidence.trust.data

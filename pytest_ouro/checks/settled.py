@@ -36,9 +36,9 @@ class Settled(Check):
         return "" if evidence.claimed else evidence.only_claims
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield the findings about rows that are judged as claims, one if the branch has discarded
-        commits that may not stay, and one if it lacks kept ones. The last two are left out if no
-        branch is checked out, or no run was recorded on it."""
+        """Yield the findings about rows that are judged as claims, one if the branch has commits
+        that may not stay, discarded or of keeps that do not stand, and one if it lacks kept ones.
+        The last two are left out if no branch is checked out, or no run was recorded on it."""
         if evidence.claimed:
             from pytest_ouro.checks._claims import settled as claims
             from pytest_ouro.checks._claims.present import judge_present
@@ -112,5 +112,6 @@ def _is_kept_code(run: FinishedRun, code: dict[str, Mapping[str, str]]) -> bool:
 
 
 def _name(run: FinishedRun) -> str:
-    """Return a run's commit and description: ``fc714de "wider layers"``."""
+    """Return a run's commit, cut to 7 digits, and the first 40 characters of its description:
+    ``fc714de "wider layers"``."""
     return f'{run.commit[:7]} "{run.description[:40]}"'

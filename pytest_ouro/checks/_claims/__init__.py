@@ -49,7 +49,8 @@ AGAIN = re.compile(
 
 
 def lines_of(experiments: Sequence[Experiment]) -> tuple[int, ...]:
-    """Return the lines of the rows of these experiments."""
+    """Return the lines of the rows of these experiments, in their order; one without a row adds
+    none."""
     return tuple(one.row.line for one in experiments if one.row is not None)
 
 
@@ -59,7 +60,7 @@ def commits_of(experiments: Sequence[Experiment]) -> tuple[str, ...]:
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield all findings about the claims of a loop."""
+    """Yield all findings about the claims of a loop; those about simplicity only warn."""
     from pytest_ouro.checks._claims import (
         budget,
         code,
@@ -84,5 +85,5 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _as_warning(claimed: Claimed) -> Claimed:
-    """Return a finding that only warns."""
+    """Return a copy of a finding that only warns."""
     return claimed._replace(finding=replace(claimed.finding, warns=True))

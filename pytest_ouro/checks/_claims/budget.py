@@ -50,7 +50,8 @@ _WHOLE = 2.0
 
 def judge_rows(claims: Claims) -> Iterator[Claimed]:
     """Yield one warning about all kept rows whose seconds are more than twice the stated budget;
-    nothing if none is stated. If most rows are, the column is about something else."""
+    nothing if none is stated, or if more than half of all rows with seconds are above that, since
+    the column is then about something else."""
     rows = [row for row in claims.loop.rows if row.seconds is not None]
     if claims.budget is None or not rows:
         return

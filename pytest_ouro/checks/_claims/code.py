@@ -58,17 +58,17 @@ _UNPACKS = re.compile(
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield a finding for each commit of the loop that adds compiled code, other binary files, or
-    code that is unpacked and run. Each only warns unless a row says that the commit was kept and
-    the evidence is conclusive."""
+    """Yield a finding for each kind that a commit of the loop, not a merge, adds: compiled code,
+    other binary files, and code that is unpacked and run. Each only warns unless a row says that
+    the commit was kept and the evidence is conclusive."""
     for step in claims.loop.steps:
         if len(step.parents) == 1:
             yield from _generated(claims, step)
 
 
 def _generated(claims: Claims, step: Step) -> Iterator[Claimed]:
-    """Yield a finding if a commit adds compiled code or other binary files, or a line of code that
-    a program wrote and that is unpacked and run."""
+    """Yield up to three findings about what a commit adds: compiled code, other binary files, and
+    Python files in which it adds a line that a program wrote and that is unpacked and run."""
     history = claims.loop.history
     paths = history.changes(step)
     added = [path for path in paths if not history.entry(step.parent, path)]

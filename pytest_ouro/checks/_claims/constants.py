@@ -52,16 +52,17 @@ _SETTING = re.compile(r"([A-Za-z_][\w-]*)[\"']?\s*(?:<-|[:=]|\s)\s*(\d[\d_.]*)")
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield what the commits of the loop show about the training time, each finding about one
-    commit: an error if a row says that the commit was kept."""
+    """Yield what the commits of the loop, without merges, show about the training time, each
+    finding about one file of one commit: an error if a row says that the commit was kept and the
+    change surely has an effect."""
     for step in claims.loop.steps:
         if len(step.parents) == 1:
             yield from _budget(claims, step)
 
 
 def _budget(claims: Claims, step: Step) -> Iterator[Claimed]:
-    """Yield a finding if a commit gives a constant of the training time another value, or binds it
-    again in a file that an experiment may change."""
+    """Yield a finding for each editable or frozen file in which a commit gives a constant of the
+    training time another value, or binds one again."""
     for path in claims.loop.history.changes(step):
         if not matches(path, (*claims.editable, *claims.frozen)):
             continue
@@ -69,7 +70,8 @@ def _budget(claims: Claims, step: Step) -> Iterator[Claimed]:
 
 
 def _judge_file(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
-    """Yield the finding about one file of a commit."""
+    """Yield the finding about one file of a commit; nothing for a new file, or if its constants are
+    those of the loop's start again."""
     frozen = matches(path, claims.frozen)
     mentions = bool(_MENTION.search(claims.edit(step.parent, step.id, path).changed))
     if path.endswith(".py") and not (mentions or frozen):
@@ -109,7 +111,7 @@ def _judge_file(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
 
 def is_limit(name: str) -> bool:
     """Return whether the name of a constant of what measures says that it is about the time of a
-    run, in any style of writing names."""
+    run, in any style of writing names; False if it is about a warm-up, a step or the like."""
     words = {word.lower() for word in surface.words_of(name)}
     if words & _BESIDE:
         return False
@@ -131,7 +133,8 @@ def _bound_again(claims: Claims, path: str, before: str, after: str) -> tuple[st
     """Return in words which constant of a file that measures, about its time or how often it
     measures, an editable file newly gives a value, or "", and whether that surely has an effect:
     the name is that of a part of another module or a variable of the environment that is read
-    there, the file is included there as it is, or both are of one package of Go."""
+    there, the file is included there as it is, or both are of one package of Go. ("", False) for a
+    Python file."""
     if path.endswith(".py"):
         return "", False
     new = "\n".join(set(after.splitlines()) - set(before.splitlines()))
@@ -162,7 +165,7 @@ def _is_joined(claims: Claims, path: str, other: str, text: str) -> bool:
 
 def _budget_change(before: str, after: str) -> str:
     """Return in words how the constants of the training time differ between two texts of a file, or
-    which imported one is bound again; "" if they do not."""
+    which imported one is bound again; "" if they do not, or a text is not Python."""
     try:
         old, new = ast.parse(before), ast.parse(after)
     except (SyntaxError, ValueError, RecursionError):
@@ -205,8 +208,9 @@ def _amount_change(claims: Claims, step: Step, path: str, before: str, after: st
 
 
 def _bound(tree: ast.Module) -> dict[str, str]:
-    """Return the constants of the training time that a module binds, anywhere, and attributes of
-    other modules with such names, with the text of the last value of each."""
+    """Return a dict from the constants of the training time, with names in upper case, that a
+    module binds, anywhere, and the attributes of other objects than ``self`` with such names in any
+    case, to the text of the last value of each."""
     found: dict[str, str] = {}
     for node in ast.walk(tree):
         targets: list[ast.expr] = []

@@ -32,7 +32,7 @@ _SELF = (0.0, 0.5, 1.0, 50.0, 100.0)
 
 
 class Kept(NamedTuple):
-    """A kept experiment, its row and its value, and the row kept before it."""
+    """A kept experiment, its row and its value, and the row kept before it, None for the first."""
 
     one: Experiment
     row: ClaimedRow
@@ -41,7 +41,9 @@ class Kept(NamedTuple):
 
 
 def excuse(claims: Claims, metric: Metric, one: Kept, kept: Sequence[Kept], noise: float) -> str:
-    """Return in words what may explain that a worse value was kept; "" if nothing does."""
+    """Return in words what may explain that the value of ``one`` was kept although it is worse than
+    that of the row kept before, which must have a value; "" if nothing does. ``kept`` are all kept
+    rows, ``noise`` is the standard deviation of a value."""
     before = one.before
     assert before is not None
     assert before.value is not None
@@ -106,8 +108,9 @@ def _measured_elsewhere(claims: Claims, one: Kept) -> str:
 
 
 def _gains_elsewhere(claims: Claims, row: ClaimedRow, before: ClaimedRow) -> bool:
-    """Return whether a row needs less memory than the one before, is better in another column
-    whose name says which values are better, or differs in one whose name does not say it."""
+    """Return whether a row needs less memory than the one before, by more than 2 %, is better in
+    another column whose name says which values are better, or differs in one whose name does not
+    say it. Columns of times, steps, dates and the like, and counters of rows, are not looked at."""
     if row.memory is not None and before.memory is not None and row.memory < 0.98 * before.memory:
         return True
     earlier = dict(before.others)
@@ -123,8 +126,9 @@ def _gains_elsewhere(claims: Claims, row: ClaimedRow, before: ClaimedRow) -> boo
 
 def _is_relative(claims: Claims, metric: Metric) -> bool:
     """Return whether the values are measured against the result kept before, as an elo against the
-    champion is: the metric's name says so, or the first row has what a measurement against itself
-    gives, every later kept one is better than that, and no discarded one is."""
+    champion is: the metric's name says so; or the first row is kept with what a measurement against
+    itself gives, and of the later rows those kept, of which there are some, are better than that,
+    and those discarded, of which there are some, are not."""
     if _RELATIVE.search(metric.name):
         return True
     rows = [row for row in claims.loop.rows if row.value is not None]

@@ -53,10 +53,10 @@ class _Asked(NamedTuple):
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield a finding for each commit of the loop after which an editable file newly reads held-out
-    data that the files which measure read by the same path, or, if it is not Python, newly calls a
-    function of these files in a loop, or prints their metric itself. It is an error if a row keeps
-    the commit and nothing innocent explains it."""
+    """Yield a finding for each thing that a commit of the loop newly does in an editable file: it
+    names data that the files which measure read, or, if it is not Python, calls a function of these
+    files in a loop, or prints their metric itself. It is an error if a row keeps the commit and
+    nothing innocent explains it. Merges are left out."""
     measured = _Measured(claims)
     for step in claims.loop.steps:
         if len(step.parents) == 1 and claims.measuring_texts:
@@ -66,7 +66,8 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _judge_file(claims: Claims, measured: _Measured, step: Step, path: str) -> Iterator[Claimed]:
-    """Yield what a commit newly asks for in one file."""
+    """Yield a finding for each thing that a commit newly asks of the measuring files in one
+    file."""
     kept = claims.is_kept(step.id)
     for one in measured.find_asked(step, path):
         yield Claimed(
@@ -108,15 +109,16 @@ class _Measured:
 
     @cached_property
     def _telling(self) -> re.Pattern[str]:
-        """What a new line has that can be about this: the name of data, of a function, or of the
-        metric."""
+        """A pattern that a new line matches if it can be about this: the name of data, of a
+        function, or of the metric; it matches nothing if there are none."""
         metric = self._claims.metric.name if self._claims.metric else ""
         names = {*map(posixpath.basename, self._data), *self._functions, metric} - {""}
         return re.compile("|".join(map(re.escape, sorted(names))) or "(?!)")
 
     def _find_data(self, path: str, before: str, line: str) -> Iterator[_Asked]:
-        """Yield that a new line names data that the measuring files read, and the text before does
-        not."""
+        """Yield an item for each file of data that the measuring files read, that ``line``, a new
+        line, names, and that the text ``before`` does not name. A line that writes yields
+        nothing."""
         for data, held_out in self._data.items():
             name = posixpath.basename(data)
             if name not in line or name in before or _WRITES.search(line) or name == path:
@@ -126,8 +128,9 @@ class _Measured:
                 yield _Asked("evaluation", f"reads the {kind} {data!r}", held_out)
 
     def _find_calls(self, before: str, new: list[surface.Line], own: set[str]) -> Iterator[_Asked]:
-        """Yield that a new line in a loop calls a function of the measuring files, that the text
-        before does not call; ``own`` are the functions of the file itself."""
+        """Yield an item for each function of the measuring files that a new line in a loop calls
+        and the text ``before`` does not call; not for those in ``own``, the functions of the file
+        itself."""
         for name, (other, measures) in self._functions.items():
             if name in own:
                 continue
@@ -138,8 +141,9 @@ class _Measured:
                 yield _Asked("evaluation", f"calls {name} of {other} in a loop", measures)
 
     def _find_prints(self, path: str, before: str, new: list[surface.Line]) -> Iterator[_Asked]:
-        """Yield that a new line prints the metric under its name, which a measuring file prints
-        and the text before did not name: surely of a number that stands in the line."""
+        """Yield one item if a new line prints the metric under its name, which a measuring file
+        names and the text ``before`` does not; otherwise nothing. It is sure if a number stands in
+        the line, or the file is a shell script."""
         metric = self._claims.metric.name if self._claims.metric else ""
         if not metric or metric in before or not self._prints_metric:
             return
@@ -163,8 +167,8 @@ class _Measured:
 
     @cached_property
     def _data(self) -> dict[str, bool]:
-        """The paths of data in the measuring files, without those that an experiment may edit, and
-        for each whether its name says that it is held out."""
+        """A dict from the paths of data in the measuring files, without those that an experiment
+        may edit, to whether its name or the instructions say that it is held out."""
         claims = self._claims
         found: set[str] = set()
         for path, text in claims.measuring_texts.items():
@@ -174,8 +178,8 @@ class _Measured:
 
     @cached_property
     def _functions(self) -> dict[str, tuple[str, bool]]:
-        """The functions of the measuring files, each with its file and whether it measures: its
-        name says so, or it is on a line that prints the metric."""
+        """A dict from the functions of the measuring files to a tuple: the file, and whether the
+        function measures, by its name, or because it is on a line that prints the metric."""
         metric = self._claims.metric.name if self._claims.metric else ""
         found: dict[str, tuple[str, bool]] = {}
         for path, text in self._claims.measuring_texts.items():

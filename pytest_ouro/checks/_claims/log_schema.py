@@ -22,9 +22,9 @@ _FORBIDS = re.compile(
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield one finding about all lines of the ledger that could not be read, which only warns
-    unless a bound names the ledger, and one if commits of the loop have a ledger that .gitignore
-    names."""
+    """Yield one finding about all lines of the ledger that do not fit its header, and one if
+    commits of the loop change a ledger that .gitignore names. The first only warns unless a bound
+    names the ledger and a line could not be read."""
     lost = tuple(sorted({*claims.loop.lost, *claims.loop.odd}))
     read = len(claims.loop.odd)
     if lost:
@@ -45,9 +45,9 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _committed(claims: Claims) -> Iterator[Claimed]:
-    """Yield a finding if commits have the ledger although a .gitignore names it, both of the commit
-    that the loop starts from and of their own: an error if the instructions forbid it too, and
-    commits of experiments have it beside their code."""
+    """Yield a finding if commits change the ledger although a .gitignore names it, both that of the
+    commit that the loop starts from and their own: an error if the instructions forbid it too, and
+    one of them also changes editable files."""
     history, path = claims.loop.history, claims.ledger
     name = path.rpartition("/")[2]
     if not _is_ignored(claims, claims.loop.start):
@@ -78,7 +78,8 @@ def _committed(claims: Claims) -> Iterator[Claimed]:
 
 
 def _is_ignored(claims: Claims, commit: str) -> bool:
-    """Return whether the .gitignore of a commit names the ledger; False for no commit."""
+    """Return whether the .gitignore at the top of a commit names the ledger, by its name, its path
+    or its ending (``*.tsv``); False for no commit."""
     path = claims.ledger
     name = path.rpartition("/")[2]
     patterns = {name, f"/{name}", path, f"/{path}", f"*.{name.rpartition('.')[2]}"}

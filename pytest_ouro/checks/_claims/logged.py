@@ -154,8 +154,8 @@ def _fabricated(claims: Claims) -> Iterator[Claimed]:
 
 def _taken_back(claims: Claims) -> Iterator[Claimed]:
     """Yield what later versions of the ledger changed in rows of earlier ones: one finding about
-    values, an error if a kept row's value became better, and one for each commit that removed
-    rows."""
+    values, an error if a kept row's value became better, one about statuses, and one for each
+    commit that removed rows."""
     versions = claims.loop.versions
     rewritten: dict[tuple[str, str], tuple[ClaimedRow, ClaimedRow, Version]] = {}
     for before, after in itertools.pairwise(versions):
@@ -220,7 +220,7 @@ def turned_better(claims: Claims) -> Iterator[ClaimedRow]:
 
 
 def _is_better(claims: Claims, old: ClaimedRow, new: ClaimedRow) -> bool:
-    """Return whether the value of a row is better than it was."""
+    """Return whether the value of a row is better than it was; False if that is not known."""
     if claims.metric is None or old.value is None or new.value is None:
         return False
     return claims.metric.gain(new.value, old.value) > 0
@@ -229,8 +229,8 @@ def _is_better(claims: Claims, old: ClaimedRow, new: ClaimedRow) -> bool:
 def _rewritten(
     before: Sequence[ClaimedRow], after: Sequence[ClaimedRow]
 ) -> Iterator[tuple[ClaimedRow, ClaimedRow]]:
-    """Yield pairs of a row and its later form, whose value is another number. A row is recognised
-    by its commit and description, if these are unique in both versions."""
+    """Yield pairs of a row and its later form, whose value is another number and not the same one
+    rounded or in per cent. A row is recognised as by `_unique` in both versions."""
     if after[: len(before)] == before:
         return
     old = _unique(before)
@@ -256,7 +256,8 @@ def _unique(rows: Sequence[ClaimedRow]) -> dict[tuple[str, str], ClaimedRow]:
 
 
 def _is_rounding(one: str, other: str) -> bool:
-    """Return whether two texts are the same number with more and fewer decimals, or in per cent."""
+    """Return whether two texts are the same number with more and fewer decimals, or in per cent;
+    True if one is not a number."""
     first, second = number_of(one), number_of(other)
     if first is None or second is None:
         return True
@@ -269,7 +270,8 @@ def _is_rounding(one: str, other: str) -> bool:
 def _report_rewritten(
     claims: Claims, found: Sequence[tuple[ClaimedRow, ClaimedRow, Version]]
 ) -> Claimed:
-    """Return the finding about rows whose value was changed by a later commit."""
+    """Return the finding about rows whose value was changed by a later commit; it only warns unless
+    the value of a kept row became better."""
     better = [
         (old, new, version)
         for old, new, version in found
@@ -353,10 +355,10 @@ def _is_corrected(
 def _hides_failures(
     claims: Claims, step: Step, rows: Sequence[ClaimedRow], *, from_middle: bool
 ) -> bool:
-    """Return whether a commit removed nothing but the rows of failures from the ledger, and has no
-    subject that says that it goes back to an earlier state or moves rows elsewhere (`_BACK`). If it
-    changes editable files, so that it may go back with them, it has to remove several rows and
-    leave one below them (``from_middle``), and change nothing else."""
+    """Return whether a commit removed nothing but the rows of failures from a ledger that has kept
+    ones, and has no subject that says that it goes back to an earlier state or moves rows elsewhere
+    (`_BACK`). If it changes editable files, so that it may go back with them, it has to remove
+    several rows and leave one below them (``from_middle``), and change nothing else."""
     history = claims.loop.history
     if _BACK.search(step.subject) or len(step.parents) != 1:
         return False
@@ -384,14 +386,15 @@ def _is_emptied(claims: Claims, step: Step, rows: Sequence[ClaimedRow]) -> bool:
 
 
 def _has_failed(row: ClaimedRow) -> bool:
-    """Return whether a row states that a commit failed, by a crash or a discard. A discard without
-    a value may be about a run that had not ended, and one without a hash about code that was never
-    committed."""
+    """Return whether a row states that a commit failed: it has a hash and the status crash, or
+    discard with a value. A discard without a value may be about a run that had not ended, and a row
+    without a hash about code that was never committed."""
     return bool(row.hash) and (
         row.status == "crash" or (row.status == "discard" and row.value is not None)
     )
 
 
 def _mark(row: ClaimedRow) -> tuple[str, str]:
-    """Return what a row is recognised by, whatever its values."""
+    """Return what a row is recognised by: its short hash and "", else commit cell and
+    description."""
     return (row.hash[:7] or row.cell, "" if row.hash else row.description)

@@ -25,10 +25,10 @@ _LOSSES = ("cross_entropy", "nll_loss", "mse_loss", "l1_loss", "binary_cross_ent
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield a finding for each commit of the loop after which the script does not call the
-    evaluation any more, computes with its result, or prints the same value in another unit (errors
-    if a row keeps the commit), or after which a model returns another loss than before (a
-    warning)."""
+    """Yield a finding for each editable file in which a commit of the loop, not a merge, makes the
+    script not call the evaluation any more or compute with its result (errors if a row keeps the
+    commit), makes a model return another loss than before (a warning), or makes the script print
+    the same value in another unit (see `_judge_unit`)."""
     for step in claims.loop.steps:
         if len(step.parents) != 1:
             continue
@@ -39,7 +39,8 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _judge_file(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
-    """Yield what a commit changes in the meaning of the metric, in one file."""
+    """Yield one finding if a commit changes the meaning of the metric in one Python file, other
+    than its unit; otherwise nothing."""
     before, after = claims.text(step.parent, path), claims.text(step.id, path)
     name = claims.evaluate
     losses = any(loss in before and loss in after for loss in _LOSSES)
@@ -67,8 +68,9 @@ def _judge_file(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
 
 
 def _judge_unit(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
-    """Yield that a commit prints the same value in another unit than before: an error if it was
-    kept and its value is one of that unit rather than one of the unit before."""
+    """Yield one finding if a commit prints the same value in another unit than before, otherwise
+    nothing: an error if it was kept and its value is one of that unit rather than one of the unit
+    before."""
     changed = claims.edit(step.parent, step.id, path).changed
     if claims.metric is None or not may_change(changed, claims.metric.name):
         return
@@ -93,7 +95,7 @@ def _judge_unit(claims: Claims, step: Step, path: str) -> Iterator[Claimed]:
 
 def _has_unit(claims: Claims, step: Step, unit: Unit) -> bool:
     """Return whether the value of a commit's row is nearer to the one kept before in the new unit
-    than in the old one."""
+    than in the old one; False if the commit was not kept, or nothing was kept before it."""
     best: float | None = None
     for one in claims.keeps:
         value = one.row.value if one.row else None
@@ -166,7 +168,8 @@ def _measure(text: str, evaluate: str, metric: str) -> _Measured | None:
 
 
 def _is_called_elsewhere(claims: Claims, step: Step, path: str) -> bool:
-    """Return whether another editable Python file of a commit names the evaluation."""
+    """Return whether another editable Python file of a commit, of the first 50, names the
+    evaluation; True if the commit cannot be read."""
     from pytest_ouro.core.errors import OuroError
 
     try:
@@ -238,8 +241,8 @@ def _labels(node: ast.JoinedStr, metric: str) -> bool:
 
 
 def _scales(node: ast.expr, calls: set[ast.Call], results: set[str]) -> bool:
-    """Return whether an expression multiplies, adds or subtracts a number and one of the calls or
-    variables. A division is a change of the unit."""
+    """Return whether an expression multiplies, adds, subtracts or raises to a power, at any depth,
+    a number and one of the calls or variables. A division is a change of the unit."""
     for part in ast.walk(node):
         if isinstance(part, ast.BinOp) and isinstance(
             part.op, ast.Mult | ast.Sub | ast.Add | ast.Pow
@@ -285,7 +288,8 @@ def _plain_losses(nodes: Sequence[ast.AST]) -> int:
 
 
 def _is_loss(node: ast.expr) -> bool:
-    """Return whether an expression is a call of a loss, also of a part of its result."""
+    """Return whether an expression is a call of a loss (`_LOSSES`), or of a method of its
+    result."""
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         if node.func.attr in _LOSSES:
             return True

@@ -105,7 +105,8 @@ class _Modules:
 
     @cached_property
     def _texts(self) -> dict[str, str]:
-        """The texts of the files that measure."""
+        """A dict from the paths of the files that measure, the frozen Python files, 20 at most, to
+        their texts as the loop starts."""
         return {path: self._claims.text(self._claims.loop.start, path) for path in self._frozen}
 
     @cached_property

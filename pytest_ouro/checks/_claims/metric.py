@@ -55,7 +55,8 @@ class _Values(NamedTuple):
 
     @classmethod
     def of(cls, claims: Claims) -> _Values:
-        """Return the values of all rows; negative ones only of a metric that may be below 0."""
+        """Return the values of all rows, without those that stand for no result (`SENTINELS`);
+        negative ones only of a metric that may be below 0."""
         positive = claims.metric is not None and _POSITIVE.search(claims.metric.name)
         values = (row.value for row in claims.loop.rows)
         found = (value for value in values if value is None or value >= 0 or not positive)
@@ -72,7 +73,8 @@ class _Values(NamedTuple):
         return real[own and value == real[0]], real[-1 - (own and value == real[-1])]
 
     def range(self, metric: Metric) -> str:
-        """Return the range of the values, for words."""
+        """Return the range of the values in words, ``others are 1.2 to 3.4``; "" if there are
+        none."""
         real = self.real
         return f"others are {metric.text(real[0])} to {metric.text(real[-1])}" if real else ""
 
@@ -136,9 +138,9 @@ def _implausible(claims: Claims, metric: Metric) -> Iterator[Claimed]:
 
 
 def _fault(row: ClaimedRow, values: _Values, metric: Metric, *, bound: bool) -> tuple[str, bool]:
-    """Return in words why the value of a kept row cannot be true, or "", and whether that is
-    sure. A row without a number is at fault if a bound (``bound``) names the ledger and other rows
-    have one."""
+    """Return in words why the value of a kept row is doubtful, or "", and whether it surely cannot
+    be true. A row without a number is at fault if a bound (``bound``) names the ledger and other
+    rows have one."""
     if row.value is None:
         if row.metric.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
             return "it is not a number", row.status == "keep"
@@ -173,15 +175,17 @@ def _fault(row: ClaimedRow, values: _Values, metric: Metric, *, bound: bool) -> 
 
 
 def _unit(text: str) -> float:
-    """Return the least number that the decimals of a number can tell from 0."""
+    """Return the least number that the decimals of a number can tell from 0: 0.001 for ``1.234``, 1
+    for ``12``."""
     return 10.0 ** -len(re.findall(r"\d", text.partition(".")[2]))
 
 
 def _not_better(claims: Claims, metric: Metric, without: set[int]) -> Iterator[Claimed]:
     """Yield a finding for each kept row that is worse than the one kept before it: an error if it
-    is clearly worse and nothing explains it. Rows on the lines ``without`` do not count. If very
-    many kept rows are worse, yield one warning instead, because the loop then seems to keep by
-    another column or not in the order of the rows."""
+    is clearly worse and nothing explains it. Many errors become warnings, and more than three
+    warnings one. Rows on the lines ``without`` do not count. If very many kept rows are worse,
+    yield one warning instead, because the loop then seems to keep by another column or not in the
+    order of the rows."""
     kept = _list_kept(claims, without)
     worse = [
         one
@@ -249,7 +253,7 @@ def _report_worse(
     claims: Claims, metric: Metric, one: Kept, kept: Sequence[Kept], noise: float
 ) -> Claimed:
     """Return the finding about a kept row that is worse than the one kept before; ``noise`` is the
-    standard deviation of a value."""
+    standard deviation of a value. It only warns if something may explain the row (`excuse`)."""
     assert one.before is not None
     assert one.before.value is not None
     reason = excuse(claims, metric, one, kept, noise)

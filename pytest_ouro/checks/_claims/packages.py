@@ -65,7 +65,8 @@ class _Project:
 
     def new_in(self, step: Step, path: str) -> set[str]:
         """Return the packages, or the commands that install some, that a commit is the first to
-        have in a file."""
+        have in a file; the empty set if it is neither a manifest nor editable code. Packages that
+        code loads and a manifest of the start declares are not among them."""
         claims = self._claims
         manifest = posixpath.basename(path) in FOREIGN
         code = is_code(path) and matches(path, claims.editable)
@@ -102,7 +103,8 @@ class _Project:
 
     @cached_property
     def _declared(self) -> set[str]:
-        """What the manifests of the start declare, and the name of a module of Go."""
+        """The names of the packages that the manifests of the start, 50 at most, declare, and of
+        the project's own modules of Go."""
         found: set[str] = set()
         for path in [p for p in self._paths if posixpath.basename(p) in FOREIGN][:50]:
             text = self._claims.text(self._claims.loop.start, path)
@@ -113,6 +115,7 @@ class _Project:
 
     @cached_property
     def _own(self) -> set[str]:
-        """The names of folders and files of code, without their endings."""
+        """The names of the files of code and of the folders that they are in, with and without
+        their endings, and the prefixes ``@``, ``~`` and ``#`` of own modules."""
         names = {part for path in self._paths if is_code(path) for part in path.split("/")}
         return names | {posixpath.splitext(name)[0] for name in names} | {"@", "~", "#"}

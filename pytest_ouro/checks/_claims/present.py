@@ -20,8 +20,8 @@ def judge_present(
 ) -> Iterator[Finding]:
     """Yield what ``judge`` finds for the check of this name in the rows that were written by hand.
     Yield nothing if the evidence has no claimed loop (`Evidence.claimed` is None), as when recorded
-    runs count instead. Each finding says that it is claimed, and only warns if it is about rows or
-    commits from before trust."""
+    runs count instead. Each finding says that it is claimed, and only warns if one of its rows is
+    from before trust."""
     loop = evidence.claimed
     if loop is None:
         return

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield a finding for each kept experiment whose commit changes seeds and nothing else of the
-    editable code; comments and layout do not count."""
+    editable code; comments and layout do not count. It only warns if the row says that it measures
+    again."""
     seen: set[str] = set()
     for one in claims.keeps:
         if one.commit not in seen:
@@ -56,7 +57,8 @@ def _code(claims: Claims, one: Experiment) -> list[str]:
 
 
 def _differs_in_seeds(claims: Claims, one: Experiment, path: str) -> bool:
-    """Return whether a file of an experiment differs from its parent's in seeds alone."""
+    """Return whether a file of an experiment differs from its parent's in seeds alone. False for a
+    Python file that cannot be parsed, or in which more than 12 lines were added or removed."""
     from pytest_ouro.evidence.python.seedless import seedless
 
     if path.endswith(".py"):

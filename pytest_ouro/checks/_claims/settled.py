@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield at most two findings about the discarded or crashed experiments whose change of the
-    editable files no later commit of the branch took back. One is an error, about discarded
-    experiments with a later kept result on top of their change; the other is a warning, about the
-    rest."""
+    """Yield at most two findings, none if many rows name one commit (`Claims.per_commit`), about
+    the discarded or crashed experiments whose change of the editable files no later commit of the
+    branch took back. One is an error, about discarded experiments with a later kept result on top
+    of their change; the other is a warning, about the rest."""
     loop = claims.loop
     if not claims.per_commit:
         return

@@ -40,8 +40,9 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _growth(claims: Claims, one: Experiment) -> int:
-    """Return by how many bytes an experiment makes the editable files larger; white space does not
-    count. Return 0 if its commit is not known or changes none of these files."""
+    """Return by how many characters an experiment makes the editable files larger, negative if
+    smaller; white space does not count. Return 0 if its commit is not known or changes none of
+    these files."""
     return sum(
         len("".join(claims.text(one.commit, path).split()))
         - len("".join(claims.text(one.parent, path).split()))

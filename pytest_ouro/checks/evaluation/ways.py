@@ -292,9 +292,9 @@ class Ways:
             self.repeated[node] = own or self.repeated.get(node, False)
 
     def _elements(self, node: ast.expr, state: State) -> _Ways:
-        """Return the ways through a comprehension. An evaluation that is made for each element is
-        added to ``repeated``; an evaluation in the first iterable, which is computed once, is
-        not."""
+        """Return the ways through a comprehension. An evaluation that is made for each element
+        (``each``) is recorded in ``repeated`` with True; an evaluation in the first iterable, which
+        is computed once, is not."""
         [first, *_] = node.generators  # type: ignore[attr-defined]
         once = {id(part) for part in ast.walk(first.iter)}
         ways = self._on({(_NEXT, state)}, first.iter)
