@@ -109,7 +109,7 @@ def flatten(row: Row) -> tuple[list[str], list[Cell]] | None:
 
 
 def read_columns(ledger: Ledger) -> dict[str, list[str]]:
-    """Return the cells of those of the first 200 rows that can be read by the name of their column,
+    """Return, by the name of the column, the cells of those of the first 200 rows that can be read,
     to recognise the columns by; "" for an absent cell. Numbers are in the usual way of writing."""
     found = _read_cells(ledger)
     for name, numbers in _find_numbers(ledger, found).items():

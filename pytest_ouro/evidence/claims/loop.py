@@ -194,7 +194,8 @@ def moved(history: History, step: Step, editable: Sequence[str]) -> dict[str, st
 
 
 def _between(history: History, start: str, end: str) -> tuple[Step, ...]:
-    """Return the commits that ``end`` reaches and ``start`` does not, each after its parents."""
+    """Return the commits that ``end`` reaches and ``start`` does not, each after its parents; () if
+    ``end`` is not in the history."""
     if end not in history.by_id:
         return ()
     before = _reached(history, start)
@@ -294,7 +295,8 @@ class _Undone:
         return self._standings[step.id]
 
     def _find_standing(self, step: Step) -> Standing:
-        """Compute what `standing` returns and keeps."""
+        """Compute where the change of a commit of the loop is at the end, which `standing` returns
+        and keeps."""
         place = self._places[step.id]
         paths = matching(self._history.changes(step), self._editable)
         before = {path: self._blob(step.parent, path) for path in paths}
@@ -336,7 +338,8 @@ class _Undone:
         return self._known[path]
 
     def _follow(self, path: str) -> _Lines:
-        """Compute what `_lines` returns and keeps."""
+        """Compute what became of the lines of a file in the loop, which `_lines` returns and
+        keeps."""
         last = self._text(self._blob(self._steps[0].parent, path))
         first = dict.fromkeys(last, -1)
         left, removed = set[int](), dict[int, frozenset[bytes]]()
@@ -365,7 +368,8 @@ class _Undone:
         return self._texts[blob]
 
     def _read(self, blob: str) -> frozenset[bytes]:
-        """Compute what `_text` returns and keeps; an empty set for an absent or missing file."""
+        """Read the lines of a file (by its blob id), which `_text` returns and keeps; an empty set
+        for an absent or missing file."""
         try:
             data = self._history.git.store.read(blob) if blob else b""
         except (GitError, LimitError):

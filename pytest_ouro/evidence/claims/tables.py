@@ -57,7 +57,7 @@ def find(
 ) -> tuple[LedgerFile | None, tuple[str, ...]]:
     """Return a tuple: the most likely ledger (see `_rank`) of the files in the working tree ``top``
     (None: there is no working tree) and in the last commit, None if nothing looks like a ledger;
-    and, in words, the files that look like one and cannot be read. Files of earlier commits are
+    and, in words, the files that look like one and are too large. Files of earlier commits are
     tried too if no file is surely a ledger. One in ``folder``, relative to the repository's top,
     goes before others. The paths ``without`` do not count on the disk."""
     faults: list[str] = []
@@ -138,7 +138,8 @@ def _read(file: LedgerFile, history: History) -> _Candidate | None:
 
 
 def _count_linked(cells: Mapping[str, Sequence[str]], columns: Columns, history: History) -> int:
-    """Return how many commits of the repository the cells of the column of commits name."""
+    """Return how many commits of the repository the cells of the column of commits name; 0 without
+    such a column."""
     if columns.commit is None:
         return 0
     texts = cells[list(cells)[columns.commit]]

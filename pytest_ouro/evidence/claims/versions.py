@@ -31,7 +31,8 @@ class Version(NamedTuple):
 
 
 def key_of(row: ClaimedRow) -> Key:
-    """Return what a row is recognised by in another version of the ledger."""
+    """Return what a row is recognised by in another version of the ledger: its commit cell, metric
+    and description."""
     return row.cell, row.metric, row.description
 
 

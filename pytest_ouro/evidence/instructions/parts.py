@@ -28,9 +28,9 @@ _NAME = re.compile(r"[\"']?([A-Za-z_][\w-]*)[\"']?")
 
 @lru_cache(maxsize=64)
 def allowed_parts(instructions: str, path: str) -> tuple[str, ...]:
-    """Return the parts of a file that a sentence of the instructions lets an agent change, as in
-    "in `Cargo.toml` you may set `[profile.release]` and nothing else": names of sections in
-    brackets, and of keys or constants; () if there are none."""
+    """Return the parts of a file that a sentence of the instructions lets an agent change, with the
+    file and the parts in backquotes, as in "in `Cargo.toml` you may set `[profile.release]` and
+    nothing else": names of sections in brackets, and of keys or constants; () if there are none."""
     found: list[str] = []
     for sentence in sentences_of(instructions):
         if not (may := _MAY.search(sentence)):

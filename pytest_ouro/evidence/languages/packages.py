@@ -149,7 +149,8 @@ def _all(pattern: re.Pattern[str]) -> Callable[[str], set[str]]:
 
 
 def _read_xml(text: str) -> set[str]:
-    """Return the packages of an XML file of Maven or .NET."""
+    """Return the artifact ids of an XML file of Maven, or the packages that one of .NET
+    includes."""
     return {"".join(pair) for pair in _XML.findall(text)}
 
 

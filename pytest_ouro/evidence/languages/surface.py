@@ -50,7 +50,8 @@ _PRINTS = re.compile(
 
 
 class Line(NamedTuple):
-    """A line of code without its comments: its number, its text, and whether it is in a loop."""
+    """A line of code without its comments: its number (of lines after a comment over several lines,
+    too low), its text without blanks around it, and whether it is in a loop."""
 
     number: int
     text: str
@@ -109,7 +110,7 @@ def data_in(path: str, text: str) -> set[str]:
 
 
 def quoted(line: str) -> list[str]:
-    """Return the texts in quotes of a line, or of the lines of a text."""
+    """Return the texts in quotes, without these, of a line, or of the lines of a text."""
     return [text for _, text in _QUOTED.findall(line)]
 
 

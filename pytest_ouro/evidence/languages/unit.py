@@ -64,7 +64,8 @@ def may_change(lines: str, metric: str) -> bool:
 
 def _of_lines(old: list[str], new: list[str], metric: str) -> Unit | None:
     """Return how one line that prints the metric changed into another, if by nothing but a factor
-    or a divisor; the line may have new parentheses."""
+    or a divisor; the line may have new parentheses. None if it changed in another way, or if not
+    exactly one old and one new line print it."""
     label = re.compile(rf"(?<!\w){re.escape(metric)}[\"'`]?[ \t]*[:=]")
     pairs = [
         [line for line in lines if label.search(line) and surface.prints(line)]
@@ -173,8 +174,9 @@ def _labelled(nodes: list[ast.AST], metric: str) -> Iterator[ast.expr]:
 
 
 def _linear(node: ast.expr, known: dict[str, ast.expr | _Linear], depth: int) -> _Linear:
-    """Return an expression as a linear one of something; ``known`` has the names that are bound
-    once, with what they are bound to, which is replaced by its own form once that is known."""
+    """Return the linear form of an expression (see `_find_linear`), of any other and of one nested
+    too deep that with itself as the base; ``known`` has the names that are bound once, with what
+    they are bound to, which is replaced by its own form once that is known."""
     found = _find_linear(node, known, depth) if depth <= _DEEP else None
     return found or _Linear(ast.dump(node), 1.0, 0.0)
 
@@ -210,8 +212,9 @@ def _find_linear(
 
 
 def _of_call(node: ast.Call, known: dict[str, ast.expr | _Linear], depth: int) -> _Linear | None:
-    """Return the linear form of a call of ``float``, ``round`` or ``item``, that of its value, or
-    of a logarithm or ``sqrt`` of a plain number above 0; None for any other."""
+    """Return the linear form of a call of ``float``, ``round`` or ``item``, which is that of its
+    value, or of a logarithm or ``sqrt`` of a plain number above 0, which is a plain number; None
+    for any other."""
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     if isinstance(node.func, ast.Attribute):
         name = node.func.attr

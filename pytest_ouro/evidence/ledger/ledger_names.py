@@ -127,7 +127,8 @@ def is_header(cells: Sequence[str], metric: str, *, least: int = 1) -> bool:
 
 
 def can_be_names(cells: Sequence[str]) -> bool:
-    """Return whether the cells of a line can be names of columns: none is empty or a value."""
+    """Return whether the cells of a line can be names of columns: none is empty or a value (see
+    `_is_value`)."""
     words = [cell.strip().casefold() for cell in cells]
     return all(words) and not any(map(_is_value, words))
 

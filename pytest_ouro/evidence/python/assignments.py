@@ -68,6 +68,6 @@ def _load(walrus: ast.NamedExpr) -> ast.expr:
 
 
 def _is_constant(node: ast.expr) -> bool:
-    """Return whether an expression is a literal, with a sign or without, such as ``7`` or
-    ``-7``."""
+    """Return whether an expression is a literal, with a sign or another unary operator or without,
+    such as ``7`` or ``-7``."""
     return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)

@@ -68,7 +68,8 @@ class Journal:
         return self.folder / "open" / run
 
     def records(self) -> list[StartedRun]:
-        """Return the records of runs, oldest first. Raise RecordError for an invalid line."""
+        """Return the records of runs, oldest first; [] if there are none. Raise RecordError for an
+        invalid line."""
         found = self._records(self.lines())
         if not found:
             return []
@@ -199,8 +200,7 @@ class Journal:
         return recorded if recorded[:-1] == lines and self.place(owner).exists() else []
 
     def demand_whole(self) -> None:
-        """Raise RecordError if the file differs from what was recorded (`fault`); otherwise
-        return."""
+        """Raise RecordError if the journal has a fault (see `fault`); otherwise return."""
         if fault := self.fault():
             raise self._refusal(fault)
 

@@ -104,7 +104,7 @@ class Fates:
         return self._known[commit]
 
     def _find(self, commit: str) -> _Detail:
-        """Compute what `of` returns and keeps."""
+        """Compute the fate of the code of a commit, which `of` returns and keeps."""
         step = self._history.by_id.get(commit)
         if step is None:
             return "gone"
@@ -117,7 +117,7 @@ class Fates:
 
     def _of_file(self, step: Step, path: str) -> _Detail:
         """Return the fate of the change that a commit makes to one file, by the lines of the file's
-        next version on the branch."""
+        next version on the branch; "" if these tell nothing, or the change is there in part."""
         before, own = self._text(step.parent, path), self._text(step.id, path)
         added, removed = own - before, before - own
         if not (added or removed):

@@ -68,7 +68,7 @@ def _planned(statement: Statement, plan: Statement | None) -> Iterator[Fact]:
 
 
 def _runs_of(pair: Mapping[str, object]) -> list[object]:
-    """Return the ids of the runs that a pair names."""
+    """Return the ids of the runs that a pair names; [] if it names none."""
     named = pair.get("runs")
     return named if isinstance(named, list) else []
 
@@ -137,7 +137,9 @@ def _numbers(statement: Statement, gains: Sequence[float]) -> Iterator[Fact]:
 
 
 def _decide(statement: Statement, gains: Sequence[float], alpha: float) -> str:
-    """Return the result that a statement must have by the gains of its pairs."""
+    """Return the result that a statement must have by the gains of its pairs: "granted" or
+    "not-granted" for a certificate; "confirmed", "refuted" or "undecided" for a confirmation;
+    "measured" for any other."""
     nothing = bool(statement.counts_as_one)
     if statement.event == "certificate":
         granted = grant(gains, alpha).granted and not (nothing or statement.against)
