@@ -214,6 +214,13 @@ def test_a_tie_with_more_code_breaks_simplicity(tried, judged):
     assert "bytes of code" in result.findings[0].headline
 
 
+def test_the_size_of_claimed_code_is_counted_in_bytes(tried, judged):
+    tried("wider", "keep", 1.9)
+    tried("deeper", "keep", 1.9, line="# é\n")
+
+    assert "with 3 more bytes of code" in judged(SIMPLE).findings[0].headline
+
+
 @pytest.mark.parametrize(
     ("seconds", "rules"), [(900.0, {LIMIT, EXACT}), (5.0, {EXACT})], ids=["long", "short"]
 )

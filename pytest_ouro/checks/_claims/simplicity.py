@@ -40,11 +40,11 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _growth(claims: Claims, one: Experiment) -> int:
-    """Return by how many characters an experiment makes the editable files larger, negative if
-    smaller; white space does not count. Return 0 if its commit is not known or changes none of
+    """Return by how many bytes, in UTF-8, an experiment makes the editable files larger, negative
+    if smaller; white space does not count. Return 0 if its commit is not known or changes none of
     these files."""
     return sum(
-        len("".join(claims.text(one.commit, path).split()))
-        - len("".join(claims.text(one.parent, path).split()))
+        len("".join(claims.text(commit, path).split()).encode()) * sign
         for path in one.code
+        for commit, sign in ((one.commit, 1), (one.parent, -1))
     )
