@@ -67,7 +67,7 @@ class Settled(Check):
         if stays:
             commit = stays[-1].commit[:7]
             yield Finding(
-                f"{branch} still has {_count_lost(stays)}",
+                f"{branch} still has {_count_staying(stays)}",
                 where=several([_name(run) for run in stays]),
                 help="drop it: "
                 + stash(
@@ -96,7 +96,7 @@ def _must_go(run: FinishedRun, gone: Collection[str]) -> bool:
     return run.status == "discard" or run.commit in gone
 
 
-def _count_lost(runs: list[FinishedRun]) -> str:
+def _count_staying(runs: list[FinishedRun]) -> str:
     """Return how many commits may not stay, in words; ``runs`` are their deciding runs."""
     if any(run.status == "keep" for run in runs):
         return f"{count(len(runs), 'commit')} whose keep does not stand, or that was discarded"

@@ -188,7 +188,8 @@ def _last(node: ast.expr) -> str:
 
 
 def _calls(nodes: Sequence[ast.AST], name: str) -> list[ast.Call]:
-    """Return the calls of a function by its name, or by another name that it is imported under."""
+    """Return the calls of a function by its name, also as an attribute (``module.name()``), or by
+    another name that it is imported under."""
     names = {name} | {
         alias.asname
         for node in nodes

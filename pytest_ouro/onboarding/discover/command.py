@@ -305,7 +305,7 @@ def _metric(
 
 
 def _modules(folder: Path, path: str) -> list[str]:
-    """Return the modules beside a Python program that it imports; [] if it cannot be parsed."""
+    """Return the paths of the modules that a Python program imports; [] if it cannot be read."""
     try:
         return PythonFile.read(folder / path, path).modules(folder) if path.endswith(".py") else []
     except OuroError:

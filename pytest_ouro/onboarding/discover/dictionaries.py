@@ -36,9 +36,10 @@ class Dumped:
 
 
 def values(file: PythonFile, folder: Path) -> list[Dumped]:
-    """Return the values of the dictionaries that a program prints, each once, as far as its text
-    shows them: dictionaries that are written out, filled key by key, or returned by a function
-    of the program or of a module in ``folder`` that it imports. At most `_MOST`."""
+    """Return the values of the dictionaries that a program prints, or writes into a file as JSON,
+    each once, as far as its text shows them: dictionaries that are written out, filled key by key,
+    or returned by a function of the program or of a module in ``folder`` that it imports. At most
+    `_MOST`."""
     found: dict[Dumped, None] = {}
     reader = _Reader(file, folder)
     for node, plain in _printed(file):
@@ -296,7 +297,7 @@ def listed(file: PythonFile, folder: Path) -> list[tuple[str, bool]]:
 def _after(call: ast.Call, name: str) -> Iterator[bool]:
     """Yield True if a call prints the variable ``name`` first and then a text that begins with
     ``:`` or ``=``; False if something else follows the variable. Nothing if the call does not begin
-    with it."""
+    with it, or prints it alone."""
     parts = parts_of(call)
     first = parts[0].value if parts and isinstance(parts[0], ast.FormattedValue) else parts[:1]
     first = first[0] if isinstance(first, list) and first else first

@@ -171,7 +171,8 @@ def meant(name: str, labels: Iterable[Label]) -> Label | None:
 
 
 def _place(shown: printed.Shown) -> str:
-    """Return where a printed value stands, as ``metric-from`` says."""
+    """Return the value of ``metric-from`` by which a printed value is found: "line", or ``regex:…``
+    with the label and a number if the label has several words."""
     return rf"regex:^\W*{shown.words}\s*[:=]\s*{_NUMBER}" if shown.words else "line"
 
 

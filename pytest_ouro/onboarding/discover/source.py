@@ -125,8 +125,10 @@ class PythonFile:
         return list(dict.fromkeys(filter(None, found)))
 
     def returned_keys(self, function: str) -> tuple[str, ...]:
-        """Return the keys of the dictionaries that a function of the module returns, as far as its
-        text shows them; () if it returns none, or there is no such function."""
+        """Return the text keys of the dictionaries that a function at the top of the module
+        returns, each once: first of those written in a ``return``, then of those assigned to a
+        returned variable. Functions inside it count too. ``dict(…)``, keys that are set later and
+        ``**`` are not read. Return () if no key is found or there is no such function."""
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
         body = [node for node in self.source.tree.body if isinstance(node, kinds)]
         nodes = [node for one in body if one.name == function for node in ast.walk(one)]
