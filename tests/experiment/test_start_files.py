@@ -219,6 +219,26 @@ def test_a_link_to_dotfiles_stays_one_and_its_target_counts(lab, tmp_path):
     assert (Path.home() / ".bashrc").read_text() == "mine"
 
 
+def test_settings_that_became_a_loop_of_links_are_restored(lab):
+    config = lab.path / ".git" / "config"
+    before = config.read_text()
+    action = "file = git / 'config'\nfile.unlink()\nfile.symlink_to('config')\n"
+    seen = lab.run(lab.script(before=HERE + action))
+
+    assert seen.reason == "breach"
+    assert seen.message.startswith(".git/config was changed while the run went on")
+    assert config.read_text() == before
+    assert config.with_name("config.found").is_symlink()
+
+
+def test_a_loop_of_links_from_before_the_run_stays(lab):
+    for name, target in ((".zshrc", ".zshenv"), (".zshenv", ".zshrc")):
+        (Path.home() / name).symlink_to(target)
+    snapshot = StartFiles.read(open_case(lab.path / "bound.toml").repository.git)
+    assert snapshot.restore() == []
+    assert (Path.home() / ".zshrc").is_symlink()
+
+
 def test_a_pipe_or_a_large_file_neither_hangs_nor_stays(lab):
     case = open_case(lab.path / "bound.toml")
     snapshot = StartFiles.read(case.repository.git)

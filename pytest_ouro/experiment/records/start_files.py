@@ -127,7 +127,7 @@ class StartFiles:
         that links to, is still a file with the same permissions, and only harmless settings of
         branches differ in it."""
         config = self.git.common_dir / "config"
-        if path not in (config, config.resolve()) or before.kind != "file":
+        if path not in (config, _follow(config)) or before.kind != "file":
             return False
         from pytest_ouro.experiment.records.branch_settings import only_branches_differ
 
@@ -333,10 +333,15 @@ def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) ->
             continue
         found[path] = entry
         if entry.kind == "link" and known is None:
-            todo.append((path.resolve(), depth))
+            todo.append((_follow(path), depth))
         elif entry.kind == "folder" and depth:
             todo += [(below, depth - 1) for below in _listed(path)]
     return found
+
+
+def _follow(path: Path) -> Path:
+    """Return the path that a link leads to in the end; one of the links if they form a loop."""
+    return Path(os.path.realpath(path))  # before Python 3.13, Path.resolve raises for a loop
 
 
 def _entry(path: Path, *, max_bytes: int) -> _Entry | None:
