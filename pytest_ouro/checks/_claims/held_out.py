@@ -142,8 +142,8 @@ class _Measured:
 
     def _find_prints(self, path: str, before: str, new: list[surface.Line]) -> Iterator[_Asked]:
         """Yield one item if a new line prints the metric under its name, which a measuring file
-        names and the text ``before`` does not; otherwise nothing. It is sure if a number stands in
-        the line, or the file is a shell script."""
+        names and the text ``before`` does not; otherwise nothing. It is sure if a number follows
+        the name, or the file is a shell script."""
         metric = self._claims.metric.name if self._claims.metric else ""
         if not metric or metric in before or not self._prints_metric:
             return

@@ -39,8 +39,8 @@ _STARTS = re.compile(r"(?i)\b(?:new|start\w*|begin\w*|fresh|init\w*|set-?up|sess
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield what the rows and the commits of a loop show about its log; under a bound, only what
-    breaks a rule, and not what is merely unknown."""
+    """Yield the findings about the log of a loop, by its rows and commits; under a bound, only
+    about what breaks a rule, and not about what is merely unknown."""
     yield from _unlogged(claims)
     if not claims.bound:
         yield from _unverifiable(claims)

@@ -119,8 +119,8 @@ def _may_change(before: str, after: str, changed: str, evaluate: str, metric: st
 
 
 def _change(before: str, after: str, evaluate: str, metric: str) -> tuple[str, bool]:
-    """Return in words how the meaning of the metric changes from one text of a script to the other,
-    or "", and whether that is sure."""
+    """Return a tuple: in words how the meaning of the metric changes from one text of a script to
+    the other, "" if it does not or one of them cannot be parsed; and whether that is sure."""
     old, new = _measure(before, evaluate, metric), _measure(after, evaluate, metric)
     if old is None or new is None:
         return "", False
@@ -234,7 +234,7 @@ def _computed(nodes: Sequence[ast.AST], calls: set[ast.Call], metric: str) -> in
 
 
 def _labels(node: ast.JoinedStr, metric: str) -> bool:
-    """Return whether a formatted text names the metric."""
+    """Return whether a formatted text names the metric; False if its name is ""."""
     return any(
         isinstance(part, ast.Constant) and bool(metric) and metric in str(part.value)
         for part in node.values

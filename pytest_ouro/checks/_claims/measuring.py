@@ -180,5 +180,5 @@ class _Modules:
         return next((place for place in places if place in self._paths), "")
 
     def _text(self, path: str) -> str:
-        """Return the text of a module as the loop starts."""
+        """Return the text of a module as the loop starts; "" if it is absent or cannot be read."""
         return self._texts.get(path) or self._claims.text(self._claims.loop.start, path)

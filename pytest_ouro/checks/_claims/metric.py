@@ -80,7 +80,8 @@ class _Values(NamedTuple):
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield what the kept values of a ledger show; nothing if the metric or its direction is not
+    """Yield the findings about kept values of a ledger that are doubtful, worse than the one kept
+    before, or better by no more than the noise; nothing if the metric or its direction is not
     known."""
     if claims.metric is None:
         return

@@ -112,7 +112,8 @@ def _saved(file: PythonFile, call: ast.Call) -> Iterator[tuple[ast.expr, Dumped]
 
 
 def _relative(path: str) -> str:
-    """Return the path if it is relative and stays inside the folder, else ""."""
+    """Return the path, without ``./`` at its start, if it is relative and does not begin with
+    ``..``; else ""."""
     return "" if path.startswith(("/", "~", "..")) else path.removeprefix("./")
 
 

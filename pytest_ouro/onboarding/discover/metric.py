@@ -110,7 +110,8 @@ def printed_by(folder: Path, path: str) -> list[Label]:
 
 
 def _written(text: str) -> Iterator[Label]:
-    """Yield the values that the text of a program prints in a language other than Python."""
+    """Yield a label for each value that a program in a language other than Python prints, as far as
+    its text shows them."""
     yield from (Label(name) for name in _METRIC.findall(text))
     for _, words, after in _TEXT.findall(text):
         if (marked := _MARKED.match(words)) and marked[1] != "METRIC":
@@ -212,7 +213,8 @@ def unseen(name: str, words: str, prose: Prose) -> str:
 
 
 def is_held_out(name: str) -> bool:
-    """Return whether a metric's name says that it was measured on data that is not trained on."""
+    """Return whether a metric's name begins with ``val``, ``eval`` or ``test``, so that it was
+    measured on data that is not trained on."""
     return name.lower().startswith(("val", "eval", "test"))
 
 

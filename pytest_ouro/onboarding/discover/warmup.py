@@ -150,8 +150,8 @@ def _resets(statement: ast.stmt) -> bool:
 
 
 def _perhaps_untimed(script: PythonFile) -> int | None:
-    """Return the line of the first condition that decides whether or what time is added up, in
-    whatever form; None if there is none."""
+    """Return the line of the first ``if`` that decides whether or what time is added up, in
+    whatever form, or else of the first such conditional expression; None if there is none."""
     conditions: list[ast.If | ast.IfExp] = [*script.source.of(ast.If)]
     for node in [*conditions, *script.source.of(ast.IfExp)]:
         parts = [*node.body, *node.orelse] if isinstance(node, ast.If) else []
