@@ -39,11 +39,11 @@ Phase = Literal["starting", "running", "evaluating"]
 
 
 class Heartbeat(NamedTuple):
-    """How far a run is. ``pid`` and ``process`` are the id and the identity of its supervisor.
-    ``window`` are the seconds that it has trained on its clock, of ``budget``; 0 while it starts.
-    ``wall`` are the seconds since it began, and ``text`` is the progress that it printed last.
-    ``began`` is the time of its record, and ``worktree`` the name of its working tree ("": the main
-    one)."""
+    """How far a run is. ``pid`` and ``process`` are the id and the identity of its supervisor,
+    ``phase`` is "starting", "running" or "evaluating". ``window`` are the seconds that it has
+    trained on its clock, of ``budget``; 0 while it starts. ``wall`` are the seconds since it began,
+    and ``text`` is the progress that it printed last. ``began`` is the time of its record, and
+    ``worktree`` the name of its working tree ("": the main one)."""
 
     run: str
     commit: str
@@ -80,8 +80,8 @@ class Beating:
     """
 
     def __init__(self, journal: Journal, run: StartedRun, progress: Progress | None) -> None:
-        """Write to the folder of ``journal``; ``progress`` is called with each position too,
-        and the record of the run in it."""
+        """Take the journal beside which the file is to be written, the record of the run, and
+        ``progress``, which is called with each position too. Nothing is written yet."""
         self._journal, self._run, self._progress = journal, run, progress
         self._last, self._hidden = -math.inf, run.purpose == "placebo"
         self._beat = Heartbeat(
@@ -102,7 +102,8 @@ class Beating:
         )
 
     def __enter__(self) -> Beating:
-        """Remove the files of killed supervisors, write the first position, and return this."""
+        """Remove the files of killed supervisors and write the first position, unless the run is a
+        placebo; return this."""
         if not self._hidden:
             with contextlib.suppress(OSError):
                 _remove_stale(self._journal)

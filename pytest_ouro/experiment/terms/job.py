@@ -54,11 +54,12 @@ class Job:
     ``append``. ``settings`` are further environment variables; ``hide_cuda`` hides all cards. The
     window, timed on ``clock``, begins at most ``startup_seconds`` after the script starts, and at
     most ``warmup_seconds`` after its first batch. The run is ended when the window exceeds
-    ``limit`` (None: see `run_clock.OVERRUN`), or after ``timeout`` of
-    wall time. ``judge`` is sent to the judge; if it is None, no judge is started, and the script's
-    own process computes the metric. The run is confined to ``cores`` if there are any. A
-    ``rehearsal`` is never kept. ``printed`` says how the program prints the metric (None: it is not
-    read), and ``guarded`` how it prints the numbers that guards limit.
+    ``limit`` (None: `run_clock.OVERRUN` times the budget and, unless the clock is ``steps``, a
+    second), or after ``timeout`` of wall time. ``judge`` is sent to the judge; if it is None, no
+    judge is started, and the script's own process computes the metric. The run is confined to
+    ``cores`` if there are any. A ``rehearsal`` is never kept. ``printed`` says how the program
+    prints the metric (None: it is not read), and ``guarded`` how it prints the numbers that guards
+    limit.
     """
 
     program: str

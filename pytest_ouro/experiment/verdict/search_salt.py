@@ -38,9 +38,10 @@ def is_due(remeasure: Remeasure, discards: int, *, chosen: bool) -> bool:
     """Return whether the search draws a new salt, and measures its reference once with it, before
     the next try.
 
-    ``discards`` is the number of tries that were discarded since the reference was kept or last
-    measured; crashes, and runs that try no code, do not count. ``chosen``: the reference was kept
-    for its value, and not measured since.
+    ``remeasure`` is the bound's: "never"; "standing", after `STANDS` discards; or "kept", also if
+    the reference is ``chosen``: it was kept for its value, and not measured since. ``discards`` is
+    the number of tries that were discarded since the reference was kept or last measured; crashes,
+    and runs that try no code, do not count.
     """
     if remeasure == "never":
         return False

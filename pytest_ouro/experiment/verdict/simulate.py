@@ -62,15 +62,15 @@ class Settings:
 
     A night has time for ``runs`` runs, of which the last ``pairs`` pairs are for a certificate (0:
     there is none), the first of ``looks`` that were stated (0: none was). The noise of a run has
-    the standard deviation ``sigma`` and the distribution ``noise``; runs on one salt share the part
-    ``rho`` of its variance. With "ar1" the rest is Gaussian, and has the correlation ``phi`` with
-    that of the run before.
+    the standard deviation ``sigma`` and the distribution ``noise`` ("gaussian", "t3", "skewed" or
+    "ar1"); runs on one salt share the part ``rho`` of its variance. With "ar1" the rest is
+    Gaussian, and has the correlation ``phi`` with that of the run before.
 
-    ``rule`` decides about the tries, with ``known`` as the noise of a run (None: the noise is not
-    known); of the runs, the part ``placebo`` has the reference's own code. Unless ``shares_salt``,
-    every run of the search has a salt of its own, and the reference is never measured again: a
-    plain greedy search. With ``confirms``, each keep of the night is confirmed at its end, in
-    order, by further runs that ``runs`` does not count.
+    ``effects`` names in `EFFECTS` what the tries do. ``rule`` decides about them, with ``known`` as
+    the noise of a run (None: the noise is not known); of the runs, the part ``placebo`` has the
+    reference's own code. Unless ``shares_salt``, every run of the search has a salt of its own, and
+    the reference is never measured again: a plain greedy search. With ``confirms``, each keep of
+    the night is confirmed at its end, in order, by further runs that ``runs`` does not count.
     """
 
     runs: int = 120
@@ -122,10 +122,10 @@ class Reached(NamedTuple):
 def trace_searches(
     settings: Settings, tries: int, nights: int, seed: int | str = 0
 ) -> list[list[Reached]]:
-    """Return how far each of that many simulated searches came after its baseline and after each of
-    ``tries`` changes: lists of ``tries`` + 1 items. Of the settings, ``runs``, ``pairs``, ``looks``
-    and ``confirms`` have no effect: nothing is certified. Raise ValueError if a number is out of
-    its range, as `simulate_nights` does."""
+    """Return how far each of as many simulated searches as ``nights`` came after its baseline and
+    after each of ``tries`` changes: lists of ``tries`` + 1 items. Of the settings, ``runs``,
+    ``pairs``, ``looks`` and ``confirms`` have no effect: nothing is certified. Raise ValueError if
+    a number is out of its range, as `simulate_nights` does."""
     _demand_range(settings)
     chance = random.Random(f"{seed}")
     return [_Night(settings, chance).trace(tries) for _ in range(nights)]
