@@ -182,9 +182,13 @@ class Repository:
         while one in parents:
             line.add(one)
             one = parents[one][0] if parents[one] else ""
-        order = list(parents)  # oldest first
-        later = order[order.index(commit.id) :] if commit.id in parents else []
-        return next((one for one in later if one in line), commit.id)
+        after = {commit.id} & parents.keys()  # it and what descends from it
+        for one, above in parents.items():  # oldest first
+            if one in after or not after.isdisjoint(above):
+                if one in line:
+                    return one
+                after.add(one)
+        return commit.id
 
     @cached_property
     def committed(self) -> tuple[Change, ...]:

@@ -129,6 +129,24 @@ def test_a_plain_merge_changes_nothing_itself(project, observe):
     assert sorted(change.path for change in repository.committed) == ["a.py", "b.py"]
 
 
+def test_a_commit_comes_to_the_branch_by_the_merge_that_takes_it(project, observe):
+    """The side branch took the branch's own commit before, which stands between the two."""
+    project.git("checkout", "-q", "-b", "side")
+    project.commit("side", {"a.py": "1\n"})
+    project.git("checkout", "-q", "main")
+    project.commit("main", {"b.py": "1\n"})
+    project.git("checkout", "-q", "side")
+    project.git("merge", "-q", "--no-edit", "main")
+    project.git("checkout", "-q", "main")
+    project.git("merge", "-q", "--no-ff", "--no-edit", "side")
+    repository = observe()
+    by_subject = {commit.subject: commit for commit in repository.commits}
+
+    assert repository.on_branch(by_subject["side"]) == project.git("rev-parse", "HEAD")
+    assert repository.on_branch(by_subject["main"]) == by_subject["main"].id
+    assert repository.on_branch(Commit("0" * 40, "")) == "0" * 40
+
+
 def test_changes_that_a_merge_itself_adds_are_listed(project, observe):
     project.git("checkout", "-q", "-b", "side")
     project.commit("side", {"a.py": "1\n"})
