@@ -77,9 +77,10 @@ class Table:
         return [self.format.join(self.names), *rule]
 
     def cells(self, entry: Entry) -> list[Cell]:
-        """Return the cells of a run's row in the order of the columns; "" (in JSON None) in a
-        column about which ``entry`` says nothing. In JSON the metric and the memory of a crash are
-        None."""
+        """Return the cells of a run's row in the order of the columns: the memory with one decimal
+        in the column's unit, in JSON as a number, as the metric is; "" in a column about which
+        ``entry`` says nothing. In JSON, None stands there, in the columns of ``more``, and for the
+        metric and the memory of a crash."""
         more = dict(entry.more)
         cells: list[Cell] = [more.get(normalise(name), "") for name in self.names]
         used = f"{entry.memory_mb / (1 if self.columns.megabytes else 1024):.1f}"
