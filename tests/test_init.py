@@ -1149,6 +1149,21 @@ def test_no_text_is_written_through_a_link_that_leads_outside(original, init, op
 
 
 @pytest.mark.parametrize("option", ["--render", "--program"])
+@pytest.mark.parametrize("folder", [".", ".."])
+def test_a_link_that_leads_to_itself_is_refused(original, init, option, folder):
+    init(original)
+    link = original.path / folder / "NOTES.md"
+    link.symlink_to("other.md")
+    link.with_name("other.md").symlink_to("NOTES.md")
+
+    status, _, err = init(original, option, f"{folder}/NOTES.md", "--force")
+
+    assert status == 2
+    assert "which is not a file of this repository" in err
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize("option", ["--render", "--program"])
 def test_a_link_to_a_file_of_the_repository_stays_one(original, init, option):
     init(original)
     original.write({"docs/rules.md": ""})

@@ -98,6 +98,17 @@ def test_a_link_that_leads_out_of_the_repository_is_left_alone(project, ouro, tm
     assert f"{outside}, which lies outside of the repository" in said
 
 
+@pytest.mark.parametrize("name", ["CLAUDE.md", "NOTES.md", ".claude/settings.json"])
+def test_a_link_that_leads_to_itself_is_left_alone(project, ouro, name):
+    (project.path / name).parent.mkdir(exist_ok=True)
+    (project.path / name).symlink_to(Path(name).name)
+
+    status, _, err = ouro("uninit")
+
+    assert (status, err) == (0, "")
+    assert (project.path / name).is_symlink()
+
+
 def test_a_hook_that_is_a_link_is_left_alone_with_what_it_leads_to(project, ouro, tmp_path):
     outside = tmp_path / "shared-hook"
     outside.write_text(hooks.MARK)

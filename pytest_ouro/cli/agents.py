@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import posixpath
 import shutil
 from functools import partial
@@ -71,7 +72,7 @@ def files(
     change("AGENTS.md", with_rules)
     read = {agents.AGENTS[name].reads for name in hooked}
     for name in agents.IMPORTING:
-        is_link = (top / name).resolve() == (top / "AGENTS.md").resolve()
+        is_link = os.path.realpath(top / name) == os.path.realpath(top / "AGENTS.md")
         if (name in read or (top / name).is_file()) and not is_link:
             change(name, partial(_with_import, name=name, stated=stated, bound=bound))
     if program:

@@ -72,13 +72,13 @@ class _Removal:
         for agent in agents.AGENTS.values():
             path = self.git.top / agent.settings
             self._change(path, partial(removal.without_hooks, agent))
-            if agents.COMMAND in self.texts.get(path.resolve(), _text(path.resolve())):
+            if agents.COMMAND in self.texts.get(_real(path), _text(_real(path))):
                 self.stays.append(f"{agent.settings} still calls the guard, in a command of yours")
         for folder in dict.fromkeys((self.git.top, self.folder)):
             for path in sorted(folder.glob("*.md")):
                 self._change(path, removal.without_section)
             self._lock_and_rules(folder)
-        is_gone = self.texts.get((self.git.top / "AGENTS.md").resolve()) == ""
+        is_gone = self.texts.get(_real(self.git.top / "AGENTS.md")) == ""
         for name in agents.IMPORTING:
             self._change(self.git.top / name, partial(removal.without_import, is_gone=is_gone))
 
@@ -114,7 +114,7 @@ class _Removal:
         """Add the text that ``change`` returns for the text of the file at ``path`` to ``texts``,
         if it is another one. A link is followed; a file outside of the repository stays, and a line
         of ``stays`` says so."""
-        path = path.resolve()  # what a link leads to is changed, not the link
+        path = _real(path)  # what a link leads to is changed, not the link
         before = self.texts.get(path, _text(path))
         after = change(before)
         if after == before:
@@ -123,6 +123,11 @@ class _Removal:
             self.texts[path] = after
         else:
             self.stays.append(f"{path}, which lies outside of the repository")
+
+
+def _real(path: Path) -> Path:
+    """Return a path with its links followed; a link that leads to itself stays as it is."""
+    return Path(os.path.realpath(path))  # of such a link, `resolve` raises RuntimeError
 
 
 def _records(git: Git) -> Iterator[str]:

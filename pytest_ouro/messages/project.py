@@ -308,7 +308,8 @@ def not_writable(path: str, words: str) -> OuroError:
 
 
 def leads_outside(path: str, target: Path) -> OuroError:
-    """A file to read and write is a link that leads out of the repository, or into git's folder."""
+    """A file to read and write is a link that leads out of the repository, into git's folder, or
+    to itself."""
     return OuroError(
         f"{path} is a link to {target}, which is not a file of this repository",
         help="put a copy of the file in place of the link",

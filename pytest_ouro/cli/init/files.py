@@ -29,15 +29,18 @@ class OwnFile:
 
     @classmethod
     def find(cls, path: Path, git: Git, called: str) -> OwnFile:
-        """Return the file that ``path`` names, with every link followed. A path in the repository
-        must lead to a file of the repository, not of git's folder; else OuroError. A path outside
-        of the repository may lead anywhere."""
+        """Return the file that ``path`` names, with every link followed; it need not exist. A path
+        in the repository must lead to a path below its top, not in git's folder; else OuroError. A
+        path outside of the repository may lead anywhere, but OuroError too if it is a link that
+        leads to itself."""
         path = Path(os.path.normpath(path))  # not through a link and up again
-        top, real = git.top.resolve(), path.resolve()
-        owned = any(top in (p.resolve(), *p.resolve().parents) for p in path.parents)
+        top, real = _real(git.top), _real(path)
+        if real.is_symlink():
+            raise messages.leads_outside(called, real)
+        owned = any(top in (_real(p), *_real(p).parents) for p in path.parents)
         if not owned:
             return cls(real.parent, real.name, called)
-        kept = (git.common_dir.resolve(), git.folder.resolve())
+        kept = (_real(git.common_dir), _real(git.folder))
         if top not in real.parents or not set(kept).isdisjoint(real.parents):
             raise messages.leads_outside(called, real)
         return cls(top, real.relative_to(top).as_posix(), called)
@@ -59,3 +62,8 @@ class OwnFile:
         except OSError as error:
             refuse_other(str(self.root / self.name))
             raise messages.not_writable(self.called, str(error.strerror)) from None
+
+
+def _real(path: Path) -> Path:
+    """Return a path with its links followed; a link that leads to itself stays as it is."""
+    return Path(os.path.realpath(path))  # of such a link, `resolve` raises RuntimeError
