@@ -201,21 +201,22 @@ class LogitExchange:
         return answer.clone().view(*shape)
 
     def _checked(self, shape: Any, dtype: Any) -> tuple[tuple[int, ...], Any]:
-        """Return the ``shape`` and ``dtype`` that the training process states for its logits, as a
-        tuple of ints and as torch's dtype. Raise ValueError unless they are those of floating point
-        logits for these rows and for V tokens, with V at least the size of the vocabulary and at
-        most twice that plus 1024."""
+        """Check the ``shape`` and ``dtype`` that the training process states for its logits; return
+        them as a tuple of ints and as torch's dtype. ValueError unless ``shape`` is a list of ints
+        [rows, length, V], with the exchange's own rows and length, and V at least the size of the
+        vocabulary and at most twice that plus 1024, and ``dtype`` is "float32", "bfloat16",
+        "float16" or "float64"."""
         names = ("float32", "bfloat16", "float16", "float64")
         known = {name: getattr(self._torch, name) for name in names}
-        if dtype not in known:
+        if not isinstance(dtype, str) or dtype not in known:
             raise ValueError(f"logits of type {str(dtype)[:40]}")
-        expected = [self._rows, self._length]
-        if not isinstance(shape, list) or len(shape) != 3 or shape[:2] != expected:
+        sizes = [size for size in shape if type(size) is int] if isinstance(shape, list) else []
+        if len(sizes) != 3 or sizes != shape or sizes[:2] != [self._rows, self._length]:
             raise ValueError(f"logits of shape {str(shape)[:60]}")
         most = 2 * self._vocabulary + 1024
-        if not isinstance(shape[2], int) or not self._vocabulary <= shape[2] <= most:
-            raise ValueError(f"logits over {shape[2]} tokens; there are {self._vocabulary}")
-        return tuple(shape), known[dtype]
+        if not self._vocabulary <= sizes[2] <= most:
+            raise ValueError(f"logits over {sizes[2]} tokens; there are {self._vocabulary}")
+        return tuple(sizes), known[dtype]
 
     def _make_room(self, shape: tuple[int, ...], dtype: Any) -> None:
         """Enlarge the shared memory for logits of this shape and type, and fix its size. Note shape

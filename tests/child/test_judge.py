@@ -187,6 +187,22 @@ def test_a_message_without_logits_is_reported(mini):
     assert came_to(seen) == ("breach", words)
 
 
+@pytest.mark.parametrize(
+    "stated", ["shape=[*map(float, m['shape'])]", "shape=m['shape'][:2] + [True]", "dtype=[]"]
+)
+def test_a_shape_or_type_of_another_kind_is_reported(mini, stated):
+    seen = mini.judged(
+        before="import sys\n"
+        "predictor = sys.modules['_pytest_ouro_child.predictor']\n"
+        "plain = predictor.Channel.send\n"
+        f"changed = lambda m: dict(m, {stated}) if 'shape' in m else m\n"
+        "predictor.Channel.send = lambda self, m: plain(self, changed(m))",
+    )
+    ended, message = came_to(seen)
+    assert ended == "breach"
+    assert message.startswith("the answer to the judge is not a prediction: logits of ")
+
+
 @pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(("size", "even"), [(8, 8), (48, 32), (1000, 64), (3, 2)])
 def test_a_batch_size_that_leaves_rows_out_does_not_change_the_score(mini, size, even):
