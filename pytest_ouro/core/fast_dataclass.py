@@ -89,7 +89,7 @@ else:
 
 
 def fields(cls: type) -> tuple[Field, ...]:
-    """Return the fields of a dataclass of this module, with inherited ones. Of a class of
+    """Return the fields of a dataclass of this module, inherited ones first. Of a class of
     `dataclasses`, return those that its ``__init__`` takes, converted to `Field`; () for any other
     class."""
     if not isinstance(vars(cls).get("__dataclass_fields__"), dict):
@@ -114,16 +114,17 @@ def _convert(cls: type, original: Any) -> Field:
 
 
 def _default(field: Any, missing: object) -> dict[str, Any]:
-    """Return the default and the default factory of a field as keyword arguments, without one that
-    the field lacks. ``missing`` is the value that marks a missing default in the module of the
-    field, this one or `dataclasses`."""
+    """Return ``default`` and ``default_factory`` of a field as keyword arguments, without those
+    that are ``missing``, which is `MISSING` for a `Field` of this module and `dataclasses.MISSING`
+    for a field of `dataclasses`."""
     given = {"default": field.default, "default_factory": field.default_factory}
     return {key: value for key, value in given.items() if value is not missing}
 
 
 def _add_methods(cls: type[T], *, frozen: bool, kw_only: bool) -> type[T]:
-    """Add the fields and the methods of a dataclass to the class, and return the same class. Its
-    instances have a hash only if it is ``frozen``."""
+    """Add the fields and the methods of a dataclass to the class, and return the same class. With
+    ``frozen``, attributes of its instances cannot be set or deleted, and the instances have a hash;
+    with ``kw_only``, ``__init__`` takes no positional arguments."""
     own = [_own(cls, name) for name, hint in cls.__annotations__.items() if "ClassVar" not in hint]
     every = tuple({field.name: field for field in (*fields(cls), *own)}.values())
     methods = {
@@ -241,8 +242,8 @@ class _Original:
 
 
 def _original(field: Field) -> Any:
-    """Convert a `Field` to a field of `dataclasses`, with its default or factory, and its help in
-    the metadata."""
+    """Convert a `Field` to a field of `dataclasses`, with its default or factory and its metadata,
+    to which its help is added as ``help``."""
     import dataclasses
 
     metadata = {"help": field.help, **field.metadata}

@@ -335,7 +335,8 @@ _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or 
 
 
 def _name(hint: type) -> str:
-    """Return a type in words, as in ``a whole number``; ``text`` for each subclass of ``str``."""
+    """Return str, int, float or bool in words, as in ``a whole number``; a subclass of ``str`` is
+    ``text``, too."""
     return next(_NAMES[base] for base in hint.__mro__ if base in _NAMES)
 
 

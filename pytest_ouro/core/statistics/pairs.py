@@ -164,8 +164,8 @@ def confirm(gains: Sequence[float], alpha: float = ALPHA, looks: Sequence[int] =
     ``alpha`` divided by the number of looks. It is "confirmed" at the first look that is granted
     (`grant`), and "refuted" at one where the mean is 0 or less, or below ``FUTILE`` standard
     errors, or at the last look; until then it is "undecided". Later gains change nothing. Raise
-    ValueError as in `PairStatistics.of`, or if ``looks`` is empty, does not ascend or begins below
-    2.
+    ValueError if a tested gain is not finite, or if ``looks`` is empty, does not ascend or begins
+    below 2.
     """
     if not looks or looks[0] < 2 or any(a >= b for a, b in pairwise(looks)):
         raise ValueError(f"looks must ascend from 2 or more: {looks!r}")
@@ -191,12 +191,13 @@ def confirm_no_worse(
     far.
 
     After each number of pairs in ``looks`` (ascending, from 2), the first so many gains are tested
-    at ``alpha`` divided by the number of looks. It is "refuted" at the first look at which the
-    true gain is shown to be below 0, be it by less than the margin. It is "confirmed" at one at
-    which it is shown to be above -``margin``, both by the test of `grant`, if the mean is not
-    below 0 or no look is left; without a margin, also where so many gains are all 0 that equal
-    ones would be granted. Otherwise it is "undecided", also after the last look. Raise ValueError
-    as in `PairStatistics.of`, or if ``margin`` is negative.
+    at ``alpha`` divided by the number of looks. It is "refuted" at the first look at which the true
+    gain is shown to be below 0, be it by less than the margin. It is "confirmed" at one at which it
+    is shown to be above -``margin``, both by the test of `grant`, if the mean is not below 0 or no
+    look is left; without a margin, also where so many gains are all 0 that equal ones would be
+    granted. Otherwise it is "undecided", also after the last look. Raise ValueError if a tested
+    gain is not finite, or if ``margin`` is negative or NaN; ZeroDivisionError if ``looks`` is
+    empty.
     """
     if not margin >= 0:
         raise ValueError(f"no margin: {margin}")

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the mean of at least one value."""
+    """Return the mean of at least one value; ZeroDivisionError if there is none."""
     return math.fsum(values) / len(values)
 
 
 def deviation(values: Sequence[float]) -> float:
     """Return the standard deviation of one run's value, estimated from at least two ``values``
-    (with n - 1). ZeroDivisionError for a single value."""
+    (with n - 1). ZeroDivisionError for fewer."""
     middle = mean(values)
     apart = [value - middle for value in values]
     rounded = mean(apart)  # what the mean lacks of the exact one
