@@ -108,7 +108,7 @@ def started(words: list[str], folder: str, depth: int) -> Iterator[Write | Actio
 def _expanded(effect: Write | Action, command: Command, folder: str) -> Iterator[Write | Action]:
     """Yield the effect once for each file that its path means: the path is joined to ``folder``,
     and a glob stands for the files that it matches, or for itself if it matches none. An `Action`
-    is yielded with its folder joined to ``folder``."""
+    is yielded itself; its folder is changed to that joined to ``folder``."""
     if isinstance(effect, Action):
         effect.folder = os.path.join(folder, effect.folder)
         yield effect

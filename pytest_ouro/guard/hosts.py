@@ -216,8 +216,9 @@ def _served(name: str, given: dict[str, object], folder: str) -> Iterator[Write 
 
 def _served_paths(given: object, is_path: bool = False) -> Iterator[str]:
     """Yield the paths in the input of a tool: each text under a key whose last word is one of
-    `_PATH_WORDS`, at any depth, except addresses on the web. ``is_path`` is whether ``given`` is
-    the value of such a key."""
+    `_PATH_WORDS`, or whose words are file and name, at any depth, without ``file://`` and with
+    ``~`` expanded. Addresses with another scheme, as on the web, are left out. ``is_path`` is
+    whether ``given`` is the value of such a key."""
     if isinstance(given, dict):
         for key, value in given.items():
             words = _words(key)
@@ -257,8 +258,9 @@ def _parse(text: str, words: list[str]) -> Any:
 
 
 def _run(command: object, folder: str, *, powershell: bool = False) -> Iterator[Write | Action]:
-    """Yield the effects of a shell command, given as text or as a list of words, in ``folder``.
-    Unreadable if it is neither; else errors as in `commands.effects`."""
+    """Yield the effects of a shell command, or with ``powershell`` one of PowerShell, given as text
+    or as a list of words, in ``folder``. Unreadable if it is neither; else errors as in
+    `commands.effects` or `powershell.effects`."""
     from pytest_ouro.guard import commands
 
     if isinstance(command, list) and all(isinstance(word, str) for word in command):

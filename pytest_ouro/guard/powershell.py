@@ -128,7 +128,8 @@ def _path(text: str) -> str:
 
 
 def _expanded(write: Write, folder: str) -> Iterator[Write]:
-    """Yield the write once for each file that its path means in ``folder``."""
+    """Yield the write once for each file that its path means in ``folder``: a glob means the files
+    that it matches on the disk, or itself if it matches none."""
     path = os.path.join(folder, write.path)
     paths = [path]
     if any(c in write.path for c in "*?["):
@@ -140,7 +141,8 @@ def _expanded(write: Write, folder: str) -> Iterator[Write]:
 
 
 def _redirected(command: Command) -> Iterator[Write]:
-    """Yield a `Write` for each file that the command redirects to."""
+    """Yield a `Write` for each file that the command redirects to, and the effect of `_unknown` for
+    each whose name is not known."""
     for word in command.writes:
         yield from (Write(_path(value)) for value in word.values if word.known)
         if not word.known:
@@ -163,7 +165,9 @@ def _called(call: str) -> Iterator[Write]:
 def _effects(
     command: Command, name: str, folder: str, start: Start, depth: int
 ) -> Iterator[Write | Action]:
-    """Yield the effects of one command, called ``name``, without those of its redirections."""
+    """Yield the effects of one command, called ``name`` ("" if that is not known), without those of
+    its redirections: the effect of `_unknown` if the text does not show what the command runs. Else
+    ``start``, ``depth`` and errors as in `effects`."""
     args = command.words[1:]
     texts = [value for word in args for value in word.values]
     known = all(word.known for word in args)
@@ -187,7 +191,8 @@ def _effects(
 def _bind(args: list[Word], positions: tuple[str, ...]) -> dict[str, list[Word]]:
     """Return a dict from the names of a cmdlet's parameters, in small letters, to their arguments,
     [] for a parameter without one. Arguments that are given without a name belong to the parameters
-    ``positions``, in their order; further ones are left out."""
+    ``positions``, in their order; further ones are left out. The word ``-name:value`` is changed to
+    ``value``."""
     bound: dict[str, list[Word]] = {}
     free, rest = list(positions), iter(args)
     for word in rest:

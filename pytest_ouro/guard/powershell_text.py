@@ -130,8 +130,9 @@ class _Reader(Scanner):
         self._end(command)
 
     def _assignment(self, command: Command) -> bool:
-        """Move behind ``$name =``, also with a type before it, and note the name in the command;
-        return whether it was there."""
+        """Move behind ``$name =`` or ``$name +=``, also with a type before it, and note in the
+        command which variable is assigned; return whether it was there. After ``+=`` the variable
+        is not known."""
         before, equals, _ = self.text[self.at :].partition("=")
         name = before.rpartition("]")[2].strip(_SPACE + "+").lower()
         if (
@@ -264,8 +265,8 @@ class _Reader(Scanner):
 
     def _expand(self, word: Word) -> None:
         """Read ``$name``, ``${name}`` or ``$env:name``, and add the variable's values to the word;
-        if they are not known, the word is not known. A dollar before any other character stands for
-        itself."""
+        if they are not known, or for ``$?``, ``$$`` and ``$^``, the word is marked as not known. A
+        dollar before any other character stands for itself."""
         start = self.at + 1
         self.at = start
         if self._here("{"):

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 class Program:
     """How a program changes its plain arguments.
 
-    ``how`` is a way of `Write`, ``copy`` or ``move`` (to the last argument), or a kind of `Action`.
-    Options in ``valued`` and ``script`` take a value. The program changes something only with one
-    of the options in ``needs``, if there are any, and with none of those in ``unless``. If
-    ``script`` names options, a call without any of them has a script as its first plain argument,
-    which is not changed.
+    ``how`` is ``write`` or ``remove`` (each plain argument), ``copy`` or ``move`` (to the last one,
+    or that of ``-t``), or a kind of `Action`: ``install`` (only with a plain argument, or if
+    ``needs`` has options), ``hooks`` or ``bless``. Any other word has no effect. Options in
+    ``valued`` and ``script`` take a value. The program changes something only with one of the
+    options in ``needs``, if there are any, and with none of those in ``unless``. If ``script``
+    names options and a call has none of them, its first plain argument is a script, which is not
+    changed.
     """
 
     __slots__ = ("how", "needs", "script", "unless", "valued")

@@ -137,7 +137,7 @@ def commit_with(bound: str, name: str) -> str:
 
 def revision(case: Case) -> str:
     """Return the revision that a person gave as the trusted one, by OURO_TRUST or git's setting
-    ``ouro.trust``; "" if bound.lock states what is trusted."""
+    ``ouro.trust``; "" if neither is set, or if bound.lock states what is trusted."""
     if case.trust.lock is not None:
         return ""
     return os.environ.get("OURO_TRUST") or case.trust.git.line("config", "--get", "ouro.trust")
