@@ -17,8 +17,9 @@ LONGEST = 1 << 16
 
 
 class Channel:
-    """One end of a socket between two processes of a run, such as the judge and the supervisor. It
-    carries messages: JSON objects, one a line."""
+    """One of two connected sockets, by which two processes of a run, such as the judge and the
+    supervisor, exchange messages: JSON objects, one a line. It takes over the socket whose
+    descriptor is ``fd``."""
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
@@ -29,7 +30,7 @@ class Channel:
         return self._socket.fileno()
 
     def close_on_exec(self) -> None:
-        """Let this process alone have the socket: programs that it executes do not inherit it."""
+        """Keep the socket from programs that this process executes; its forks still have it."""
         self._socket.set_inheritable(False)
 
     def wait_for_hang_up(self) -> None:

@@ -130,14 +130,15 @@ class StepClock:
         _replace(os, "times", self._times)
 
     def _times(self) -> os.times_result:
-        """Return the result of ``os.times`` by this clock: all is the time of this process."""
+        """Return the result of ``os.times`` by this clock: the user time is that of
+        ``process_time``, the elapsed time that of ``monotonic``, and the other three are 0."""
         used, elapsed = (self.seconds(_BEGINS[name]) for name in ("process_time", "monotonic"))
         return os.times_result((used, 0.0, 0.0, 0.0, elapsed))
 
 
 def _begin(clock: int) -> int:
     """Return the seconds at which a clock of the system, such as ``time.CLOCK_MONOTONIC``, begins
-    on the virtual one."""
+    on the virtual one; one that is not known begins like ``monotonic``."""
     names = {"CLOCK_REALTIME": "time", "CLOCK_PROCESS_CPUTIME_ID": "process_time"}
     names["CLOCK_THREAD_CPUTIME_ID"] = "thread_time"
     known = {getattr(time, constant, None): name for constant, name in names.items()}

@@ -30,7 +30,7 @@ def build(job: Job, *, install: bool = False) -> types.ModuleType:
 
     Its ``TIME_BUDGET``, if it has one, is set to the job's budget. With ``install``, or if no
     module of its name was in ``sys.modules``, the new module stays there; otherwise the one from
-    before is put back. What the harness raises is raised.
+    before is put back. What the harness raises is raised; then the new module stays there too.
     """
     name = job["harness"]
     module = types.ModuleType(name)

@@ -215,7 +215,7 @@ class HarnessHooks:
 
     def _number(self, value: Any) -> float:
         """Return what the evaluation returned as a float; if that is a dictionary, its value under
-        the name of the metric. Raise TypeError, with a remedy, if that is not a number."""
+        the name of the metric. Raise TypeError, with a remedy, if `float` does not take that."""
         name, stated = self._job["evaluate"], self._job.get("metric", "")
         what = f"a value of the type {type(value).__name__}"
         if isinstance(value, dict):

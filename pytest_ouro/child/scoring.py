@@ -59,10 +59,10 @@ class Question:
 @dataclass(frozen=True)
 class Rows:
     """The validation rows: inputs ``x`` and targets ``y``, token ids as int64 of shape (N, T), and
-    ``num_bytes``, the bytes of each token by its id.
+    ``num_bytes``, the number of bytes of each token by its id, int64 of shape (V,).
 
-    ``scored`` has the indexes of the rows that count; ``spare`` those of others, which may be shown
-    before them.
+    ``scored`` has the indexes of the rows that count, ascending; ``spare`` those of some other
+    rows, which may be asked before them and never count.
     """
 
     x: torch.Tensor
@@ -173,8 +173,8 @@ def losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 def bits_per_byte(nats: torch.Tensor, num_bytes: torch.Tensor) -> float:
     """Return the sum of the nats of the targets with bytes, converted to bits, divided by the sum
-    of bytes; NaN if no target has bytes. ``num_bytes`` has the bytes of each target, in the shape
-    of ``nats``; the nats of a target of 0 bytes do not count."""
+    of bytes; NaN if no target has bytes. ``num_bytes`` has the number of bytes of each target, in
+    the shape of ``nats``; the nats of a target of 0 bytes do not count."""
     counts = num_bytes > 0
     return float(nats[counts].sum() / (math.log(2) * num_bytes.sum()))
 
@@ -218,8 +218,8 @@ class Score:
         return bits_per_byte(nats, num_bytes), standard_error(nats, num_bytes)
 
     def by_target(self) -> tuple[list[int], torch.Tensor, torch.Tensor]:
-        """Return the indexes of the N scored rows, ascending, with the nats of their targets, by
-        the first answer for each row, and the bytes of the targets, both of shape (N, T)."""
+        """Return the indexes of the N scored rows, ascending, the nats of their targets by the
+        first answer for each row, and the numbers of bytes of the targets, both of shape (N, T)."""
         order = sorted(self._whole)
         nats = torch.stack([self._nats[self._whole[row]] for row in order])
         return order, nats, self.rows.num_bytes[self.rows.y[order]]

@@ -56,7 +56,7 @@ def salted_seed(seed: object, salt: int) -> object:
     """Return another seed for each salt: an int of 31 bits from the SHA-256 of salt and seed, which
     every generator accepts.
 
-    A seed that is not a number, text, bytes, list or tuple (None, a generator) is returned
+    A seed that is not an integer, float, text, bytes, list or tuple (None, a generator) is returned
     unchanged.
     """
     try:

@@ -139,9 +139,10 @@ class Observer:
         """Return words for the report if ``program`` is started on the candidate's files outside of
         the sandbox; "" if not.
 
-        It is started on them if its ``folder`` (None: the present one) or one of its ``words``
-        names the candidate's folders or a file in them. It is not reported if its words are those
-        that start the sandbox, or if it only reads files (_READERS).
+        It is started on them if its ``folder`` (None: the present one) is in the candidate's
+        folders, or if ``program`` or one of its ``words`` names OURO_CANDIDATE, these folders or a
+        file in them. It is not reported if its words are those that start the sandbox, or if it
+        only reads files (_READERS).
         """
         given = [words] if isinstance(words, str | bytes) else [*(words or ())]
         texts = [os.fsdecode(text) for text in given]

@@ -22,8 +22,8 @@ def sum_up(
     """Return the losses of the rows by the columns of `file.COLUMNS`.
 
     ``rows`` are the N indexes of the rows. ``nats`` has the losses of their targets in nats,
-    ``num_bytes`` the bytes, and ``rare`` whether a target is rare, all of the shape (N, T). The
-    loss of a target without bytes counts as 0, as in the score.
+    ``num_bytes`` their numbers of bytes, and ``rare`` whether a target is rare, all of the shape
+    (N, T). The loss of a target without bytes counts as 0, as in the score.
     """
     length = nats.shape[1]
     nats = torch.where(num_bytes > 0, nats.double(), 0.0)
@@ -43,7 +43,7 @@ def find_rare(targets: torch.Tensor, num_bytes: torch.Tensor) -> torch.Tensor:
 
     Tokens with bytes are taken from the least frequent among ``targets`` on (of equally frequent
     ones, the lower id first), as long as all targets of those taken hold at most ``RARE`` of all
-    bytes. ``num_bytes`` has the bytes of each token, by its id.
+    bytes. ``num_bytes`` has the number of bytes of each token, by its id.
     """
     often = torch.bincount(targets.flatten(), minlength=len(num_bytes))
     order = torch.argsort(often, stable=True)
