@@ -56,7 +56,8 @@ class _Shown:
         self._last = time.monotonic()
 
     def show(self, position: Position) -> None:
-        """Print the position of a run if `EVERY` seconds have passed since the last line."""
+        """Print the position of a run if `EVERY` seconds have passed since the last line, or before
+        the first since this object was made."""
         if time.monotonic() - self._last >= EVERY:
             self._last = time.monotonic()
             say(render(position))

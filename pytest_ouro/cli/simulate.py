@@ -126,8 +126,8 @@ def _find_noise(bound: Path, rule: VerdictRule, metric: str, device: str) -> _No
 
 
 def _demand_usable(settings: Settings, nights: int) -> None:
-    """Raise OuroError for the first number that is out of its range, or if a night has no run for
-    the search."""
+    """Raise OuroError for the first number that is out of its range, or if a night has fewer than
+    two runs beside those of the certificate."""
     share, pairs, looks = "from 0 to below 1", settings.pairs, settings.looks
     for option, value, fits, range, example in (
         ("--nights", nights, nights >= 1, "1 or more", 500),

@@ -61,7 +61,8 @@ def write_audit(env: Mapping[str, str], out: Path) -> int:
 
 def _audit(env: Mapping[str, str], git: Git, tip: str, question: Question) -> Audit:
     """Return the audit of what the judged commit adds to the base branch, whose commit is ``tip``:
-    by the policy that the job names, which is read from the base branch, or of a loop."""
+    by the policy that the job names, which is read from the base branch, or of a loop. TrustError
+    if that branch lacks the policy; else what `audit` or `judge` raises."""
     base = git.line("merge-base", tip, question.head) or tip
     subject = f"{base}..{question.head}"
     if path := env.get("INPUT_POLICY", ""):

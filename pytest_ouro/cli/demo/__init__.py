@@ -97,7 +97,8 @@ def _make_folder(folder: Path) -> None:
 
 
 def _find_free(folder: Path) -> str:
-    """Return a path beside the folder, for a shell, at which nothing is."""
+    """Return a path as a shell's word at which nothing is: FOLDER-2, or a higher number; within the
+    folder if that is ``.`` or ends in ``..``."""
     beside = folder if folder.name not in ("", "..") else folder / _FOLDER
     numbers = (beside.with_name(f"{beside.name}-{number}") for number in count(2))
     return quoted(str(next(path for path in numbers if not os.path.lexists(path))))
@@ -118,12 +119,14 @@ def _say_waiting_once() -> Callable[[str], None]:
 
 
 def _cut(line: str, width: int | None) -> str:
-    """Return a line that fits the terminal, if there is one."""
+    """Return the line, cut to ``width`` characters, the last of them ``…``, if it has more. It is
+    whole if ``width`` is None."""
     return line if width is None or len(line) <= width else f"{line[: width - 1]}…"
 
 
 def _list_next(folder: Path) -> tuple[str, ...]:
-    """Return three commands to try next."""
+    """Return three lines with commands to try next; the first goes into ``folder``, the others are
+    given there."""
     ouro, test = (_name_program(*names) for names in (("pytest-ouro", "pytest_ouro"), ("pytest",)))
     return (
         f"  cd {quoted(str(folder))} && {ouro} log",
@@ -133,8 +136,9 @@ def _list_next(folder: Path) -> tuple[str, ...]:
 
 
 def _name_program(name: str, module: str = "") -> str:
-    """Return how a shell calls a program: by its name, or as a module of this Python where this
-    environment is not on the PATH, as under pipx and uvx."""
+    """Return the shell words that call a program: ``name`` if the first program of that name on the
+    PATH is in the folder of this interpreter; else ``PYTHON -m MODULE``, with the quoted path of
+    this interpreter, as under pipx and uvx. ``module`` is ``name`` if it is ""."""
     found = shutil.which(name)
     if found and Path(found).parent.resolve() == Path(sys.executable).parent.resolve():
         return name
@@ -142,7 +146,7 @@ def _name_program(name: str, module: str = "") -> str:
 
 
 def _write_page(bound: Path) -> Path:
-    """Write the page about the night, and return its path."""
+    """Write the page about the night of the bound.toml at ``bound``, and return the page's path."""
     from pytest_ouro.report.page.source import read_source  # the night should begin at once
     from pytest_ouro.report.page.write import write_report
 
@@ -150,7 +154,8 @@ def _write_page(bound: Path) -> Path:
 
 
 def _has_browser() -> bool:
-    """Return whether a person at a terminal has a display for a browser."""
+    """Return whether a person can see a browser: standard output is a terminal, and this is macOS,
+    or DISPLAY or WAYLAND_DISPLAY is set."""
     if not sys.stdout.isatty():
         return False
     return sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))

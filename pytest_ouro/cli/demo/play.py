@@ -92,7 +92,8 @@ class Stage:
         return result
 
     def _edit(self, one: Try) -> None:
-        """Make the edit of a try, and commit it if git tracks the file."""
+        """Append the try's text to its file; if it has ``code``, write its version of the editable
+        file. Commit those of the two that are files of the experiment, if there are any."""
         if one.append:
             with (self.path / one.file).open("a", encoding="utf-8", newline="\n") as file:
                 file.write(one.append)
@@ -113,7 +114,9 @@ class Stage:
         return self._rows.read_bytes() if self._rows.exists() else b""
 
     def _commit(self, message: str, *names: str) -> None:
-        """Commit these files; the commit is empty if none of them changed."""
+        """Add the files ``names``, relative to the repository's top, to the index, and commit the
+        whole index without git's hooks; the commit is empty if nothing changed. Raise what
+        `run_git` raises."""
         run_git("add", "--", *names, cwd=self.path)
         words = ("commit", "--quiet", "--allow-empty", "--no-verify", "--message", message)
         run_git(*words, cwd=self.path)

@@ -54,7 +54,8 @@ class Try:
     cheat: str = ""
 
     def edit(self, text: str) -> str:
-        """Return the editable file after the try; ``text`` is the first version of it."""
+        """Return the text of the editable file after the try; ``text`` is that of its first
+        version. Raise ValueError if ``code`` is to be put into a text without `_END`."""
         if self.code:
             begin, _, _ = text.partition(_BEGIN)
             text = begin + self.code.lstrip("\n") + text[text.index(_END) :]
@@ -69,10 +70,10 @@ def read_tries() -> list[Try]:
 
 
 def read_files() -> dict[str, str]:
-    """Return the files of the experiment, by their names in it."""
+    """Return the texts of the experiment's files, by their names in it."""
     return {name: _read(f"experiment/{file}") for name, file in _FILES.items()}
 
 
 def _read(name: str) -> str:
-    """Return the text of a file of the demo."""
+    """Return the text of a file of the demo; ``name`` is its path below this module's folder."""
     return (_HERE / name).read_text(encoding="utf-8")

@@ -38,7 +38,8 @@ def describe_try(
 ) -> str:
     """Return the line about a try: its number, the verdict, the metric, what the agent says, and
     what came of it. ``runs`` are all finished runs of the journal, oldest first. What the agent
-    says is cut for a terminal of ``width`` columns, the line is not."""
+    says is cut to 49 characters, or fewer for a terminal of ``width`` columns; the line is not
+    cut."""
     one, result = played
     value = "-" if result.value is None else result.metric.text(result.value)
     mark = "!" if one.cheat else " "
@@ -70,8 +71,9 @@ def _describe_outcome(played: Played, runs: Sequence[FinishedRun]) -> str:
 
 
 def find_catch(played: Played) -> str:
-    """Return by what a cheat was caught: the broken rules, the difference between what was printed
-    and what was measured, or the verdict; "" if it was kept."""
+    """Return by what a cheat was caught: the first broken rule, its first finding and how many more
+    rules are broken; else the difference between what was printed and what was measured; else the
+    run's message, or its verdict and reason. "" if it was kept."""
     result, record = played.result, played.result.record
     if result.closed:
         first = result.closed[0]
@@ -87,8 +89,9 @@ def find_catch(played: Played) -> str:
 
 
 def summarise(played: Sequence[Played], seconds: float) -> list[str]:
-    """Return lines that sum up the tries: how many had which verdict, the gain, each cheat and how
-    it was caught, and how many verdicts are not those that the script expects."""
+    """Return lines that sum up the tries: how many had which verdict, the first and the last kept
+    value, the level, each cheat and how it was caught, and the numbers of the tries whose verdict
+    is not the one that the script expects. Parts without anything to say are left out."""
     statuses = Counter(one.result.status for one in played)
     counts = ", ".join(f"{statuses[key]} {word}" for key, word in _COUNTED.items() if statuses[key])
     lines = [f"{len(played)} tries in {seconds:.0f} s: {counts}"]

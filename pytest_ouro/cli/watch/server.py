@@ -192,7 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "pytest-ouro", ""
 
     def do_GET(self) -> None:
-        """Send the page, if the Host is that of this server and the path its random word."""
+        """Send the page, if the Host is that of this server and the path its random word; else send
+        403 or 404. Send 500 if the records cannot be read."""
         self.server.end_reading(self.connection)
         if self.headers.get_all("Host", []) not in ([host] for host in self.server.hosts):
             self._answer(403, b"another Host\n")  # a site whose name was bound to this address
