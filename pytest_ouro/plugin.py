@@ -164,7 +164,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def _isolate_audit(config: pytest.Config) -> None:
     """Keep what the audited repository configures out of this session; UsageError if pytest has
-    read it already."""
+    read it already, or if an option that asks for runs is given too."""
     from pytest_ouro.core.errors import OuroError
     from pytest_ouro.items.audit import isolate
     from pytest_ouro.report.text import error_text
@@ -177,9 +177,9 @@ def _isolate_audit(config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers of sections, and the hooks that load everything else: with
-    ``--ouro-audit`` `items.audit.AuditHooks`; otherwise, if an experiment or a report is asked for,
-    or an argument names a bound, `items.hooks.Hooks`. Raise UsageError for an invalid option, and
-    if an experiment cannot be run in this session."""
+    ``--ouro-audit`` `items.audit.AuditHooks`; otherwise, if runs or a report are asked for, or an
+    argument names a bound, `items.hooks.Hooks`. Raise UsageError for an invalid option, and if runs
+    are asked for that this session cannot make."""
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
     if config.getoption("ouro_audit") is not None:

@@ -148,7 +148,8 @@ class AuditFailure(Exception):
 
 
 def _escape_finding(one: AuditFinding) -> str:
-    """Return a finding as escaped, redacted lines."""
+    """Return a finding as a text of one to four escaped, redacted lines, each cut to 600
+    characters: the check and headline, and what it has of place, difference and help."""
     finding = one.finding
     place = describe_place(one)
     details = [

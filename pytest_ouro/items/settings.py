@@ -87,7 +87,8 @@ def _find_bound(config: pytest.Config) -> Path:
 def read_settings(config: pytest.Config) -> Settings:
     """Return the options of the session. Raise UsageError for an unknown device, a budget that is
     not above 0, a number of repeats, pairs or looks that is out of its range, for two options that
-    ask for runs, or for a budget or one of these numbers with an option that has no use for it."""
+    ask for runs, for a budget or one of these numbers with an option that has no use for it, for an
+    empty ``--ouro-confirm``, and as `_read_tracking` and `_read_reports` do."""
     device = config.getoption("ouro_device") or config.getini("ouro_device") or None
     if device not in (None, "auto", "cpu", "cuda"):
         source = str(config.inipath or "the ini file")

@@ -72,8 +72,9 @@ class Tracker:
         journal: Callable[[], Journal],
         say: Callable[[str], None],
     ) -> None:
-        """Start the process, and wait until it has imported the library: this takes a second or
-        more, which no run should share."""
+        """Start the process, and wait, at most a minute, until it has imported the library: this
+        takes a second or more, which no run should share. If it does not, nothing is sent, and
+        `close` says so. Raise OSError if the process cannot be started."""
         self._library, self._journal, self._say = library, journal, say
         self._run: StartedRun | None = None
         self._shown = -1.0
@@ -174,7 +175,7 @@ class Tracker:
 
 
 def _numbers_of(run: FinishedRun) -> dict[str, float]:
-    """Return the numbers of a record, by name."""
+    """Return the numbers that a record has, by name; ``kept`` and ``crashed`` are 1 or 0."""
     found = {
         run.metric_name: run.value,
         "gain": run.gain,
