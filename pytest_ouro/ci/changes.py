@@ -38,8 +38,8 @@ def _read(git: Git, commit: str, path: str) -> dict[str, str]:
 
 def _flatten(name: str, value: object) -> dict[str, str]:
     """Return a dict from dotted names, which begin with ``name``, to the values in a value of TOML,
-    as texts. A table in a list of tables is called ``name::id``, or by its number, from 0, if it
-    has no id."""
+    as Python writes them (`repr`). A table in a list of tables is called ``name::id``, or by its
+    number, from 0, if it has no id."""
     if isinstance(value, dict):
         parts = value.items()
         return {

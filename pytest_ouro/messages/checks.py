@@ -43,7 +43,8 @@ def rules_moved(trust: str, paths: list[str], commit: str) -> TrustError:
 
 def no_trusted_bound(trust: str, path: str) -> TrustError:
     """The trusted commit lacks the bound.toml at ``path``, whose rules are asked for or which the
-    judged commit has. ``path`` may be a glob; then no file in the trusted commit matches it."""
+    judged commit has. ``path`` may be a glob; then no file in the trusted commit matches it. It is
+    a NoRulesError."""
     return NoRulesError(
         f"trust {trust} has no {path}: there are no trusted rules",
         help="name a commit that has it (--trust REF, under pytest --ouro-trust REF), "
