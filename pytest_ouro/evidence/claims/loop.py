@@ -289,7 +289,8 @@ class _Undone:
         )
 
     def standing(self, step: Step) -> Standing:
-        """Return where the change of a commit of the loop is at the end."""
+        """Return where the change of a commit of the loop is at the end; "on the branch" if it
+        changes no editable file."""
         if step.id not in self._standings:
             self._standings[step.id] = self._find_standing(step)
         return self._standings[step.id]

@@ -36,8 +36,8 @@ _JUDGED = 5
 
 class Inferred(NamedTuple):
     """What the words of a column mean: the column's name, the class of each word that was unknown
-    (in small letters), and in words what shows it. ``rows`` is the number of rows that are
-    explained."""
+    (in small letters), and in words what shows it. ``rows`` is the number of rows whose word is
+    known or explained."""
 
     column: str
     words: Mapping[str, StatusClass]
