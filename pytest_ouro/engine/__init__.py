@@ -133,12 +133,13 @@ def open_case(
 
     ``trust`` is the revision to trust, and ``trust_by`` the option that gave it, for messages; if
     it is None, OURO_TRUST, git's setting ouro.trust or bound.lock decides. ``subject`` is what is
-    checked; "commit" is HEAD. ``index`` is the path of the index that git uses for ``git commit
-    PATH`` and passes to hooks as GIT_INDEX_FILE; "" is the repository's own index. With ``rehash``
-    all data is read again; ``run_commands`` allows the commands that the bound names. With
-    ``from_top``, the commands that errors advise have paths relative to the repository's top.
-    ``checks``, by name, are known beside those of pytest-ouro and of packages. Raise GitError,
-    TrustError, BoundError, LimitError or another OuroError if the rules cannot be read.
+    checked: "commit" HEAD alone, "index" the index too, "working tree" the files as well. ``index``
+    is the path of the index that git uses for ``git commit PATH`` and passes to hooks as
+    GIT_INDEX_FILE; "" is the repository's own index. With ``rehash`` all data is read again;
+    ``run_commands`` allows the commands that the bound names. With ``from_top``, the commands that
+    errors advise have paths relative to the repository's top. ``checks``, by name, are known beside
+    those of pytest-ouro and of packages. Raise GitError, TrustError, BoundError, LimitError or
+    another OuroError if the rules cannot be read.
     """
     git = replace(Git.discover(path.parent, index=index), from_top=from_top)
     bound_path = git.relative(path)
