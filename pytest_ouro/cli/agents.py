@@ -55,7 +55,8 @@ def files(
     old: dict[str, str] = {}
 
     def change(name: str, changed: Callable[[str], str]) -> None:
-        """Note the old text of a file and the text that ``changed`` returns for it."""
+        """Note in ``old`` the text of the file ``name``, and in ``new`` what ``changed`` returns
+        for it. OuroError if the file may not, or cannot, be read or changed."""
         demand_own(name)
         old[name] = _text(top / name, name)
         new[name] = changed(old[name])
@@ -65,7 +66,8 @@ def files(
         change(agent.settings, partial(agents.merge, agent))
 
     def with_rules(before: str) -> str:
-        """Return the text of AGENTS.md with the loop and the rules."""
+        """Return ``before``, the text of AGENTS.md, with the loop and the rules as its BOUND
+        section, and a note in each other section that contradicts the loop."""
         text = section.replace(before, rules, "AGENTS.md")
         return earlier.mark(text, bound.experiment, "this file")
 

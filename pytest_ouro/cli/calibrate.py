@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Measure and print the noise of the present commit. Return 0; 1 if a run gave no value that
-    counts, or the values do not depend on the salts. OuroError if a run cannot be made,
-    KeyboardInterrupt for Ctrl-C."""
+    counts, or the values do not depend on the salts. OuroError if ``--runs`` is invalid or a run
+    cannot be made, KeyboardInterrupt for Ctrl-C."""
     from pytest_ouro.experiment.selection.calibrate import calibrate
 
     if not 4 <= args.runs <= 2 * MOST_PAIRS or args.runs % 2:

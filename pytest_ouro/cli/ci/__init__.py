@@ -89,10 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Fetch and judge the commit that the job is about, write the reports, and print the result.
-    Return 1 if a rule is broken and nobody approved that, else 0. OuroError if it could not be
-    judged, after it is reported to the job. The current folder is another one afterwards, and
-    OURO_TRUST is removed from the environment."""
+    """Fetch and judge the commit that the job is about, write the reports, and print the result;
+    with ``--audit`` or ``--comment``, do what `_run_audit` does instead. Return 1 if a rule is
+    broken and nobody approved that, else 0. OuroError if it could not be judged, after it is
+    reported to the job. The current folder is another one afterwards, and OURO_TRUST is removed
+    from the environment."""
     env = dict(os.environ)
     if args.audit or args.comment:
         return _run_audit(args, env)
@@ -123,8 +124,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _run_audit(args: argparse.Namespace, env: Mapping[str, str]) -> int:
     """Audit the change, or post the report of an audit, and return the exit status, as
-    `write_audit` and `post_audit` do. Any exception is reported to the job, and raised as an
-    OuroError."""
+    `write_audit` and `post_audit` do. Any exception is raised as an OuroError, after it is reported
+    to a job of GitHub."""
     from pytest_ouro.cli.ci.audit import post_audit, write_audit
 
     try:

@@ -97,8 +97,8 @@ def _make_folder(folder: Path) -> None:
 
 
 def _find_free(folder: Path) -> str:
-    """Return a path as a shell's word at which nothing is: FOLDER-2, or a higher number; within the
-    folder if that is ``.`` or ends in ``..``."""
+    """Return a path as a shell's word at which nothing is: FOLDER-2, or with a higher number; in a
+    folder that is ``.`` or ends in ``..``, ouro-demo-2."""
     beside = folder if folder.name not in ("", "..") else folder / _FOLDER
     numbers = (beside.with_name(f"{beside.name}-{number}") for number in count(2))
     return quoted(str(next(path for path in numbers if not os.path.lexists(path))))

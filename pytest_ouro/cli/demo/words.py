@@ -38,7 +38,7 @@ def describe_try(
 ) -> str:
     """Return the line about a try: its number, the verdict, the metric, what the agent says, and
     what came of it. ``runs`` are all finished runs of the journal, oldest first. What the agent
-    says is cut to 49 characters, or fewer for a terminal of ``width`` columns; the line is not
+    says is cut to 48 characters, or fewer for a terminal of ``width`` columns; the line is not
     cut."""
     one, result = played
     value = "-" if result.value is None else result.metric.text(result.value)
@@ -115,7 +115,8 @@ def summarise(played: Sequence[Played], seconds: float) -> list[str]:
 
 
 def _describe_level(result: Result) -> str:
-    """Return the level of a kept run, and why it is not higher."""
+    """Return the level of a kept run, and why it is not higher; if there is no reason, that the
+    program could neither see nor reach its evaluation."""
     why = result.record.level_why if result.record else ""
     if why:
         return f"{result.level}, not higher here: {why}"

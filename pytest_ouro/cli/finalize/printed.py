@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def commands(case: Case, found: Final) -> list[str]:
-    """Return the commands that check the branch and push it."""
+    """Return two commands of a shell: the gate that checks the branch, and the push of it."""
     git, name = case.repository.git, quoted(found.branch)
     remotes = git.line("remote").split()
     remote = "origin" if "origin" in remotes or not remotes else remotes[0]
@@ -26,7 +26,7 @@ def commands(case: Case, found: Final) -> list[str]:
 
 
 def facts(case: Case, found: Final) -> dict[str, object]:
-    """Return what was made as an object of JSON."""
+    """Return what was made as a dict, to be printed as an object of JSON."""
     winner = found.winner
     return {
         "branch": found.branch,

@@ -45,8 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Show a night in progress until Ctrl-C: on a terminal as a frame that is drawn again each
-    second, else as a line for each change; or serve its page. Return 0. OuroError if there is no
-    bound.toml or no repository, the journal cannot be read, or the port cannot be used."""
+    second, else as a line for each change. With ``--serve``, serve its page instead; with
+    ``--once``, print one frame and end. Return 0. OuroError if there is no bound.toml or no
+    repository, the journal cannot be read, or the port cannot be used."""
     path = find_bound(args.bound)
     if args.serve is not None:
         from pytest_ouro.cli.watch.server import serve  # a terminal needs no server

@@ -217,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(code, b"not a request\n")
 
     def _answer(self, status: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> None:
-        """Send an answer, and close the connection."""
+        """Send an answer, without the body to a HEAD, and close the connection."""
         self.close_connection = True
         self.send_response(status)
         for name, value in _HEADERS.items():
