@@ -281,8 +281,8 @@ def _quoted(word: str) -> str:
 
 
 def _patch(given: dict[str, object], folder: str) -> Iterator[Write]:
-    """Yield a `Write` for each file that the patch in a tool's input changes. Unreadable if it
-    names no file."""
+    """Yield a `Write`, an ``edit`` or a ``remove``, for each file that the patch in a tool's input
+    changes; paths start from ``folder``. Unreadable if it names no file."""
     from pytest_ouro.guard.commands import patched
 
     texts = [given[key] for key in ("command", "input", "patch") if key in given]

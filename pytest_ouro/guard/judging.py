@@ -32,7 +32,8 @@ def judge(
 ) -> str:
     """Return what the gate says of the broken rules of the working tree around ``bound``, the
     folder of bound.toml, and what to do; "" if none is broken. Cache what was watched in the file
-    ``path``, if it can be written. OuroError if the rules cannot be read or applied.
+    ``path``, if it can be written and the trusted revision is not an expression such as ``main~3``.
+    OuroError if the rules cannot be read or applied.
 
     Only rules about the repository are applied: those about runs and records judge runs. Rules that
     start programs of the repository are left out. ``state`` returns the state of all that is

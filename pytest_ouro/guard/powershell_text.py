@@ -67,7 +67,8 @@ def parse(text: str) -> tuple[list[Command], list[str]]:
 
 
 def split(text: str) -> list[str]:
-    """Return the parts of a text that may be the names of files."""
+    """Return the parts of a text that may be the names of files: those between blanks, quotes,
+    brackets and the like; [] if there are none."""
     return "".join(" " if c in _BETWEEN else c for c in text).split()
 
 
@@ -219,7 +220,8 @@ class _Reader(Scanner):
         self.at += 2
 
     def _single(self, word: Word) -> None:
-        """Read a text in single quotes; two of them are one."""
+        """Read a text in single quotes, in which two stand for one, and add it to ``word``, which
+        is then not plain."""
         word.plain = False
         self.at += 1
         word.add([self._skip_to("'")])
@@ -228,7 +230,8 @@ class _Reader(Scanner):
             word.add(["'" + self._skip_to("'")])
 
     def _double(self, word: Word) -> None:
-        """Read a text in double quotes, with variables and brackets; two quotes are one."""
+        """Read a text in double quotes, with its variables and brackets, in which two quotes stand
+        for one, and add it to ``word``, which is then not plain."""
         word.plain = False
         self.at += 1
         while self.at < len(self.text):

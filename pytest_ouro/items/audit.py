@@ -59,8 +59,8 @@ class AuditHooks:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
-        """Make the audit, and replace ``items`` by an item for each of its statements. Raise
-        UsageError if nothing can be audited."""
+        """Make the audit, and replace ``items``, in place, by what `AuditCollector.collect` returns
+        for it. Raise UsageError if nothing can be audited."""
         try:
             self.audit = audit(Options(subject=self.config.option.ouro_audit))
         except Exception as error:
@@ -133,13 +133,15 @@ class AuditItem(pytest.Item):
             raise pytest.skip.Exception(why, _use_item_location=True)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Return the text of the findings, without a traceback."""
+        """Return the text of the findings, without a traceback; for an error other than
+        AuditFailure, what pytest returns."""
         if isinstance(excinfo.value, AuditFailure):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Return the folder of the session, the line 0, and the name of the item."""
+        """Return the folder of the session, the line 0, and ``audit::`` with the name of the
+        item."""
         return self.path, 0, f"audit::{self.name}"
 
 

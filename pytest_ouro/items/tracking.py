@@ -111,8 +111,8 @@ class Tracker:
         self._send(log=numbers)
 
     def close(self) -> None:
-        """Pass on how the last run ended, and wait until the library has written everything. If it
-        failed, say so in one line."""
+        """Pass on how the last run ended, and wait, at most a minute, until the library has written
+        everything. If it failed, say so in one line."""
         self._finish()
         late = ""
         with self._process, self._errors:
@@ -135,7 +135,8 @@ class Tracker:
                 self._say(f"ouro: warning: {self._library} is left out: {why}{extra}")
 
     def _begin(self, run: StartedRun) -> None:
-        """Begin a run of the library."""
+        """Begin a run of the library for ``run``, with its id, commit, device and the like as the
+        config."""
         self._run = run
         config = {
             "run": run.run,
