@@ -363,7 +363,8 @@ class VerdictRule:
 
     @property
     def score_decimals(self) -> int | None:
-        """The number of decimals to which the judge rounds its score; None if it does not."""
+        """The number of decimals, 0 or more, to which the judge rounds its score; None if ``told``
+        is "exact", so that it does not round."""
         if self.told == "exact":
             return None
         noise = self.noise if self.noise != "auto" and self.noise > 0 else 1e-3

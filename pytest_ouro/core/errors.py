@@ -20,7 +20,7 @@ class OuroError(Exception):
         self.help = help
 
     def __str__(self) -> str:
-        """Return the message and, if there is a help, a further line `` help: HELP``."""
+        """Return the message and, if there is a help, a further, indented line ``help: HELP``."""
         return f"{self.message}\n  help: {self.help}" if self.help else self.message
 
 

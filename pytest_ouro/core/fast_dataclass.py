@@ -66,8 +66,8 @@ else:
     field = Field
 
     def replace(value: T, /, **changes: Any) -> T:
-        """Return a copy of ``value`` with these fields changed. Raise TypeError for a name that is
-        not a field."""
+        """Return a copy of ``value`` with these fields changed; ``__post_init__`` is called if the
+        class has one. Raise TypeError for a name that is not a field."""
         cls = type(value)
         names = vars(cls).get("__names__")
         if names is None or hasattr(cls, "__post_init__") or not changes.keys() <= names:

@@ -194,9 +194,10 @@ def _always() -> dict[str, _Code]:
 
 
 def _before(abi: int, pid: int) -> dict[str, _Code]:
-    """Return further instructions, by the name of the call, for what version ``abi`` of Landlock
-    does not cover: truncation before version 3, signals before 6; {} from version 6 on. Signals may
-    be sent to the process ``pid`` and to the group of the caller."""
+    """Return the instructions, by the name of the call, that are added to those of `_always`, or
+    for ``fcntl`` and ``ioctl`` replace them, for what version ``abi`` of Landlock does not cover:
+    truncation before version 3, signals before 6; {} from version 6 on. Signals may be sent to the
+    process ``pid`` and to the group of the caller."""
     rules: dict[str, _Code] = {}
     if abi < 3:  # truncation: by name, and by opening for reading
         rules["truncate"] = _refuse()
