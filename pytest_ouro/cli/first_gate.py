@@ -52,8 +52,8 @@ def lacks(git: Git, bound: Bound, bound_path: str, make_lock: Callable[[], Lock]
     what must be committed, or ignored by git, before a run. [] if all holds.
 
     In a repository without a commit, that is the only lack. If the rules cannot be judged, the
-    error is not raised: it is the only lack, but left out if files must be committed, since that
-    may be the cause.
+    error is not raised: it is the only lack, but left out if files must be committed or ignored,
+    since that may be the cause.
     """
     if not git.commit("HEAD"):
         call = "git add -A && git commit -m 'The experiment'"

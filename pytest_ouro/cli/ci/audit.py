@@ -38,7 +38,7 @@ def write_audit(env: Mapping[str, str], out: Path) -> int:
     """Fetch the commits of the job's pull request or merge request as objects, audit them, and
     write the report into the folder ``out``. Return 1 if an error was found, 2 if the audit reaches
     nothing, else 0. OuroError if nothing could be judged; then the report says why. The current
-    folder is another one afterwards."""
+    folder is another one afterwards, and OURO_TRUST is removed from the environment."""
     os.environ.pop("OURO_TRUST", None)
     place = out.absolute() / comment.FILE
     try:
