@@ -40,8 +40,8 @@ class Pace:
     """The lengths of the training batches in seconds, each from the time when a batch is served to
     the next, or to the end of training.
 
-    They are claims of the script's process, and used in messages alone. ``batches`` counts all
-    batches, ``before`` those that were served before the clock of the budget started.
+    They are claims of the script's process, and used in messages and the report alone. ``batches``
+    counts all batches, ``before`` those that were served before the clock of the budget started.
     """
 
     def __init__(self) -> None:

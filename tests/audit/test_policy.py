@@ -345,6 +345,17 @@ def test_too_small_a_gain_and_too_large_an_artefact(judged):
     assert size.actual == "16,000,400 bytes"
 
 
+def test_a_log_that_cannot_be_read_may_state_the_largest_size(judged):
+    policy = PARAMETERS.read_text()
+    files = golf_record() | {f"{GOLF}/train_seed1.log": "\0"}
+
+    audit = judged(policy, files)
+    assert state(audit, "artefact-size") == ("not reached", "not known: train_seed1.log")
+
+    audit = judged(policy.replace('plus = "model_bytes"\n', ""), files)
+    assert state(audit, "artefact-size") == ("reached", "train_gpt.py: 900 bytes: 900 bytes")
+
+
 def test_only_one_record_and_only_additions(judged):
     old = "records/track_10min_16mb/2026-03-01_First"
     audit = judged(PARAMETERS, golf_record() | {f"{old}/train.log": golf_log(1.2)})

@@ -1,4 +1,4 @@
-"""What a run that takes too long reports of its steps: used in messages, and in nothing else."""
+"""What a run that takes too long reports of its steps: used in messages and the report alone."""
 
 import pytest
 

@@ -8,6 +8,7 @@ from pytest_ouro.bound.read import parse
 from pytest_ouro.bound.tables import VerdictRule
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.engine import check_all, open_case
+from pytest_ouro.evidence.records.conflicts import conflicts
 from pytest_ouro.evidence.records.run_record import MeasuredRun
 from pytest_ouro.evidence.records.statement import Statement
 from pytest_ouro.experiment.verdict import search_salt
@@ -51,6 +52,22 @@ def test_a_run_on_the_salt_of_the_try_counts_alone():
     larger = replace(try_, generators={**DRAWS, "torch draws at the first batch": "2"})
     assert weigh_reference(KEPT, past, larger).draws == "other"
     assert weigh_reference(KEPT, past, replace(try_, generators={})).draws == ""
+
+
+def test_a_value_of_several_references_without_the_keep_is_a_conflict():
+    first, second = again(3.0, 7), again(5.0, 9)
+    past = [KEPT, first, second]
+
+    def is_believed(best, *named):
+        stated = run("worse", salt=9, best_runs=tuple(one.run for one in named))
+        found = conflicts([*past, replace(stated, best=best)])
+        return "best" not in [one.field for one in found if one.line == len(past) + 1]
+
+    assert is_believed(1.0)
+    assert is_believed(5.0, second)
+    assert is_believed(3.0, KEPT, first, second)
+    assert not is_believed(3.0, first, second)
+    assert not is_believed(4.0, first, second), "nor is their mean"
 
 
 def test_on_another_salt_all_runs_of_the_keep_count():

@@ -143,14 +143,17 @@ def _read_code(data: bytes | None) -> Iterator[tuple[int, str]]:
 
 
 def judge_artefact(asked: Artefact, submission: Submission, logs: Logs, notes: Notes) -> None:
-    """Add a finding if the artefact has more bytes than the policy allows. Its size is the sum of
-    the files in the record's folder that the policy's globs select, plus, if the policy names a
-    number of the logs (``plus``), the largest value of it in any log. A statement gives the size,
-    or which part of it is not known; then there is no finding. The finding only warns if the policy
-    waives the demand."""
+    """Add a finding if the artefact has more bytes than the policy allows; it only warns if the
+    policy waives the demand. The size is the sum of the files in the record's folder that the
+    policy's globs match. If the policy names a number of the logs (``plus``), the last value of it
+    in each log is read, and the largest of these is added. A statement gives the size. If a file
+    cannot be read, the globs match none, or, with ``plus``, a log cannot be read or no log states
+    the number, the size is not known: the statement says why, and no finding is added."""
     names = matching(submission.names, asked.files)
     sizes = {name: submission.read_inside(name) for name in names}
     unread = [name for name, data in sizes.items() if data is None]
+    if asked.plus:  # a log that cannot be read may state the largest number
+        unread += [name for name in logs.unread if name not in unread]
     size = sum(len(data) for data in sizes.values() if data is not None)
     words = f"{several(names)}: {size:,} bytes" if names else "no file counts"
     stated = logs.collect(asked.plus) if asked.plus else [0.0]

@@ -157,8 +157,9 @@ class MeasuredRun(StartedRun):
         default_factory=dict,
         metadata=about(
             NUMBER_TABLE,
-            "training batches as the script's process reports them, for messages alone: how many, "
-            "how many before the clock, tokens of one, seconds, and slow ones at the start",
+            "training batches as the script's process reports them, for messages and the report "
+            "alone: how many, how many before the clock, tokens of one, seconds, and slow ones at "
+            "the start",
             since=3,
         ),
     )

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_ouro.bound.tables import VerdictRule
+from pytest_ouro.experiment.supervision.pace import summarise
 from pytest_ouro.report.html.document import make_document
 from pytest_ouro.report.html.scale import find_range, list_ticks, write_tick
 from pytest_ouro.report.html.text import show, show_lines
@@ -190,6 +191,27 @@ def test_time_is_split_into_what_it_was_spent_on():
         "set-up": 55.0,
         "idle": 30.0,
     }
+
+
+@pytest.mark.parametrize(
+    ("before", "first", "training"),
+    [
+        (0, [1.0] * 32, 40.0),
+        (0, [9.0, 1.0, 8.0] + [1.0] * 29, 55.0),  # two slow ones
+        (4, [9.0] + [1.0] * 31, 36.0),  # what precedes the clock is set-up
+    ],
+)
+def test_batches_are_the_training_under_the_clock_steps(before, first, training):
+    later = {"later": 8.0, "longest": max(first)}
+    pace = summarise({"batches": 40, "before": before, "first": first, **later}, 40 * 128)
+    # The window is a share of the budget.
+    facts = {"clock": "steps", "window_seconds": 90.0, "judgment": {"seconds": 15.0}}
+    timed, began = run_of(0, 100, **facts, pace=pace)
+    cut, more = run_of(100, 110, **facts)
+
+    seconds = {part["name"]: part["seconds"] for part in split_time([timed], began)}
+    assert seconds == {"training": training, "evaluation": 15.0, "set-up": 85.0 - training}
+    assert "training" not in {part["name"] for part in split_time([cut], more)}
 
 
 @pytest.mark.parametrize(

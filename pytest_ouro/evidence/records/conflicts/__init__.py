@@ -174,10 +174,12 @@ def _reference(run: FinishedRun, before: Past) -> Iterator[Fact]:
 
 
 def _value_of_best(run: FinishedRun, kept: FinishedRun, before: Past) -> float | None:
-    """Return the value of the reference of ``run`` if its keep is ``kept``: the mean of that keep
-    and the further runs of its commit that ``run`` names, which must be among the runs ``before``;
-    None if one is not, or ``kept`` is not named. It is the value of ``kept`` if ``run`` names none,
-    and that of a single run of the purpose "reference" if it names that one alone."""
+    """Return the value that ``run`` must state for its reference, if that is the keep ``kept``. It
+    depends on the runs that ``run`` names (``best_runs``). If it names none, return
+    ``kept.mean_or_value``. If it names one run of the commit with the purpose "reference", and no
+    other, return the value of that run. If it names ``kept`` and placebos or references of the
+    commit, return the mean of all (`mean_with`). Return None if it names anything else, or a run
+    that is not among those ``before``."""
     if not run.best_runs:
         return kept.mean_or_value
     named = [
@@ -185,7 +187,7 @@ def _value_of_best(run: FinishedRun, kept: FinishedRun, before: Past) -> float |
         for one in before.get(("commit", kept.commit), [])
         if one.run in run.best_runs and one.purpose in _FURTHER
     ]
-    if [one.run for one in named if one.purpose == "reference"] == [*run.best_runs]:
+    if len(run.best_runs) == 1 and [one.purpose for one in named] == ["reference"]:
         return named[0].value
     if sorted(run.best_runs) != sorted([kept.run, *(one.run for one in named)]):
         return None

@@ -52,10 +52,19 @@ def _time_judging(run: FinishedRun) -> float:
 
 
 def _time_training(run: FinishedRun) -> float:
-    """Return the seconds for which a run trained, as far as they are known; 0 if they are not. The
-    time in which the judge waited is part of the window, and is left out."""
+    """Return the seconds of a run's training window, without those in which the judge waited for
+    its answers; 0 if it has no window.
+
+    Under the clock ``steps`` the window is a share of the budget, and no measured time. Then return
+    what the batches since the clock's start took, from the run's pace, which the script's process
+    timed: the slow ones at the start as measured, and each further one as long as a usual one; 0 if
+    the pace is not known.
+    """
     if run.clock == "steps":
-        return run.pace.get("seconds", 0.0)
+        if not (pace := run.pace):
+            return 0.0
+        usual = pace["batches"] - max(pace["slow"], pace["before"])
+        return max(pace["slow-seconds"] + usual * pace["usually"], 0.0)
     return max((run.window_seconds or 0.0) - run.charged_seconds, 0.0)
 
 
