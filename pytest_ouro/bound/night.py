@@ -19,8 +19,9 @@ _UNTIL = (
 
 @dataclass(frozen=True, kw_only=True)
 class Night:
-    """The table ``[night]``: once one of its conditions is reached, the last line of an experiment
-    ends with ``next=stop``. A condition that is "" or None is not stated."""
+    """The table ``[night]``: the conditions ``until``, ``tries``, ``cost`` and ``plateau``, of
+    which at least one is stated (neither "" nor None). Once one is reached, the last line of an
+    experiment ends with ``next=stop``. ``price`` is stated with ``cost``, and only then."""
 
     until: str = option(
         "a time of day, such as `07:30` (the first after the night began, on the clock of the "
@@ -33,7 +34,7 @@ class Night:
         "the number of tries, the baseline among them", default=None, min=1, max=_LARGE
     )
     cost: float | None = option(
-        "money: `price` times the hours that the runs of this working tree took",
+        "money: `price` times the hours that the night's runs in this working tree took",
         default=None,
         above=0,
         max=_LARGE,

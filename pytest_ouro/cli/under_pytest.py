@@ -38,10 +38,9 @@ def demand_agreement(answer: Answer, bound: Path) -> None:
 
 def read_outcomes(answer: Answer, bound: Path) -> dict[str, str]:
     """Run pytest in an isolated process on the rules of ``bound``, the path of a bound.toml, under
-    the same trust as ``answer``, the gate's results for them. Return pytest's outcomes, to be
-    compared with these: a dict from ``section::id`` of each rule to ``passed``, ``failed`` or
-    ``skipped``. OuroError if pytest leaves no readable report, or if its exit status does not fit
-    the outcomes."""
+    the same trust as the gate, whose results are ``answer``. Return pytest's outcomes: a dict from
+    ``section::id`` of each rule to ``passed``, ``failed`` or ``skipped``. Raise OuroError if pytest
+    leaves no readable report, or if its exit status does not fit the outcomes."""
     with tempfile.TemporaryDirectory(prefix="ouro-") as name:
         folder = Path(name)
         (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")

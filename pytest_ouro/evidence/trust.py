@@ -163,7 +163,7 @@ class Trust:
 
     @cached_property
     def _names_in(self) -> dict[str, frozenset[str]]:
-        """The cache of `names_in`: its results by folder."""
+        """What `names_in` has returned so far, by its argument ``folder``; {} at first."""
         return {}
 
     def has_committed(self, path: str) -> bool:

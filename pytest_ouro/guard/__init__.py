@@ -133,8 +133,8 @@ def reason(call: Call) -> str:
 
 
 def _input() -> str:
-    """Return all text on standard input. Unreadable if it has more than `MAX_BYTES` or is not
-    UTF-8."""
+    """Read standard input to its end, and return it as text. Raise Unreadable if it has more than
+    `MAX_BYTES` bytes, or is not UTF-8."""
     data = b""
     while len(data) <= MAX_BYTES:
         part = os.read(0, 1 << 16)

@@ -41,9 +41,10 @@ def render(answers: Sequence[Answer]) -> str:
 
 
 def _render_rules(results: Sequence[RuleResult]) -> Iterator[str]:
-    """Yield the lines of each broken or warning rule, not yet escaped. A finding is left out if
-    earlier broken rules have reported all that it is about. A rule whose findings are all left out
-    has one line, which names the first three changed files and counts the others."""
+    """Yield the lines of each rule that is broken or warns, not yet escaped. A finding is left out
+    if earlier broken rules have reported the same line of a file, or all the changed files that it
+    is about (`_subjects`). If this leaves out all findings of a rule, yield one line for it, which
+    names the first three files and counts the others."""
     reported: set[object] = set()
     for result in results:
         if result.status not in ("broken", "warned"):

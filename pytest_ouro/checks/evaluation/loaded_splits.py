@@ -55,10 +55,11 @@ class Splits:
                 yield from self._held_out(value)
 
     def _texts(self, value: ast.expr) -> Iterator[str]:
-        """Yield the texts that an expression may have as its value: a literal, the texts that a
-        variable is assigned, those of each branch of a choice, and the source of a composed text.
-        For ``*…`` and a dictionary, yield the held-out splits alone; nothing for other
-        expressions."""
+        """Yield the texts that an expression may have as its value: a literal; for a variable, the
+        texts that ``name = …`` assigns, and held-out splits that a loop or a parameter passes; for
+        ``a if c else b``, ``a or b``, ``a and b`` and ``n := a``, the texts of each of ``a`` and
+        ``b``. For an f-string, or an operation on a literal text, yield its source code. For ``*…``
+        and a dictionary, yield those texts in it that are held-out splits. Nothing for others."""
         if isinstance(value, ast.Starred | ast.Dict):
             yield from self._held_out(value)
         elif isinstance(value, ast.Constant) and isinstance(value.value, str):

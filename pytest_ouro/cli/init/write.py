@@ -122,8 +122,8 @@ def _init_options(args: argparse.Namespace) -> InitOptions:
 
 
 def _read_given(argv: list[str]) -> tuple[str, ...]:
-    """Return the words of this call after ``init``, without those that change what is written or
-    printed; () if ``argv`` has no word ``init``."""
+    """Return the words after ``init`` in ``argv``, for commands that are printed to repeat them:
+    all but ``--json``, ``--dry-run``, ``--force`` and ``--go``. () if there is no word ``init``."""
     aside = ("--json", "--dry-run", "--force", "--go")
     words = argv[argv.index("init") + 1 :] if "init" in argv else []
     return tuple(word for word in words if word not in aside)

@@ -25,7 +25,7 @@ FOLDER = "rows"
 
 def path_of(journal: Journal, run: str, kind: Kind = "rows") -> Path:
     """Return the path of the file of a run's losses on the rows of this kind; it may not exist.
-    Raise RecordError if ``run`` is not the id of a run."""
+    Raise RecordError if ``run`` does not have the form of a run's id."""
     return journal.folder / FOLDER / f"{journal.place(run).name}.{kind}"
 
 

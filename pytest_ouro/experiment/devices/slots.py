@@ -83,13 +83,14 @@ def parts(slots: int) -> list[tuple[int, ...]]:
 
 
 def holder(profile: Profile, slots: int) -> str:
-    """Return who holds the place that a run would wait for, and for how long, in the words of
-    `holder_of`; "" if the run would not wait.
+    """Return who holds the place that a run would wait for, and for how long already, in the words
+    of `holder_of`; "" if the place is free.
 
-    A run on "cuda" waits for its cards, and a run on "cpu" without slots for the whole processor
-    and for every core. With several slots on "cpu", a run waits if the whole processor is held, or
-    if no slot is free; then the holder of the first slot is returned. Runs in the same working tree
-    are not looked at. Raise ExperimentError as in `parts`, for several slots on "cpu" alone.
+    The place is the visible cards on "cuda", and on "cpu" with ``slots`` 1 the whole processor and
+    every core. With several slots on "cpu" it is any one slot: the holder of the whole processor is
+    returned if there is one, or that of the first slot if none is free. The lock of the working
+    tree, for which such a run waits too, is not examined. Raise ExperimentError as `parts` does,
+    for several slots on "cpu" alone.
     """
     if profile == "cuda" or slots == 1:
         return holder_of([*device.lock_names(profile), *_used_cores(profile)])
@@ -101,9 +102,9 @@ def holder(profile: Profile, slots: int) -> str:
 def _hold_slot(slots: Sequence[tuple[int, ...]], say: Callable[[str], None]) -> Iterator[Place]:
     """Wait until a slot is free, hold its cores until the context ends, and yield the place.
 
-    ``slots`` has the cores of each slot. Until one is free, ``say`` is called, at once and every
-    ``AGAIN`` seconds, with a line that names the holder of the first slot. Raise ExperimentError if
-    the locks cannot be written.
+    ``slots`` has the cores of each slot. While it waits, ``say`` is called, at once and every
+    ``AGAIN`` seconds, with a line that names who holds the whole processor or, if it is free, the
+    first slot. Raise ExperimentError if the locks cannot be written.
     """
     waited, again = False, time.monotonic()
     while True:

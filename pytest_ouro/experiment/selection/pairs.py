@@ -48,8 +48,9 @@ class Pair:
         return gain
 
     def to_json(self) -> dict[str, object]:
-        """Return the pair as it stands in a statement: its salt, the side that was first, the value
-        of each side, and the ids of the two runs, the baseline's first."""
+        """Return the pair as the journal's statement of its plan lists it: the salt of both runs,
+        which was run first ("baseline" or "tip"), the value of each, and their ids, the baseline's
+        first."""
         return {
             "salt": self.baseline.salt,
             "first": self.first,

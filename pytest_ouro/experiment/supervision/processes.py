@@ -147,15 +147,15 @@ def uses_other_cores(pids: Iterable[int], cores: frozenset[int]) -> bool:
 
 @dataclass(frozen=False)
 class Family:
-    """The processes of a run: the process ``leader``, which leads a session, and all its
-    descendants, on Linux also those that lost their parent.
+    """All processes of a run: the process ``leader``, which leads a session, and its descendants;
+    on Linux also descendants that lost their parent.
 
-    Make it before the leader is reaped. On Linux, a child of this process in another session
-    belongs to the run unless it is older than the leader, or its id is in ``strangers``: the
-    children that this process had before, as `children` returns them. ``is_fork`` says that the
-    leader was forked by a `Starter` and only waits for the command: then its own memory is not
-    counted. ``adopts`` says that this process was a subreaper before the leader started
-    (`system.adopt_orphans`).
+    Make it before the leader is reaped (waited for). On Linux, a child of this process counts as
+    one of the run if its session is not that of this process. Exceptions are a child that is older
+    than the leader, and one whose id is in ``strangers``: the children that this process had before
+    the run (see `children`). ``is_fork`` says that a `Starter` forked the leader, which only waits
+    for the command: then its own memory is not counted. ``adopts`` says that this process was a
+    subreaper before the leader started (`system.adopt_orphans`).
     """
 
     leader: int

@@ -171,8 +171,9 @@ class Fates:
         return {step.id: place for place, step in enumerate(self._history.branch)}
 
     def _landed(self, step: Step) -> int:
-        """Return the place on the branch of a commit, or of the merge that brings it there; the
-        last place if there is none."""
+        """Return the place of ``step`` on the branch, from 0. If it is not on the branch, return
+        the place of the merge that brought it there or, if there is none, the last place (that of
+        the newest commit)."""
         one: Step | None = step
         while one is not None and one.id not in self._places:
             one = self._onward.get(one.id)
