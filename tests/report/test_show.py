@@ -138,7 +138,7 @@ def test_json_has_the_record_and_the_sentences(night, ouro):
     assert facts["next"].startswith("it may be luck")
 
 
-@pytest.mark.parametrize("name", ["cd", "CD00", "HEAD", "main"])
+@pytest.mark.parametrize("name", ["cd000000", "CD000000", "HEAD", "main"])
 def test_a_run_is_found_by_any_of_its_names(night, ouro, name):
     assert "(run cd0000000003)" in ouro("show", name)[1]
 
