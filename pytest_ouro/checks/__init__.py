@@ -183,10 +183,10 @@ def provider(entry: EntryPoint) -> str:
 
 @lru_cache(maxsize=4)
 def _registered(path: tuple[str, ...], *, known: bool) -> dict[str, list[EntryPoint]]:
-    """Return the dict that `registered` returns, cached for ``path``, the folders of ``sys.path``.
-    If ``known`` is true, which says that the name to look up is a check of pytest-ouro, return {}
-    without the costly import of `importlib.metadata` if no folder has a distribution that registers
-    checks."""
+    """Return the dict that `registered` returns (from names of checks to entry points), cached for
+    ``path``, the folders of ``sys.path``. ``known`` says that the name to look up is a check of
+    pytest-ouro: then return {} if no folder has a distribution that registers checks, which saves
+    the slow import of `importlib.metadata`."""
     if known and not any(map(_registers_checks, path)):
         return {}
     from importlib.metadata import entry_points

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Settled(Check):
-    """The branch has every kept commit and no discarded one, of the runs recorded on it since the
-    last blessing. The last verdict on a commit counts; a keep that was refuted, or is void for a
-    breach or for its refuted reference, may not stay either. The commit of the last run may still
-    be at the tip, waiting for its revert. A discarded commit with the editable files of its
-    reference may stay. Where runs are logged by hand, the change of a discarded row may not be
-    left below a kept one."""
+    """Of the commits whose runs were recorded on the branch since the last blessing, the branch has
+    each that was kept, and none that was discarded. The last verdict on a commit counts. A keep may
+    not stay either if it was refuted, or is void for a breach or because its reference, the keep
+    that it was compared with, does not stand. The commit of the last run may still be at the tip,
+    waiting for its revert. A discarded commit may stay if its editable files are the same as its
+    reference's. Where runs are logged by hand, no kept commit may build on the change of a
+    discarded row."""
 
     stage = "ledger"
     judges_claims = True

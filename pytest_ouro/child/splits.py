@@ -179,8 +179,8 @@ def _is_path(value: Any) -> bool:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    """Return the texts that an argument holds: a plain string itself, the text of a path, the name
-    and value of an enum's member; nothing for other values."""
+    """Return the texts that an argument holds: a plain string itself, the text of a path, an enum
+    member's name and the texts of its value (none if that is a number); () for other values."""
     if isinstance(value, enum.Enum):
         return (value.name, *_texts(value.value))
     if _is_path(value):

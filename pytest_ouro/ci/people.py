@@ -37,10 +37,10 @@ _NUMBER = re.compile(r"#(\d{1,9})\b")
 @dataclass
 class Parts:
     """The result for a merge group, or a push to the protected branch, that was judged step by
-    step. A step is a commit on its first-parent line; one that people approved as a pull request is
-    accepted. ``answers`` are about the commits of all other steps, ``approved`` maps the id of each
-    approved step to the names of the people, and ``before`` is the id of the parent of the first
-    step ("": it has none)."""
+    step. A step is one commit on the first-parent line of the group or push, with what it merges;
+    one that people approved as a pull request is accepted without being judged. ``approved`` maps
+    the id of each approved step to the names of the people, ``answers`` are about the commits of
+    all other steps, and ``before`` is the id of the first step's parent ("": it has none)."""
 
     answers: list[Answer] = field(default_factory=list)
     approved: dict[str, list[str]] = field(default_factory=dict)

@@ -209,9 +209,10 @@ class Repository:
 
     @cached_property
     def merging(self) -> tuple[str, ...]:
-        """The full ids of the commits that an unfinished merge adds to ``head``; () if there are
-        none, or if only a commit is checked. A commit that ``head`` already has is left out, since
-        a forged MERGE_HEAD with its id would hide staged changes."""
+        """The full ids of the commits that an unfinished merge names: of each merged branch its
+        last commit alone. () if there is no such merge, or if only a commit is checked. A commit
+        that ``head`` already has is left out, since a forged MERGE_HEAD with that commit's id would
+        hide staged changes."""
         if self.subject == "commit":
             return ()
         merged = content.read_own(self.git.folder / "MERGE_HEAD")

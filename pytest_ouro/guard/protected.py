@@ -119,13 +119,13 @@ def read(path: str) -> str:
 
 
 def state(bound: str, folder: str, common: str, revision: str, sources: list[str]) -> list[Any]:
-    """Return the state of everything that the table is built from, to be compared with an earlier
-    one: the rules, git's settings, the value of OURO_TRUST, the ref ``revision`` that a person
-    trusts ("" if none), and ``sources``, the files of packages' checks. ``folder`` and ``common``
-    are the two git folders that `git_folders` returns.
+    """Return the state of everything that the table of `Protections` is built from, to be compared
+    with an earlier one: the rules in the folder ``bound``, git's settings, the value of OURO_TRUST,
+    the ref ``revision`` that a person trusts ("" if none), and ``sources``, the files of packages'
+    checks. ``folder`` and ``common`` are the two git folders that `git_folders` returns.
 
-    For each file, that of rules, settings or a ref, the list has the modification time (in
-    nanoseconds), size (in bytes) and inode; None if it is absent.
+    For each of these files the list has the modification time (in nanoseconds), size (in bytes) and
+    inode; None if it is absent.
     """
     home = os.path.expanduser("~")
     files = [

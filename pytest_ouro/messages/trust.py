@@ -96,8 +96,9 @@ def no_ci_job() -> TrustError:
 
 
 def no_finished_run(event: str) -> TrustError:
-    """``pytest-ouro ci --comment`` runs for another event than ``workflow_run``, or for a run that
-    was not that of a pull request: ``event`` is what that run was for, "" if there is none."""
+    """The job of ``pytest-ouro ci --comment`` was not started by ``workflow_run``, or the workflow
+    run that this event is about was not for a pull request. ``event`` is what that run was for; ""
+    if there is no such run."""
     about = f"a run for '{event}'" if event else "an event without a run"
     return TrustError(
         f"{about} is not of a pull request, to which a report belongs",

@@ -152,8 +152,8 @@ def _finding(evidence: Evidence, script: ChangedScript, construct: Construct) ->
 
 
 def _help(construct: Construct) -> str:
-    """Return the help for a construct: what to do about a hard one, or that one that only warns may
-    stay if it leaves the measurement alone."""
+    """Return the help for a construct. For a hard one, which breaks the rule, it says what to do;
+    for one that only warns, that the code may stay where it leaves the measurement alone."""
     if construct.hard:
         return _HELP.get(construct.what.partition(" ")[0], _OTHERWISE)
     if construct.what in ("calls open", "calls torch.save"):

@@ -308,14 +308,15 @@ class Ways:
         return ways | {(_RAISES, state)}
 
     def _may_fail(self, node: ast.AST, *, succeeded: bool) -> bool:
-        """Return whether a node can raise an exception by itself or, if it contains no evaluation,
-        in a node below it. ``succeeded`` is whether an evaluation has succeeded before.
+        """Return whether a node can raise an exception. The nodes below it count only if none of
+        them, and not the node itself, is an evaluation. ``succeeded`` is whether an evaluation has
+        succeeded before.
 
-        A ``raise`` and an ``assert`` always count. So do an operator with a comparison in its right
-        operand and an index with a comparison in it, such as ``1 / (value < 1)``, since such code
-        can fail on purpose. Before a success every call counts. After it, only a call of a function
-        by its plain name counts, and not of one in `_PLAIN`: the call may get the result of the
-        evaluation and fail because of it.
+        A ``raise`` and an ``assert`` always count. Since it can fail on purpose, so does code such
+        as ``1 / (value < 1)``: a binary operator (not ``and``, ``or`` or ``/=``) with a comparison
+        in its right operand, or an index with a comparison in it. Before a success every call
+        counts. After it, a call counts only if it is by a plain name that is not in `_PLAIN`: it
+        may get the result of the evaluation and fail because of it.
         """
         if (node, succeeded) not in self._fails:
             nodes = [node] if node in self._holding else ast.walk(node)

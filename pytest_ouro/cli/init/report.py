@@ -166,8 +166,9 @@ class Report:
             )
 
     def _next(self) -> Iterator[str]:
-        """Yield the next commands, for the current folder, some with a comment after ``#``; if
-        nothing was written, only the call of `init` that writes it."""
+        """Yield what to do next: the help of each lack, mostly a command, and then commands for the
+        current folder, some with a comment after ``#``. If bound.toml was not written, yield only
+        the call of `init` that writes it if it does not exist yet."""
         experiment = self.found.experiment
         folder = os.path.relpath(self.target.parent)
         place = posixpath.normpath(posixpath.join(folder, self.target.name))

@@ -215,8 +215,9 @@ class Seeds:
     def _find_carriers(self) -> set[str]:
         """Return the names of variables and parameters that only carry seeds.
 
-        Start with all that have values without side effects; repeatedly remove those with
-        another use than a seed's, and those that reach no seed.
+        Start with all that could carry one (`_is_candidate`). Repeatedly remove those with a use
+        that is neither a seed's nor only shows the seed or passes it on (`_is_shown`), and those
+        that reach no seed and do not have the name of one (`_reaching`).
         """
         names = {*self.names.assigned, *self.names.parameters}
         carriers = {name for name in names if self._is_candidate(name)}

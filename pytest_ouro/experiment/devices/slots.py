@@ -46,11 +46,13 @@ def hold_place(
     """Wait for a place for a run, yield it, and hold it until the context ends; ``say`` is called
     with lines while it waits.
 
-    With several ``slots`` on the profile "cpu", the place is one slot, and the working tree
-    ``folder``, which no other run may use meanwhile. This process, and those that it starts, are
-    confined to the slot's cores until the context ends. Otherwise the place is the visible cards,
-    or the whole processor. Raise ExperimentError if there are fewer cores than slots, if the system
-    cannot confine a process to cores, or if the locks cannot be written.
+    On "cuda" the place is the visible cards, and on "cpu" with ``slots`` 1 the whole processor.
+    With several slots on "cpu" it is one slot, together with the working tree ``folder``, which no
+    other run in a slot may use meanwhile; then this thread, and processes that it starts, are
+    confined to the slot's cores until the context ends.
+
+    Raise ExperimentError if the locks cannot be written; with several slots on "cpu", also if there
+    are fewer cores than slots, or if the system cannot confine a process to cores.
     """
     if profile == "cpu" and slots > 1:
         tree = f"tree-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"

@@ -48,13 +48,14 @@ class Group:
 
 
 def find_groups(case: Case, kept: Sequence[FinishedRun]) -> list[Group]:
-    """Return the groups of a night's edits, oldest group first.
+    """Return the groups of a night's edits, oldest group first, and make for each the commit of the
+    tip without it.
 
     ``kept`` are the keeps of the night, newest first, from the tip to the baseline. An edit that
-    cannot be taken out of the tip by itself, since a later one changed the same lines or the rest
-    is not valid Python, is joined with the next later edit, and so on. A group without which the
-    tip stays as it is, as a later edit replaced it wholly, is left out. For each group a commit is
-    made. Raise GitError or OSError if an object cannot be read or written.
+    can be taken out of the tip by itself is a group. If it cannot, since a later edit changed the
+    same lines or the rest is not valid Python, it is joined with the next later edit, and so on. A
+    group is left out if later edits replaced all of it, so that the tip without it is the same.
+    Raise GitError or OSError if an object cannot be read or written.
     """
     git, tip = case.repository.git, kept[0]
     edits = [Edit(*ends) for ends in zip(kept[:0:-1], kept[-2::-1], strict=True)]

@@ -252,9 +252,10 @@ class _Reader:
                     yield from reader.keys_of(inner.value, node)
 
     def _origin(self, function: str) -> tuple[PythonFile | None, str]:
-        """Return a tuple: the file that defines the function with this dotted name, and the
-        function's name there, by the imports of this file. The file is None if it is not in the
-        folder."""
+        """Return a tuple: the file in which to look for the function with this dotted name, by the
+        imports of this file, and the function's name there. For a name without a dot that is not
+        imported, also a builtin's, it is this file; for any other name that does not lead to a
+        module in the folder, None."""
         module, _, name = function.rpartition(".")
         for node in self.file.source.of(ast.ImportFrom):
             for alias in node.names:
