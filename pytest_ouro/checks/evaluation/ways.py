@@ -313,10 +313,11 @@ class Ways:
         succeeded before.
 
         A ``raise`` and an ``assert`` always count. Since it can fail on purpose, so does code such
-        as ``1 / (value < 1)``: a binary operator (not ``and``, ``or`` or ``/=``) with a comparison
-        in its right operand, or an index with a comparison in it. Before a success every call
-        counts. After it, a call counts only if it is by a plain name that is not in `_PLAIN`: it
-        may get the result of the evaluation and fail because of it.
+        as ``1 / (value < 1)`` or ``x /= value < 1``: a binary operator (not ``and`` or ``or``) with
+        a comparison in its right operand, also in an assignment, or an index with a comparison in
+        it. Before a success every call counts. After it, a call counts only if it is by a plain
+        name that is not in `_PLAIN`: it may get the result of the evaluation and fail because of
+        it.
         """
         if (node, succeeded) not in self._fails:
             nodes = [node] if node in self._holding else ast.walk(node)
@@ -332,8 +333,15 @@ def _fails(node: ast.AST, *, succeeded: bool) -> bool:
         return not succeeded or (bool(name) and name not in _PLAIN)
     if isinstance(node, ast.BinOp | ast.Subscript):  # 1 / (value < 1), {True: 1}[value < 1]
         inner = node.right if isinstance(node, ast.BinOp) else node.slice
-        return any(isinstance(part, ast.Compare) for part in ast.walk(inner))
+        return _compares(inner)
+    if isinstance(node, ast.AugAssign):  # x /= value < 1
+        return _compares(node.value)
     return isinstance(node, ast.Raise | ast.Assert)
+
+
+def _compares(node: ast.expr) -> bool:
+    """Return whether an expression is a comparison or contains one."""
+    return any(isinstance(part, ast.Compare) for part in ast.walk(node))
 
 
 def _catches_all(handler: ast.ExceptHandler) -> bool:
