@@ -9,6 +9,8 @@ import pytest
 
 from pytest_ouro.cli import run
 from pytest_ouro.core import limits
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.evidence.python import source_encoding
 
 #: Runs the gate; prints its status, its peak memory in KiB, and what it said.
 MEASURE = """
@@ -293,3 +295,11 @@ def test_an_encoding_that_is_not_read_is_not_lawful(project, gate, coding):
 
     assert status == 2
     assert f"train.py declares the encoding '{coding}'" in said
+
+
+def test_an_encoding_is_declared_in_the_first_two_lines_alone():
+    long = b"#" * 1100 + b"\n"
+
+    with pytest.raises(OuroError, match="declares the encoding 'idna'"):
+        source_encoding.demand_readable(long + b"# coding: idna\n", "train.py")
+    source_encoding.demand_readable(b"#\n#\n# coding: idna\n", "train.py")

@@ -26,8 +26,7 @@ def decode(data: bytes, *, strict: bool = False, path: str = "a script") -> str:
     ``path``, for an encoding that an interpreter may support and pytest-ouro refuses.
     """
     encoding = "utf-8"
-    declares = any(b"coding" in line for line in data.split(b"\n", 2)[:2])
-    if declares or data.startswith(codecs.BOM_UTF8):
+    if _may_declare(data) or data.startswith(codecs.BOM_UTF8):
         try:
             encoding = _declared(data, path)
         except SyntaxError:
@@ -49,6 +48,12 @@ def _refusal(error: UnicodeDecodeError, encoding: str, data: bytes, path: str) -
     return SyntaxError(words, (path, line, None, None))
 
 
+def _may_declare(data: bytes) -> bool:
+    """Return whether ``coding`` is in the first two lines of a source, the only ones in which
+    Python looks for a declared encoding."""
+    return any(b"coding" in line for line in data.split(b"\n", 2)[:2])
+
+
 def _declared(data: bytes, path: str) -> str:
     """Return the encoding that the source's byte order mark or its first two lines declare. Raise
     SyntaxError if the declaration is invalid, and OuroError, which names ``path``, if the encoding
@@ -65,7 +70,7 @@ def _declared(data: bytes, path: str) -> str:
 def demand_readable(data: bytes, path: str) -> None:
     """Raise OuroError, which names ``path``, if the script ``data`` is too large to be parsed, or
     declares an encoding that pytest-ouro refuses; otherwise return. It need not be valid Python."""
-    if len(data) > LONG or b"coding" in data[:1000]:
+    if len(data) > LONG or _may_declare(data):
         demand_few_tokens(decode(data, path=path), path)
 
 
