@@ -96,6 +96,8 @@ def test_a_dry_run_writes_nothing_and_says_the_same(make, call):
     assert said["next"] == ["pytest-ouro init"]
     assert bounds.parse(said["text"]).experiment.script == "train.py"
     assert not (repository.path / "bound.toml").exists()
+    forced = call(repository.path, "init", "--dry-run", "--force", "--json")[1]
+    assert json.loads(forced)["next"] == ["pytest-ouro init --force"]
     assert "script   train.py, run by python" in call(repository.path, "init", "--dry-run")[1]
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from pytest_ouro.cli.first_gate import Lack
     from pytest_ouro.onboarding import Statement
-    from pytest_ouro.onboarding.discover.options import InitOptions
     from pytest_ouro.onboarding.discover.project import Project
     from pytest_ouro.onboarding.section import Section
 
@@ -40,7 +39,8 @@ class Report:
     and ``source`` says in words where they come from. ``lacks`` is what the first gate would find.
 
     ``rules`` is the BOUND section that the rules were read from, None if they were not.
-    ``instructions`` is the text of the agent's instructions. ``options`` are those of the call.
+    ``instructions`` is the text of the agent's instructions. ``call`` is the call of `init`, quoted
+    for a shell, that writes the file.
     """
 
     target: Path
@@ -51,7 +51,7 @@ class Report:
     rules: Section | None
     source: str
     lacks: list[Lack]
-    options: InitOptions
+    call: str
     instructions: str = ""
 
     def lines(self) -> Iterator[str]:
@@ -168,14 +168,14 @@ class Report:
     def _next(self) -> Iterator[str]:
         """Yield what to do next: the help of each lack, mostly a command, and then commands for the
         current folder, some with a comment after ``#``. If bound.toml was not written, yield only
-        the call of `init` that writes it if it does not exist yet."""
+        ``call``."""
         experiment = self.found.experiment
         folder = os.path.relpath(self.target.parent)
         place = posixpath.normpath(posixpath.join(folder, self.target.name))
         name, lock = (quoted(shlex.quote(path)) for path in (place, _lock_beside(place)))
         given = f" --bound {name}" if folder != "." else ""
         if not self.is_written:
-            yield self.options.call()
+            yield self.call
             return
         for lack in self.lacks:
             if lack.help:

@@ -98,7 +98,7 @@ def _write_bound(args: argparse.Namespace) -> int:
         rules=rules,
         source=_source(rules, prose, args.preset),
         lacks=lacking,
-        options=options,
+        call=options.call(*["--force"] * args.force),
         instructions=prose.text,
     )
     if args.json:
