@@ -12,6 +12,7 @@ import pytest
 from pytest_ouro.child.kernel import system
 from pytest_ouro.experiment.supervision import processes
 from pytest_ouro.experiment.supervision.judge_process import start_judge
+from pytest_ouro.experiment.supervision.vanished import ListedProcess, Used
 
 
 @pytest.fixture
@@ -124,10 +125,8 @@ def test_children_that_no_process_waits_for_are_reported(
 
 def seen(pid, parent, seconds, waited=0.0):
     """Return a process of session 1 as it is listed."""
-    used = processes._Used(seconds + waited, 0)
-    return processes._Process(
-        pid, parent, 1, 1, False, used.seconds, 0.0, used, processes._Used(waited, 0), "then"
-    )
+    used = Used(seconds + waited, 0)
+    return ListedProcess(pid, parent, 1, 1, False, used.seconds, 0.0, used, Used(waited, 0), "then")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux says what a parent has waited for")

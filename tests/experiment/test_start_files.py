@@ -26,8 +26,8 @@ def test_names_are_present_if_their_first_part_is(tmp_path):
     (tmp_path / ".SSH").mkdir()
     (tmp_path / ".profile").touch()
     names = (".profile", ".bashrc", ".ssh/config", ".ssh/rc", ".vim/vimrc")
-    assert _present(tmp_path, names) == [".profile", ".ssh/config", ".ssh/rc"]
-    assert _present(tmp_path / "none", names) == [*names]
+    assert _present(str(tmp_path), names) == [".profile", ".ssh/config", ".ssh/rc"]
+    assert _present(f"{tmp_path}/none", names) == [*names]
 
 
 @pytest.fixture

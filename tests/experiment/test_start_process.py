@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -18,11 +19,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a lau
 def command(bench):
     """``command(code)``: the measurement of a command that runs this code."""
 
-    def command(code, *words):
+    def command(code, *words, timeout=60.0):
         job = bench.job(code)
         words = words or (sys.executable, "train.py")
         message = {"mode": "command", "root": str(bench.folder), "command": list(words)}
-        return supervise(replace(job, message=message))
+        return supervise(replace(job, message=message, timeout=timeout))
 
     return command
 
@@ -39,7 +40,7 @@ def launched(monkeypatch):
 
 def test_no_interpreter_of_ours_is_started_for_a_command(command, launched):
     with keep_starter():
-        seen = command("import os, sys\nprint(os.getsid(0) == os.getppid())\nsys.exit(3)")
+        seen = command("import os, sys\nprint(os.getsid(0) == os.getpid())\nsys.exit(3)")
     assert (seen.exit_code, seen.tail, launched) == (3, ("True",), [])
     assert seen.window_seconds > 0
 
@@ -149,3 +150,166 @@ def ignored(line):
     """Return the signals that a line of /proc/PID/status says are ignored, without SIGHUP, SIGINT
     and SIGQUIT, which these tests ignore too if nohup or a shell's ``&`` started them."""
     return int(line.split()[1], 16) & ~0b111
+
+
+#: Starts a process that leaves the session, ignores TERM, and writes its id to the file ``stays``.
+STAYS = """\
+import os, pathlib, signal, time
+if not os.fork():
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pathlib.Path("part").write_text(f"{os.getpid()}\\n")
+    os.rename("part", "stays")
+    time.sleep(120)
+while not os.path.exists("stays"):
+    time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def stays(bench, wait_until_gone):
+    """``stays()``: whether the process of STAYS still runs after a while."""
+    return lambda: not wait_until_gone(int((bench.folder / "stays").read_text()))
+
+
+def test_a_process_that_stays_is_ended_with_its_starter(command, launched, stays):
+    with keep_starter():
+        seen = command(f"{STAYS}print('ends')")
+        assert (seen.exit_code, seen.tail) == (0, ("ends",))
+        assert not stays()
+        assert command("print('next')").tail == ("next",)
+    assert launched == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGUSR1])
+def test_a_command_that_kills_the_starter_is_killed_with_its_processes(command, stays, number):
+    code = f"{STAYS}os.kill(os.getppid(), {int(number)})\ntime.sleep(120)"
+    with keep_starter():
+        seen = command(code)
+        assert (seen.exit_code, seen.stopped) == (-9, "")
+        assert not stays()
+        assert command("print('next')").tail == ("next",)
+
+
+def test_a_command_that_stops_the_starter_is_ended_at_its_timeout(command, stays):
+    code = f"{STAYS}os.kill(os.getppid(), signal.SIGSTOP)"
+    with keep_starter():
+        seen = command(code, timeout=3.0)
+        assert (seen.exit_code, seen.stopped) == (-9, "timeout")
+        assert not stays()
+        assert command("print('next')").tail == ("next",)
+
+
+@pytest.mark.parametrize("ends", ["", "time.sleep(120)"], ids=["ended", "runs"])
+def test_a_starter_ends_what_is_left_if_the_supervisor_is_killed(bench, stays, ends):
+    bench.job(f"{STAYS}{ends}")
+    starter = start_process.Starter()
+    read, write = os.pipe()
+    words = [sys.executable, "train.py"]
+    starter.start((words, str(bench.folder), {**os.environ}, [*os.sched_getaffinity(0)]), write)
+    os.close(write)
+    if ends:
+        while not (bench.folder / "stays").exists():
+            time.sleep(0.01)
+    else:
+        assert starter.receive(60.0).endswith(b" 1")
+    starter._requests.close()  # as if this process were killed
+    assert starter._process.wait() == -signal.SIGKILL
+    assert not stays()
+    os.close(read)
+
+
+def test_a_command_cannot_ask_the_starter_to_end(command):
+    code = "import os, signal\nfor number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):\n"
+    code += "    os.kill(os.getppid(), number)\nprint('lives')"
+    with keep_starter():
+        command("")
+        [starter] = start_process._kept
+        assert command(code).tail == ("lives",)
+        assert start_process._kept == [starter]
+
+
+def test_a_command_that_stops_to_be_traced_has_not_ended(command):
+    code = "import ctypes, os, signal\nctypes.CDLL(None).ptrace(0, 0, 0, 0)\n"
+    code += "os.kill(os.getpid(), signal.SIGSTOP)\nprint('not reached')"
+    with keep_starter():
+        seen = command(code, timeout=2.0)
+    assert (seen.stopped, seen.tail) == ("timeout", ())
+
+
+#: An orphan uses 0.4 CPU seconds and 100 MB, and has ended before the command ends.
+ORPHAN = """\
+import os, time
+read, write = os.pipe()
+if not os.fork():
+    if os.fork():
+        os._exit(0)
+    used = b"x" * (100 << 20)
+    while time.process_time() < 0.4:
+        pass
+    os._exit(0)
+os.close(write)
+os.read(read, 1)
+time.sleep(0.2)
+"""
+
+
+def test_what_an_orphan_used_counts_for_its_own_command_alone(command):
+    with keep_starter():
+        first, second = command(ORPHAN), command("")
+        [starter] = start_process._kept
+        assert starter.is_alive()
+    assert first.cpu_seconds > 0.4
+    assert first.peak_mb > 100
+    assert second.cpu_seconds < 0.4
+    assert 0 < second.peak_mb < 100
+
+
+def test_what_was_used_until_the_timeout_counts(command):
+    with keep_starter():
+        command(ORPHAN)
+        seen = command("while True:\n    pass", timeout=1.0)
+    assert seen.stopped == "timeout"
+    assert 0 < seen.cpu_seconds < 5.0  # how much a busy machine gives it is not known
+
+
+#: Starts children for a while, which use CPU seconds; or, with ``orphan``, grandchildren. Ends some
+#: time after all of them have ended, so that their parent is listed without them more than once.
+BREEDS = """\
+import os, signal, time
+{before}
+read, write = os.pipe()
+until = time.monotonic() + 1.5
+while time.monotonic() < until:
+    if not os.fork():
+        if {orphan} and os.fork():
+            os._exit(0)
+        while time.process_time() < 0.15:
+            pass
+        os._exit(0)
+    time.sleep(0.05)
+os.close(write)
+os.read(read, 1)
+time.sleep(2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "orphan", "known"),
+    [
+        ("", True, True),
+        ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)", False, False),
+    ],
+)
+def test_on_the_cpu_clock_children_that_nobody_waits_for_are_found(bench, before, orphan, known):
+    """The starter waits for orphans; a command that ignores SIGCHLD hides what its children use."""
+    job = bench.job(BREEDS.format(before=before, orphan=orphan))
+    words = [sys.executable, "train.py"]
+    message = {"mode": "command", "root": str(bench.folder), "command": words}
+    job = replace(job, message=message, timeout=60.0, clock="cpu", budget=60.0)
+    with keep_starter():
+        supervise(job)
+        seen = supervise(job)
+    assert (seen.findings == ()) == known

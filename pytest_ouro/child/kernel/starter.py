@@ -1,4 +1,4 @@
-"""The starter: a small process that forks the process of each command of a session.
+"""The starter: a small process that starts each command of a session, and waits for it.
 
 A fork of pytest's own process would copy a memory that is many times larger. It imports little, and
 nothing of the experiment runs in it.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import _socket
 import marshal
 import os
+import resource
 import struct
 
 from . import subreaper, system
@@ -22,65 +23,106 @@ if TYPE_CHECKING:
 
 #: The largest request in bytes; a longer one cannot be sent.
 LONGEST = 1 << 18
-#: The descriptors of a request: the channel to the supervisor, the command's output, and where it
-#: is reported that the command cannot be started.
-_DESCRIPTORS = 3
 
 
 def serve(fd: int) -> None:
-    """Start a process for each request over the socket ``fd``, and answer with its id, then with a
-    byte when it has become a child of the supervisor; end when the supervisor closes the socket.
+    """Start a command for each request over the socket ``fd``, and wait until it ends; return
+    never. When the supervisor hangs up, or something fails, kill all descendants and this process.
 
-    The process leads a session of its own, waits for the command and exits like it, as
-    `subreaper.fork_supervised` says. An error number that keeps the command from being started is
-    written to the third descriptor of the request.
+    A request comes with one descriptor, that of a pipe for the command's output. It is answered by
+    the command's process id, the CPU seconds that this process and its ended children have used,
+    and the largest memory of this process in KiB. The id is negative if the command cannot be
+    started: the number of the error. When the command has ended, its wait status follows, with the
+    CPU seconds and the largest memory in KiB of all its processes that have ended, and 1 if others
+    are left, else 0.
     """
     system.set_dumpable(False)  # of the forks neither, until one becomes the command
+    system.adopt_orphans()
+    os.set_inheritable(fd, False)
     requests = _socket.socket(fileno=fd)
-    room = _socket.CMSG_SPACE(_DESCRIPTORS * struct.calcsize("i"))
-    while True:
-        data, ancillary, *_ = requests.recvmsg(LONGEST, room)
-        given = b"".join(received for _, _, received in ancillary)
-        fds = struct.unpack(f"{len(given) // struct.calcsize('i')}i", given)
-        if not data:
-            return
-        middle = os.fork()
-        if not middle:
-            child = os.fork()
-            if not child:
-                requests.close()
-                _become(marshal.loads(data), *fds)
-            requests.send(b"%d" % child)
-            os._exit(0)
-        for one in fds:
-            os.close(one)
-        os.waitpid(middle, 0)  # its child is the supervisor's then, the nearest subreaper
-        requests.send(b".")
+    subreaper.ignore_requests_to_end()
+    awake = subreaper.watch_children()
+    room = _socket.CMSG_SPACE(struct.calcsize("i"))
+    try:
+        while True:
+            data, ancillary, *_ = requests.recvmsg(LONGEST, room, _socket.MSG_CMSG_CLOEXEC)
+            if not data:
+                return
+            [(output,)] = (struct.unpack("i", given) for _, _, given in ancillary)
+            child = _start(marshal.loads(data), output)
+            os.close(output)
+            own = resource.getrusage(resource.RUSAGE_SELF)
+            before = _seconds(own) + _seconds(resource.getrusage(resource.RUSAGE_CHILDREN))
+            requests.send(b"%d %f %d" % (child, before, own.ru_maxrss))
+            if child > 0:
+                requests.send(b"%d %f %d %d" % _wait(child, fd, awake))
+    finally:  # the supervisor may have been killed at any time: a command, or a part, may be left
+        subreaper.kill_all()
 
 
-def _become(request: Request, channel: int, output: int, failed: int) -> NoReturn:
-    """Fork a child that becomes the command of ``request``, wait for it and exit like it; return
-    never.
+def _start(request: Request, output: int) -> int:
+    """Fork a process that becomes the command of ``request``, and return its id. If the command
+    cannot be started, return the error number, negative. ``output`` is the descriptor of a pipe for
+    the command's output."""
+    failure, failed = os.pipe()  # the end for writing closes when the command is executed
+    parent = os.getpid()
+    child = os.fork()
+    if not child:
+        _become(request, output, failed, parent)
+    os.close(failed)
+    said = os.read(failure, 16)
+    os.close(failure)
+    if said:
+        os.waitpid(child, 0)
+        return -int(said)
+    return child
 
-    ``channel`` is the descriptor of a socket whose other end closes when the supervisor ends,
-    ``output`` that of a pipe for the command's output. An error number is written to the descriptor
-    ``failed`` if the command cannot be started.
-    """
-    os.setsid()
-    for stream in (1, 2):
-        os.dup2(output, stream)
-    os.close(output)
-    os.set_inheritable(failed, False)
+
+def _become(request: Request, output: int, failed: int, parent: int) -> NoReturn:
+    """Become the command of ``request``, which leads a session of its own, and which Linux kills
+    when ``parent`` ends; return never. Its error number is written to the descriptor ``failed`` if
+    that cannot be done."""
     try:
         # Each page that is written after a fork is copied: only the last steps come after it.
+        os.setsid()
+        for stream in (1, 2):
+            os.dup2(output, stream)
         command, folder, env, cores = request
         system.confine_to(cores)
         os.chdir(folder)
         subreaper.restore_signals()
-        subreaper.fork_supervised(channel, lent=failed)
-        os.close(channel)
+        subreaper.die_with(parent)
         os.execvpe(command[0], command, env)
     except OSError as error:
         os.write(failed, b"%d" % (error.errno or 1))
     finally:
         os._exit(1)
+
+
+def _wait(child: int, channel: int, awake: int) -> tuple[int, float, int, int]:
+    """Wait until the command ``child`` ends. Return its wait status, the CPU seconds and the
+    largest memory in KiB of its processes that have ended, and 1 if others are left, else 0.
+    ``channel`` and ``awake`` are as in `subreaper.wait`."""
+    seconds, largest = 0.0, 0
+
+    def reap() -> tuple[int, int]:
+        """Wait for a process that has ended, and count what it and its children used."""
+        nonlocal seconds, largest
+        pid, status, used = os.wait4(-1, os.WNOHANG)
+        if pid and not os.WIFSTOPPED(status):  # as one stops that asks its parent to trace it
+            seconds += _seconds(used)
+            largest = max(largest, used.ru_maxrss)
+        return pid, status
+
+    status = subreaper.wait(child, channel, awake, reap)
+    try:
+        while reap()[0]:
+            pass
+    except ChildProcessError:  # nothing is left: each orphan would be a child of this process
+        return status, seconds, largest, 0
+    return status, seconds, largest, 1
+
+
+def _seconds(used: resource.struct_rusage) -> float:
+    """Return the CPU seconds, user and system, of a usage."""
+    return used.ru_utime + used.ru_stime

@@ -13,30 +13,32 @@ from . import system
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Callable
     from typing import NoReturn
 else:
     import _signal as signal  # signal makes enumerations, which takes longer than all imports here
 
+#: The signals that ask a process to end.
+_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-def fork_supervised(channel: int, *, lent: int | None = None) -> None:
+
+def fork_supervised(channel: int) -> None:
     """Fork, and return in the child only. The parent waits for the child, then exits with the same
     status, or dies by the same signal.
 
     If the supervisor hangs up first, which closes the other end of the socket with the descriptor
     ``channel``, the parent kills its descendants (on Linux; elsewhere its process group) and
     itself. If the parent is killed, Linux kills the child too, and the supervisor ends the other
-    descendants. ``lent`` is a descriptor for the child alone, which the parent closes.
+    descendants.
     """
     system.adopt_orphans()
     parent = os.getpid()
     child = os.fork()
     if child:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _TO_END:
             signal.signal(number, signal.SIG_IGN)  # these are for the child
-        if lent is not None:
-            os.close(lent)
-        _exit_like(_wait(child, channel))
-    _die_with(parent)
+        _exit_like(wait(child, channel, watch_children()))
+    die_with(parent)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, CPU seconds of children are lost
 
 
@@ -47,7 +49,19 @@ def restore_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _die_with(parent: int) -> None:
+def ignore_requests_to_end() -> None:
+    """Let this process ignore the signals that ask it to end. A program that it executes gets their
+    default action, or ignores those that this process ignored before."""
+    for number in _TO_END:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _do_nothing)
+
+
+def _do_nothing(*_: object) -> None:
+    """Handle a signal: it only ends a wait."""
+
+
+def die_with(parent: int) -> None:
     """Make Linux kill this process when ``parent``, its parent's process id, ends; exit with 70 if
     it has ended already. Do nothing on other systems."""
     system.end_with_parent(signal.SIGKILL)
@@ -55,19 +69,31 @@ def _die_with(parent: int) -> None:
         os._exit(70)
 
 
-def _wait(child: int, channel: int) -> int:
-    """Wait until the process ``child`` ends, and return its wait status. If the supervisor hangs up
-    ``channel`` first, kill all descendants and this process instead."""
+def watch_children() -> int:
+    """Return the descriptor of a pipe that can be read whenever a child of this process has
+    ended."""
     awake, wake = os.pipe()
     os.set_blocking(wake, False)
-    signal.set_wakeup_fd(wake)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, _do_nothing)
+    return awake
+
+
+def _reap() -> tuple[int, int]:
+    """Wait for a child that has ended: return its id, 0 if there is none, and its wait status."""
+    return os.waitpid(-1, os.WNOHANG)
+
+
+def wait(child: int, channel: int, awake: int, reap: Callable[[], tuple[int, int]] = _reap) -> int:
+    """Wait until the process ``child`` ends, and return its wait status; wait for adopted orphans
+    too. If the supervisor hangs up ``channel`` first, kill all descendants and this process
+    instead. ``awake`` is what `watch_children` returned, and ``reap`` waits for one process."""
     poll = select.poll()
     poll.register(awake, select.POLLIN)
     poll.register(channel, getattr(select, "POLLRDHUP", 0))
     while True:
-        pid, status = os.waitpid(-1, os.WNOHANG)  # adopted orphans too
-        if pid == child:
+        pid, status = reap()
+        if pid == child and not os.WIFSTOPPED(status):  # a stop of one that asked to be traced
             return status
         if pid:
             continue
@@ -75,19 +101,19 @@ def _wait(child: int, channel: int) -> int:
             if fd == awake:
                 os.read(awake, 512)
             else:
-                _kill_all()
+                kill_all()
 
 
-def _kill_all() -> NoReturn:
+def kill_all() -> NoReturn:
     """Kill all descendants of this process (on Linux), then its process group, with itself; return
     never."""
     if system.is_linux():
         try:
             for _ in range(1000):
-                for pid in _descendants():
-                    _kill(pid)
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
+                for pid in _descendants():
+                    _kill(pid)
                 time.sleep(0.01)
         except ChildProcessError:  # no child is left
             pass

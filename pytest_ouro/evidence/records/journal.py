@@ -93,8 +93,8 @@ class Journal:
             return []
         from pytest_ouro.evidence.records import record_format
 
-        found: list[Line] = []
-        for number, line in enumerate(lines, start=1):
+        found = record_format.read_known(lines)
+        for number, line in enumerate(lines[len(found) :], start=len(found) + 1):
             try:
                 found.append(record_format.read(line))
             except record_format.NewerVersion as error:
@@ -102,7 +102,7 @@ class Journal:
             except ValueError as error:
                 facts = (number, str(error), self._read_ref())
                 raise messages.damaged_record(self.path, *facts) from None
-        return found
+        return record_format.keep(lines, found)
 
     def runs(self) -> list[FinishedRun]:
         """Return the finished runs, oldest first; [] if there are none. Raise RecordError if the

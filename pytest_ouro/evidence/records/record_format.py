@@ -34,6 +34,25 @@ def read(line: bytes) -> Line:
     return from_json(_parse(line))
 
 
+#: The lines that were read last as a journal, and their records.
+_journal: tuple[list[bytes], list[Line]] = ([], [])
+
+
+def read_known(lines: list[bytes]) -> list[Line]:
+    """Return the records of those lines, from the first on, that `keep` was called with last; []
+    if ``lines`` do not begin like those. A journal is read often, and only grows."""
+    known, records = _journal
+    common = min(len(lines), len(known))
+    return records[:common] if lines[:common] == known[:common] else []
+
+
+def keep(lines: list[bytes], records: list[Line]) -> list[Line]:
+    """Keep the records of all lines of a journal for `read_known`, and return them."""
+    global _journal
+    _journal = [*lines], [*records]
+    return records
+
+
 def from_json(table: Mapping[str, object]) -> Line:
     """Convert the JSON object of a line to its record: a `FinishedRun`, a `StartedRun` for a
     started line, or a `Statement`. Raise ValueError if it is invalid, and its subclass

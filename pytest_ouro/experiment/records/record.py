@@ -286,6 +286,12 @@ def _write_missing_rows(case: Case, say: Callable[[str], None]) -> bool:
     `_append` raises.
     """
     journal = case.evidence.journal
+    try:
+        reserved = os.listdir(journal.folder / "open")  # noqa: PTH208 - text
+    except (FileNotFoundError, NotADirectoryError):  # no run was ever started
+        return False
+    if not reserved:
+        return False
     runs = [run for run in journal.runs() if run.worktree == case.evidence.worktree]
     path = case.repository.git.top / case.bound.layout.ledger
     written = False

@@ -76,12 +76,13 @@ class StartFiles:
     Python), as it was before a run, so that `restore` can undo what the run changed there.
 
     ``entries`` has each file, link and folder that existed, by path. ``named`` are the paths that
-    settings of git name: included files, folders of hooks and the like; they need not exist.
+    settings of git name: included files, folders of hooks and the like; they need not exist. Paths
+    are texts: a run looks at some fifty, and most are never used for more.
     """
 
     git: Git
-    named: frozenset[Path]
-    entries: dict[Path, _Entry]
+    named: frozenset[str]
+    entries: dict[str, _Entry]
 
     @classmethod
     def read(cls, git: Git) -> StartFiles:
@@ -104,8 +105,8 @@ class StartFiles:
             return []
         moved: set[Path] = set()
         lines = []
-        for path in sorted(self.entries.keys() | now.keys()):
-            before, after = self.entries.get(path), now.get(path)
+        for path in sorted(map(Path, self.entries.keys() | now.keys())):
+            before, after = self.entries.get(str(path)), now.get(str(path))
             was_moved = bool(moved) and not moved.isdisjoint(path.parents)
             if was_moved and before is None:
                 continue
@@ -126,8 +127,8 @@ class StartFiles:
         """Return whether a change may stay: ``path`` is the repository's ``.git/config``, or what
         that links to, is still a file with the same permissions, and only harmless settings of
         branches differ in it."""
-        config = self.git.common_dir / "config"
-        if path not in (config, _follow(config)) or before.kind != "file":
+        config = f"{self.git.common_dir}/config"
+        if str(path) not in (config, _follow(config)) or before.kind != "file":
             return False
         from pytest_ouro.experiment.records.branch_settings import only_branches_differ
 
@@ -220,26 +221,27 @@ def _home() -> Path | None:
     return None
 
 
-def _places(git: Git) -> list[Path]:
+def _places(git: Git) -> list[str]:
     """Return the paths of files and folders that programs start from by a fixed name or variable:
     git's in the repository and its submodules, and the user's. They need not exist."""
-    repositories = {git.common_dir, git.folder, *_submodules(git.common_dir / "modules")}
+    common, own = str(git.common_dir), str(git.folder)
+    repositories = {common, own, *_submodules(f"{common}/modules")}
     found = [path for folder in sorted(repositories) for path in _below(folder, _GIT)]
     if not (git.top / ".git").is_dir():
-        found.append(git.top / ".git")
+        found.append(f"{git.top}/.git")
     if home := _home():
-        found += _below(home, _HOME)
+        found += _below(str(home), _HOME)
         config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-        found += _below(config, _CONFIG)
-        sites = [site for pattern in _present(home, _SITES) for site in home.glob(pattern)]
-        found += [path for site in sites for pattern in _SITE for path in site.glob(pattern)]
+        found += _below(str(config), _CONFIG)
+        sites = [site for pattern in _present(str(home), _SITES) for site in home.glob(pattern)]
+        found += [str(path) for site in sites for pattern in _SITE for path in site.glob(pattern)]
     if dotfiles := os.environ.get("ZDOTDIR"):
-        found += [Path(dotfiles, name) for name in _HOME if name.startswith(".z")]
+        found += [str(Path(dotfiles, name)) for name in _HOME if name.startswith(".z")]
     named = filter(None, map(os.environ.get, _VARIABLES))
-    return [*found, *(Path(name).absolute() for name in named)]
+    return [*found, *(str(Path(name).absolute()) for name in named)]
 
 
-def _present(folder: Path, names: tuple[str, ...]) -> list[str]:
+def _present(folder: str, names: tuple[str, ...]) -> list[str]:
     """Return those of ``names``, paths relative to ``folder``, whose first part is in it; upper and
     lower case count as equal, as on some disks. Return all names if the folder cannot be listed.
     One list is one call, where most of the names are absent."""
@@ -250,35 +252,35 @@ def _present(folder: Path, names: tuple[str, ...]) -> list[str]:
     return [name for name in names if name.partition("/")[0].casefold() in there]
 
 
-def _below(folder: Path, names: tuple[str, ...]) -> list[Path]:
+def _below(folder: str, names: tuple[str, ...]) -> list[str]:
     """Return the paths of those of the names that are `_present` in a folder."""
-    return [folder / name for name in _present(folder, names)]
+    return [f"{folder}/{name}" for name in _present(folder, names)]
 
 
-def _submodules(folder: Path) -> Iterator[Path]:
+def _submodules(folder: str) -> Iterator[str]:
     """Yield the git folders of submodules below a folder ``modules``, nested ones too."""
     for below in _listed(folder):
-        if (below / "HEAD").is_file():
+        if os.path.isfile(f"{below}/HEAD"):  # noqa: PTH113 - text
             yield below
-            yield from _submodules(below / "modules")
-        elif below.is_dir() and not below.is_symlink():
+            yield from _submodules(f"{below}/modules")
+        elif os.path.isdir(below) and not os.path.islink(below):  # noqa: PTH112, PTH114 - text
             yield from _submodules(below)
 
 
-def _listed(folder: Path) -> list[Path]:
+def _listed(folder: str) -> list[str]:
     """Return the paths in a folder, sorted; an empty list if it is a link, or cannot be listed."""
     try:
-        names = [] if folder.is_symlink() else os.listdir(folder)  # noqa: PTH208 - text
-        return [folder / name for name in sorted(names)]
+        names = [] if os.path.islink(folder) else os.listdir(folder)  # noqa: PTH114, PTH208 - text
+        return [f"{folder}/{name}" for name in sorted(names)]
     except OSError:
         return []
 
 
-def _named_by_settings(git: Git, paths: Iterable[Path]) -> Iterator[Path]:
+def _named_by_settings(git: Git, paths: Iterable[str]) -> Iterator[str]:
     """Yield the files and folders that git's files of settings among ``paths`` name, whether they
     exist or not: included files, which are read too, and folders of hooks, files of attributes and
     excludes. At most 100 files are read."""
-    todo = [path for path in paths if path.name in _SETTINGS]
+    todo = [Path(path) for path in paths if path.rpartition("/")[2] in _SETTINGS]
     seen: set[Path] = set()
     while todo and len(seen) < 100:
         file = todo.pop()
@@ -289,11 +291,11 @@ def _named_by_settings(git: Git, paths: Iterable[Path]) -> Iterator[Path]:
             path = Path(os.path.expanduser(value))  # noqa: PTH111 - it does not raise
             if key == "include.path" or (key.startswith("includeif.") and key.endswith(".path")):
                 todo.append(file.parent / path)
-                yield file.parent / path
+                yield str(file.parent / path)
             elif key in ("core.hookspath", "core.attributesfile", "core.excludesfile"):
-                yield git.top / path
+                yield str(git.top / path)
             elif key == "init.templatedir":
-                yield git.top / path / "hooks"
+                yield str(git.top / path / "hooks")
 
 
 def _settings(file: Path) -> Iterator[tuple[str, str]]:
@@ -314,7 +316,7 @@ def _settings(file: Path) -> Iterator[tuple[str, str]]:
         yield key, value
 
 
-def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) -> dict[Path, _Entry]:
+def _entries(places: Iterable[str], known: dict[str, _Entry] | None = None) -> dict[str, _Entry]:
     """Return what is at these paths, by path; from each folder among them also what it contains,
     three levels deep. Paths with nothing are left out.
 
@@ -322,7 +324,7 @@ def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) ->
     With it, no link is followed, and a file that is not in it becomes an ``other`` whose bytes are
     not read, since the run may have made that file.
     """
-    found: dict[Path, _Entry] = {}
+    found: dict[str, _Entry] = {}
     todo = [(path, 3) for path in places]
     while todo:
         path, depth = todo.pop()
@@ -339,22 +341,22 @@ def _entries(places: Iterable[Path], known: dict[Path, _Entry] | None = None) ->
     return found
 
 
-def _follow(path: Path) -> Path:
+def _follow(path: str) -> str:
     """Return the path that a link leads to in the end; one of the links if they form a loop."""
-    return Path(os.path.realpath(path))  # before Python 3.13, Path.resolve raises for a loop
+    return os.path.realpath(path)  # before Python 3.13, Path.resolve raises for a loop
 
 
-def _entry(path: Path, *, max_bytes: int) -> _Entry | None:
+def _entry(path: str, *, max_bytes: int) -> _Entry | None:
     """Return what is at a path; None if nothing is.
 
     A file of more than ``max_bytes`` bytes is ``other`` with its metadata; what cannot be read is
     ``other`` with the error. The times of a ``node`` do not count: any program may use a device.
     """
     try:
-        state = path.lstat()
+        state = os.lstat(path)
         mode = stat.S_IMODE(state.st_mode)
         if stat.S_ISLNK(state.st_mode):
-            return _Entry("link", os.fsencode(path.readlink()))
+            return _Entry("link", os.fsencode(os.readlink(path)))  # noqa: PTH115 - text
         if stat.S_ISDIR(state.st_mode):
             return _Entry("folder", mode=mode)
         if not stat.S_ISREG(state.st_mode):

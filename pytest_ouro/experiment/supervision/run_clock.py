@@ -149,13 +149,20 @@ class RunState:
         processes are reaped.
 
         The system only reports the largest memory of all processes that this process ever reaped,
-        those of other runs too; and a command's process, just after its fork, has the memory of
-        this process. ``obscured_mb`` is the largest memory of this process and of all that it had
-        reaped when the run began. A report above it is certainly about this run. A smaller one is
-        only an upper limit of the run's memory, and is used only if no scan has read a peak.
+        those of other runs too. ``obscured_mb`` is the largest memory of this process and of all
+        that it had reaped when the run began.
         """
-        largest = processes.largest_mb(resource.RUSAGE_CHILDREN)
-        if largest > self.obscured_mb or not self.peak_mb:
+        self.raise_peak(processes.largest_mb(resource.RUSAGE_CHILDREN), self.obscured_mb)
+
+    def raise_peak(self, largest: float, obscured: float) -> None:
+        """Raise the peak memory to ``largest``, what the system reports of the run's largest
+        process, in MB.
+
+        Just after its fork, a command's process has the memory of the one that forked it: a report
+        of at most ``obscured`` is only an upper limit of the run's memory, and is used only if no
+        scan has read a peak.
+        """
+        if largest > obscured or not self.peak_mb:
             self.peak_mb = max(self.peak_mb, largest)
 
     def trained(self) -> float | None:

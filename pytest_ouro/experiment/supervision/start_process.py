@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
+import signal
 import socket
 import subprocess
 import sys
-import time
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 from pytest_ouro.child.evaluation import output
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Seconds after which a starter that does not answer is given up.
 _PATIENCE = 60.0
+#: The longest message of a starter, in bytes.
+_LONGEST = 256
 #: The program of a starter, which loads no package of the environment.
 _STARTER = """\
 import sys
@@ -36,52 +38,79 @@ serve({fd})
 
 
 @dataclass(frozen=False)
-class Adopted:
-    """A process that became a child of this one when its parent ended, with those attributes and
-    methods of `subprocess.Popen` that a run needs."""
+class Command:
+    """A command that a `Starter` has started and waits for, with those attributes and methods of
+    `subprocess.Popen` that a run needs.
+
+    ``before`` are the CPU seconds that the starter and its ended children had used, and
+    ``obscured_mb`` is the largest memory of the starter, below which ``largest_mb`` is only an
+    upper limit. When the command has ended, ``cpu_seconds`` are those of its processes that have
+    ended, ``largest_mb`` is the memory in MB of the largest of them, and ``is_alone`` says that no
+    other is left.
+
+    If the starter ended first, which ends the command too, then ``returncode`` is that of a killed
+    process, and ``cpu_seconds`` are ``-before``: this process has waited for the starter, and so
+    for all processes for which the starter had waited.
+    """
 
     pid: int
     stdout: IO[bytes]
+    starter: Starter
+    before: float
+    obscured_mb: float
     returncode: int | None = None
+    cpu_seconds: float = 0.0
+    largest_mb: float = 0.0
+    is_alone: bool = False
+
+    def fileno(self) -> int:
+        """Return a descriptor that can be read when the command has ended."""
+        return self.starter.fileno()
 
     def poll(self) -> int | None:
-        """Return how the process ended, as Popen's ``returncode``; None if it has not."""
-        return self._reap(os.WNOHANG)
+        """Return how the command ended, as Popen's ``returncode``; None if it has not."""
+        return self._receive(0.0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait until the process ends, and return its ``returncode``. Raise
+        """Wait until the command ends, and return its ``returncode``. Raise
         subprocess.TimeoutExpired after ``timeout`` seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while (status := self._reap(0 if deadline is None else os.WNOHANG)) is None:
-            if deadline is not None and time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired("", timeout or 0.0)
-            time.sleep(0.01)
-        return status
+        if (code := self._receive(timeout)) is None:
+            raise subprocess.TimeoutExpired("", timeout or 0.0)
+        return code
 
-    def _reap(self, options: int) -> int | None:
-        """Wait for the process with these options of waitpid; return its ``returncode`` if it has
-        ended, else None."""
-        if self.returncode is None:
-            pid, status = self.pid, 0
-            with contextlib.suppress(ChildProcessError):  # this process ignores SIGCHLD
-                pid, status = os.waitpid(self.pid, options)
-            if pid:
-                self.returncode = os.waitstatus_to_exitcode(status)
+    def _receive(self, timeout: float | None) -> int | None:
+        """Wait up to ``timeout`` seconds for what the starter says of the command's end. Return the
+        ``returncode``; None if it has said nothing yet."""
+        if self.returncode is None and (said := self.starter.receive(timeout)) is not None:
+            try:
+                status, seconds, largest, left = said.split()
+                self.returncode = os.waitstatus_to_exitcode(int(status))
+                self.cpu_seconds, self.largest_mb = float(seconds), int(largest) / 1024
+                self.is_alone = left == b"0"
+            except ValueError:  # it was killed
+                self.close_starter()
         return self.returncode
+
+    def close_starter(self) -> None:
+        """End the starter, and with it the command, if it runs; other processes that are left of
+        the command become children of this process."""
+        self.starter.close()
+        self.cpu_seconds, self.is_alone = -self.before, False
+        if self.returncode is None:
+            self.returncode = -signal.SIGKILL
 
 
 #: The process of a job.
-Process: TypeAlias = "subprocess.Popen[bytes] | Adopted"
+Process: TypeAlias = "subprocess.Popen[bytes] | Command"
 
 
 class Starter:
-    """A small process that forks the processes of commands for this one, see
+    """A small process that starts commands for this one and waits for them, see
     `child.kernel.starter`. It ends when this process ends, if it was not closed before. Raise
     OSError if it cannot be started."""
 
     def __init__(self) -> None:
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._requests.settimeout(_PATIENCE)
         program = _STARTER.format(folder=str(CHILD.parent), fd=theirs.fileno())
         with theirs:
             self._process = subprocess.Popen(
@@ -99,23 +128,47 @@ class Starter:
         """Return whether the process runs."""
         return self._process.poll() is None
 
-    def fork(self, request: Request, descriptors: list[int]) -> int:
-        """Return the id of a new process for the request, a child of this one, which gets copies of
-        the descriptors. If the starter does not start it, end the starter and raise OSError."""
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    def fileno(self) -> int:
+        """Return a descriptor that can be read when the process has said something or has ended;
+        -1 once it is closed."""
+        return self._requests.fileno()
+
+    def start(self, request: Request, output: int) -> tuple[int, float, float]:
+        """Start the command of a request, whose output goes to the pipe with the descriptor
+        ``output``. Return its process id, and what `Command` calls ``before`` and ``obscured_mb``;
+        the id is below 0 if it cannot be started. If the starter does not answer, end it and raise
+        OSError."""
         try:
-            socket.send_fds(self._requests, [marshal.dumps(request)], descriptors)
-            pid = int(self._requests.recv(16))
-            self._requests.recv(1)
+            self._requests.settimeout(_PATIENCE)
+            socket.send_fds(self._requests, [marshal.dumps(request)], [output])
+            pid, seconds, largest = self._requests.recv(_LONGEST).split()
+            return int(pid), float(seconds), int(largest) / 1024
         except (OSError, ValueError) as error:
             self.close()
             raise OSError(f"the starter does not answer: {error}") from None
-        return pid
+
+    def receive(self, timeout: float | None) -> bytes | None:
+        """Return what the process says next; b"" if it has ended, or is closed. Return None if it
+        says nothing for ``timeout`` seconds (None: wait for ever)."""
+        try:
+            self._requests.settimeout(timeout)
+            return self._requests.recv(_LONGEST)
+        except (BlockingIOError, TimeoutError):
+            return None
+        except OSError:
+            return b""
 
     def close(self) -> None:
-        """End the process."""
-        self._requests.close()
+        """End the process. It gets no time to kill what it has started, which would hide from this
+        process what that used."""
         self._process.kill()
         self._process.wait()
+        self._requests.close()
 
 
 #: For each context of `keep_starter` its starter; None until there is a job for it.
@@ -155,15 +208,12 @@ def find_starter(job: Job) -> Starter | None:
     return starter
 
 
-def start_command(starter: Starter, job: Job, channel: int) -> Adopted | None:
-    """Let the starter start the command of a job. Return the process that waits for the command,
-    which is the leader of its session; the command is already running. Return None if the command
-    cannot be started in this way: the caller then uses a launcher, which tries it again and reports
-    why it fails.
+def start_command(starter: Starter, job: Job) -> Command | None:
+    """Let the starter start the command of a job, and return it; it is already running. Return None
+    if the command cannot be started in this way: the caller then uses a launcher, which tries it
+    again and reports why it fails.
 
-    ``channel`` is the descriptor of one end of a socket, which the waiting process gets: it notices
-    by it when this process ends. Raise OSError if the job's cache folders cannot be made, or if the
-    starter fails.
+    Raise OSError if the job's cache folders cannot be made, or if the starter fails.
     """
     env = environment(job)
     read, write = os.pipe()
@@ -172,20 +222,16 @@ def start_command(starter: Starter, job: Job, channel: int) -> Adopted | None:
             env["OURO_OUTPUT"] = output(write)
         cores = sorted(system.cores_of())
         request: Request = (job.message["command"], str(job.folder), env, cores)
-        failure, failed = os.pipe()
-        try:
-            pid = starter.fork(request, [channel, write, failed])
-        finally:
-            os.close(failed)
-        process = Adopted(pid, os.fdopen(read, "rb"))
-        with os.fdopen(failure, "rb") as said:
-            if said.read():
-                process.wait()
-                process.stdout.close()
-                return None
+        pid, before, obscured_mb = starter.start(request, write)
+    except OSError:
+        os.close(read)
+        raise
     finally:
         os.close(write)
-    return process
+    if pid < 0:
+        os.close(read)
+        return None
+    return Command(pid, os.fdopen(read, "rb"), starter, before, obscured_mb)
 
 
 def start_launcher(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]:

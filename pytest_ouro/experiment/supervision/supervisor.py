@@ -16,6 +16,7 @@ from pytest_ouro.experiment.supervision.own_process import make_undumpable, reco
 from pytest_ouro.experiment.supervision.run_clock import RunState, Stop
 from pytest_ouro.experiment.supervision.run_log import RunLog
 from pytest_ouro.experiment.supervision.start_process import (
+    Command,
     find_starter,
     start_command,
     start_launcher,
@@ -62,38 +63,35 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         make_undumpable(),
     ):
         judge = stack.enter_context(_start_judge(job)) if job.judge is not None else None
-        adopts = system.adopt_orphans()
-        starter = find_starter(job)
-        strangers = processes.children() | ({judge.pid} if judge else set())
-        ours, theirs = map(stack.enter_context, socket.socketpair())
-        shared = [theirs.fileno(), *(judge.lent if judge else ())]
-        direct = starter and start_command(starter, job, theirs.fileno())
-        process = direct or start_launcher(job, theirs.fileno(), shared)
-        theirs.close()
-        family = processes.Family(process.pid, strangers, direct is not None, adopts)
+        process, family, channel = _start(job, judge, stack)
         state = RunState(job, began, family)
-        line = Line(ours, state.on_event, is_held_back=lambda: state.waiting)
-        lines = [line]
+        lines = []
         message = job.message.copy()
+        if channel is not None:
+            lines.append(Line(channel, state.on_event, is_held_back=lambda: state.waiting))
         if judge is not None:
             judge.release()
             lines.append(Line(judge.channel, state.on_judge_event))
             message["line"], message["shared"] = judge.lent
         stopped: Stop = ""
         try:
-            if direct:
+            if channel is None:
                 state.start()
             else:
-                line.send(message)
+                lines[0].send(message)
             stopped = _follow(process, lines, log, state, signals, progress)
         except KeyboardInterrupt:
             stopped = "interrupted"
         finally:
             trained, charged = state.trained(), state.charged()
             family.end(process, grace=3.0 if stopped else 0.0)
-            state.count_reaped()
-            if job.message["mode"] == "command":
-                state.measure_reaped()
+            if isinstance(process, Command):
+                state.count_reaped(process.cpu_seconds)
+                state.raise_peak(process.largest_mb, process.obscured_mb)
+            else:
+                state.count_reaped()
+                if job.message["mode"] == "command":
+                    state.measure_reaped()
             failed = judge.last_words() if judge and state.answers and not state.judgment else ""
             _drain(process, log)
     text = log.end.decode(errors="replace")
@@ -128,6 +126,25 @@ def supervise(job: Job, progress: Progress | None = None) -> Measurement:
         clock_after=round(state.clock_after, 3),
         steps=state.steps if job.clock == "steps" else None,
     )
+
+
+def _start(
+    job: Job, judge: Judge | None, stack: contextlib.ExitStack
+) -> tuple[Process, processes.Family, socket.socket | None]:
+    """Start the process of a job. Return it, with the family of its processes and this process's
+    end of a socket to its launcher, which ``stack`` closes; None in place of it for a command that
+    a starter has started. Errors as of `supervise`."""
+    adopts = system.adopt_orphans()
+    starter = find_starter(job) if adopts else None  # what a killed starter leaves is adopted
+    strangers = processes.children() | ({judge.pid} if judge else set())
+    if starter and (command := start_command(starter, job)):
+        family = processes.Family(starter.pid, strangers, is_starter=True, adopts=adopts)
+        return command, family, None
+    ours, theirs = map(stack.enter_context, socket.socketpair())
+    with theirs:
+        shared = [theirs.fileno(), *(judge.lent if judge else ())]
+        process = start_launcher(job, theirs.fileno(), shared)
+    return process, processes.Family(process.pid, strangers, adopts=adopts), ours
 
 
 def _start_judge(job: Job) -> AbstractContextManager[Judge]:
@@ -210,13 +227,17 @@ def _follow(
     ``signals`` is the list to which received signals are appended: any of them interrupts the run.
     """
     assert process.stdout is not None
-    with selectors.DefaultSelector() as selector:
+    with selectors.PollSelector() as selector:  # one call each time, where epoll needs six
         selector.register(process.stdout, selectors.EVENT_READ)
         for line in lines:
             selector.register(line.channel, selectors.EVENT_READ, line)
+        if isinstance(process, Command):
+            selector.register(process, selectors.EVENT_READ, process)  # to see its end at once
         ticked = 0.0
         while process.poll() is None:
             for key, _ in selector.select(timeout=_TICK if ticked else 0):
+                if key.data is process:
+                    continue
                 if key.data is not None:
                     if not key.data.read():
                         selector.unregister(key.fileobj)

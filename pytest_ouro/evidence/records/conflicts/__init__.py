@@ -48,67 +48,85 @@ class Conflict(NamedTuple):
 #: The attributes by which runs are looked up (see `Past`).
 _LOOKED_UP = ("run", "commit", "series", "plan")
 
-#: The lines that were found to agree last: a journal is asked about often, and only grows.
-_agreeing: list[bytes] = []
+
+class _Walk:
+    """A walk over the lines of a journal, oldest first. ``lines`` are those passed so far, without
+    a contradiction; the other attributes are what a later line is compared with."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self._started: dict[str, StartedRun] = {}
+        self._plans: dict[tuple[str, str], Statement] = {}
+        self._finished: Past = {}
+        self._written: dict[str, bytes] = {}
+        self._last = 0
+
+    def step(self, line: bytes, record: Line) -> Iterator[Conflict]:
+        """Pass the next line, whose record this is: yield each contradiction in it, or with a line
+        before it."""
+        self.lines.append(line)
+        at = len(self.lines)
+        number = at if record.seq is None else record.seq
+        if number <= self._last:  # gaps are allowed: forged lines between two were removed
+            yield Conflict(at, "seq", f"more than {self._last}", number)
+        self._last = number
+        if isinstance(record, Statement):
+            if record.result == "stated":  # its runs are still to come
+                self._plans[record.plan, record.baseline] = record
+                return
+            # Most journals state nothing, and need no statistics.
+            from pytest_ouro.evidence.records.conflicts.statements import facts_of_statement
+
+            plan = self._plans.get((record.plan, record.baseline))
+            for fact in facts_of_statement(record, plan, self._finished, self._written):
+                if not same(fact.actual, fact.expected, rounded=False):
+                    yield Conflict(at, *fact)
+            return
+        assert isinstance(record, StartedRun)
+        if not isinstance(record, FinishedRun):
+            self._started[record.run] = record
+            return
+        begun = self._started.get(record.run)
+        for fact in (*_repeated(record, begun), *_derived(record, begun, self._finished)):
+            if not same(fact.actual, fact.expected, rounded=record.version < 3):
+                yield Conflict(at, *fact)
+        self._written[record.run] = line
+        for name in _LOOKED_UP:
+            self._finished.setdefault((name, getattr(record, name)), []).append(record)
+
+
+#: The walk that passed the most lines without a contradiction in the last call of `first_conflict`:
+#: a journal is asked about often, and only grows.
+_kept = _Walk()
 
 
 def first_conflict(lines: list[bytes]) -> Conflict | None:
     """Return the first contradiction in these lines, which are all of a journal; None if there is
-    none. Raise ValueError for an invalid line. If the journal begins with the very lines that an
-    earlier call found to agree, the facts in them are not compared again."""
-    known = len(_agreeing) if lines[: len(_agreeing)] == _agreeing else 0
-    found = next(_compare(lines, [record_format.read(line) for line in lines], known), None)
-    if found is None:
-        _agreeing[:] = lines
-    return found
+    none. Raise ValueError for an invalid line. Of the lines that an earlier call passed without
+    one, none is compared again if the journal still begins with them."""
+    global _kept
+    common = min(len(lines), len(_kept.lines))
+    if lines[:common] != _kept.lines[:common]:
+        common = 0
+    if common == len(lines):
+        return None
+    walk = _kept if 0 < common == len(_kept.lines) else _Walk()
+    further = lines[len(walk.lines) :]
+    records = [record_format.read(line) for line in further]
+    _kept = _Walk()  # a line that contradicts another is not kept
+    for line, record in zip(further, records, strict=True):
+        if found := next(walk.step(line, record), None):
+            return found
+    _kept = walk
+    return None
 
 
 def conflicts(records: Sequence[Line]) -> Iterator[Conflict]:
     """Yield each contradiction in the records (all of a journal, oldest first), in their order: a
     fact stated in two places and differently, or a ``seq`` that is not more than the one before."""
-    return _compare([record_format.write(record) for record in records], records, 0)
-
-
-def _compare(lines: Sequence[bytes], records: Sequence[Line], known: int) -> Iterator[Conflict]:
-    """Yield the `conflicts` of ``records``, whose ``lines`` these are. Of the first ``known``,
-    which an earlier call found to agree, only ``seq`` is checked."""
-    started: dict[str, StartedRun] = {}
-    plans: dict[tuple[str, str], Statement] = {}
-    finished: Past = {}
-    written: dict[str, bytes] = {}
-    last = 0
-    for line, record in enumerate(records, start=1):
-        number = line if record.seq is None else record.seq
-        if number <= last:  # gaps are allowed: forged lines between two were removed
-            yield Conflict(line, "seq", f"more than {last}", number)
-        last = number
-        if isinstance(record, Statement):
-            if record.result == "stated":  # its runs are still to come
-                plans[record.plan, record.baseline] = record
-            elif line > known:
-                # Most journals state nothing, and need no statistics.
-                from pytest_ouro.evidence.records.conflicts.statements import facts_of_statement
-
-                plan = plans.get((record.plan, record.baseline))
-                facts = facts_of_statement(record, plan, finished, written)
-                yield from (
-                    Conflict(line, *fact)
-                    for fact in facts
-                    if not same(fact.actual, fact.expected, rounded=False)
-                )
-            continue
-        assert isinstance(record, StartedRun)
-        if not isinstance(record, FinishedRun):
-            started[record.run] = record
-            continue
-        if line > known:
-            begun = started.get(record.run)
-            for fact in (*_repeated(record, begun), *_derived(record, begun, finished)):
-                if not same(fact.actual, fact.expected, rounded=record.version < 3):
-                    yield Conflict(line, *fact)
-        written[record.run] = lines[line - 1]
-        for name in _LOOKED_UP:
-            finished.setdefault((name, getattr(record, name)), []).append(record)
+    walk = _Walk()
+    for record in records:
+        yield from walk.step(record_format.write(record), record)
 
 
 def _repeated(run: FinishedRun, begun: StartedRun | None) -> Iterator[Fact]:
