@@ -19,12 +19,13 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a lau
 def command(bench):
     """``command(code)``: the measurement of a command that runs this code."""
 
-    def command(code, *words, timeout=60.0):
+    def command(code, *words, timeout=60.0, progress=None):
         job = bench.job(code)
         words = words or (sys.executable, "train.py")
         message = {"mode": "command", "root": str(bench.folder), "command": list(words)}
-        return supervise(replace(job, message=message, timeout=timeout))
+        return supervise(replace(job, message=message, timeout=timeout), progress)
 
+    command.folder = bench.folder
     return command
 
 
@@ -40,7 +41,7 @@ def launched(monkeypatch):
 
 def test_no_interpreter_of_ours_is_started_for_a_command(command, launched):
     with keep_starter():
-        seen = command("import os, sys\nprint(os.getsid(0) == os.getpid())\nsys.exit(3)")
+        seen = command("import os, sys\nprint(os.getsid(0) == os.getppid())\nsys.exit(3)")
     assert (seen.exit_code, seen.tail, launched) == (3, ("True",), [])
     assert seen.window_seconds > 0
 
@@ -71,13 +72,14 @@ def test_another_starter_follows_one_that_was_killed(command, launched):
 
 
 def test_a_starter_that_does_not_answer_ends_the_run(command, monkeypatch):
-    monkeypatch.setattr(start_process, "_PATIENCE", 0.5)
     with keep_starter():
         command("")
         [starter] = start_process._kept
         os.kill(starter._process.pid, signal.SIGSTOP)
-        with pytest.raises(OSError, match="the starter does not answer"):
-            command("print('here')")
+        with monkeypatch.context() as patch:
+            patch.setattr(start_process, "_PATIENCE", 0.5)
+            with pytest.raises(OSError, match="the starter does not answer"):
+                command("print('here')")
         assert command("print('here')").tail == ("here",)
 
 
@@ -97,11 +99,20 @@ def test_a_command_runs_in_its_folder_with_its_variables_on_our_cores(command):
     assert after.endswith(f"None [{min(cores)}]")
 
 
-def test_a_command_that_cannot_be_started_says_so(command, launched):
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("no-such-program", "'no-such-program' cannot be started: No such file"),
+        ("zero\0byte", "embedded null"),
+    ],
+)
+def test_a_command_that_cannot_be_started_says_so(command, launched, word, text):
     with keep_starter():
-        seen = command("", "no-such-program")
-    assert seen.exit_code == 1
-    assert seen.exception["text"].startswith("'no-such-program' cannot be started: No such file")
+        seen = command("", word)
+        assert seen.exit_code == 1
+        assert text in seen.exception["text"]
+        assert len(launched) == 1
+        assert command("print('next')").tail == ("next",)
     assert len(launched) == 1
 
 
@@ -168,6 +179,9 @@ while not os.path.exists("stays"):
 """
 
 
+IGNORES_TERM = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+
+
 @pytest.fixture
 def stays(bench, wait_until_gone):
     """``stays()``: whether the process of STAYS still runs after a while."""
@@ -229,6 +243,47 @@ def test_a_command_cannot_ask_the_starter_to_end(command):
         [starter] = start_process._kept
         assert command(code).tail == ("lives",)
         assert start_process._kept == [starter]
+
+
+@pytest.mark.parametrize("leads", ["setsid", "setpgrp"])
+def test_a_command_can_lead_a_session_or_group_of_its_own(command, leads):
+    """Programs do that to end all that they start; it is an error for one that leads already."""
+    with keep_starter():
+        seen = command(f"import os\nos.{leads}()\nprint(os.getpgrp() == os.getpid())")
+        assert (seen.exit_code, seen.tail) == (0, ("True",))
+        seen = command(f"import os, time\nos.{leads}()\ntime.sleep(120)", timeout=1.0)
+        assert (seen.stopped, seen.exit_code) == ("timeout", -9)  # TERM is for our group
+
+
+def test_a_command_that_kills_its_group_is_killed(command, stays):
+    with keep_starter():
+        seen = command(f"{STAYS}os.killpg(0, signal.SIGKILL)\ntime.sleep(120)")
+        assert (seen.exit_code, seen.stopped) == (-9, "")
+        assert not stays()
+        assert command("print('next')").tail == ("next",)
+
+
+def test_a_command_that_does_not_die_with_the_starter_is_ended(command, wait_until_gone):
+    code = "import ctypes, os, pathlib, signal, time\nctypes.CDLL(None).prctl(1, 0)\n"
+    code += "pathlib.Path('stays').write_text(str(os.getpid()))\n"
+    code += "os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(120)"
+    with keep_starter():
+        assert command(code).exit_code == -9
+        assert wait_until_gone(int((command.folder / "stays").read_text()))
+
+
+@pytest.mark.parametrize(("before", "code"), [("", -15), (IGNORES_TERM, -9)])
+def test_an_interrupt_ends_a_command_with_its_processes(command, launched, stays, before, code):
+    def interrupt(position):
+        if (command.folder / "stays").exists():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with keep_starter():
+        seen = command(f"{STAYS}{before}time.sleep(120)", progress=interrupt)
+        assert (seen.stopped, seen.exit_code) == ("interrupted", code)
+        assert not stays()
+        assert command("print('next')").tail == ("next",)
+    assert launched == []
 
 
 def test_a_command_that_stops_to_be_traced_has_not_ended(command):

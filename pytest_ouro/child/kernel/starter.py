@@ -31,10 +31,9 @@ def serve(fd: int) -> None:
 
     A request comes with one descriptor, that of a pipe for the command's output. It is answered by
     the command's process id, the CPU seconds that this process and its ended children have used,
-    and the largest memory of this process in KiB. The id is negative if the command cannot be
-    started: the number of the error. When the command has ended, its wait status follows, with the
-    CPU seconds and the largest memory in KiB of all its processes that have ended, and 1 if others
-    are left, else 0.
+    and the largest memory of this process in KiB. The id is 0 if the command cannot be started.
+    When the command has ended, its wait status follows, with the CPU seconds and the largest memory
+    in KiB of all its processes that have ended, and 1 if others are left, else 0.
     """
     system.set_dumpable(False)  # of the forks neither, until one becomes the command
     system.adopt_orphans()
@@ -54,37 +53,35 @@ def serve(fd: int) -> None:
             own = resource.getrusage(resource.RUSAGE_SELF)
             before = _seconds(own) + _seconds(resource.getrusage(resource.RUSAGE_CHILDREN))
             requests.send(b"%d %f %d" % (child, before, own.ru_maxrss))
-            if child > 0:
+            if child:
                 requests.send(b"%d %f %d %d" % _wait(child, fd, awake))
     finally:  # the supervisor may have been killed at any time: a command, or a part, may be left
         subreaper.kill_all()
 
 
 def _start(request: Request, output: int) -> int:
-    """Fork a process that becomes the command of ``request``, and return its id. If the command
-    cannot be started, return the error number, negative. ``output`` is the descriptor of a pipe for
-    the command's output."""
+    """Fork a process that becomes the command of ``request``, and return its id; 0 if the command
+    cannot be started. ``output`` is the descriptor of a pipe for the command's output."""
     failure, failed = os.pipe()  # the end for writing closes when the command is executed
     parent = os.getpid()
     child = os.fork()
     if not child:
         _become(request, output, failed, parent)
     os.close(failed)
-    said = os.read(failure, 16)
+    has_failed = os.read(failure, 1)
     os.close(failure)
-    if said:
+    if has_failed:
         os.waitpid(child, 0)
-        return -int(said)
+        return 0
     return child
 
 
 def _become(request: Request, output: int, failed: int, parent: int) -> NoReturn:
-    """Become the command of ``request``, which leads a session of its own, and which Linux kills
-    when ``parent`` ends; return never. Its error number is written to the descriptor ``failed`` if
-    that cannot be done."""
+    """Become the command of ``request``, in the session and group of ``parent``, with which Linux
+    kills it; return never. A command that led a group of its own could not make another, as some
+    do. A byte is written to the descriptor ``failed`` if it cannot be executed."""
     try:
         # Each page that is written after a fork is copied: only the last steps come after it.
-        os.setsid()
         for stream in (1, 2):
             os.dup2(output, stream)
         command, folder, env, cores = request
@@ -93,8 +90,8 @@ def _become(request: Request, output: int, failed: int, parent: int) -> NoReturn
         subreaper.restore_signals()
         subreaper.die_with(parent)
         os.execvpe(command[0], command, env)
-    except OSError as error:
-        os.write(failed, b"%d" % (error.errno or 1))
+    except Exception:  # also a zero byte in a word, for example
+        os.write(failed, b".")
     finally:
         os._exit(1)
 

@@ -58,10 +58,10 @@ class Family:
     Make it before the leader is reaped (waited for). On Linux, a child of this process counts as
     one of the run if its session is not that of this process. Exceptions are a child that is older
     than the leader, and one whose id is in ``strangers``: the children that this process had before
-    the run (see `children`). ``is_starter`` says that the leader is a `Starter`, which leads no
-    session of the run: the command is its child, and it adopts what loses its parent. Then its own
-    memory, and what it and its children used before, are not counted. ``adopts`` says that this
-    process was a subreaper before the leader started (`system.adopt_orphans`).
+    the run (see `children`). ``is_starter`` says that the leader is a `Starter`: the command is its
+    child, and it adopts what loses its parent. Then its own memory, and what it and its children
+    used before, are not counted. ``adopts`` says that this process was a subreaper
+    before the leader started (`system.adopt_orphans`).
     """
 
     leader: int
@@ -115,14 +115,14 @@ class Family:
         every process gets KILL, and again each that is found later, until none is left or about a
         second has passed. A starter ends too, unless its command has ended and left nothing."""
         deadline = time.monotonic() + grace
-        if process.poll() is None and signal_group(process.pid, signal.SIGTERM):
+        if process.poll() is None and signal_group(self.leader, signal.SIGTERM):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=max(0.0, deadline - time.monotonic()))
         if not isinstance(process, subprocess.Popen):
             if process.poll() is not None and process.is_alone:
                 return
             process.close_starter()
-        signal_group(process.pid, signal.SIGKILL)
+        signal_group(self.leader, signal.SIGKILL)
         process.wait()
         for _ in range(100):  # a process that is forked meanwhile is found in the next round
             if not self._may_remain():

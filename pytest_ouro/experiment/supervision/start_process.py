@@ -53,7 +53,6 @@ class Command:
     for all processes for which the starter had waited.
     """
 
-    pid: int
     stdout: IO[bytes]
     starter: Starter
     before: float
@@ -141,7 +140,7 @@ class Starter:
     def start(self, request: Request, output: int) -> tuple[int, float, float]:
         """Start the command of a request, whose output goes to the pipe with the descriptor
         ``output``. Return its process id, and what `Command` calls ``before`` and ``obscured_mb``;
-        the id is below 0 if it cannot be started. If the starter does not answer, end it and raise
+        the id is 0 if it cannot be started. If the starter does not answer, end it and raise
         OSError."""
         try:
             self._requests.settimeout(_PATIENCE)
@@ -228,10 +227,10 @@ def start_command(starter: Starter, job: Job) -> Command | None:
         raise
     finally:
         os.close(write)
-    if pid < 0:
+    if not pid:
         os.close(read)
         return None
-    return Command(pid, os.fdopen(read, "rb"), starter, before, obscured_mb)
+    return Command(os.fdopen(read, "rb"), starter, before, obscured_mb)
 
 
 def start_launcher(job: Job, channel: int, shared: list[int]) -> subprocess.Popen[bytes]:
