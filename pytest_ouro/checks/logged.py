@@ -95,10 +95,10 @@ class Logged(Check):
 
         # The rows of placebos are written once the night is over.
         every = [run for run in evidence.runs if run.purpose != "placebo"]
-        runs = {entry_of(run): run for run in reversed(every)}
-        lost = pair(reversed(evidence.ledger.rows), [*map(entry_of, every)])[1]
+        entries = [*map(entry_of, every)]
+        lost = pair(reversed(evidence.ledger.rows), entries)[1]
         if lost:
-            first = runs[lost[0]]
+            first = every[entries.index(lost[0])]
             yield Finding(
                 f"{evidence.layout.ledger} lacks {count(len(lost), 'row')} of recorded runs",
                 where=f"the first: {first.status} of commit {first.commit[:7]}",

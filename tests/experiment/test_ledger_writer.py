@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -167,7 +166,7 @@ def test_any_description_is_read_back(tmp_path_factory, description, separator):
     from pytest_ouro.evidence.ledger.ledger_format import Format
     from pytest_ouro.evidence.ledger.ledger_table import Table, one_line
 
-    entry = replace(KEPT, description=one_line(description))
+    entry = KEPT._replace(description=one_line(description))
     table = Table.new(Format(separator), "val_bpb")
     text = "\n".join([*table.header, table.text(entry)])
 

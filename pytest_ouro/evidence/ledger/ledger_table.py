@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.ledger.ledger_format import JSONL, MARKDOWN, Cell, Format
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 NO_VALUE = "0.000000"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):  # in C: a run hashes those of all runs before it, several times
     """What the ledger's row of a run says. ``commit`` are the first seven digits of the id,
     ``metric`` is the value as text ("0.000000" for a crash), ``memory_mb`` is 0 for a crash or if
     unknown. ``more`` has (name, text) pairs for columns that only some ledgers have."""
