@@ -2,7 +2,7 @@
 
 class: clock
 expect: supervised=caught judged=caught sandboxed=caught
-why: waited for | went on beyond its budget
+why: waited for | went on beyond its budget | the timeout
 note: counted on the CPU clock; on the wall clock more processes are lawful
 """
 
