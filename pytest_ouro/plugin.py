@@ -56,6 +56,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Run the commit N times, each with its own seeds, and decide on the mean",
     )
     group.addoption(
+        "--ouro-candidates",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="REV",
+        help="With --ouro-experiment: measure these commits in place of HEAD, each as an item: "
+        "revisions, ranges A..B, or @FILE with one of them on each line",
+    )
+    group.addoption(
+        "--ouro-engine",
+        metavar="ENGINE",
+        help="Where candidates are measured: local (a run on each visible card, or in each slot of "
+        "the processor) or local=N (N at a time)",
+    )
+    group.addoption(
         "--ouro-certify",
         action="store_true",
         help="Measure the last keep and the night's baseline on fresh pairs of runs, and state "
@@ -224,6 +239,8 @@ def experiment(request: pytest.FixtureRequest) -> Result:
         from pytest_ouro.items.session import find_session
 
         session = find_session(request.config)
+        if session.settings.candidates:
+            pytest.skip("--ouro-candidates makes more than one run")
         if session.settings.experiment:
             return session.result_for_test()
     pytest.skip("needs --ouro-experiment")

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Settled(Check):
     """Of the commits whose runs were recorded on the branch since the last blessing, the branch has
-    each that was kept, and none that was discarded. The last verdict on a commit counts. A keep may
-    not stay either if it was refuted, or is void for a breach or because its reference, the keep
-    that it was compared with, does not stand. The commit of the last run may still be at the tip,
-    waiting for its revert. A discarded commit may stay if its editable files are the same as its
-    reference's. Where runs are logged by hand, no kept commit may build on the change of a
-    discarded row."""
+    each that was kept, and none that was discarded. Of the candidates of a batch that were kept, it
+    has the best, from the next try on. The last verdict on a commit counts. A keep may not stay
+    either if it was refuted, or is void for a breach or because its reference, the keep that it was
+    compared with, does not stand. The commit of the last run may still be at the tip, waiting for
+    its revert. A discarded commit may stay if its editable files are the same as its reference's.
+    Where runs are logged by hand, no kept commit may build on the change of a discarded row."""
 
     stage = "ledger"
     judges_claims = True
@@ -81,6 +81,7 @@ class Settled(Check):
             for run in last
             if run.status == "keep" and run.commit not in ancestors and run.commit not in gone
         ]
+        lost = _leave_out_batches(lost, last, tries, ancestors)
         if lost:
             yield Finding(
                 f"{branch} lacks {count(len(lost), 'kept commit')}",
@@ -89,6 +90,26 @@ class Settled(Check):
                 + stash(evidence.repository, f"git reset --keep {lost[-1].commit[:7]}"),
                 facts={"commits": len(lost)},
             )
+
+
+def _leave_out_batches(
+    lost: list[FinishedRun],
+    last: Collection[FinishedRun],
+    tries: list[FinishedRun],
+    ancestors: Collection[str],
+) -> list[FinishedRun]:
+    """Return those of the kept commits that the branch lacks (``lost``) which it must have. Of the
+    candidates of a batch it must have the best, the last that was kept; not yet, if the batch made
+    the last of the ``tries`` on the branch: then it may still wait to be moved there. ``last`` has
+    the deciding run of each commit."""
+    best = {run.plan: run for run in last if run.plan and run.status == "keep"}
+    here = {run.plan for run in last if run.commit in ancestors and run.best_commit}
+    awaiting = tries[-1].plan if tries else None
+    return [
+        run
+        for run in lost
+        if not run.plan or (run.plan not in (*here, awaiting) and run is best[run.plan])
+    ]
 
 
 def _must_go(run: FinishedRun, gone: Collection[str]) -> bool:

@@ -35,14 +35,21 @@ _OWN = ("tried", "row_losses", "vault_losses")
 
 
 def answer_from_record(
-    case: Case, experiment: Experiment, profile: Profile, say: Callable[[str], None]
+    case: Case,
+    experiment: Experiment,
+    profile: Profile,
+    say: Callable[[str], None],
+    *,
+    plan: str | None = None,
+    revise: Callable[[FinishedRun], FinishedRun] = lambda run: run,
 ) -> Result | None:
     """Return the result of the checked commit by an earlier run of the same code (`find_earlier`),
     whose value is compared with the present reference, and record it; None, with nothing recorded,
     if there is none, so that the commit must be run.
 
-    ``say`` is called with a line that names the earlier run. Raise RecordError if the result cannot
-    be recorded, another OuroError if a rule cannot be checked.
+    ``say`` is called with a line that names the earlier run. ``plan`` is the id of the batch that
+    the commit is a candidate of, and ``revise`` may change the verdict before it is recorded. Raise
+    RecordError if the result cannot be recorded, another OuroError if a rule cannot be checked.
     """
     found = find_earlier(case, experiment, profile)
     if found is None:
@@ -55,7 +62,7 @@ def answer_from_record(
     run = compare(
         runs,
         case.repository.history,
-        _measured_by(earlier, record.start(case, described)),
+        _measured_by(earlier, record.start(case, replace(described, plan=plan))),
         experiment=experiment,
         rule=case.bound.verdicts[profile],
         guards=case.bound.guards,
@@ -63,7 +70,7 @@ def answer_from_record(
         describe_again=partial(describe_again, case),
         measured_by=earlier,
     )
-    run = record.finish(case, run)
+    run = record.finish(case, revise(run))
     return Result(
         run.reason,
         run.commit,

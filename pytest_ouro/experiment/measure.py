@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import replace
@@ -34,13 +34,15 @@ from pytest_ouro.experiment.verdict.compare import compare
 from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from pytest_ouro.bound.tables import Device
+    from pytest_ouro.bound.tables import Device, Experiment, Level
+    from pytest_ouro.core.metric import Metric
     from pytest_ouro.engine import Case
-    from pytest_ouro.evidence.records.run_record import MeasuredRun, StartedRun
+    from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
     from pytest_ouro.experiment.terms.job import Progress
     from pytest_ouro.experiment.terms.measurement import Measurement
+    from pytest_ouro.experiment.terms.setup import Profile
     from pytest_ouro.experiment.terms.turns import Turn
 
 #: The purposes of runs around which the speed of the machine is measured.
@@ -61,6 +63,7 @@ def measure_commit(
     again: bool = True,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
+    begin: Callable[[StartedRun], None] = lambda run: None,
 ) -> tuple[Result, Case]:
     """Run the checked commit of a case once and record the run; return the result, and the case
     that the run was made with. If a rule is broken, nothing is run, and the result is "closed".
@@ -68,7 +71,8 @@ def measure_commit(
     ``device`` and ``budget``, in seconds, replace the bound's unless they are None. ``turn`` says
     what the run is for. Without ``again``, code that was measured before is not run: an earlier run
     answers (`answer_from_record`). ``progress`` is called with the position of the run, ``say``
-    with lines about its course.
+    with lines about its course, and ``begin`` with the record of the start, before there is a
+    process; what it raises is raised.
 
     ``case`` is observed again if the run had to wait for its device, if data was made, or if
     records of killed runs were completed. If the process cannot be started, or an exception ends
@@ -106,6 +110,7 @@ def measure_commit(
             holds=place.names,
         )
         started = record.start(case, described)
+        begin(started)
         before = ""
         earlier, same_seeds = history.find_same_code(case.evidence.journal.runs(), started)
         if earlier and turn.purpose == "search" and (turn.number or 1) == 1:
@@ -126,7 +131,7 @@ def measure_commit(
         seen = replace(seen, findings=(*snapshot.restore(seen.level), *seen.findings))
         measured = record.measured_run(started, seen, level_why=why)
         measured = replace(measured, speed=combine(speeds))
-    measured = row_files.store(case.evidence.journal, measured, seen, say)
+    measured = row_files.store(case.evidence.journal, measured, seen.losses, say)
     return replace(_conclude(setup, measured, seen), before=before), case
 
 
@@ -210,7 +215,19 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
     ended, message = outcome(seen, metric)
     if ended == "ok" and setup.profile == "cuda" and seen.environment.get("device") == "cpu":
         ended, message = "breach", "the run was to use CUDA, but torch saw no CUDA device"
-    measured = replace(measured, outcome=ended)
+    run = decide(case, experiment, replace(measured, outcome=ended), message)
+    run = record.finish(case, run)
+    record.archive(case, case.bound.path(LOG), run.run)
+    return make_result(run, metric, tail=seen.tail)
+
+
+def decide(case: Case, experiment: Experiment, measured: MeasuredRun, message: str) -> FinishedRun:
+    """Return a measured run, whose ``outcome`` is set, with its verdict; nothing is recorded.
+
+    ``message`` says why the outcome is not "ok". A run that is "ok" is a breach if a rule is broken
+    that is checked after a run. Raise OuroError if a rule cannot be checked.
+    """
+    ended = measured.outcome
     broken = [result for result in check_after_run(case.again(measured=measured)) if result.broken]
     if ended == "ok" and broken:
         ended, message = "breach", f"{broken[0].rule}: {broken[0].findings[0].headline}"
@@ -220,24 +237,27 @@ def _conclude(setup: Setup, measured: MeasuredRun, seen: Measurement) -> Result:
         case.repository.history,
         replace(measured, outcome=ended, value=value),
         experiment=experiment,
-        rule=case.bound.verdicts[setup.profile],
+        rule=case.bound.verdicts[cast("Profile", measured.device)],
         guards=case.bound.guards,
         statements=case.evidence.journal.statements(),
         describe_again=partial(describe_again, case),
     )
     rules = tuple(result.rule for result in broken)
-    message = message or run.message
-    run = record.finish(case, replace(run, message=message, findings=rules))
-    record.archive(case, case.bound.path(LOG), run.run)
+    return replace(run, message=message or run.message, findings=rules)
+
+
+def make_result(run: FinishedRun, metric: Metric, *, tail: Sequence[str] = ()) -> Result:
+    """Return the result of a recorded run; ``tail`` are the last lines of its output, which a crash
+    shows."""
     return Result(
         run.reason,
         run.commit,
         metric,
         value=run.value,
         best=run.best,
-        level=seen.level,
-        message=message,
-        peak_vram_mb=seen.peak_mb,
+        level=cast("Level | None", run.level) or "",
+        message=run.message,
+        peak_vram_mb=run.peak_mb or 0.0,
         record=run,
-        tail=seen.tail if run.status == "crash" else (),
+        tail=tuple(tail) if run.status == "crash" else (),
     )

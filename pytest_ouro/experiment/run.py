@@ -89,7 +89,7 @@ def run_experiment(
             )
             commit = result.commit
             if result.status == "closed":
-                return replace(result, over=_say_over(case))
+                return replace(result, over=say_over(case))
             if result.status == "crash":
                 break
             if turn.series:
@@ -100,7 +100,7 @@ def run_experiment(
     settlement = _settle(case, result, apply=order.settle)
     stopped = _explain_stop(result, turn)
     result = _add_history(case, result)
-    return replace(result, stopped=stopped, settlement=settlement, over=_say_over(case))
+    return replace(result, stopped=stopped, settlement=settlement, over=say_over(case))
 
 
 def _explain_stop(result: Result, turn: Turn) -> str:
@@ -192,7 +192,7 @@ def _settle(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:
     return settle(case, target=target, tried=result.record.tried, apply=apply)
 
 
-def _say_over(case: Case) -> tuple[str, ...]:
+def say_over(case: Case) -> tuple[str, ...]:
     """Return a tuple of the line that says that the night is over, and what to do; () if it is not.
     Once it is, its placebos are written to the ledger."""
     if case.bound.night is None:

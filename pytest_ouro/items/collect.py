@@ -1,5 +1,5 @@
-"""Collect bound.toml as pytest items: BoundFile → Section → RuleItem, ExperimentItem or
-SelectionItem."""
+"""Collect bound.toml as pytest items: BoundFile → Section → RuleItem, ExperimentItem,
+CandidateItem or SelectionItem."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.read import Rule
     from pytest_ouro.core.finding import RuleResult
+    from pytest_ouro.experiment.engines.candidates import Found
+    from pytest_ouro.experiment.result import Result
 
 
 class Failure(Exception):
@@ -64,7 +66,10 @@ class Section(pytest.Collector):
         """Yield the item of the runs if this is their section; else one for each rule, with the
         marker of its section."""
         if self.name == "experiment":
-            yield ExperimentItem.from_parent(self, name="run")
+            if find_session(self.config).settings.candidates:
+                yield from self._collect_candidates()
+            else:
+                yield ExperimentItem.from_parent(self, name="run")
             return
         if self.name == "selection":
             task = find_session(self.config).settings.task
@@ -74,6 +79,23 @@ class Section(pytest.Collector):
             item = RuleItem.from_parent(self, name=rule.id, rule=rule)
             item.add_marker(rule.section.replace("-", "_"))
             yield item
+
+    def _collect_candidates(self) -> Iterator[pytest.Item]:
+        """Yield an item for each candidate of the session. Raise CollectError with the reason if a
+        word names no commit."""
+        session = find_session(self.config)
+        try:
+            found = session.find_candidates()
+        except Exception as error:
+            raise self.CollectError(error_text(to_error(error))) from None
+        session.notes += found.notes
+        commits = [one.commit for one in found.candidates]
+        length = 7
+        while len({commit[:length] for commit in commits}) < len(commits):
+            length += 1
+        for commit in commits:
+            name = f"run[{commit[:length]}]"
+            yield CandidateItem.from_parent(self, name=name, commit=commit, found=found)
 
 
 class OuroItem(pytest.Item):
@@ -159,7 +181,11 @@ class ExperimentItem(MeasuringItem):
         """Make the run, unless it was made before; add its results (verdict, metric, level, …) to
         the item's properties. Raise Failure if it crashed or a broken rule kept it from being made;
         other exceptions as `Session.experiment` raises them."""
-        result = find_session(self.config).experiment()
+        self.report(find_session(self.config).experiment())
+
+    def report(self, result: Result) -> None:
+        """Add what came of a run to the item's properties. Raise Failure if it crashed, or a broken
+        rule kept it from being made."""
         facts: dict[str, str | float | None] = {
             "status": result.status,
             "reason": result.reason,
@@ -187,6 +213,22 @@ class ExperimentItem(MeasuringItem):
             if isinstance(result.ended_by, Exception):
                 why = error_text(to_error(result.ended_by))
             raise Failure(escape_lines(*f"crash: {why}".split("\n"), *log))
+
+
+class CandidateItem(ExperimentItem):
+    """The supervised run of ``commit``, one of the candidates ``found``, which are measured
+    together."""
+
+    def __init__(self, *, commit: str, found: Found, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._commit = commit
+        self._found = found
+
+    def runtest(self) -> None:
+        """Wait for the result of the candidate; add it to the item's properties. Raise Failure as
+        `ExperimentItem` does; other exceptions as `Session.measure_candidate` raises them."""
+        session = find_session(self.config)
+        self.report(session.measure_candidate(self._commit, self._found.candidates))
 
 
 class SelectionItem(MeasuringItem):

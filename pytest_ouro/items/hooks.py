@@ -127,13 +127,15 @@ class Hooks:
         if unjudged := self.session.audit.nothing_judged():
             problems.append(error_text(unjudged))
         asked = bool(self.session.settings.task) and not _only_shows(self.config)
-        outcome = self.session.result or self.session.selection
+        self.session.finish_batch()
+        outcome = self.session.outcome or self.session.result or self.session.selection
         closed = asked and outcome is None
         if closed and self.config.option.setuponly:
             problems.append(error_text(messages.not_carried_out()))
         if (problems or closed) and session.exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        lines = [f"ouro: {line}" for line in [*problems, *([] if quiet else self._notes())]]
+        notes = [] if quiet else [*self._notes(), *self.session.notes]
+        lines = [f"ouro: {line}" for line in [*problems, *notes]]
         if self.session.settings.reports and not _only_shows(self.config):
             from pytest_ouro.items.reports import write_reports
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -19,13 +20,18 @@ from pytest_ouro.report.text import error_text
 from pytest_ouro.report.unforeseen import to_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.journal import Journal
+    from pytest_ouro.experiment.engines.batch import Batch
+    from pytest_ouro.experiment.engines.candidates import Candidate, Found
+    from pytest_ouro.experiment.engines.outcome import Outcome
     from pytest_ouro.experiment.result import Result
+    from pytest_ouro.experiment.run import Order
     from pytest_ouro.experiment.selection.ablate import Ablation
     from pytest_ouro.experiment.selection.selection import Selection
+    from pytest_ouro.experiment.terms.job import Position
     from pytest_ouro.report.progress import Progress
 
 T = TypeVar("T")
@@ -38,8 +44,9 @@ class Session:
     """What the items of one pytest session share: settings, the case, and the outcome of the runs.
     Raise UsageError, when it is made, for an invalid option.
 
-    ``opened`` is the case, None before it is first used; ``result`` is that of the experiment, and
-    ``selection`` that of the certificate, confirmation or ablation, each None before it is made.
+    ``opened`` is the case, None before it is first used; ``result`` is that of the experiment,
+    ``selection`` that of the certificate, confirmation or ablation, and ``outcome`` that of the
+    batch of candidates, each None before it is made.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -48,12 +55,17 @@ class Session:
         self.opened: Case | None = None
         self.result: Result | None = None
         self.selection: Selection | Ablation | None = None
+        self.outcome: Outcome | None = None
+        self._batch: Batch | None = None
+        self._progress: Progress | None = None
         #: The last lines if nothing came out.
         self.closed = CLOSED
         self._refused: OuroError | None = None
         #: The rule that reported a finding first, by the finding's headline.
         self.reported: dict[str, str] = {}
         self.audit = OutcomeAudit(config)
+        #: Lines about what the options name.
+        self.notes: tuple[str, ...] = ()
 
     @property
     def case(self) -> Case:
@@ -101,6 +113,77 @@ class Session:
                 _raise_end(self.selection.result)
         return self.selection
 
+    def find_candidates(self) -> Found:
+        """Return the candidates that the options name. Raise OuroError if there are none, or a word
+        names no commit."""
+        from pytest_ouro.experiment.engines.candidates import find_candidates
+
+        return find_candidates(self.case.repository.git, self.settings.candidates)
+
+    def measure_candidate(self, commit: str, candidates: Sequence[Candidate]) -> Result:
+        """Return the result of one of the candidates of this session, of which the first call
+        starts all. Raise OuroError if it cannot be measured; what ended it from outside is
+        raised."""
+
+        def make(progress: Progress) -> Result:
+            self._progress = progress
+            if self._batch is None:
+                self._batch = self._make_batch(candidates)
+            return self._batch.measure(commit)
+
+        try:
+            return self._measure(make)
+        finally:
+            self._refused = None  # the next candidate may be measured
+            self.opened = self.case.again()
+
+    def _make_batch(self, candidates: Sequence[Candidate]) -> Batch:
+        """Return the batch of the candidates; nothing is started yet. Raise ExperimentError if the
+        device is not there."""
+        from pytest_ouro.experiment.devices import device as devices
+        from pytest_ouro.experiment.engines.batch import Batch
+        from pytest_ouro.experiment.engines.local import make_local_engine
+
+        settings, case = self.settings, self.case
+        profile = devices.choose(settings.device or case.experiment.device)
+        slots = case.bound.experiments[profile].slots
+
+        def say(text: str) -> None:
+            if self._progress is not None:
+                self._progress.say(text)
+
+        def show(position: Position) -> None:
+            if self._progress is not None:
+                self._progress.show(position)
+
+        return Batch(
+            case,
+            candidates,
+            self._order(),
+            profile,
+            lambda: make_local_engine(profile, slots, settings.places),
+            progress=show,
+            say=say,
+        )
+
+    def finish_batch(self) -> None:
+        """End the batch, if there is one, and keep its outcome. What goes on is interrupted."""
+        if self._batch is None:
+            return
+        batch, self._batch = self._batch, None
+        try:
+            batch.close()
+        finally:
+            with contextlib.suppress(OuroError):
+                self.outcome = batch.finish()
+
+    def _order(self) -> Order:
+        """Return the options of an experiment."""
+        from pytest_ouro.experiment.run import Order
+
+        one = self.settings
+        return Order(one.device, one.budget, one.settle, one.repeat, one.again)
+
     def _measure(self, make: Callable[[Progress], T]) -> T:
         """Call ``make``, which makes runs and shows their progress, and return what it returns. An
         Exception of it becomes an OuroError, which `experiment` and `select` raise again in later
@@ -130,14 +213,10 @@ class Session:
     def _run(self, progress: Progress) -> Result:
         """Run the experiment and return its result."""
         from pytest_ouro.core.own_modules import speed_up_exit
-        from pytest_ouro.experiment.run import Order, run_experiment
+        from pytest_ouro.experiment.run import run_experiment
 
         speed_up_exit()
-        settings = self.settings
-        order = Order(
-            settings.device, settings.budget, settings.settle, settings.repeat, settings.again
-        )
-        return run_experiment(self.case, order, progress=progress.show, say=progress.say)
+        return run_experiment(self.case, self._order(), progress=progress.show, say=progress.say)
 
     def _select(self, progress: Progress) -> Selection | Ablation:
         """Measure the pairs of the certificate, confirmation or ablation; return its outcome."""

@@ -11,7 +11,7 @@ import pytest
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.limits import MOST_PAIRS, PAIRS
-from pytest_ouro.messages import command_line
+from pytest_ouro.messages import command_line, engines
 from pytest_ouro.messages import plugin as messages
 from pytest_ouro.report.html.endings import REPORTS
 
@@ -44,7 +44,8 @@ class Settings:
     certificate or an ablation, and ``looks`` how many certificates are stated before the first (0:
     no number). ``trackio`` is the project that shows the runs live, of trackio or as
     ``wandb:PROJECT`` ("": none), and ``reports`` are the absolute paths of the files to write at
-    the end."""
+    the end. ``candidates`` are the words that name commits to measure in place of HEAD, and
+    ``places`` how many of them are measured at a time (0: as many as there are devices)."""
 
     bound: Path
     trust: str | None
@@ -59,6 +60,8 @@ class Settings:
     looks: int
     trackio: str
     reports: tuple[Path, ...]
+    candidates: tuple[str, ...]
+    places: int
 
     @property
     def experiment(self) -> bool:
@@ -129,7 +132,31 @@ def read_settings(config: pytest.Config) -> Settings:
         looks=looks,
         trackio=_read_tracking(config.getoption("ouro_trackio")),
         reports=_read_reports(config),
+        candidates=tuple(config.getoption("ouro_candidates")),
+        places=_read_engine(config),
     )
+
+
+def _read_engine(config: pytest.Config) -> int:
+    """Return how many candidates are measured at a time, by ``--ouro-engine`` (0: not stated).
+    Raise UsageError for another engine than ``local`` and ``local=N``, for one without candidates,
+    for candidates without an experiment, and for candidates with an option that has no use for
+    them."""
+    words, engine = config.getoption("ouro_candidates"), config.getoption("ouro_engine")
+    if words and not config.getoption("ouro_experiment"):
+        raise pytest.UsageError(str(engines.only_with_experiment("--ouro-candidates")))
+    if engine is not None and not words:
+        raise pytest.UsageError(str(engines.only_with_experiment("--ouro-engine")))
+    if words and config.getoption("ouro_repeat") > 1:
+        raise pytest.UsageError(str(messages.not_used("--ouro-repeat", "--ouro-candidates")))
+    if words and config.getoption("ouro_trackio") is not None:
+        raise pytest.UsageError(str(messages.not_used("--ouro-trackio", "--ouro-candidates")))
+    if engine is None or engine == "local":
+        return 0
+    name, _, number = engine.partition("=")
+    if name != "local" or not number.isdecimal() or not 1 <= int(number) <= MOST_PAIRS:
+        raise pytest.UsageError(str(engines.unknown_engine(engine)))
+    return int(number)
 
 
 def _read_reports(config: pytest.Config) -> tuple[Path, ...]:

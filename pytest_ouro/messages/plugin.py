@@ -57,8 +57,8 @@ def no_project(target: str) -> OuroError:
 
 
 def not_used(option: str, task: str) -> OuroError:
-    """A number of pairs, looks or repeats is given (``option``) with ``task``, which makes no use
-    of it."""
+    """A number of pairs, looks or repeats, or a project of trackio, is given (``option``) with
+    ``task``, which makes no use of it."""
     does = {
         "--ouro-confirm": "a confirmation looks after 2, 4 and 8 pairs, and is decided by the "
         "first look that tells",
@@ -66,6 +66,9 @@ def not_used(option: str, task: str) -> OuroError:
     }.get(task, "it makes no pairs")
     if option == "--ouro-repeat":
         does = "it repeats runs by pairs, each with a salt of its own"
+    if task == "--ouro-candidates":
+        once = option == "--ouro-repeat"
+        does = "each candidate is run once" if once else "several runs go on at the same time"
     return OuroError(f"{option} cannot be used with {task}: {does}", help=f"leave {option} out")
 
 

@@ -178,3 +178,54 @@ def test_a_detached_head_has_no_branch_to_settle(project, idea, revert, judged):
     project.git("checkout", "-q", "--detach", "HEAD~1")
 
     assert judged(RULE).status == "holds"
+
+
+@pytest.fixture
+def candidate(project, recorded):
+    """Record the run of a candidate of a batch, on a branch of its own; the commit."""
+
+    def candidate(status, value, plan="0123456789ab", **facts):
+        project.git("switch", "-q", "-c", f"try-{value}", "main")
+        commit = project.commit(f"idea {value}", {"train.py": f"MODEL = {value}\n"})
+        project.git("switch", "-q", "main")
+        facts |= {"best_commit": project.git("rev-parse", "main"), "branch": "main"}
+        facts |= {"description": f"idea {value}", "commit": commit, "plan": plan}
+        recorded(status, value, **facts)
+        return commit
+
+    return candidate
+
+
+def test_the_best_of_a_batch_may_wait_until_the_next_try(project, idea, candidate, judged):
+    idea("keep", 2.0)
+    candidate("keep", 1.9)
+    candidate("discard", 2.5)
+    best = candidate("keep", 1.8)
+    assert judged(RULE).status == "holds"
+
+    idea("discard", 2.5)
+
+    [finding] = judged(RULE).findings
+    assert finding.headline == "main lacks a kept commit"
+    assert finding.where == f'{best[:7]} "idea 1.8"'
+
+
+def test_the_other_keeps_of_a_batch_need_not_be_on_the_branch(project, idea, candidate, judged):
+    idea("keep", 2.0)
+    candidate("keep", 1.9)
+    best = candidate("keep", 1.8)
+    project.git("merge", "-q", "--ff-only", best)
+    idea("keep", 1.7)
+
+    assert judged(RULE).status == "holds"
+
+
+def test_each_batch_has_its_best(project, idea, candidate, judged):
+    idea("keep", 2.0)
+    candidate("keep", 1.9, plan="aaaaaaaaaaaa")
+    candidate("keep", 1.8, plan="bbbbbbbbbbbb")
+
+    [finding] = judged(RULE).findings
+
+    assert '"idea 1.9"' in finding.where
+    assert '"idea 1.8"' not in finding.where

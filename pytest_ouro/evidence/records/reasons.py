@@ -40,6 +40,12 @@ class Reason(str, Enum):
         "decides about a commit only if no other run did",
     )
     SEED_ONLY = "seed-only", "discard", "the same with other seeds"
+    STALE = (
+        "stale",
+        "discard",
+        "better than its reference, but no better than another candidate of its "
+        "[batch](candidates.md) that was kept meanwhile",
+    )
     GUARD = (
         "guard",
         "discard",
@@ -99,7 +105,7 @@ class Reason(str, Enum):
     def decides(self) -> bool:
         """Whether the verdict decides about the run's commit. False for a crash, a rehearsal, a
         repeat that is not the last of its series, a run for another purpose than to try a commit, a
-        run at too low a level, and if nothing was run."""
+        run at too low a level, a stale candidate of a batch, and if nothing was run."""
         return self.status in ("keep", "discard") and self not in _PRELIMINARY
 
     @property
@@ -110,10 +116,10 @@ class Reason(str, Enum):
 
     @property
     def counts_as_try(self) -> bool:
-        """Whether the run counts as a try of new code: its verdict decides (see `decides`), and its
-        code was not measured before, that is, the reason is neither ``unchanged`` nor
-        ``seed-only``."""
-        return self.decides and self not in _KNOWN_CODE
+        """Whether the run counts as a try of new code: its verdict decides (see `decides`) or is
+        ``stale``, and its code was not measured before, that is, the reason is neither
+        ``unchanged`` nor ``seed-only``."""
+        return (self.decides or self is Reason.STALE) and self not in _KNOWN_CODE
 
     @property
     def compares(self) -> bool:
@@ -132,7 +138,7 @@ class Reason(str, Enum):
 
 #: The verdict follows from the kind of the run; nothing was compared.
 _PRELIMINARY = (
-    *(Reason.REHEARSAL, Reason.REPEAT, Reason.LEVEL),
+    *(Reason.REHEARSAL, Reason.REPEAT, Reason.LEVEL, Reason.STALE),
     *(Reason.PAIR, Reason.REFERENCE, Reason.PLACEBO, Reason.CALIBRATE),
 )
 #: The code was measured before.

@@ -135,7 +135,9 @@ class RunFacts(Line):
         "certificate or confirmation), `placebo` (the incumbent's code as a try) and `calibrate`",
         since=4,
     )
-    plan: str | None = optional(None, RUN, "id of the plan that the run is part of", since=4)
+    plan: str | None = optional(
+        None, RUN, "id of the plan, or of the batch, that the run is part of", since=4
+    )
 
     @cached_property
     def metric(self) -> Metric:

@@ -55,9 +55,8 @@ def hold_place(
     are fewer cores than slots, or if the system cannot confine a process to cores.
     """
     if profile == "cpu" and slots > 1:
-        tree = f"tree-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
         with (  # two runs would write one log
-            hold_devices([tree], say) as waited,
+            hold_devices([tree_lock(folder)], say) as waited,
             _hold_slot(parts(slots), say) as place,
             _confined(place.cores),
         ):
@@ -66,6 +65,11 @@ def hold_place(
     names = device.lock_names(profile)
     with hold_devices(names, say) as first, hold_devices(_used_cores(profile), say) as second:
         yield Place(tuple(names), first or second)
+
+
+def tree_lock(folder: Path) -> str:
+    """Return the name of the lock of the working tree ``folder``."""
+    return f"tree-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
 
 
 def parts(slots: int) -> list[tuple[int, ...]]:

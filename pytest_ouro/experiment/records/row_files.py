@@ -9,18 +9,20 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.plain_file import make_folder, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_ouro.evidence.records.journal import Journal
     from pytest_ouro.evidence.records.row_losses import Kind
     from pytest_ouro.evidence.records.run_record import MeasuredRun
-    from pytest_ouro.experiment.terms.measurement import Measurement
 
 
 def store(
-    journal: Journal, measured: MeasuredRun, seen: Measurement, say: Callable[[str], None]
+    journal: Journal,
+    measured: MeasuredRun,
+    losses: Mapping[str, bytes],
+    say: Callable[[str], None],
 ) -> MeasuredRun:
-    """Write the losses by row of a measurement to the files of its run, and return ``measured``
+    """Write the ``losses`` by row of a measurement to the files of its run, and return ``measured``
     with their SHA-256 digests. A digest is "" if there are no losses of its kind, or if its file,
     or one before it, cannot be written: then a line with the reason is passed to ``say``.
 
@@ -29,7 +31,7 @@ def store(
     digests = {"rows": "", "vault": ""}
     kinds: tuple[Kind, ...] = ("rows", "vault")
     for kind in kinds:
-        if not (content := seen.losses.get(kind)):
+        if not (content := losses.get(kind)):
             continue
         from pytest_ouro.evidence.records.row_losses import FOLDER, path_of
 

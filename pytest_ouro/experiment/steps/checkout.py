@@ -37,13 +37,19 @@ def checkout(
     ExperimentError if a file cannot be written as it is committed, or at all; GitError if git
     fails, or refuses one of the paths; LimitError if the tree is too large.
     """
-    name = hashlib.sha256(os.fsencode(git.common_dir)).hexdigest()[:12]
-    folder = cache_folder() / "worktrees" / name / f"{role}-{commit[:12]}-{os.getpid()}"
+    folder = trees_of(git.common_dir) / f"{role}-{commit[:12]}-{os.getpid()}"
     try:
         _write(git, commit, folder, lambda path: path.endswith((".pyc", ".pyo")) or leave_out(path))
         yield folder
     finally:
         working_tree.remove(git.common_dir, folder.name, folder)
+
+
+def trees_of(common_dir: Path) -> Path:
+    """Return the folder of the cache in which the working trees of runs lie, for the repository
+    with this common git folder; it may not exist."""
+    name = hashlib.sha256(os.fsencode(common_dir)).hexdigest()[:12]
+    return cache_folder() / "worktrees" / name
 
 
 def _write(git: Git, commit: str, folder: Path, leave_out: Callable[[str], bool]) -> None:

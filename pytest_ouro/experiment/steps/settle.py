@@ -1,4 +1,5 @@
-"""Apply a verdict to the branch: after a discard or a crash, move it back to the last keep.
+"""Apply a verdict to the branch: after a discard or a crash, move it back to the last keep; after a
+batch, forward to the best candidate.
 
 The tried commit always stays reachable as ``refs/ouro/tried/<n>``. A change that is not committed
 is never lost: the branch then stays.
@@ -47,6 +48,33 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ..
     if why:
         return (f"ouro: not settled: {why}", advice)
     return (f"ouro: settled: {case.evidence.branch} is back at {target[:7]}   ({stays})",)
+
+
+def fast_forward(case: Case, target: str, *, apply: bool) -> tuple[str, ...]:
+    """Move the branch forward to the commit ``target``, the best candidate of a batch; return a
+    line that says what was done, () if the branch is there already.
+
+    With ``apply`` False, or if ``target`` does not descend from the branch's commit, or the branch
+    must not or cannot be moved, it stays: nothing is raised, and a line names the command.
+    """
+    git, head = case.repository.git, case.repository.head
+    if target == head:
+        return ()
+    if git.line("merge-base", head, target) != head:
+        why = f"{target[:7]} does not descend from {head[:7]}, the commit of the branch"
+        advice = f"ouro: to settle: git rebase --onto {head[:7]} {target[:7]}~1 {target[:7]}"
+        return (f"ouro: not settled: {why}", f"{advice}   (and measure it there)")
+    advice = f"ouro: to settle: git merge --ff-only {target[:7]}"
+    if not apply:
+        return (advice,)
+    if not (why := _find_obstacle(case, target)):
+        try:
+            return_branch(git, target)
+        except (OuroError, OSError) as error:
+            why = error.message if isinstance(error, OuroError) else str(error)
+    if why:
+        return (f"ouro: not settled: {why}", advice)
+    return (f"ouro: settled: {case.evidence.branch} is at {target[:7]}",)
 
 
 def place_to_return(case: Case, kept: str) -> str:

@@ -90,7 +90,9 @@ def _describe_try(shown: Shown) -> Iterator[str]:
     yield f"commit {run.commit}{branch}{tree}"
     word = "ended" if isinstance(run, FinishedRun) else "started"
     yield f"{word} {show_times([run.time])[0]} by this machine's clock"
-    if run.purpose != "search" or run.plan:
+    if run.purpose == "search" and run.plan:
+        yield f"as a candidate of the batch {run.plan}"
+    elif run.purpose != "search":
         yield f"as a {run.purpose}{f' of the plan {run.plan}' if run.plan else ''}"
     if run.repeats:
         yield f"as repeat {run.repeat} of {run.repeats}"

@@ -30,6 +30,8 @@ SENTENCES = {
     "nothing to try.",
     Reason.SEED_ONLY: "Its code is code that was measured before, with other seeds: another draw "
     "of luck is not an idea.",
+    Reason.STALE: "It is better than the last keep that it is based on, but another candidate of "
+    "its batch is at least as good, and was kept.",
     Reason.GUARD: "Its metric would make it a keep, but it breaks a guard: a limit that the rules "
     "set for another number.",
     Reason.REHEARSAL: "It ran with another budget than the rules state: such a run is never kept.",
@@ -56,6 +58,7 @@ _AGAIN = (Reason.INTERRUPTED, Reason.LOST, Reason.NOT_STARTED)
 _FIX = (Reason.CRASH, Reason.OOM, Reason.NAN, Reason.TIMEOUT)
 _OTHER = {
     Reason.BREACH: "read which rule it broke, and do not try it this way again",
+    Reason.STALE: "put it on top of the last keep (git rebase), and try it there",
     Reason.GUARD: "keep the idea, and bring the guarded number within its limit",
     Reason.REHEARSAL: "run it with the whole budget: pytest --ouro-experiment",
     Reason.LEVEL: "see what the level lacks here: pytest-ouro doctor",

@@ -1,0 +1,2 @@
+"""Many experiments at once: candidates are commits, workers measure them, and one process records
+them all."""

@@ -1,0 +1,84 @@
+"""Find what a candidate is compared with: its base, the last keep in its history, and whether that
+must be measured first, so that all candidates share its runs."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ouro.evidence.records.states import standing_keeps
+from pytest_ouro.experiment.devices import device as devices
+from pytest_ouro.experiment.devices.slots import parts
+from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.remeasure import find_last_keep
+from pytest_ouro.experiment.steps import evaluate_command
+from pytest_ouro.experiment.terms.setup import Setup
+from pytest_ouro.experiment.terms.turns import Turn
+from pytest_ouro.experiment.verdict.history import comparable
+from pytest_ouro.experiment.verdict.search_salt import find_search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_ouro.bound.tables import Experiment
+    from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.records.run_facts import Purpose
+    from pytest_ouro.evidence.records.run_record import StartedRun
+    from pytest_ouro.experiment.terms.setup import Profile
+
+
+class Base(NamedTuple):
+    """What must be measured before a candidate: ``commit``, as a try of its own ("search": it
+    becomes the baseline) or once more on a new salt ("reference"). "" if nothing must be: then
+    ``salt`` is that of the candidate's run."""
+
+    commit: str = ""
+    purpose: Purpose = "search"
+    salt: int = 0
+
+
+def describe_start(case: Case, experiment: Experiment, profile: Profile) -> StartedRun:
+    """Return the record of a run of the checked commit as it would start on a device of this
+    machine; nothing is written. Raise OuroError if the code or the data cannot be read."""
+    cores = parts(experiment.slots)[0] if profile == "cpu" and experiment.slots > 1 else ()
+    setup = Setup(case, experiment, profile, scratch=case.evidence.root)  # nothing is written there
+    place = devices.surroundings(profile, lambda text: None, cores)
+    harness = evaluate_command.digest(case, experiment)
+    return record.describe(setup, Turn(), harness=harness, place=place, holds=())
+
+
+def find_base(case: Case, described: StartedRun, profile: Profile, common: str) -> Base:
+    """Return what must be measured before the checked commit of ``case``; ``described`` is the
+    record of its run as it would start.
+
+    If there is a keep in its history that it can be compared with, the last of these is measured
+    again where the search's salt is due to change (`find_search`). If there is none, as on another
+    model of device, the last keep that cannot be compared is measured as a try, or else the commit
+    ``common``. Nothing is, if that would be the candidate itself, or ``common`` is "". Raise
+    RecordError if the journal cannot be read.
+    """
+    head = case.repository.head
+    journal = case.evidence.journal
+    runs = [run for run in journal.runs() if run.device == profile]
+    alike = [run for run in runs if comparable(run, described)]
+    kept = standing_keeps(case.repository.history, alike, journal.statements())
+    if kept:
+        search = find_search(case.bound.verdicts[profile], kept[0], runs)
+        if search.due and kept[0].commit != head:
+            return Base(kept[0].commit, "reference")
+        return Base(salt=search.salt)
+    elsewhere = find_last_keep(case, profile)
+    commit = elsewhere.commit if elsewhere else common
+    return Base() if commit == head else Base(commit)
+
+
+def find_common(git: Git, commits: Iterable[str]) -> str:
+    """Return the best common ancestor of these commits; "" if they have none. Raise GitError if git
+    fails."""
+    return reduce(lambda one, other: _merge_base(git, one, other) if one else "", commits)
+
+
+def _merge_base(git: Git, one: str, other: str) -> str:
+    """Return the best common ancestor of two commits; "" if there is none."""
+    return one if one == other else git.line("merge-base", one, other)

@@ -1,0 +1,231 @@
+"""The engine of one machine: a process for each place, which serves one attempt after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import IO, TYPE_CHECKING, cast
+
+from pytest_ouro.experiment.devices import device
+from pytest_ouro.experiment.engines import events
+from pytest_ouro.experiment.terms.console_text import clean
+from pytest_ouro.messages import engines as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_ouro.experiment.engines.events import Answer, Event, Request
+    from pytest_ouro.experiment.terms.setup import Profile
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+#: Seconds without a sign of life after which a worker is given up, and seconds without a call of
+#: `LocalEngine.wait` after which nothing is concluded from silence.
+SILENCE, _AWAY = 90.0, 10.0
+#: Seconds in which a worker must end a run that is cancelled, and itself.
+GRACE = 20.0
+#: The most bytes of a line that a worker sends.
+_LINE = 256 << 20
+
+
+class WorkerProcess:
+    """A worker as a process of this machine, with ``environment`` added to this one's. Raise
+    ExperimentError if it cannot be started."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.attempt = ""
+        self.latest = time.monotonic()
+        self._pending = b""
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pytest_ouro.experiment.engines.worker"],
+                cwd="/",  # python -m puts the folder on the path of modules
+                env={**os.environ, **environment, "PYTHONSAFEPATH": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._errors.close()
+            raise messages.worker_not_started(error.strerror or str(error)) from None
+        assert self.process.stdout is not None
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    @property
+    def output(self) -> IO[bytes]:
+        """The pipe on which events arrive."""
+        return cast("IO[bytes]", self.process.stdout)
+
+    def send(self, message: events.Message) -> None:
+        """Send a message; do nothing if the worker is gone, which `read` reports."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(message.line())
+            self.process.stdin.flush()
+
+    def read(self) -> tuple[list[events.Message], bool]:
+        """Return the messages that have arrived, and whether more may follow: False after the end
+        of the worker's output, or after what is not a message."""
+        found: list[events.Message] = []
+        while True:
+            try:
+                data = os.read(self.output.fileno(), 1 << 20)
+            except BlockingIOError:
+                return found, True
+            *lines, self._pending = (self._pending + data).split(b"\n")
+            self.latest = time.monotonic()
+            try:
+                found += [events.read(line) for line in lines]
+            except ValueError:
+                return found, False
+            if not data or len(self._pending) > _LINE:
+                return found, False
+
+    def end(self) -> str:
+        """End the process, and return how it ended, in words. What it started ends with it."""
+        self.process.kill()
+        status = self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        with self._errors as errors:
+            errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
+            said = errors.read().decode(errors="replace").strip().splitlines()
+        last = f": {clean(said[-1], width=200)}" if said else ""
+        how = f"exit status {status}" if status >= 0 else f"signal {-status}"
+        return f"its worker ended with {how}{last}"
+
+
+def make_local_engine(profile: Profile, slots: int, places: int) -> LocalEngine:
+    """Return an engine with as many ``places`` as are asked for; 0: on "cuda" one for each visible
+    card, otherwise one for each slot. On "cuda" each of several places has a card of its own, in
+    turn; a single one has all visible cards."""
+    if profile == "cpu":
+        return LocalEngine([{}] * (places or slots))
+    cards = _cards()
+    count = places or len(cards) or 1
+    if count == 1 or not cards:
+        return LocalEngine([{}] * count)
+    return LocalEngine([{_VISIBLE: cards[n % len(cards)]} for n in range(count)])
+
+
+def _cards() -> list[str]:
+    """Return the words by which CUDA_VISIBLE_DEVICES names each visible card: those of the
+    variable, or if it is unset the index of every card that the driver lists."""
+    if _VISIBLE in os.environ:
+        return device.visible()
+    from pytest_ouro.experiment.devices import nvml
+
+    return [str(card.index) for card in nvml.cards()]
+
+
+class LocalEngine:
+    """Workers on this machine; each of ``places`` has the variables that its worker gets."""
+
+    def __init__(self, places: Sequence[Mapping[str, str]]) -> None:
+        self._places: list[Mapping[str, str]] = list(places)
+        self._workers: dict[int, WorkerProcess] = {}
+        self._selector = selectors.DefaultSelector()
+        self._looked = time.monotonic()
+
+    @property
+    def capacity(self) -> int:
+        """The number of places."""
+        return len(self._places)
+
+    @property
+    def is_local(self) -> bool:
+        """True."""
+        return True
+
+    def start(self, request: Request) -> None:
+        """Start an attempt in a free place, in whose worker an earlier one may have ended."""
+        idle = (n for n, worker in self._workers.items() if not worker.attempt)
+        number = next(idle, None)
+        if number is None:
+            number = next(n for n in range(self.capacity) if n not in self._workers)
+            worker = self._workers[number] = WorkerProcess(self._places[number])
+            self._selector.register(worker.output, selectors.EVENT_READ, number)
+        worker = self._workers[number]
+        worker.attempt, worker.latest = request.attempt, time.monotonic()
+        worker.send(request)
+
+    def answer(self, answer: Answer) -> None:
+        """Send an answer to the worker of its attempt; do nothing if that is gone."""
+        for worker in self._workers.values():
+            if worker.attempt == answer.attempt:
+                worker.send(answer)
+
+    def wait(self, seconds: float) -> Sequence[Event]:
+        """Wait for events, see `Engine.wait`."""
+        now = time.monotonic()
+        if now - self._looked > _AWAY:  # this process was stopped, for example
+            for worker in self._workers.values():
+                worker.latest = now
+        found: list[Event] = []
+        for key, _ in self._selector.select(timeout=seconds):
+            found += self._read(key.data)
+        self._looked = time.monotonic()
+        for number, worker in [*self._workers.items()]:
+            if worker.attempt and self._looked - worker.latest > SILENCE:
+                found += self._give_up(number, f"its worker was silent for {SILENCE:g} s")
+        return found
+
+    def _read(self, number: int) -> list[Event]:
+        """Return the events that have arrived from the worker in a place."""
+        worker = self._workers[number]
+        arrived, more = worker.read()
+        found: list[Event] = []
+        for message in arrived:
+            mine = message.attempt == worker.attempt
+            if isinstance(message, events.Refused) and not message.attempt:
+                message = events.Refused(
+                    attempt=worker.attempt, text=message.text, help=message.help
+                )
+                mine = True
+            if not mine or not worker.attempt:
+                continue  # a sign of life
+            found.append(cast("Event", message))
+            if isinstance(message, events.Ended | events.Refused):
+                worker.attempt = ""
+        return found if more else found + self._give_up(number, "")
+
+    def _give_up(self, number: int, why: str) -> list[Event]:
+        """End the worker in a place; return the event that its attempt is lost, if it had one."""
+        worker = self._workers.pop(number)
+        self._selector.unregister(worker.output)
+        how = worker.end()
+        attempt = worker.attempt
+        return [events.Lost(attempt=attempt, why=why or how)] if attempt else []
+
+    def cancel(self) -> None:
+        """Interrupt each worker that has an attempt, as Ctrl-C would."""
+        for worker in self._workers.values():
+            if worker.attempt:
+                with contextlib.suppress(OSError):
+                    worker.process.send_signal(signal.SIGTERM)
+
+    def close(self) -> None:
+        """Let all workers end: those with an attempt are interrupted. One that has not ended after
+        `GRACE` seconds is killed."""
+        self.cancel()
+        for worker in self._workers.values():
+            if worker.process.stdin is not None:
+                with contextlib.suppress(OSError):
+                    worker.process.stdin.close()
+        deadline = time.monotonic() + GRACE
+        for number in [*self._workers]:
+            worker = self._workers[number]
+            while worker.process.poll() is None and time.monotonic() < deadline:
+                worker.read()  # a full pipe would keep it from ending
+                time.sleep(0.02)
+            self._give_up(number, "")
+        self._selector.close()

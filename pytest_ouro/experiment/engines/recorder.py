@@ -1,0 +1,221 @@
+"""Record the attempts of a batch: the one place where journal and ledger are written for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from typing import TYPE_CHECKING, Literal, cast
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import fields, replace
+from pytest_ouro.core.plain_file import open_plain, write_all
+from pytest_ouro.evidence.records import record_format
+from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
+from pytest_ouro.experiment.measure import decide, make_result
+from pytest_ouro.experiment.records import record, row_files
+from pytest_ouro.experiment.records.heartbeat import Beating
+from pytest_ouro.experiment.records.integrity import Snapshot
+from pytest_ouro.experiment.supervision import processes
+from pytest_ouro.experiment.terms.console_text import clean
+from pytest_ouro.experiment.terms.job import Position
+from pytest_ouro.experiment.verdict.history import comparable
+from pytest_ouro.messages import engines as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_ouro.bound.tables import Experiment, Level
+    from pytest_ouro.engine import Case
+    from pytest_ouro.experiment.engines.events import Began, Ended, Progressed, Request
+    from pytest_ouro.experiment.result import Result
+
+#: The most bytes of a log that are kept.
+_LOG = 48 << 20
+
+
+class Running:
+    """An attempt whose start is on record: ``started``, and what was there before it."""
+
+    def __init__(self, started: StartedRun, snapshot: Snapshot | None, beating: Beating) -> None:
+        self.started = started
+        self.snapshot = snapshot
+        self.beating = beating
+        self.position: Position | None = None
+
+
+class Recorder:
+    """Writes the records of a batch.
+
+    ``case`` is that of the working tree in which the batch was started, ``experiment`` the bound's
+    for the profile. ``is_local``: candidates run on this machine as this user, so that what they
+    could change of the records is looked after as in any run. ``data`` is the digest of the data
+    that the batch is measured on, "" until the first worker states it.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        experiment: Experiment,
+        *,
+        is_local: bool,
+        data: str,
+        say: Callable[[str], None],
+    ) -> None:
+        self._case = case
+        self._experiment = experiment
+        self._is_local = is_local
+        self._data = data
+        self._say = say
+        self.running: dict[str, Running] = {}
+        #: The keeps of the batch, oldest first.
+        self.kept: list[FinishedRun] = []
+
+    def begin(self, request: Request, began: Began) -> StartedRun:
+        """Record the start of an attempt, and return its record. Raise ExperimentError if the
+        worker would measure something else than ``request`` asks for; RecordError or GitError if
+        the start cannot be recorded."""
+        stated = record_format.read(began.record)
+        assert isinstance(stated, StartedRun)
+        self._demand_same(request, stated)
+        evidence = self._case.again().evidence  # of which the ledger has grown
+        started = record.start(
+            self._case,
+            replace(
+                stated,
+                time=record.now(),
+                seq=None,
+                trust_source=self._case.trust.source,
+                worktree=evidence.worktree,
+                branch=evidence.branch,
+                ledger_rows=len(evidence.ledger.rows),
+                pid=os.getpid(),
+                process=processes.identity(os.getpid()),
+                plan=request.plan or None,
+            ),
+        )
+        snapshot = Snapshot.take(self._case, self._experiment, started) if self._is_local else None
+        beating = Beating(evidence.journal, started, None)
+        beating.__enter__()
+        self.running[request.attempt] = Running(started, snapshot, beating)
+        return started
+
+    def _demand_same(self, request: Request, stated: StartedRun) -> None:
+        """Raise ExperimentError if the record of a worker is not about what was asked for."""
+        self._data = self._data or stated.data or ""
+        pairs = {
+            "commit": (request.commit, stated.commit),
+            "trusted commit": (request.trust, stated.trust),
+            "baseline of bound.lock": (self._case.trust.baseline, stated.baseline),
+            "data": (self._data, stated.data or ""),
+        }
+        for what, (here, there) in pairs.items():
+            if here != there:
+                raise messages.other_conditions(what, here, there)
+
+    def show(self, event: Progressed) -> None:
+        """Write how far a run is to the file for those who watch."""
+        if running := self.running.get(event.attempt):
+            window = None if event.window < 0 else event.window
+            facts = (window, event.budget, event.wall, event.text, event.ended)
+            running.position = Position(*facts, run=running.started)
+            running.beating.show(running.position)
+
+    def end(self, event: Ended, case: Case) -> Result:
+        """Record the end of a run, and return its result; ``case`` is that of its commit. Raise
+        OuroError if a rule cannot be checked or the verdict cannot be recorded."""
+        running = self.running.pop(event.attempt)
+        stated = record_format.read(event.record)
+        assert isinstance(stated, FinishedRun)
+        changes = self._look_after(running, stated.level)
+        metric = self._experiment.described_metric
+        if stated.level is None:  # there was no process, or nothing was measured
+            outcome = cast("Literal['not-started', 'interrupted']", stated.outcome)
+            tried, message = running.started.tried_ref, stated.message
+            run = record.abandon(self._case, running.started, outcome, tried=tried, message=message)
+            return make_result(run, metric)
+        measured = _measured(running.started, stated)
+        losses = {"rows": event.rows, "vault": event.vault}
+        measured = row_files.store(self._case.evidence.journal, measured, losses, self._say)
+        message = "" if stated.outcome == "ok" else stated.message
+        if changes:
+            measured = replace(measured, caught=(*changes, *measured.caught))
+            if measured.outcome == "ok":
+                measured, message = replace(measured, outcome="breach"), changes[0]
+        run = decide(case, self._experiment, measured, message)
+        run = replace(run, findings=tuple(dict.fromkeys((*stated.findings, *run.findings))))
+        run = record.finish(self._case, self.revise(run))
+        self._keep_log(run.run, event.log)
+        self.note(run)
+        return make_result(run, metric, tail=event.tail)
+
+    def revise(self, run: FinishedRun) -> FinishedRun:
+        """Return a run that is about to be recorded; stale in place of kept if a keep of this batch
+        with the same reference is at least as good."""
+        if run.status != "keep" or run.reason is Reason.BASELINE:
+            return run
+        value, least = run.mean_or_value, run.margin or 0.0
+        for kept in self.kept:
+            best = kept.mean_or_value
+            same = kept.best_commit == run.best_commit and comparable(kept, run)
+            if not same or value is None or best is None:
+                continue
+            if run.metric.gain(value, best) <= least:
+                return replace(run, reason=Reason.STALE, status="discard")
+        return run
+
+    def note(self, run: FinishedRun) -> None:
+        """Note a recorded run if it is a candidate that is kept."""
+        if run.status == "keep" and run.plan:
+            self.kept.append(run)
+
+    def lose(
+        self, attempt: str, outcome: Literal["lost", "interrupted", "not-started"], why: str
+    ) -> Result | None:
+        """Record that an attempt has no measurement, and return its result; None if its start is
+        not on record, so that no process of it existed. Raise what `record.abandon` raises."""
+        running = self.running.pop(attempt, None)
+        if running is None:
+            return None
+        for change in self._look_after(running, None):
+            self._say(f"ouro: {change}")
+        run = record.abandon(
+            self._case,
+            running.started,
+            outcome,
+            tried=running.started.tried_ref,
+            message=clean(why, width=400),
+        )
+        return make_result(run, self._experiment.described_metric)
+
+    def _look_after(self, running: Running, level: str | None) -> list[str]:
+        """Take the run from those that are watched, and return lines about what it changed of the
+        records, which are restored."""
+        running.beating.__exit__(None, None, None)
+        if running.snapshot is None:
+            return []
+        return running.snapshot.restore(cast("Level", level or "supervised"))
+
+    def _keep_log(self, run: str, log: bytes) -> None:
+        """Write the log of a run beside the journal, as `record.archive` does; nothing if it cannot
+        be read or written."""
+        journal = self._case.evidence.journal
+        name, new = f"{journal.folder.name}/runs/{run}.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with contextlib.suppress(OSError, OuroError, zlib.error):
+            text = zlib.decompressobj().decompress(log, _LOG)
+            descriptor = open_plain(journal.common_dir, name, new)
+            try:
+                write_all(descriptor, text)
+            finally:
+                os.close(descriptor)
+
+
+def _measured(started: StartedRun, stated: FinishedRun) -> MeasuredRun:
+    """Return the record of a run that is on record as ``started``, with the measurement that a
+    worker stated."""
+    shared = replace(started, device_name=stated.device_name).shared()
+    apart = {*shared, "event", "time", "seq", "prev", "tried", "version", "unknown"}
+    names = [one.name for one in fields(MeasuredRun) if one.name not in apart]
+    values = {name: getattr(stated, name) for name in names}
+    return MeasuredRun(**{**values, **shared, "time": started.time, "tried": started.tried_ref})

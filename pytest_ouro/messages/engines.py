@@ -1,0 +1,130 @@
+"""Errors of batches: their candidates, their workers and what travels between them."""
+
+from __future__ import annotations
+
+from pytest_ouro.core.errors import ExperimentError, OuroError
+
+_EXAMPLE = "pytest --ouro-experiment --ouro-candidates"
+
+
+def no_such_candidate(word: str) -> ExperimentError:
+    """``--ouro-candidates`` names ``word``, which is not a commit of the repository."""
+    return ExperimentError(
+        f"--ouro-candidates {word}: there is no such commit",
+        help="name a commit, a branch or a range (git log --oneline --all); a path comes before "
+        "the option",
+    )
+
+
+def empty_range(word: str) -> ExperimentError:
+    """``--ouro-candidates`` names a range in which there is no commit, or only merges."""
+    return ExperimentError(
+        f"--ouro-candidates {word}: the range has no commit that could be tried",
+        help=f"name the older end first: git log --oneline {word}",
+    )
+
+
+def symmetric_range(word: str) -> ExperimentError:
+    """``--ouro-candidates`` names a range with three dots, which has the commits of both sides."""
+    return ExperimentError(
+        f"--ouro-candidates {word}: three dots would try the commits of both sides",
+        help=f"write two: {_EXAMPLE} {word.replace('...', '..', 1)}",
+    )
+
+
+def no_candidates() -> ExperimentError:
+    """All words of ``--ouro-candidates`` are empty, or the lines of its file are."""
+    return ExperimentError(
+        "--ouro-candidates names no commit",
+        help=f"name at least one: {_EXAMPLE} HEAD~2..HEAD",
+    )
+
+
+def too_many_candidates(count: int, most: int) -> ExperimentError:
+    """``--ouro-candidates`` names more commits than a batch may have."""
+    return ExperimentError(
+        f"--ouro-candidates names {count} commits, and a batch has at most {most}",
+        help="name fewer, such as the last hundred of a branch: BRANCH~100..BRANCH",
+    )
+
+
+def only_with_experiment(option: str) -> OuroError:
+    """``--ouro-candidates`` or ``--ouro-engine`` is given without what it belongs to."""
+    needed = "--ouro-candidates" if option == "--ouro-engine" else "--ouro-experiment"
+    return OuroError(
+        f"{option} is used with {needed} only",
+        help=f"{_EXAMPLE} HEAD~2..HEAD",
+    )
+
+
+def unknown_engine(word: str) -> OuroError:
+    """``--ouro-engine`` names no engine."""
+    return OuroError(
+        f"--ouro-engine must be local or local=N, not '{word}'",
+        help=f"{_EXAMPLE} HEAD~2..HEAD --ouro-engine local",
+    )
+
+
+def shallow_clone() -> ExperimentError:
+    """Candidates are to be sent to workers from a clone whose history is cut off."""
+    return ExperimentError(
+        "this clone is shallow: a candidate cannot be sent with its history",
+        help="fetch the rest of it: git fetch --unshallow",
+    )
+
+
+def damaged_bundle(name: str, reason: str) -> ExperimentError:
+    """A worker got a candidate, or the history that candidates have in common, that is not what was
+    sent; ``name`` says which."""
+    return ExperimentError(
+        f"the bundle of {name} did not arrive as it was sent: {reason}",
+        help="start it again; if that does not help, look at the memory and the disk of the worker",
+    )
+
+
+def other_version(here: str, there: str) -> ExperimentError:
+    """A worker has another version of pytest-ouro (``there``) than the process that records."""
+    return ExperimentError(
+        f"the worker has pytest-ouro {there}, and this process {here}",
+        help="install the same version on both",
+    )
+
+
+def worker_not_started(reason: str) -> ExperimentError:
+    """The process of a worker cannot be started."""
+    return ExperimentError(
+        f"a worker cannot be started: {reason}",
+        help="see whether `python -m pytest_ouro --version` works here",
+    )
+
+
+def other_conditions(what: str, here: str, there: str) -> ExperimentError:
+    """A worker would measure something else than was asked for: its ``what`` is ``there``, where
+    that of the batch is ``here``."""
+    return ExperimentError(
+        f"the worker has another {what} ({there or 'none'}) than the batch ({here or 'none'})",
+        help="give every worker the same data and the same version of pytest-ouro",
+    )
+
+
+def no_base(commit: str, reason: str) -> ExperimentError:
+    """The commit that candidates of a batch are based on must be measured first, and that gave no
+    value."""
+    return ExperimentError(
+        f"its base {commit:.7} gave no value: {reason}",
+        help="fix the base first: pytest --ouro-experiment",
+    )
+
+
+def relayed(text: str, help: str) -> ExperimentError:
+    """A worker states that it cannot measure a candidate, or must not, with the ``text`` and
+    the ``help`` of an error that was met elsewhere."""
+    return ExperimentError(text, help=help or "correct that, and measure the candidate again")
+
+
+def worker_failed(reason: str) -> ExperimentError:
+    """A worker met an error that nobody foresaw."""
+    return ExperimentError(
+        f"the worker failed: {reason}",
+        help="start it again; if it happens again, report it with this line",
+    )

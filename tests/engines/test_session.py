@@ -1,0 +1,257 @@
+"""Batches under pytest: options, items, the last lines, Ctrl-C and a killed pytest."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity"), reason="this system confines no process to cores"
+)
+SLEEPS = "import time\ntime.sleep({})"
+
+
+@pytest.fixture
+def measure(field, run_pytest):
+    """``measure("a", "b", …)``: run pytest with these candidates and options, in this process."""
+
+    def measure(*words):
+        result = run_pytest("--ouro-experiment", "--ouro-candidates", *words)
+        ours = [line for line in result.outlines + result.errlines if "run.log |" not in line]
+        assert not [line for line in ours if "Traceback" in line]
+        return result
+
+    return measure
+
+
+def last(result):
+    return result.outlines[-1]
+
+
+def test_an_item_for_each_candidate(field, measure):
+    better, worse = field.idea(4.0), field.idea(6.0)
+
+    result = measure(better[:9], worse, "--junit-xml=out.xml", "-v")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"*::experiment::run[[]{better[:7]}] PASSED*"])
+    result.stdout.fnmatch_lines([f"ouro: {better[:7]} keep score=4 (improved)"])
+    result.stdout.fnmatch_lines(
+        [f"ouro: discard score=6 best=5 level=* commit={worse[:7]} reason=worse"]
+    )
+    assert last(result) == (
+        f"ouro: batch keep=1 discard=1 crash=0 closed=0 best={better[:7]} score=4 state=provisional"
+    )
+    report = (field.path / "out.xml").read_text()
+    assert re.search(f'name="run\\[{worse[:7]}\\]".*?name="reason" value="worse"', report, re.S)
+
+
+def test_rules_hold_before_the_branch_is_moved_and_are_broken_by_the_next_try(
+    field, measure, run_pytest
+):
+    best = field.idea(4.0)
+    assert measure(best).ret == 0
+    assert run_pytest("bound.toml").ret == 0
+
+    field.project.commit("another", {"work.py": "SCORE = 5.5\n"})
+    assert run_pytest("--ouro-experiment", "--ouro-settle").ret == 1  # the branch lacks the best
+    field.project.git("merge", "-q", "--ff-only", best)
+    assert run_pytest("bound.toml").ret == 0
+
+
+def test_the_branch_is_moved_by_an_option(field, measure):
+    best = field.idea(4.0)
+
+    result = measure(best, "--ouro-settle", "-q")
+
+    assert f"ouro: settled: main is at {best[:7]}" in result.outlines
+    assert field.project.git("rev-parse", "main") == best
+
+
+def test_a_crash_fails_its_item_alone(field, measure):
+    good, bad = field.idea(4.0), field.idea(4.0, "raise ValueError('no')")
+
+    result = measure(bad, good)
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["crash: python work.py exited with status 1", "*run.log | ValueError: no"]
+    )
+    assert " keep=1 discard=0 crash=1 closed=0 " in last(result)
+
+
+def test_a_broken_rule_fails_its_item_alone(field, measure):
+    good = field.idea(4.0)
+    field.project.git("switch", "-q", "-c", "bad")
+    bad = field.project.commit("bad", {"evaluate.py": "print('score: 0')\n"})
+    field.project.git("switch", "-q", "main")
+
+    result = measure(bad, good)
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["no experiment was run: the gate is closed by danger-zone::evaluation*"]
+    )
+    assert " keep=1 discard=0 crash=0 closed=1 " in last(result)
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("nowhere", "--ouro-candidates nowhere: there is no such commit"),
+        ("HEAD..HEAD", "--ouro-candidates HEAD..HEAD: the range has no commit"),
+        ("bound.toml", "--ouro-candidates bound.toml: there is no such commit"),
+    ],
+)
+def test_a_word_that_names_nothing_runs_nothing(field, measure, word, says):
+    result = measure(word)
+
+    assert result.ret != 0
+    result.stdout.fnmatch_lines([f"*{says}*"])
+    assert last(result) == "ouro: closed reason=cannot-run"
+    assert not field.runs()
+
+
+def test_a_file_names_one_on_each_line(field, measure):
+    first, second = field.idea(4.0), field.idea(4.5, "x = 1")
+    (field.path / "list.txt").write_text(f"# tonight\n{first}\n\n{second}\n")
+
+    assert " keep=1 discard=1 " in last(measure("@list.txt", "--ouro-engine", "local=1"))
+    assert measure("@gone.txt").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_outside_of_a_repository_nothing_is_run(field, measure):
+    (field.path / ".git").rename(field.path / "gone")
+
+    result = measure("HEAD")
+
+    assert result.ret != 0
+    assert last(result) == "ouro: closed reason=cannot-run"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--ouro-candidates", "HEAD"], "--ouro-candidates is used with --ouro-experiment only"),
+        (
+            ["--ouro-experiment", "--ouro-engine", "local"],
+            "--ouro-engine is used with --ouro-candidates only",
+        ),
+        (
+            ["--ouro-experiment", "--ouro-candidates", "HEAD", "--ouro-engine", "slurm"],
+            "--ouro-engine must be local or local=N, not 'slurm'",
+        ),
+        (
+            ["--ouro-experiment", "--ouro-candidates", "HEAD", "--ouro-engine", "local=0"],
+            "--ouro-engine must be local or local=N, not 'local=0'",
+        ),
+        (
+            ["--ouro-experiment", "--ouro-candidates", "HEAD", "--ouro-repeat", "2"],
+            "--ouro-repeat cannot be used with --ouro-candidates: each candidate is run once",
+        ),
+        (
+            ["--ouro-experiment", "--ouro-candidates", "HEAD", "--ouro-trackio", "night"],
+            "--ouro-trackio cannot be used with --ouro-candidates: several runs go on",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(field, run_pytest, words, says):
+    result = run_pytest("bound.toml", *words)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{says}*"])
+
+
+def test_a_blessing_that_is_not_committed_runs_nothing(field, measure):
+    commit = field.idea(4.0)
+    with (field.path / "bound.lock").open("a") as lock:
+        lock.write("# again\n")
+
+    result = measure(commit)
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*bound.lock is not committed*"])
+    assert last(result) == "ouro: batch keep=0 discard=0 crash=0 closed=0 unmade=1"
+
+
+def test_the_fixture_has_no_run_to_return(field, run_pytest):
+    commit = field.idea(4.0)
+    (field.path / "test_it.py").write_text("def test_it(experiment): ...\n")
+
+    result = run_pytest("test_it.py", "--ouro-experiment", "--ouro-candidates", commit, "-rs")
+
+    result.stdout.fnmatch_lines(["SKIPPED*--ouro-candidates makes more than one run"])
+
+
+def start(field, *words):
+    """Start a batch in a process of its own; return it when its first run goes on."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--ouro-experiment",
+         "--ouro-candidates", *words],
+        cwd=field.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    for line in process.stdout:
+        if f"{words[0][:7]} runs on" in line:
+            return process
+    raise AssertionError("it did not start")
+
+
+def processes_of(home):
+    """The ids of processes whose environment has this HOME."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is not ours
+            if f"HOME={home}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+def wait_for_none(home):
+    deadline = time.monotonic() + 60
+    while (left := processes_of(home)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left
+
+
+@pytest.mark.tier(2)
+def test_ctrl_c_ends_everything(field, monkeypatch, tmp_path):
+    field.project.identify()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    slow, waiting = field.idea(4.0, SLEEPS.format(60)), field.idea(4.5)
+    field.measure(field.idea(4.9, "x = 1"))
+    field.close()
+    process = start(field, slow, waiting, "--ouro-engine", "local=1")
+
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=120)[0]
+
+    assert process.returncode == 2
+    assert said.splitlines()[-1] == ("ouro: batch keep=0 discard=0 crash=1 closed=0 unmade=1")
+    assert [str(run.reason) for run in field.runs(slow)] == ["interrupted"]
+    assert not field.runs(waiting)
+    wait_for_none(tmp_path)
+
+
+@pytest.mark.tier(2)
+def test_a_killed_pytest_leaves_no_process_and_its_run_is_lost(field, monkeypatch, tmp_path):
+    field.project.identify()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    slow = field.idea(4.0, SLEEPS.format(60))
+    field.measure(field.idea(4.9, "x = 1"))
+    field.close()
+    process = start(field, slow)
+
+    process.kill()
+    process.communicate(timeout=120)
+
+    wait_for_none(tmp_path)
+    outcome = field.measure(field.idea(4.5, "x = 2"))
+    assert [str(run.reason) for run in field.runs(slow)] == ["lost"]
+    assert field.verdicts(outcome) == ["improved"]
