@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from pytest_ouro.checks import registered
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.engine import open_case
 from pytest_ouro.items.outcome_audit import OutcomeAudit
@@ -15,6 +16,7 @@ from pytest_ouro.items.registered import read_checks
 from pytest_ouro.items.settings import CLOSED, read_settings
 from pytest_ouro.items.time_limits import hold_time_limits
 from pytest_ouro.items.tracking import track
+from pytest_ouro.messages import engines as engine_messages
 from pytest_ouro.messages import selection as messages
 from pytest_ouro.report.text import error_text
 from pytest_ouro.report.unforeseen import to_error
@@ -145,6 +147,10 @@ class Session:
         from pytest_ouro.experiment.engines.local import make_local_engine
 
         settings, case = self.settings, self.case
+        given = read_checks(self.config)
+        for rule in case.bound.rules:
+            if rule.check in given and rule.check not in registered():
+                raise engine_messages.registered_check(rule.key, rule.check)
         profile = devices.choose(settings.device or case.experiment.device)
         slots = case.bound.experiments[profile].slots
 

@@ -90,6 +90,16 @@ def other_version(here: str, there: str) -> ExperimentError:
     )
 
 
+def registered_check(rule: str, check: str) -> ExperimentError:
+    """A ``rule`` of the bound uses a ``check`` that a conftest.py or a plugin of pytest gives to
+    this session by the hook ``pytest_ouro_checks``: workers run no pytest."""
+    return ExperimentError(
+        f"{rule} uses the check '{check}', which this session alone knows: a worker lacks it",
+        help="install the check as a package (docs/own-check.md), or measure one commit after the "
+        "other",
+    )
+
+
 def worker_not_started(reason: str) -> ExperimentError:
     """The process of a worker cannot be started."""
     return ExperimentError(

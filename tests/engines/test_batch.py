@@ -53,6 +53,7 @@ def test_eight_candidates_and_a_killed_worker(field):
     assert f"best={slow[:7]} score=4" in outcome.last_line
 
 
+@pytest.mark.tier(2)
 def test_the_verdicts_are_those_of_single_runs(field):
     better, worse = field.idea(4.0), field.idea(6.0)
     crashes = field.idea(1.0, "raise SystemExit('no')")
@@ -73,6 +74,7 @@ def test_the_verdicts_are_those_of_single_runs(field):
     assert len({run.plan for run in field.runs() if run.plan}) == 1
 
 
+@pytest.mark.tier(2)
 def test_what_was_measured_before_is_not_run_again(field):
     first, second = field.idea(4.0), field.idea(4.5, "x = 1")
     field.measure(first)
@@ -84,6 +86,7 @@ def test_what_was_measured_before_is_not_run_again(field):
     assert len(field.runs(field.project.git("rev-parse", "HEAD"))) == 1
 
 
+@pytest.mark.tier(2)
 def test_a_candidate_that_is_the_last_keep(field):
     head = field.project.git("rev-parse", "HEAD")
 
@@ -92,6 +95,7 @@ def test_a_candidate_that_is_the_last_keep(field):
     assert len(field.runs(head)) == 1
 
 
+@pytest.mark.tier(2)
 def test_a_worse_candidate_after_a_keep_of_its_batch_is_stale(field):
     best, stale = field.idea(4.0), field.idea(4.5, "x = 1")
 
@@ -106,6 +110,7 @@ def test_a_worse_candidate_after_a_keep_of_its_batch_is_stale(field):
         field.project.git(*commands[1].split()[1:])
 
 
+@pytest.mark.tier(2)
 def test_a_chain_is_measured_one_after_the_other(field):
     first = field.idea(4.0)
     second = field.idea(4.5, "x = 1", base=first)
@@ -116,6 +121,7 @@ def test_a_chain_is_measured_one_after_the_other(field):
     assert field.runs(second)[0].best_commit == first
 
 
+@pytest.mark.tier(2)
 def test_a_rehearsal_is_compared_with_nothing(field):
     outcome = field.measure(field.idea(4.0), budget=30.0)
 
@@ -123,6 +129,7 @@ def test_a_rehearsal_is_compared_with_nothing(field):
     assert len(field.runs()) == 1
 
 
+@pytest.mark.tier(2)
 def test_a_worker_that_is_always_lost_is_one_final_record(field):
     commit = field.idea(4.0, SLEEPS.format(30))
 
@@ -150,6 +157,7 @@ def test_a_base_that_crashes_keeps_its_candidates_from_being_measured(field):
     assert batch.finish().last_line == "ouro: batch keep=0 discard=0 crash=0 closed=0 unmade=1"
 
 
+@pytest.mark.tier(2)
 def test_what_is_ended_from_outside_is_interrupted(field):
     slow, waiting = field.idea(4.0, SLEEPS.format(30)), field.idea(4.5)
     field.measure(field.idea(4.9, "x = 1"))
@@ -173,6 +181,7 @@ def test_what_is_ended_from_outside_is_interrupted(field):
     assert field.verdicts(batch.finish()) == ["interrupted"]
 
 
+@pytest.mark.tier(2)
 def test_the_branch_is_moved_to_the_best(field):
     field.idea(4.0)
     good, best = field.idea(4.5), field.idea(3.5, "x = 1")
@@ -188,6 +197,7 @@ def test_the_branch_is_moved_to_the_best(field):
     assert "SCORE = 3.5" in (field.path / "work.py").read_text()
 
 
+@pytest.mark.tier(2)
 def test_the_branch_stays_where_it_would_lose_something(field):
     best = field.idea(4.0)
     field.project.write({"work.py": "SCORE = 2.0\n"})
@@ -201,6 +211,7 @@ def test_the_branch_stays_where_it_would_lose_something(field):
     assert any("does not descend from" in line for line in aside.lines())
 
 
+@pytest.mark.tier(2)
 def test_a_forged_record_is_a_breach_and_is_put_back(field_of):
     field = field_of()
     field.project.edit("bound.toml", 'validation       = ["evaluate.py"]\n', "")
@@ -212,3 +223,44 @@ def test_a_forged_record_is_a_breach_and_is_put_back(field_of):
 
     assert field.verdicts(outcome) == ["breach"]
     assert field.journal.fault() is None
+
+
+@pytest.mark.tier(2)
+def test_of_commits_on_the_branch_the_last_keep_stays(field):
+    """A range of the branch itself: what follows the best is to be taken back by a person."""
+    first = field.project.commit("better", {"work.py": "SCORE = 4.0\n"})
+    second = field.project.commit("worse", {"work.py": "SCORE = 4.5\nx = 1\n"})
+
+    outcome = field.measure(first, second, settle=True)
+
+    assert field.verdicts(outcome) == ["baseline", "worse"]
+    assert (
+        f"ouro: to settle: git reset --keep {first[:7]}   (what follows was not kept)"
+        in outcome.lines()
+    )
+    assert field.project.git("rev-parse", "main") == second
+
+
+@pytest.mark.tier(2)
+def test_a_merge_is_a_candidate_as_any_other(field):
+    one = field.idea(4.0)
+    field.project.git("switch", "-q", "-c", "merged", "main")
+    field.project.git("merge", "-q", "--no-ff", "-m", "merge", one)
+    merge = field.project.git("rev-parse", "HEAD")
+    field.project.git("switch", "-q", "main")
+
+    outcome = field.measure(merge, settle=True)
+
+    assert field.verdicts(outcome) == ["improved"]
+    assert field.project.git("rev-parse", "main") == merge
+
+
+@pytest.mark.tier(2)
+def test_settings_of_the_user_do_not_change_the_worker_s_repository(field, monkeypatch):
+    config = field.path.parent / "gitconfig"
+    config.write_text("[init]\n\tdefaultRefFormat = reftable\n\tdefaultObjectFormat = sha256\n")
+    commit = field.idea(4.0)
+    monkeypatch.setenv("HOME", str(field.path.parent))
+    config.rename(field.path.parent / ".gitconfig")
+
+    assert field.verdicts(field.measure(commit)) == ["improved"]

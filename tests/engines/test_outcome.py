@@ -35,6 +35,7 @@ def test_more_candidates_have_more_luck():
     assert chance_of_best(100.0, 64, noise=1.0, reference=1.0) == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.tier(2)
 def test_the_summary_states_the_chance(field_of):
     field = field_of(noise=0.5)
     first, second = field.idea(4.0), field.idea(6.0)

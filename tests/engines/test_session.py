@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def last(result):
     return result.outlines[-1]
 
 
+@pytest.mark.tier(2)
 def test_an_item_for_each_candidate(field, measure):
     better, worse = field.idea(4.0), field.idea(6.0)
 
@@ -52,6 +54,7 @@ def test_an_item_for_each_candidate(field, measure):
     assert re.search(f'name="run\\[{worse[:7]}\\]".*?name="reason" value="worse"', report, re.S)
 
 
+@pytest.mark.tier(2)
 def test_rules_hold_before_the_branch_is_moved_and_are_broken_by_the_next_try(
     field, measure, run_pytest
 ):
@@ -74,6 +77,7 @@ def test_the_branch_is_moved_by_an_option(field, measure):
     assert field.project.git("rev-parse", "main") == best
 
 
+@pytest.mark.tier(2)
 def test_a_crash_fails_its_item_alone(field, measure):
     good, bad = field.idea(4.0), field.idea(4.0, "raise ValueError('no')")
 
@@ -86,6 +90,7 @@ def test_a_crash_fails_its_item_alone(field, measure):
     assert " keep=1 discard=0 crash=1 closed=0 " in last(result)
 
 
+@pytest.mark.tier(2)
 def test_a_broken_rule_fails_its_item_alone(field, measure):
     good = field.idea(4.0)
     field.project.git("switch", "-q", "-c", "bad")
@@ -118,6 +123,7 @@ def test_a_word_that_names_nothing_runs_nothing(field, measure, word, says):
     assert not field.runs()
 
 
+@pytest.mark.tier(2)
 def test_a_file_names_one_on_each_line(field, measure):
     first, second = field.idea(4.0), field.idea(4.5, "x = 1")
     (field.path / "list.txt").write_text(f"# tonight\n{first}\n\n{second}\n")
@@ -187,6 +193,34 @@ def test_the_fixture_has_no_run_to_return(field, run_pytest):
     result = run_pytest("test_it.py", "--ouro-experiment", "--ouro-candidates", commit, "-rs")
 
     result.stdout.fnmatch_lines(["SKIPPED*--ouro-candidates makes more than one run"])
+
+
+def test_a_check_of_this_session_alone_is_refused(field, measure):
+    check = """
+        from pytest_ouro import Check
+
+        class Size(Check):
+            "A size."
+
+            def findings(self, evidence):
+                return ()
+
+        def pytest_ouro_checks():
+            return {"size": Size}
+    """
+    (field.path / "conftest.py").write_text(textwrap.dedent(check))
+    text = (field.path / "bound.toml").read_text()
+    rule = '\n[[never-do]]\nid = "grow"\nrule = "Never grow."\ncheck = "size"\n'
+    (field.path / "bound.toml").write_text(text + rule)
+    field.project.git("config", "ouro.trust", field.project.commit("a rule of ours"))
+
+    result = measure(field.idea(4.0))
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["*never-do::grow uses the check 'size', which this session alone knows: a worker lacks it"]
+    )
+    assert last(result) == "ouro: closed reason=cannot-run"
 
 
 def start(field, *words):

@@ -69,9 +69,10 @@ def make_store(folder: Path, *, like: str, borrow: Path | None = None) -> None:
     """Make a bare repository without files in the new folder ``folder``, for objects whose ids are
     of the kind of the id ``like``. It finds the objects of the bare repository ``borrow`` too,
     unless that is None. Raise GitError if git fails, OSError if a file cannot be written."""
-    kind = "sha1" if len(like) == 40 else "sha256"
+    kind = () if len(like) == 40 else ("--object-format=sha256",)
+    usual = ("init.defaultObjectFormat=sha1", "init.defaultRefFormat=files")
     folder.mkdir(parents=True)
-    run_git("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", cwd=folder)
+    run_git("init", "--quiet", "--bare", "--template=", *kind, cwd=folder, also=usual)
     if borrow is not None:
         info = folder / "objects" / "info"
         info.mkdir(exist_ok=True)

@@ -55,12 +55,16 @@ def fast_forward(case: Case, target: str, *, apply: bool) -> tuple[str, ...]:
     line that says what was done, () if the branch is there already.
 
     With ``apply`` False, or if ``target`` does not descend from the branch's commit, or the branch
-    must not or cannot be moved, it stays: nothing is raised, and a line names the command.
+    must not or cannot be moved, it stays: nothing is raised, and a line names the command. It is
+    not moved back to ``target``, either.
     """
     git, head = case.repository.git, case.repository.head
     if target == head:
         return ()
-    if git.line("merge-base", head, target) != head:
+    common = git.line("merge-base", head, target)
+    if common == target:
+        return (f"ouro: to settle: git reset --keep {target[:7]}   (what follows was not kept)",)
+    if common != head:
         why = f"{target[:7]} does not descend from {head[:7]}, the commit of the branch"
         advice = f"ouro: to settle: git rebase --onto {head[:7]} {target[:7]}~1 {target[:7]}"
         return (f"ouro: not settled: {why}", f"{advice}   (and measure it there)")
