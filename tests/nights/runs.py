@@ -205,7 +205,7 @@ class Runs:
         """Return the record of a measured run with its verdict, as a real run gets it."""
         ended, message = outcome(seen, started.metric)
         measured = record.measured_run(started, seen, level_why="")
-        measured = row_files.store(self.repo.journal, measured, seen, print)
+        measured = row_files.store(self.repo.journal, measured, seen.losses, print)
         measured = replace(measured, outcome=ended)
         broken = self._find_broken(measured)
         if ended == "ok" and broken:
