@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.experiment.devices.device_lock import hold_devices
 from pytest_ouro.experiment.engines import events
 
 pytestmark = pytest.mark.skipif(
@@ -169,7 +170,7 @@ def test_what_is_ended_from_outside_is_interrupted(field):
             raise KeyboardInterrupt
 
     field.hook = interrupt
-    batch = field.open(slow, waiting, places=1)
+    batch = field.open(slow, waiting, places=1, settle=True)
     with pytest.raises(KeyboardInterrupt):
         batch.measure(slow)
     field.engine.hook = None
@@ -178,7 +179,31 @@ def test_what_is_ended_from_outside_is_interrupted(field):
     assert [str(run.reason) for run in field.runs(slow)] == ["interrupted"]
     assert not field.runs(waiting)
     assert not any(map(is_alive, pids))
-    assert field.verdicts(batch.finish()) == ["interrupted"]
+    outcome = batch.finish()
+    assert field.verdicts(outcome) == ["interrupted"]
+    assert outcome.lines()[-1] == "ouro: not settled: the batch was interrupted"
+
+
+@pytest.mark.tier(2)
+def test_what_waits_for_its_device_ends_too(field):
+    """One candidate runs on all slots but one, which another project holds."""
+    slow, waiting = field.idea(4.0, SLEEPS.format(30)), field.idea(4.5)
+    field.measure(field.idea(4.9, "x = 1"))
+    batch = field.open(slow, waiting, places=2, settle=True)
+
+    def interrupt(event):
+        if isinstance(event, events.Said) and "waiting for" in event.text:
+            raise KeyboardInterrupt
+
+    field.hook = interrupt
+    with hold_devices(["cpu-0"], field.said.append), pytest.raises(KeyboardInterrupt):
+        batch.measure(slow)
+    field.engine.hook = None
+    batch.close()
+
+    assert {str(run.reason) for run in field.runs(slow) + field.runs(waiting)} == {"interrupted"}
+    assert not [line for line in field.said if "signal" in line or "not measured" in line]
+    assert batch.finish().unmade == 1
 
 
 @pytest.mark.tier(2)

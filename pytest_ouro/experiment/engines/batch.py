@@ -102,6 +102,7 @@ class Batch:
         self._plan = uuid.uuid4().hex[:12]
         self._common = ""
         self._failed: OuroError | None = None
+        self._is_cut = False
 
     def measure(self, commit: str) -> Result:
         """Return the result of the candidate with this commit; the first call starts them all.
@@ -130,13 +131,15 @@ class Batch:
 
     def finish(self) -> Outcome:
         """Return what came of the batch, and move the branch to its best candidate if the order
-        says so, unless candidates are without a result because the batch was interrupted."""
+        says so, unless the batch was interrupted. Call it after `close`."""
         ended = [(one, self._tasks[one.commit]) for one in self._candidates]
         results = [(one, task.result) for one, task in ended if task.result is not None]
         outcome = Outcome(results, unmade=len(ended) - len(results))
         case = self._case.again()
         lines: tuple[str, ...] = ()
-        if all(task.has_ended for _, task in ended):
+        if self._is_cut:
+            lines = ("ouro: not settled: the batch was interrupted",) if self._order.settle else ()
+        else:
             if best := outcome.best:
                 lines = fast_forward(case, best.commit, apply=self._order.settle)
             elif any(result.status == "keep" for _, result in results):
@@ -151,6 +154,7 @@ class Batch:
         with self._stack:
             if self._engine is None:
                 return
+            self._is_cut = not all(task.has_ended for task in self._tasks.values())
             self._engine.cancel()
             deadline = time.monotonic() + GRACE
             while self._requests and time.monotonic() < deadline:
@@ -331,8 +335,10 @@ class Batch:
             self._forget(task)
         elif result is not None:
             self._end(task, result)
-        else:
+        elif again:
             self._fail(task, messages.worker_failed(event.why))
+        else:  # it had not started yet
+            self._forget(task)
 
     def _end(self, task: Task, result: Result) -> None:
         """Give a task its result."""

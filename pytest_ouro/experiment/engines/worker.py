@@ -207,7 +207,8 @@ def main() -> NoReturn:
             to.write(events.Refused(text=error.message, help=error.help).line())
             to.flush()
         status = 2
-    sys.exit(status)
+    sys.stderr.flush()
+    os._exit(status)  # the end of the interpreter would wait for the thread that reads
 
 
 if __name__ == "__main__":
