@@ -99,10 +99,13 @@ def _leave_out_batches(
     ancestors: Collection[str],
 ) -> list[FinishedRun]:
     """Return those of the kept commits that the branch lacks (``lost``) which it must have. Of the
-    candidates of a batch it must have the best, the last that was kept; not yet, if the batch made
-    the last of the ``tries`` on the branch: then it may still wait to be moved there. ``last`` has
-    the deciding run of each commit."""
-    best = {run.plan: run for run in last if run.plan and run.status == "keep"}
+    candidates of a batch it must have the best that was kept; not yet, if the batch made the last
+    of the ``tries`` on the branch: then it may still wait to be moved there. ``last`` has the
+    deciding run of each commit."""
+    best: dict[str, FinishedRun] = {}
+    for run in last:
+        if run.plan and run.status == "keep" and _is_better(run, best.get(run.plan)):
+            best[run.plan] = run
     here = {run.plan for run in last if run.commit in ancestors and run.best_commit}
     awaiting = tries[-1].plan if tries else None
     return [
@@ -110,6 +113,13 @@ def _leave_out_batches(
         for run in lost
         if not run.plan or (run.plan not in (*here, awaiting) and run is best[run.plan])
     ]
+
+
+def _is_better(run: FinishedRun, other: FinishedRun | None) -> bool:
+    """Return whether the value of a keep is better than that of another one; True without another
+    one, or if one has no value."""
+    value, than = run.mean_or_value, other.mean_or_value if other else None
+    return value is None or than is None or run.metric.gain(value, than) > 0
 
 
 def _must_go(run: FinishedRun, gone: Collection[str]) -> bool:

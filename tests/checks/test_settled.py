@@ -210,6 +210,17 @@ def test_the_best_of_a_batch_may_wait_until_the_next_try(project, idea, candidat
     assert finding.where == f'{best[:7]} "idea 1.8"'
 
 
+def test_the_best_of_a_batch_is_that_with_the_best_value(project, idea, candidate, judged):
+    idea("keep", 2.0)
+    best = candidate("keep", 1.8)
+    candidate("keep", 1.9)
+    idea("discard", 2.5)
+
+    [finding] = judged(RULE).findings
+
+    assert finding.where == f'{best[:7]} "idea 1.8"'
+
+
 def test_the_other_keeps_of_a_batch_need_not_be_on_the_branch(project, idea, candidate, judged):
     idea("keep", 2.0)
     candidate("keep", 1.9)
