@@ -35,6 +35,7 @@ from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from pytest_ouro.bound.tables import Device, Experiment, Level
     from pytest_ouro.core.metric import Metric
@@ -61,6 +62,7 @@ def measure_commit(
     device: Device | None = None,
     budget: float | None = None,
     again: bool = True,
+    hidden: tuple[Path, ...] = (),
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
     begin: Callable[[StartedRun], None] = lambda run: None,
@@ -70,9 +72,10 @@ def measure_commit(
 
     ``device`` and ``budget``, in seconds, replace the bound's unless they are None. ``turn`` says
     what the run is for. Without ``again``, code that was measured before is not run: an earlier run
-    answers (`answer_from_record`). ``progress`` is called with the position of the run, ``say``
-    with lines about its course, and ``begin`` with the record of the start, before there is a
-    process; what it raises is raised.
+    answers (`answer_from_record`). ``hidden`` are folders that a sandbox hides beside the
+    repository. ``progress`` is called with the position of the run, ``say`` with lines about its
+    course, and ``begin`` with the record of the start, before there is a process; what it raises is
+    raised.
 
     ``case`` is observed again if the run had to wait for its device, if data was made, or if
     records of killed runs were completed. If the process cannot be started, or an exception ends
@@ -96,7 +99,7 @@ def measure_commit(
         temp_folders.temporary() as scratch,
     ):
         preconditions.demand_room(scratch)
-        setup = Setup(case, experiment, profile, scratch, place.cores)
+        setup = Setup(case, experiment, profile, scratch, place.cores, hidden)
         if make_data(setup, say) or place.waited:
             case = case.again()
             setup = replace(setup, case=case)

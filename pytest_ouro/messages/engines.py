@@ -132,6 +132,14 @@ def relayed(text: str, help: str) -> ExperimentError:
     return ExperimentError(text, help=help or "correct that, and measure the candidate again")
 
 
+def not_recorded(reason: str) -> ExperimentError:
+    """What a worker sent about a candidate is not a record of it, or cannot be recorded."""
+    return ExperimentError(
+        f"the result of the worker cannot be recorded: {reason}",
+        help="look whether the disk of the repository is full, and measure the candidate again",
+    )
+
+
 def worker_failed(reason: str) -> ExperimentError:
     """A worker met an error that nobody foresaw."""
     return ExperimentError(

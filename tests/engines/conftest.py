@@ -76,12 +76,14 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 class Watched(LocalEngine):
-    """A local engine whose events are passed to ``hook`` too."""
+    """A local engine whose events are passed to ``hook`` too, after ``change`` replaced them."""
 
     hook: Any = None
+    change: Any = None
 
     def wait(self, seconds: float) -> Any:
         found = super().wait(seconds)
+        found = self.change(found) if self.change else found
         for event in found if self.hook else ():
             self.hook(event)
         return found
@@ -102,10 +104,17 @@ class Field:
     current: Any = None
     #: Called with each event of the engine.
     hook: Any = None
+    #: Called with the events of the engine that arrived together; returns those to handle.
+    change: Any = None
 
     @property
     def path(self) -> Path:
         return self.project.path
+
+    @property
+    def head(self) -> str:
+        """The commit of the branch."""
+        return str(self.project.git("rev-parse", "HEAD"))
 
     @property
     def journal(self) -> Journal:
@@ -129,7 +138,7 @@ class Field:
 
         def make_engine() -> Watched:
             self.engine = Watched([{}] * places)
-            self.engine.hook = self.hook
+            self.engine.hook, self.engine.change = self.hook, self.change
             return self.engine
 
         self.current = Batch(

@@ -5,7 +5,9 @@ import signal
 
 import pytest
 
+from pytest_ouro.child.kernel.system import is_dumpable
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.experiment.devices.device_lock import hold_devices
 from pytest_ouro.experiment.engines import events
 
@@ -204,6 +206,98 @@ def test_what_waits_for_its_device_ends_too(field):
     assert {str(run.reason) for run in field.runs(slow) + field.runs(waiting)} == {"interrupted"}
     assert not [line for line in field.said if "signal" in line or "not measured" in line]
     assert batch.finish().unmade == 1
+
+
+@pytest.mark.tier(2)
+def test_a_run_on_a_device_begins_after_the_end_of_the_last_one_is_on_record(field_of):
+    """The worker of the second has the device before the end of the first arrives."""
+    field = field_of(slots=1)
+    field.measure(field.head)
+    begun, held = [], []
+
+    def delay(found):
+        begun.extend(one for one in found if isinstance(one, events.Began))
+        held.extend(one for one in found if isinstance(one, events.Ended))
+        rest = [one for one in found if one not in held]
+        if len(begun) < 2:
+            return rest
+        field.engine.change = None
+        return [*rest, *held]
+
+    field.change = delay
+    first, second = field.idea(4.0), field.idea(3.0, "x = 1")
+
+    outcome = field.measure(first, second, places=2)
+
+    assert "improved" in field.verdicts(outcome)
+    assert set(field.verdicts(outcome)) <= {"improved", "stale"}
+    assert [run.event for run in field.journal.records()] == ["started", "finished"] * 3
+    assert field.journal.fault() is None
+    assert not list((field.path / ".git/ouro").glob("journal.*.jsonl"))
+
+
+@pytest.mark.tier(2)
+@pytest.mark.parametrize(
+    ("replaced", "says"),
+    [
+        (lambda one: events.Refused(attempt=one.attempt, text="no room"), "no room"),
+        (lambda one: replace(one, record=b"{}"), "the result of the worker cannot be recorded"),
+    ],
+)
+def test_a_run_whose_result_does_not_arrive_has_an_end_on_record(field, replaced, says):
+    field.measure(field.head)
+    bad, good = field.idea(4.0), field.idea(4.5, "x = 1")
+
+    def change(found):
+        return [
+            replaced(one) if isinstance(one, events.Ended) and field.commit_of(one) == bad else one
+            for one in found
+        ]
+
+    field.change = change
+    batch = field.open(bad, good)
+    with pytest.raises(OuroError, match=says):
+        batch.measure(bad)
+    assert str(batch.measure(good).reason) == "improved"
+    batch.close()
+
+    assert [str(run.reason) for run in field.runs(bad)] == ["interrupted"]
+    assert not field.journal.unfinished()
+
+
+@pytest.mark.tier(2)
+def test_a_broken_rule_about_the_records_runs_nothing(field):
+    field.measure(field.idea(4.0))
+    field.measure(field.idea(4.5, "x = 1"))  # the next try: the branch lacks the best of the first
+
+    outcome = field.measure(field.idea(3.0, "x = 2"))
+
+    assert field.verdicts(outcome) == ["rules-broken"]
+    assert not field.engine._workers
+
+
+@pytest.mark.tier(2)
+def test_no_candidate_can_trace_the_process_that_records(field):
+    seen = []
+    field.hook = lambda event: seen.append(is_dumpable())
+
+    field.measure(field.idea(4.0))
+
+    assert seen
+    assert not any(seen)
+    assert is_dumpable()
+
+
+@pytest.mark.tier(2)
+def test_the_branch_stays_if_another_one_is_checked_out_meanwhile(field):
+    best = field.idea(4.0)
+    batch = field.open(best, settle=True)
+    batch.measure(best)
+    batch.close()
+    field.project.git("switch", "-q", "-c", "elsewhere")
+
+    assert "ouro: not settled: main moved during the run" in batch.finish().lines()
+    assert field.head != best
 
 
 @pytest.mark.tier(2)

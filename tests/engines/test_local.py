@@ -6,6 +6,7 @@ import time
 import pytest
 
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.experiment.devices.nvml import Card
 from pytest_ouro.experiment.engines import events, local
 from pytest_ouro.experiment.engines.local import LocalEngine, make_local_engine
 
@@ -125,16 +126,19 @@ def test_each_place_has_a_card(monkeypatch, visible, places, made):
     assert [place.get("CUDA_VISIBLE_DEVICES") for place in engine._places] == made
 
 
-def test_without_the_variable_every_card_is_a_place(monkeypatch):
+@pytest.mark.parametrize(
+    ("models", "made"), [("AAA", ["0", "1", "2"]), ("ABA", ["0", "2"]), ("BAA", [None])]
+)
+def test_without_the_variable_every_card_of_the_first_one_s_model_is_a_place(
+    monkeypatch, models, made
+):
+    cards = [Card(number, f"GPU-{number}", model) for number, model in enumerate(models)]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(
-        "pytest_ouro.experiment.devices.nvml.cards",
-        lambda: [type("Card", (), {"index": number}) for number in (0, 1, 2)],
-    )
+    monkeypatch.setattr("pytest_ouro.experiment.devices.nvml.cards", lambda: cards)
 
     engine = make_local_engine("cuda", 1, 0)
 
-    assert [place["CUDA_VISIBLE_DEVICES"] for place in engine._places] == ["0", "1", "2"]
+    assert [place.get("CUDA_VISIBLE_DEVICES") for place in engine._places] == made
 
 
 @pytest.mark.parametrize(("slots", "places", "made"), [(4, 0, 4), (1, 0, 1), (4, 2, 2)])

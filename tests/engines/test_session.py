@@ -78,6 +78,16 @@ def test_the_branch_is_moved_by_an_option(field, measure):
 
 
 @pytest.mark.tier(2)
+def test_what_is_deselected_is_not_measured(field, measure):
+    named, other = field.idea(4.0), field.idea(3.0, "x = 1")
+
+    result = measure(named, other, "-k", f"run[{named[:7]}]")
+
+    assert " keep=1 discard=0 crash=0 closed=0 " in last(result)
+    assert not field.runs(other)
+
+
+@pytest.mark.tier(2)
 def test_a_crash_fails_its_item_alone(field, measure):
     good, bad = field.idea(4.0), field.idea(4.0, "raise ValueError('no')")
 
@@ -255,7 +265,8 @@ def wait_for_none(home):
 
 
 @pytest.mark.tier(2)
-def test_ctrl_c_ends_everything(field, monkeypatch, tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_term_end_everything(field, monkeypatch, tmp_path, sent):
     field.project.identify()
     monkeypatch.setenv("HOME", str(tmp_path))
     slow, waiting = field.idea(4.0, SLEEPS.format(60)), field.idea(4.5)
@@ -263,7 +274,7 @@ def test_ctrl_c_ends_everything(field, monkeypatch, tmp_path):
     field.close()
     process = start(field, slow, waiting, "--ouro-engine", "local=1")
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     said = process.communicate(timeout=120)[0]
 
     assert process.returncode == 2
@@ -278,7 +289,7 @@ def test_a_killed_pytest_leaves_no_process_and_its_run_is_lost(field, monkeypatc
     field.project.identify()
     monkeypatch.setenv("HOME", str(tmp_path))
     slow = field.idea(4.0, SLEEPS.format(60))
-    field.measure(field.idea(4.9, "x = 1"))
+    field.measure(field.head)
     field.close()
     process = start(field, slow)
 

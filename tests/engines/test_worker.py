@@ -1,5 +1,6 @@
 """A worker: what it refuses, each with one clear line, and what it leaves behind."""
 
+import contextlib
 import io
 import os
 
@@ -8,6 +9,7 @@ import pytest
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records import record_format
+from pytest_ouro.experiment.assurance import sandbox_spec
 from pytest_ouro.experiment.engines import events
 from pytest_ouro.experiment.engines.sender import Sender
 from pytest_ouro.experiment.engines.worker import Worker
@@ -72,6 +74,27 @@ def test_nothing_stays_in_the_cache(field, request_for, tmp_path):
     cache = preconditions.cache_folder()
     left = [path.name for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]
     assert left == [".gitignore"]
+
+
+def test_a_sandbox_hides_the_repository_that_the_candidate_comes_from(
+    field, request_for, monkeypatch
+):
+    """It may be on the import path of the project's environment, as an editable install."""
+    specs = []
+
+    def confine(*args):
+        job = sandbox_spec_confine(*args)
+        specs.append(job.message["sandbox"])
+        return job
+
+    sandbox_spec_confine = sandbox_spec.confine
+    monkeypatch.setattr(sandbox_spec, "confine", confine)
+
+    carry_out(request_for(field.idea(4.0)))
+
+    if not specs:
+        pytest.skip("this machine has no sandbox")
+    assert str(field.path.resolve()) in specs[0]["hidden"]
 
 
 def refused(found):
@@ -151,6 +174,29 @@ def test_a_fault_of_ours_is_one_line(field, request_for, monkeypatch):
     monkeypatch.setattr("pytest_ouro.experiment.engines.worker.measure_commit", lambda: None)
 
     assert refused(carry_out(request)).text.startswith("the worker failed: TypeError: ")
+
+
+def test_a_run_does_not_wait_for_a_reader_that_is_behind():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    filled = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            filled += os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+
+    with os.fdopen(reader, "rb") as read:
+        with os.fdopen(writer, "wb") as to:
+            Worker(io.BytesIO(), to)._offer(events.Beat())
+        assert len(read.read()) == filled
+
+
+def test_what_is_not_a_message_is_the_end_of_the_requests():
+    worker = Worker(io.BytesIO(b"nonsense\n" + events.Beat().line()), io.BytesIO())
+
+    worker._read()
+
+    assert worker._arrived.get_nowait() is None
 
 
 def test_two_workers_have_different_workplaces():

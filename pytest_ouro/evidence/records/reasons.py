@@ -43,8 +43,8 @@ class Reason(str, Enum):
     STALE = (
         "stale",
         "discard",
-        "better than its reference, but no better than another candidate of its batch that was "
-        "kept meanwhile",
+        "better than its reference, but not clearly better than another candidate of its batch "
+        "that was kept meanwhile",
     )
     GUARD = (
         "guard",

@@ -141,11 +141,11 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
     torch compiles with one thread. If the job may use cards, CUDA_VISIBLE_DEVICES is set to the
     first visible one, provided that NVIDIA's driver answers.
 
-    The repository, the validation files and the hard links to them are hidden. The run may read
-    ``tree``, which is its checkout, and the bound's other data, and write to the job's scratch
-    folder. A command may also write to ``tree``, where nothing can stay hidden, so that the
-    validation files in it are deleted. Raise ExperimentError if the driver does not know the card,
-    OSError if a validation file cannot be deleted.
+    The repository, the job's ``hidden`` folders, the validation files and the hard links to them
+    are hidden. The run may read ``tree``, which is its checkout, and the bound's other data, and
+    write to the job's scratch folder. A command may also write to ``tree``, where nothing can stay
+    hidden, so that the validation files in it are deleted. Raise ExperimentError if the driver does
+    not know the card, OSError if a validation file cannot be deleted.
     """
     from pytest_ouro.experiment.devices import nvml  # only a sandbox needs it
 
@@ -157,11 +157,12 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
         hidden = _take_out(hidden, tree)
         write, message = [tree, job.scratch], {**message, "network": experiment.highest == "judged"}
     hidden += _other_names(hidden, read)
+    repositories = (case.repository.git.top, case.repository.git.common_dir)
     spec = {
         "read": _strings(read),
         "write": _strings(write),
         "devices": list(card.nodes),
-        "hidden": _strings([case.repository.git.top, case.repository.git.common_dir, *hidden]),
+        "hidden": _strings([*repositories, *job.hidden, *hidden]),
         "packages": [p.removeprefix(PACKAGE) for p in experiment.validation if PACKAGE in p],
     }
     # More compile threads would communicate through /dev/shm, which outlives a run.

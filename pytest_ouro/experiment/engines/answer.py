@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import replace
-from pytest_ouro.engine import check_before_run
+from pytest_ouro.engine import check_before_run, check_rule
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.states import standing_keeps
 from pytest_ouro.experiment.engines.base import describe_start
@@ -19,10 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_ouro.bound.tables import Experiment
+    from pytest_ouro.core.finding import RuleResult
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.experiment.engines.recorder import Recorder
     from pytest_ouro.experiment.terms.setup import Profile
+
+
+def find_broken_records(case: Case) -> tuple[RuleResult, ...]:
+    """Return the broken rules about the records and the branch of the working tree. They keep every
+    candidate from being run, as they keep a single run: in a commit alone they have nothing to
+    judge. Raise OuroError if a rule cannot be checked."""
+    rules = [rule for rule in case.bound.rules if rule.checker.stage == "ledger"]
+    return tuple(one for rule in rules if (one := check_rule(rule, case.evidence)).broken)
 
 
 def answer(
@@ -52,6 +61,7 @@ def answer(
     if kept := _find_keep(case, experiment, profile):
         line = describe_same_code(kept, same_seeds=True)
         say(line)
+        recorder.note(kept)
         return replace(make_result(kept, metric), before=line)
     result = answer_from_record(case, experiment, profile, say, plan=plan, revise=recorder.revise)
     if result is not None and result.record is not None:

@@ -3,7 +3,6 @@ must be measured first, so that all candidates share its runs."""
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.evidence.records.states import standing_keeps
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 
 class Base(NamedTuple):
     """What must be measured before a candidate: ``commit``, as a try of its own ("search": it
-    becomes the baseline) or once more on a new salt ("reference"). "" if nothing must be: then
-    ``salt`` is that of the candidate's run."""
+    becomes the baseline) or once more on a new salt ("reference"). "" if nothing must be. ``salt``
+    is that of the candidate's run, unless a new one is drawn."""
 
     commit: str = ""
     purpose: Purpose = "search"
@@ -66,7 +65,7 @@ def find_base(case: Case, described: StartedRun, profile: Profile, common: str) 
     if kept:
         search = find_search(case.bound.verdicts[profile], kept[0], runs)
         if search.due and kept[0].commit != head:
-            return Base(kept[0].commit, "reference")
+            return Base(kept[0].commit, "reference", search.salt)
         return Base(salt=search.salt)
     elsewhere = find_last_keep(case, profile)
     commit = elsewhere.commit if elsewhere else common
@@ -74,11 +73,6 @@ def find_base(case: Case, described: StartedRun, profile: Profile, common: str) 
 
 
 def find_common(git: Git, commits: Iterable[str]) -> str:
-    """Return the best common ancestor of these commits; "" if they have none. Raise GitError if git
-    fails."""
-    return reduce(lambda one, other: _merge_base(git, one, other) if one else "", commits)
-
-
-def _merge_base(git: Git, one: str, other: str) -> str:
-    """Return the best common ancestor of two commits; "" if there is none."""
-    return one if one == other else git.line("merge-base", one, other)
+    """Return the best common ancestor of these commits, which may be one of them; "" if they have
+    none."""
+    return git.line("merge-base", "--octopus", *dict.fromkeys(commits)).partition("\n")[0]

@@ -5,26 +5,31 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from typing import TYPE_CHECKING, Literal
+from collections import deque
+from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.core.fast_dataclass import dataclass, field, replace
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence import data
+from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.experiment.devices.device_lock import hold_devices
 from pytest_ouro.experiment.devices.slots import tree_lock
 from pytest_ouro.experiment.engines import events
-from pytest_ouro.experiment.engines.answer import answer
+from pytest_ouro.experiment.engines.answer import answer, find_broken_records
 from pytest_ouro.experiment.engines.base import Base, describe_start, find_base, find_common
 from pytest_ouro.experiment.engines.local import GRACE
 from pytest_ouro.experiment.engines.outcome import Outcome
 from pytest_ouro.experiment.engines.recorder import Recorder
 from pytest_ouro.experiment.engines.sender import Sender
+from pytest_ouro.experiment.engines.task import FAULTS, Task, to_error
 from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.result import Result
 from pytest_ouro.experiment.run import say_over
 from pytest_ouro.experiment.steps import preconditions
 from pytest_ouro.experiment.steps.evaluate_command import demand_trusted
 from pytest_ouro.experiment.steps.jobs import make_data
 from pytest_ouro.experiment.steps.settle import fast_forward
+from pytest_ouro.experiment.supervision.own_process import interrupt_on_term, make_undumpable
 from pytest_ouro.experiment.terms import temp_folders
 from pytest_ouro.experiment.terms.setup import Setup
 from pytest_ouro.experiment.verdict import history
@@ -38,7 +43,6 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_facts import Purpose
     from pytest_ouro.experiment.engines.candidates import Candidate
     from pytest_ouro.experiment.engines.engine import Engine
-    from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.run import Order
     from pytest_ouro.experiment.terms.job import Progress
     from pytest_ouro.experiment.terms.setup import Profile
@@ -47,27 +51,6 @@ if TYPE_CHECKING:
 RETRIES = 1
 #: Seconds that are waited for events at a time.
 _PATIENCE = 0.5
-
-
-@dataclass(frozen=False)
-class Task:
-    """A commit to measure: a candidate, or the base of some. ``after`` are the tasks that must end
-    before it, ``tries`` the attempts that were made, and ``attempt`` the one that goes on ("":
-    none). It has ended once it has a ``result`` or an ``error``."""
-
-    commit: str
-    purpose: Purpose = "search"
-    salt: int = 0
-    after: list[Task] = field(default_factory=list)
-    tries: int = 0
-    attempt: str = ""
-    result: Result | None = None
-    error: OuroError | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing is to be done for it any more."""
-        return self.result is not None or self.error is not None
 
 
 class Batch:
@@ -93,10 +76,13 @@ class Batch:
         self._profile: Profile = profile
         self._make_engine = make_engine
         self._progress, self._say = progress, say
-        self._candidates = candidates
-        self._tasks = {one.commit: Task(one.commit) for one in candidates}
+        self._candidates = list({one.commit: one for one in candidates}.values())
+        self._tasks = {one.commit: Task(one.commit) for one in self._candidates}
         self._bases: dict[tuple[str, Purpose], Task] = {}
         self._requests: dict[str, tuple[Task, events.Request]] = {}
+        #: The attempts whose run is about to start, and the events that are not handled yet.
+        self._waiting: dict[str, events.Began] = {}
+        self._events: deque[events.Event] = deque()
         self._stack = contextlib.ExitStack()
         self._engine: Engine | None = None
         self._plan = uuid.uuid4().hex[:12]
@@ -120,9 +106,7 @@ class Batch:
             self._dispatch()
             if task.has_ended:
                 break
-            assert self._engine is not None
-            for event in self._engine.wait(_PATIENCE):
-                self._handle(event)
+            self._handle_next(again=True)
             self._show()
         if task.error is not None:
             raise task.error
@@ -135,15 +119,15 @@ class Batch:
         ended = [(one, self._tasks[one.commit]) for one in self._candidates]
         results = [(one, task.result) for one, task in ended if task.result is not None]
         outcome = Outcome(results, unmade=len(ended) - len(results))
-        case = self._case.again()
         lines: tuple[str, ...] = ()
         if self._is_cut:
             lines = ("ouro: not settled: the batch was interrupted",) if self._order.settle else ()
         else:
-            if best := outcome.best:
-                lines = fast_forward(case, best.commit, apply=self._order.settle)
+            if best := outcome.best:  # by the case from the start: the branch may have moved
+                lines = fast_forward(self._case, best.commit, apply=self._order.settle)
             elif any(result.status == "keep" for _, result in results):
                 lines = ("ouro: not settled: the keeps cannot be compared with each other",)
+        case = self._case.again()
         outcome = replace(outcome, settlement=lines, over=say_over(case))
         case.close()
         return outcome
@@ -151,18 +135,20 @@ class Batch:
     def close(self) -> None:
         """End everything that goes on, and record it as interrupted. Nothing is left when this
         returns, also after Ctrl-C."""
+        self._is_cut = not all(task.has_ended for task in self._tasks.values())
         with self._stack:
             if self._engine is None:
                 return
-            self._is_cut = not all(task.has_ended for task in self._tasks.values())
-            self._engine.cancel()
-            deadline = time.monotonic() + GRACE
-            while self._requests and time.monotonic() < deadline:
-                for event in self._engine.wait(_PATIENCE):
-                    self._handle(event, again=False)
-            self._engine.close()
-            for attempt in [*self._requests]:
-                self._handle(events.Lost(attempt=attempt, why="the batch was ended"), again=False)
+            try:
+                self._engine.cancel()
+                deadline = time.monotonic() + GRACE
+                while self._requests and time.monotonic() < deadline:
+                    self._handle_next(again=False)
+            finally:  # also after another Ctrl-C
+                self._engine.close()
+                for attempt in [*self._requests]:
+                    lost = events.Lost(attempt=attempt, why="the batch was ended")
+                    self._handle(lost, again=False)
 
     def _start(self) -> None:
         """Prepare the records, the data and the engine, and answer what needs no run. Raise
@@ -182,7 +168,14 @@ class Batch:
             demand_trusted(case)
         enter(hold_devices([tree_lock(case.evidence.root)], self._say))
         scratch = enter(temp_folders.temporary())
+        enter(make_undumpable())  # no candidate may write to the pipes of the workers
+        enter(interrupt_on_term())
         engine = self._make_engine()
+        if broken := find_broken_records(case):
+            metric, self._engine = experiment.described_metric, engine
+            for task in self._tasks.values():
+                task.result = Result(Reason.RULES_BROKEN, task.commit, metric, closed=broken)
+            return
         if engine.is_local:
             preconditions.demand_startable(case, experiment)
             make_data(Setup(case, experiment, self._profile, scratch), self._say)
@@ -196,14 +189,14 @@ class Batch:
             say=self._say,
         )
         self._sender = Sender(case, scratch / "base.bundle", self._profile, self._order.budget)
-        git = case.repository.git
-        self._common = find_common(git, [case.repository.head, *self._tasks])
         for task in self._tasks.values():
             ancestors = set(case.at(task.commit).repository.history[1:])
             task.after = [one for one in self._tasks.values() if one.commit in ancestors]
         self._engine = engine
         for task in self._tasks.values():
             self._answer(task)
+        left = [task.commit for task in self._tasks.values() if not task.has_ended]
+        self._common = find_common(case.repository.git, [case.repository.head, *left])
 
     def _answer(self, task: Task) -> None:
         """Give a candidate the result that needs no run, if it has one."""
@@ -237,8 +230,8 @@ class Batch:
                     self._send(task)
                 else:
                     task.after.append(base)
-            except OuroError as error:
-                task.error = error
+            except FAULTS as error:
+                self._fail(task, to_error(error))
         if len(self._bases) > found:
             self._dispatch()
 
@@ -259,7 +252,8 @@ class Batch:
             if base is not task and wanted.purpose == "search":
                 why = str(base.error or (base.result and base.result.reason) or "no value")
                 raise messages.no_base(base.commit, why.split("\n", 1)[0])
-            task.salt = base.salt if base.result and base.result.value is not None else 0
+            measured = base.result is not None and base.result.value is not None
+            task.salt = base.salt if measured else wanted.salt
             return None
         return base
 
@@ -286,50 +280,74 @@ class Batch:
         task.attempt, task.tries = request.attempt, task.tries + 1
         self._requests[request.attempt] = (task, request)
 
-    def _handle(self, event: events.Event, *, again: bool = True) -> None:
+    def _handle_next(self, *, again: bool) -> None:
+        """Wait a little for events, and handle those that have arrived. One whose handling is
+        interrupted is handled again by the next call: no end that has arrived is lost."""
+        assert self._engine is not None
+        if not self._events:
+            self._events.extend(self._engine.wait(_PATIENCE))
+        while self._events:
+            self._handle(self._events[0], again=again)
+            self._events.popleft()
+
+    def _handle(self, event: events.Event, *, again: bool) -> None:
         """Record what an event tells. A lost attempt is made again, unless ``again`` is False or it
         was the last of ``RETRIES``."""
         if event.attempt not in self._requests:
             return
-        task, request = self._requests[event.attempt]
+        task, _ = self._requests[event.attempt]
         try:
             if isinstance(event, events.Said):
                 self._tell(task, event.text)
             elif isinstance(event, events.Progressed):
                 self._recorder.show(event)
             elif isinstance(event, events.Began):
-                self._begin(task, request, event)
+                self._waiting[event.attempt] = event
             elif isinstance(event, events.Ended):
                 result = self._recorder.end(event, self._case.at(task.commit))
                 self._end(task, self._add_notes(result))
             elif isinstance(event, events.Refused):
                 why = event.text.split("\n", 1)[0]
-                self._recorder.lose(event.attempt, "not-started", why)
+                self._recorder.lose(
+                    event.attempt, "interrupted" if task.has_begun else "not-started", why
+                )
                 self._fail(task, messages.relayed(event.text, event.help))
             elif isinstance(event, events.Lost):
                 self._lose(task, event, again=again)
-        except OuroError as error:
-            self._fail(task, error)
+        except FAULTS as error:
+            fault = to_error(error)
+            with contextlib.suppress(*FAULTS):  # its start is on record, and so must its end be
+                self._recorder.lose(event.attempt, "interrupted", fault.message)
+            self._fail(task, fault)
+        if again:
+            self._begin()
 
-    def _begin(self, task: Task, request: events.Request, event: events.Began) -> None:
-        """Record that a run begins, and let it; refuse it if that cannot be done."""
+    def _begin(self) -> None:
+        """Record that the runs begin that are about to, and let them; refuse one where that cannot
+        be done. One whose device another attempt still has on record waits: the worker of that has
+        ended its run, and its end is recorded first."""
         assert self._engine is not None
-        try:
-            started = self._recorder.begin(request, event)
-        except OuroError as error:
-            self._engine.answer(
-                events.Answer(attempt=event.attempt, refusal=error.message, help=error.help)
-            )
-            return
-        where = "+".join(started.holds)
-        self._tell(task, f"runs on {where or started.device_name}, attempt {task.tries}")
-        self._engine.answer(events.Answer(attempt=event.attempt))
+        for attempt, event in [*self._waiting.items()]:
+            task, request = self._requests[attempt]
+            reply = events.Answer(attempt=attempt)
+            try:
+                stated = self._recorder.read_start(request, event)
+                if self._recorder.is_in_use(stated):
+                    continue
+                started = self._recorder.begin(attempt, stated)
+                where = "+".join(started.holds) or started.device_name
+                self._tell(task, f"runs on {where}, attempt {task.tries}")
+                task.has_begun = True
+            except FAULTS as error:
+                fault = to_error(error)
+                reply = replace(reply, refusal=fault.message, help=fault.help)
+            del self._waiting[attempt]
+            self._engine.answer(reply)
 
     def _lose(self, task: Task, event: events.Lost, *, again: bool) -> None:
         """Record that an attempt was lost, and forget it, so that another one can be made; if none
         is to be made, it is the result."""
-        outcome: Literal["lost", "interrupted"] = "lost" if again else "interrupted"
-        result = self._recorder.lose(event.attempt, outcome, event.why)
+        result = self._recorder.lose(event.attempt, "lost" if again else "interrupted", event.why)
         if again and task.tries <= RETRIES:
             self._tell(task, f"attempt {task.tries} was lost: {event.why}; it is tried again")
             self._forget(task)
@@ -356,7 +374,8 @@ class Batch:
     def _forget(self, task: Task) -> None:
         """Take the attempt from those that go on."""
         self._requests.pop(task.attempt, None)
-        task.attempt = ""
+        self._waiting.pop(task.attempt, None)
+        task.attempt, task.has_begun = "", False
 
     def _add_notes(self, result: Result) -> Result:
         """Return the result of a run with the notes on it."""
@@ -366,7 +385,7 @@ class Batch:
         return replace(result, notes=lines)
 
     def _tell(self, task: Task, text: str) -> None:
-        """Say a line about a task, with its commit and how many candidates have ended."""
+        """Say a line about a task, with its commit."""
         self._say(f"ouro: {task.commit[:7]} {text.removeprefix('ouro: ')}")
 
     def _show(self) -> None:

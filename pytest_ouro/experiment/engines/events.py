@@ -37,7 +37,8 @@ class Request(Message):
     ``base_digest`` its sha256; ``bundle`` and ``digest`` are those of the candidate itself.
     ``salt``, ``purpose`` and ``plan`` are those of its turn. ``device`` and ``budget``, in seconds,
     replace the bound's unless they are "" and 0. ``venv`` is the folder of the project's
-    environment, "" for none. ``version`` is that of pytest-ouro.
+    environment, "" for none. ``hidden`` are the paths of the repository that the candidates come
+    from, which a sandbox hides. ``version`` is that of pytest-ouro.
     """
 
     kind: ClassVar[str] = "request"
@@ -57,6 +58,7 @@ class Request(Message):
     device: str = ""
     budget: float = 0.0
     venv: str = ""
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ class WorkerProcess:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.attempt = ""
         self.latest = time.monotonic()
-        self._pending = b""
+        self._pending = bytearray()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         try:
             self.process = subprocess.Popen(
@@ -79,8 +79,12 @@ class WorkerProcess:
                 data = os.read(self.output.fileno(), 1 << 20)
             except BlockingIOError:
                 return found, True
-            *lines, self._pending = (self._pending + data).split(b"\n")
             self.latest = time.monotonic()
+            self._pending += data
+            lines: list[bytes] = []
+            if b"\n" in data:  # a long line arrives in thousands of pieces
+                *lines, rest = bytes(self._pending).split(b"\n")
+                self._pending = bytearray(rest)
             try:
                 found += [events.read(line) for line in lines]
             except ValueError:
@@ -119,12 +123,15 @@ def make_local_engine(profile: Profile, slots: int, places: int) -> LocalEngine:
 
 def _cards() -> list[str]:
     """Return the words by which CUDA_VISIBLE_DEVICES names each visible card: those of the
-    variable, or if it is unset the index of every card that the driver lists."""
-    if _VISIBLE in os.environ:
-        return device.visible()
+    variable, or if it is unset the index of every card that the driver lists. Cards of another
+    model than the first are left out: runs on two models are not compared."""
     from pytest_ouro.experiment.devices import nvml
 
-    return [str(card.index) for card in nvml.cards()]
+    known = nvml.cards()
+    listed = [str(card.index) for card in known]
+    words = device.visible() if _VISIBLE in os.environ else listed
+    models = [next((card.name for card in known if card.matches(word)), "") for word in words]
+    return [word for word, model in zip(words, models, strict=True) if model == models[0]]
 
 
 class LocalEngine:

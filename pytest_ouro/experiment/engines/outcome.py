@@ -104,8 +104,9 @@ class Outcome:
             again = f"pytest --ouro-experiment --ouro-candidates {name}"
             lines.append(
                 f"ouro: {quoted(candidate.word)} is stale: it is better than "
-                f"{(run.best_commit or '')[:7]}, on which it is based, and {best.commit[:7]} is "
-                f"better; on top of that: {commands} && {again}"
+                f"{(run.best_commit or '')[:7]}, on which it is based, but not clearly better than "
+                f"another that was kept before it; the best is {best.commit[:7]}; on top of that: "
+                f"{commands} && {again}"
             )
         return lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zlib
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import fields, replace
@@ -31,17 +31,20 @@ if TYPE_CHECKING:
     from pytest_ouro.experiment.engines.events import Began, Ended, Progressed, Request
     from pytest_ouro.experiment.result import Result
 
+R = TypeVar("R", bound=StartedRun)
+
 #: The most bytes of a log that are kept.
 _LOG = 48 << 20
 
 
 class Running:
-    """An attempt whose start is on record: ``started``, and what was there before it."""
+    """An attempt whose start is on record: ``started``, and ``snapshot``, what was there before it
+    (None: nobody looks after that)."""
 
-    def __init__(self, started: StartedRun, snapshot: Snapshot | None, beating: Beating) -> None:
+    def __init__(self, started: StartedRun, beating: Beating) -> None:
         self.started = started
-        self.snapshot = snapshot
         self.beating = beating
+        self.snapshot: Snapshot | None = None
         self.position: Position | None = None
 
 
@@ -72,13 +75,24 @@ class Recorder:
         #: The keeps of the batch, oldest first.
         self.kept: list[FinishedRun] = []
 
-    def begin(self, request: Request, began: Began) -> StartedRun:
-        """Record the start of an attempt, and return its record. Raise ExperimentError if the
-        worker would measure something else than ``request`` asks for; RecordError or GitError if
-        the start cannot be recorded."""
-        stated = record_format.read(began.record)
-        assert isinstance(stated, StartedRun)
+    def read_start(self, request: Request, began: Began) -> StartedRun:
+        """Return the record of the start of a run as its worker states it. Raise ExperimentError if
+        it is not one, or if the worker would measure something else than ``request`` asks for."""
+        stated = _read(began.record, StartedRun)
         self._demand_same(request, stated)
+        return stated
+
+    def is_in_use(self, stated: StartedRun) -> bool:
+        """Return whether an attempt whose end is not on record yet has a device of the run that
+        ``stated`` describes. While one goes on, a record of the other looks forged."""
+        holds = set(stated.holds)
+        others = [set(one.started.holds) for one in self.running.values()]
+        return any(not holds or not other or holds & other for other in others)
+
+    def begin(self, attempt: str, stated: StartedRun) -> StartedRun:
+        """Record the start of an attempt, which its worker states, and return its record. Raise
+        RecordError or GitError if the start cannot be recorded; RecordError, GitError or OSError,
+        after it was recorded, if what is there before the run cannot be read."""
         evidence = self._case.again().evidence  # of which the ledger has grown
         started = record.start(
             self._case,
@@ -92,13 +106,13 @@ class Recorder:
                 ledger_rows=len(evidence.ledger.rows),
                 pid=os.getpid(),
                 process=processes.identity(os.getpid()),
-                plan=request.plan or None,
             ),
         )
-        snapshot = Snapshot.take(self._case, self._experiment, started) if self._is_local else None
-        beating = Beating(evidence.journal, started, None)
-        beating.__enter__()
-        self.running[request.attempt] = Running(started, snapshot, beating)
+        running = Running(started, Beating(evidence.journal, started, None))
+        self.running[attempt] = running
+        if self._is_local:
+            running.snapshot = Snapshot.take(self._case, self._experiment, started)
+        running.beating.__enter__()
         return started
 
     def _demand_same(self, request: Request, stated: StartedRun) -> None:
@@ -106,6 +120,9 @@ class Recorder:
         self._data = self._data or stated.data or ""
         pairs = {
             "commit": (request.commit, stated.commit),
+            "purpose": (request.purpose, stated.purpose),
+            "plan": (request.plan, stated.plan or ""),
+            "salt": (str(request.salt), str(stated.salt)),
             "trusted commit": (request.trust, stated.trust),
             "baseline of bound.lock": (self._case.trust.baseline, stated.baseline),
             "data": (self._data, stated.data or ""),
@@ -124,17 +141,16 @@ class Recorder:
 
     def end(self, event: Ended, case: Case) -> Result:
         """Record the end of a run, and return its result; ``case`` is that of its commit. Raise
-        OuroError if a rule cannot be checked or the verdict cannot be recorded."""
-        running = self.running.pop(event.attempt)
-        stated = record_format.read(event.record)
-        assert isinstance(stated, FinishedRun)
-        changes = self._look_after(running, stated.level)
-        metric = self._experiment.described_metric
+        OuroError if a rule cannot be checked, the verdict cannot be recorded or the worker sent no
+        record; LookupError if the start is not on record, OSError if a file cannot be read."""
+        running = self.running[event.attempt]
+        stated = _read(event.record, FinishedRun)
         if stated.level is None:  # there was no process, or nothing was measured
-            outcome = cast("Literal['not-started', 'interrupted']", stated.outcome)
-            tried, message = running.started.tried_ref, stated.message
-            run = record.abandon(self._case, running.started, outcome, tried=tried, message=message)
-            return make_result(run, metric)
+            was_started = stated.outcome != "not-started"
+            return self._abandon(
+                event.attempt, "interrupted" if was_started else "not-started", stated.message
+            )
+        changes = self._look_after(running, stated.level)
         measured = _measured(running.started, stated)
         losses = {"rows": event.rows, "vault": event.vault}
         measured = row_files.store(self._case.evidence.journal, measured, losses, self._say)
@@ -146,13 +162,14 @@ class Recorder:
         run = decide(case, self._experiment, measured, message)
         run = replace(run, findings=tuple(dict.fromkeys((*stated.findings, *run.findings))))
         run = record.finish(self._case, self.revise(run))
+        del self.running[event.attempt]
         self._keep_log(run.run, event.log)
         self.note(run)
-        return make_result(run, metric, tail=event.tail)
+        return make_result(run, self._experiment.described_metric, tail=event.tail)
 
     def revise(self, run: FinishedRun) -> FinishedRun:
-        """Return a run that is about to be recorded; stale in place of kept if a keep of this batch
-        with the same reference is at least as good."""
+        """Return a run that is about to be recorded; stale in place of kept if it is not
+        better by more than the margin than a keep of this batch with the same reference."""
         if run.status != "keep" or run.reason is Reason.BASELINE:
             return run
         value, least = run.mean_or_value, run.margin or 0.0
@@ -175,9 +192,14 @@ class Recorder:
     ) -> Result | None:
         """Record that an attempt has no measurement, and return its result; None if its start is
         not on record, so that no process of it existed. Raise what `record.abandon` raises."""
-        running = self.running.pop(attempt, None)
-        if running is None:
-            return None
+        return self._abandon(attempt, outcome, why) if attempt in self.running else None
+
+    def _abandon(
+        self, attempt: str, outcome: Literal["lost", "interrupted", "not-started"], why: str
+    ) -> Result:
+        """Record that an attempt whose start is on record has no measurement, and return its
+        result. Raise what `record.abandon` raises."""
+        running = self.running.pop(attempt)
         for change in self._look_after(running, None):
             self._say(f"ouro: {change}")
         run = record.abandon(
@@ -209,6 +231,18 @@ class Recorder:
                 write_all(descriptor, text)
             finally:
                 os.close(descriptor)
+
+
+def _read(line: bytes, kind: type[R]) -> R:
+    """Return the record in a line that a worker sent. Raise ExperimentError if it is not one of
+    this ``kind``."""
+    try:
+        found = record_format.read(line)
+    except ValueError as error:
+        raise messages.not_recorded(str(error)) from None
+    if type(found) is not kind:
+        raise messages.not_recorded("it is of another kind")
+    return found
 
 
 def _measured(started: StartedRun, stated: FinishedRun) -> MeasuredRun:

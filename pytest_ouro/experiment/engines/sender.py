@@ -48,6 +48,7 @@ class Sender:
             "device": profile,
             "budget": float(budget or 0.0),
             "venv": str(venv),
+            "hidden": (str(self._git.top), str(self._git.common_dir)),
         }
 
     def request(self, commit: str, *, purpose: Purpose, salt: int, plan: str) -> Request:

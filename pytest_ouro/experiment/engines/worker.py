@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import signal
 import sys
 import threading
 import zlib
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn, cast
 
 from pytest_ouro.child.kernel import system
@@ -25,13 +27,12 @@ from pytest_ouro.evidence.records.row_losses import path_of
 from pytest_ouro.experiment.engines import events
 from pytest_ouro.experiment.engines.workplace import hold_workplace, make_repository
 from pytest_ouro.experiment.measure import measure_commit
+from pytest_ouro.experiment.supervision.own_process import make_undumpable
 from pytest_ouro.experiment.supervision.start_process import keep_starter
 from pytest_ouro.experiment.terms.turns import Turn
 from pytest_ouro.messages import engines as messages
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_facts import Purpose
@@ -55,21 +56,22 @@ class Worker:
 
     def serve(self) -> None:
         """Carry out requests until there are no more, and tell every few seconds that this process
-        lives. If they end during a run, end the run. Raise ValueError for a line that is not a
-        message."""
+        lives. If they end during a run, or what arrives is not a message, end the run. No run of
+        another worker can trace this process or write to its pipes."""
         for work in (self._read, self._beat):
             threading.Thread(target=work, daemon=True).start()
-        with hold_workplace() as folder, keep_starter():
+        with make_undumpable(), hold_workplace() as folder, keep_starter():
             while (request := self._arrived.get()) is not None:
                 self._busy = True
                 self._carry_out(cast("Request", request), folder)
                 self._busy = False
 
     def _read(self) -> None:
-        """Put each message into the queue, and None at the end of the input, which also interrupts
-        a run that goes on."""
-        for line in self._requests:
-            self._arrived.put(events.read(line))
+        """Put each message into the queue, and None at the end of the input, or of what is a
+        message; that also interrupts a run that goes on."""
+        with contextlib.suppress(ValueError):
+            for line in self._requests:
+                self._arrived.put(events.read(line))
         self._arrived.put(None)
         if self._busy:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -78,13 +80,21 @@ class Worker:
         """Send a sign of life every `BEAT` seconds."""
         wait = threading.Event()
         while not wait.wait(BEAT):
-            self._send(events.Beat())
+            self._offer(events.Beat())
 
     def _send(self, message: Message) -> None:
         """Send a message; do nothing if nobody reads any more."""
         with self._lock, contextlib.suppress(OSError, ValueError):
             self._to.write(message.line())
             self._to.flush()
+
+    def _offer(self, message: Message) -> None:
+        """Send a message that may be left out; leave it out while the reader is behind, so that a
+        run never waits for it."""
+        with contextlib.suppress(OSError, ValueError):
+            if not select.select([], [self._to], [], 0)[1]:
+                return
+        self._send(message)
 
     def _carry_out(self, request: Request, folder: Path) -> None:
         """Measure what ``request`` asks for, in the workplace ``folder``, and send how it ends."""
@@ -119,7 +129,8 @@ class Worker:
             turn,
             device=cast("Device | None", request.device or None),
             budget=request.budget or None,
-            progress=lambda position: self._send(_progress(request, position)),
+            hidden=tuple(map(Path, request.hidden)),
+            progress=lambda position: self._offer(_progress(request, position)),
             say=lambda text: self._send(events.Said(attempt=request.attempt, text=text)),
             begin=lambda run: self._begin(request, run),
         )

@@ -105,6 +105,7 @@ def _job(setup: Setup, message: Message) -> Job:
         timeout=experiment.seconds("timeout"),
         hide_cuda=setup.profile == "cpu",
         cores=frozenset(setup.cores),
+        hidden=setup.hidden,
         rehearsal=setup.rehearsal,
         settings=settings(setup.case),
         printed=_printed(experiment, otherwise="only"),

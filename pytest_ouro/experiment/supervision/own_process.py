@@ -36,6 +36,20 @@ def record_signals() -> Iterator[list[int]]:
 
 
 @contextmanager
+def interrupt_on_term() -> Iterator[None]:
+    """Let TERM raise KeyboardInterrupt, as Ctrl-C does, until the context ends, which restores the
+    handler. Outside the main thread, where Python allows no handler, nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # None: not set from Python
+
+
+@contextmanager
 def make_undumpable() -> Iterator[None]:
     """Keep other processes, except root's, from reading or tracing this one until the context ends,
     which restores the state from before.

@@ -57,9 +57,9 @@ class Job:
     ``limit`` (None: `run_clock.OVERRUN` times the budget and, unless the clock is ``steps``, a
     second), or after ``timeout`` of wall time. ``judge`` is sent to the judge; if it is None, no
     judge is started, and the script's own process computes the metric. The run is confined to
-    ``cores`` if there are any. A ``rehearsal`` is never kept. ``printed`` says how the program
-    prints the metric (None: it is not read), and ``guarded`` how it prints the numbers that guards
-    limit.
+    ``cores`` if there are any. A sandbox hides the folders ``hidden`` beside the repository. A
+    ``rehearsal`` is never kept. ``printed`` says how the program prints the metric (None: it is not
+    read), and ``guarded`` how it prints the numbers that guards limit.
     """
 
     program: str
@@ -77,6 +77,7 @@ class Job:
     startup_seconds: float = math.inf
     hide_cuda: bool = False
     cores: frozenset[int] = frozenset()
+    hidden: tuple[Path, ...] = ()
     rehearsal: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     judge: Message | None = None

@@ -21,7 +21,8 @@ class Setup:
     perhaps another budget than the bound's.
 
     ``scratch`` is the folder for temporary files. ``cores`` are the numbers of the cores that the
-    run is confined to (empty: it may use all).
+    run is confined to (empty: it may use all). ``hidden`` are folders that a sandbox hides beside
+    the repository of the case.
     """
 
     case: Case
@@ -29,6 +30,7 @@ class Setup:
     profile: Profile
     scratch: Path
     cores: tuple[int, ...] = ()
+    hidden: tuple[Path, ...] = ()
 
     @property
     def rehearsal(self) -> bool:

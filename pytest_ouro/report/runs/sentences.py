@@ -30,8 +30,8 @@ SENTENCES = {
     "nothing to try.",
     Reason.SEED_ONLY: "Its code is code that was measured before, with other seeds: another draw "
     "of luck is not an idea.",
-    Reason.STALE: "It is better than the last keep that it is based on, but another candidate of "
-    "its batch is at least as good, and was kept.",
+    Reason.STALE: "It is better than the last keep that it is based on, but not clearly better "
+    "than another candidate of its batch that was kept before it.",
     Reason.GUARD: "Its metric would make it a keep, but it breaks a guard: a limit that the rules "
     "set for another number.",
     Reason.REHEARSAL: "It ran with another budget than the rules state: such a run is never kept.",

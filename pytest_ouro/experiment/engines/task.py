@@ -1,0 +1,47 @@
+"""A commit of a batch: how often it was tried, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import dataclass, field
+from pytest_ouro.messages import engines as messages
+
+if TYPE_CHECKING:
+    from pytest_ouro.evidence.records.run_facts import Purpose
+    from pytest_ouro.experiment.result import Result
+
+#: What a record, a repository or a disk that is at fault raises.
+FAULTS = (OuroError, OSError, ValueError, LookupError)
+
+
+@dataclass(frozen=False)
+class Task:
+    """A commit to measure: a candidate, or the base of some. ``after`` are the tasks that must end
+    before it, ``tries`` the attempts that were made, and ``attempt`` the one that goes on ("":
+    none); ``has_begun``: its run was allowed to start. It has ended once it has a ``result`` or an
+    ``error``."""
+
+    commit: str
+    purpose: Purpose = "search"
+    salt: int = 0
+    after: list[Task] = field(default_factory=list)
+    tries: int = 0
+    attempt: str = ""
+    has_begun: bool = False
+    result: Result | None = None
+    error: OuroError | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is to be done for it any more."""
+        return self.result is not None or self.error is not None
+
+
+def to_error(error: Exception) -> OuroError:
+    """Return the error of a candidate whose record cannot be made: ``error`` itself if it is one
+    for the user, otherwise one that quotes it."""
+    if isinstance(error, OuroError):
+        return error
+    return messages.not_recorded(f"{type(error).__name__}: {error}".split("\n", 1)[0])
