@@ -127,7 +127,7 @@ def test_each_place_has_a_card(monkeypatch, visible, places, made):
 
 
 @pytest.mark.parametrize(
-    ("models", "made"), [("AAA", ["0", "1", "2"]), ("ABA", ["0", "2"]), ("BAA", [None])]
+    ("models", "made"), [("AAA", ["0", "1", "2"]), ("ABA", ["0", "2"]), ("BAA", ["0"])]
 )
 def test_without_the_variable_every_card_of_the_first_one_s_model_is_a_place(
     monkeypatch, models, made

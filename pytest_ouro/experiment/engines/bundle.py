@@ -37,8 +37,8 @@ def pack(git: Git, tips: Sequence[str], without: Sequence[str] = ()) -> bytes:
 
 
 def unpack(store: Path, bundle: bytes, digest: str, tips: Iterable[str]) -> None:
-    """Add the objects of a bundle to the repository ``store``, and verify that the commits ``tips``
-    are there.
+    """Add the objects of a bundle to the repository that `make_store` made in ``store``, and verify
+    that the commits ``tips`` are there.
 
     Raise ExperimentError if the sha256 of the bundle is not ``digest``, if git finds it damaged, or
     if a tip is missing or not what its id says. Git verifies every object of a bundle by its id.
@@ -66,14 +66,17 @@ def digest_of(bundle: bytes) -> str:
 
 
 def make_store(folder: Path, *, like: str, borrow: Path | None = None) -> None:
-    """Make a bare repository without files in the new folder ``folder``, for objects whose ids are
-    of the kind of the id ``like``. It finds the objects of the bare repository ``borrow`` too,
-    unless that is None. Raise GitError if git fails, OSError if a file cannot be written."""
+    """Make a repository without files in the new folder ``folder``, for objects whose ids are of
+    the kind of the id ``like``. It finds the objects of such a repository ``borrow`` too, unless
+    that is None. Raise GitError if git fails, OSError if a file cannot be written.
+
+    It is not bare: a user can forbid git to use a bare repository (safe.bareRepository).
+    """
     kind = () if len(like) == 40 else ("--object-format=sha256",)
     usual = ("init.defaultObjectFormat=sha1", "init.defaultRefFormat=files")
     folder.mkdir(parents=True)
-    run_git("init", "--quiet", "--bare", "--template=", *kind, cwd=folder, also=usual)
+    run_git("init", "--quiet", "--template=", *kind, cwd=folder, also=usual)
     if borrow is not None:
-        info = folder / "objects" / "info"
+        info = folder / ".git" / "objects" / "info"
         info.mkdir(exist_ok=True)
-        (info / "alternates").write_text(f"{borrow / 'objects'}\n", encoding="utf-8")
+        (info / "alternates").write_text(f"{borrow / '.git' / 'objects'}\n", encoding="utf-8")

@@ -110,28 +110,32 @@ class WorkerProcess:
 
 def make_local_engine(profile: Profile, slots: int, places: int) -> LocalEngine:
     """Return an engine with as many ``places`` as are asked for; 0: on "cuda" one for each visible
-    card, otherwise one for each slot. On "cuda" each of several places has a card of its own, in
-    turn; a single one has all visible cards."""
+    card, otherwise one for each slot. On "cuda" each place has a card of its own, in turn, of the
+    first one's model; if one place is asked for, it has all visible cards."""
     if profile == "cpu":
         return LocalEngine([{}] * (places or slots))
-    cards = _cards()
+    cards, visible = _find_cards()
     count = places or len(cards) or 1
-    if count == 1 or not cards:
+    if places == 1 or visible < 2:
         return LocalEngine([{}] * count)
     return LocalEngine([{_VISIBLE: cards[n % len(cards)]} for n in range(count)])
 
 
-def _cards() -> list[str]:
-    """Return the words by which CUDA_VISIBLE_DEVICES names each visible card: those of the
-    variable, or if it is unset the index of every card that the driver lists. Cards of another
-    model than the first are left out: runs on two models are not compared."""
+def _find_cards() -> tuple[list[str], int]:
+    """Return the words by which CUDA_VISIBLE_DEVICES names the visible cards of the first one's
+    model, and the number of all visible ones. Runs on two models are not compared.
+
+    The words are those of the variable, or if it is unset the index of every card that the driver
+    lists.
+    """
     from pytest_ouro.experiment.devices import nvml
 
     known = nvml.cards()
     listed = [str(card.index) for card in known]
     words = device.visible() if _VISIBLE in os.environ else listed
     models = [next((card.name for card in known if card.matches(word)), "") for word in words]
-    return [word for word, model in zip(words, models, strict=True) if model == models[0]]
+    same = [word for word, model in zip(words, models, strict=True) if model == models[0]]
+    return same, len(words)
 
 
 class LocalEngine:

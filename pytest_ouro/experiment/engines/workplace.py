@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.evidence.cache import make_cache_folder
-from pytest_ouro.evidence.git.client import Git, run_git
+from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.experiment.engines.bundle import make_store, unpack
 from pytest_ouro.experiment.steps.checkout import trees_of
 from pytest_ouro.experiment.steps.preconditions import demand_room
@@ -73,10 +73,9 @@ def make_repository(folder: Path, request: Request) -> Path:
     if not base.exists():
         _receive_base(base, request)
     temp_folders.remove(top)
-    make_store(top / ".git", like=request.commit, borrow=base)
-    unpack(top / ".git", request.bundle, request.digest, [request.commit])
-    run_git("config", "core.bare", "false", cwd=top / ".git")
-    git = Git.objects(top / ".git")
+    make_store(top, like=request.commit, borrow=base)
+    unpack(top, request.bundle, request.digest, [request.commit])
+    git = Git.objects(top)
     try:
         (top / ".git" / "index").write_bytes(
             working_tree.index(git.tree(request.head), like=request.head)
@@ -92,7 +91,7 @@ def make_repository(folder: Path, request: Request) -> Path:
 
 
 def _receive_base(base: Path, request: Request) -> None:
-    """Unpack the bundle of what candidates have in common into the new bare repository ``base``.
+    """Unpack the bundle of what candidates have in common into the new repository ``base``.
     Raise ExperimentError if it cannot be read or is damaged."""
     partial = base.with_name(f"{base.name}-new")
     temp_folders.remove(partial)
