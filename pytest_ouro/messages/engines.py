@@ -133,9 +133,10 @@ def relayed(text: str, help: str) -> ExperimentError:
 
 
 def not_recorded(reason: str) -> ExperimentError:
-    """What a worker sent about a candidate is not a record of it, or cannot be recorded."""
+    """A candidate cannot be measured or recorded: a file or a disk is at fault, or what its worker
+    sent is not a record."""
     return ExperimentError(
-        f"the result of the worker cannot be recorded: {reason}",
+        f"it cannot be measured or recorded: {reason}",
         help="look whether the disk of the repository is full, and measure the candidate again",
     )
 

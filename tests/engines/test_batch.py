@@ -241,7 +241,7 @@ def test_a_run_on_a_device_begins_after_the_end_of_the_last_one_is_on_record(fie
     ("replaced", "says"),
     [
         (lambda one: events.Refused(attempt=one.attempt, text="no room"), "no room"),
-        (lambda one: replace(one, record=b"{}"), "the result of the worker cannot be recorded"),
+        (lambda one: replace(one, record=b"{}"), "it cannot be measured or recorded: "),
     ],
 )
 def test_a_run_whose_result_does_not_arrive_has_an_end_on_record(field, replaced, says):

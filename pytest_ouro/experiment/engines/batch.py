@@ -8,7 +8,6 @@ import uuid
 from collections import deque
 from typing import TYPE_CHECKING
 
-from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.records.reasons import Reason
@@ -39,6 +38,7 @@ from pytest_ouro.messages import experiment as experiment_messages
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pytest_ouro.core.errors import OuroError
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_facts import Purpose
     from pytest_ouro.experiment.engines.candidates import Candidate
@@ -99,9 +99,9 @@ class Batch:
         if self._engine is None:
             try:
                 self._start()
-            except OuroError as error:
-                self._failed = error
-                raise
+            except FAULTS as error:  # what is locked already stays locked
+                self._failed = to_error(error)
+                raise self._failed from None
         while True:
             self._dispatch()
             if task.has_ended:
@@ -211,8 +211,8 @@ class Batch:
                 plan=self._plan,
                 again=order.again or order.budget is not None,
             )
-        except OuroError as error:
-            task.error = error
+        except FAULTS as error:
+            task.error = to_error(error)
 
     def _dispatch(self) -> None:
         """Start the attempts for which there are places, those of bases first. A task whose base is
