@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.read import Rule
     from pytest_ouro.core.finding import RuleResult
-    from pytest_ouro.experiment.engines.candidates import Candidate
+    from pytest_ouro.experiment.engines.candidates import Found
     from pytest_ouro.experiment.result import Result
 
 
@@ -93,9 +93,9 @@ class Section(pytest.Collector):
         length = 7
         while len({commit[:length] for commit in commits}) < len(commits):
             length += 1
-        for one in found.candidates:
-            name = f"run[{one.commit[:length]}]"
-            yield CandidateItem.from_parent(self, name=name, candidate=one)
+        for commit in commits:
+            name = f"run[{commit[:length]}]"
+            yield CandidateItem.from_parent(self, name=name, commit=commit, found=found)
 
 
 class OuroItem(pytest.Item):
@@ -216,19 +216,19 @@ class ExperimentItem(MeasuringItem):
 
 
 class CandidateItem(ExperimentItem):
-    """The supervised run of a ``candidate``. Those of all items that were not deselected are
-    measured together."""
+    """The supervised run of ``commit``, one of the candidates ``found``, which are measured
+    together."""
 
-    def __init__(self, *, candidate: Candidate, **kwargs: Any) -> None:
+    def __init__(self, *, commit: str, found: Found, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.candidate = candidate
+        self._commit = commit
+        self._found = found
 
     def runtest(self) -> None:
         """Wait for the result of the candidate; add it to the item's properties. Raise Failure as
         `ExperimentItem` does; other exceptions as `Session.measure_candidate` raises them."""
-        items = [one for one in self.session.items if isinstance(one, CandidateItem)]
-        candidates = [one.candidate for one in items]
-        self.report(find_session(self.config).measure_candidate(self.candidate.commit, candidates))
+        session = find_session(self.config)
+        self.report(session.measure_candidate(self._commit, self._found.candidates))
 
 
 class SelectionItem(MeasuringItem):

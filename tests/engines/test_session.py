@@ -78,16 +78,6 @@ def test_the_branch_is_moved_by_an_option(field, measure):
 
 
 @pytest.mark.tier(2)
-def test_what_is_deselected_is_not_measured(field, measure):
-    named, other = field.idea(4.0), field.idea(3.0, "x = 1")
-
-    result = measure(named, other, "-k", f"run[{named[:7]}]")
-
-    assert " keep=1 discard=0 crash=0 closed=0 " in last(result)
-    assert not field.runs(other)
-
-
-@pytest.mark.tier(2)
 def test_a_crash_fails_its_item_alone(field, measure):
     good, bad = field.idea(4.0), field.idea(4.0, "raise ValueError('no')")
 
