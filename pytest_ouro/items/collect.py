@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.read import Rule
     from pytest_ouro.core.finding import RuleResult
-    from pytest_ouro.experiment.engines.candidates import Found
+    from pytest_ouro.experiment.batch.candidates import Found
     from pytest_ouro.experiment.result import Result
 
 

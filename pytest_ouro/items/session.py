@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.journal import Journal
-    from pytest_ouro.experiment.engines.batch import Batch
-    from pytest_ouro.experiment.engines.candidates import Candidate, Found
-    from pytest_ouro.experiment.engines.outcome import Outcome
+    from pytest_ouro.experiment.batch.batch import Batch
+    from pytest_ouro.experiment.batch.candidates import Candidate, Found
+    from pytest_ouro.experiment.batch.outcome import Outcome
     from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.run import Order
     from pytest_ouro.experiment.selection.ablate import Ablation
@@ -118,7 +118,7 @@ class Session:
     def find_candidates(self) -> Found:
         """Return the candidates that the options name. Raise OuroError if there are none, or a word
         names no commit."""
-        from pytest_ouro.experiment.engines.candidates import find_candidates
+        from pytest_ouro.experiment.batch.candidates import find_candidates
 
         return find_candidates(self.case.repository.git, self.settings.candidates)
 
@@ -142,8 +142,8 @@ class Session:
     def _make_batch(self, candidates: Sequence[Candidate]) -> Batch:
         """Return the batch of the candidates; nothing is started yet. Raise ExperimentError if the
         device is not there."""
+        from pytest_ouro.experiment.batch.batch import Batch
         from pytest_ouro.experiment.devices import device as devices
-        from pytest_ouro.experiment.engines.batch import Batch
         from pytest_ouro.experiment.engines.local import make_local_engine
 
         settings, case = self.settings, self.case

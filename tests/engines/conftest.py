@@ -11,8 +11,8 @@ import pytest
 from pytest_ouro.cli.bless import bless
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.journal import Journal
-from pytest_ouro.experiment.engines.batch import Batch
-from pytest_ouro.experiment.engines.candidates import Candidate
+from pytest_ouro.experiment.batch.batch import Batch
+from pytest_ouro.experiment.batch.candidates import Candidate
 from pytest_ouro.experiment.engines.local import LocalEngine
 from pytest_ouro.experiment.run import Order
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pytest_ouro.experiment.engines.outcome import chance_of_best
+from pytest_ouro.experiment.batch.outcome import chance_of_best
 
 
 @pytest.mark.parametrize(

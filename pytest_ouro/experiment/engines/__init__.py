@@ -1,2 +1,2 @@
-"""Many experiments at once: candidates are commits, workers measure them, and one process records
-them all."""
+"""Engines: places in which workers measure commits, and what travels between them and the process
+that records."""

@@ -9,7 +9,7 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.engine import check_before_run, check_rule
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.states import standing_keeps
-from pytest_ouro.experiment.engines.base import describe_start
+from pytest_ouro.experiment.batch.base import describe_start
 from pytest_ouro.experiment.known import answer_from_record
 from pytest_ouro.experiment.measure import make_result
 from pytest_ouro.experiment.result import Result
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_ouro.core.finding import RuleResult
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_record import FinishedRun
-    from pytest_ouro.experiment.engines.recorder import Recorder
+    from pytest_ouro.experiment.batch.recorder import Recorder
     from pytest_ouro.experiment.terms.setup import Profile
 
 

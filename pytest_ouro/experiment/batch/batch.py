@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence import data
 from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.experiment.batch.answer import answer, find_broken_records
+from pytest_ouro.experiment.batch.base import Base, describe_start, find_base, find_common
+from pytest_ouro.experiment.batch.outcome import Outcome
+from pytest_ouro.experiment.batch.recorder import Recorder
+from pytest_ouro.experiment.batch.task import FAULTS, Task, to_error
 from pytest_ouro.experiment.devices.device_lock import hold_devices
 from pytest_ouro.experiment.devices.slots import tree_lock
 from pytest_ouro.experiment.engines import events
-from pytest_ouro.experiment.engines.answer import answer, find_broken_records
-from pytest_ouro.experiment.engines.base import Base, describe_start, find_base, find_common
 from pytest_ouro.experiment.engines.local import GRACE
-from pytest_ouro.experiment.engines.outcome import Outcome
-from pytest_ouro.experiment.engines.recorder import Recorder
 from pytest_ouro.experiment.engines.sender import Sender
-from pytest_ouro.experiment.engines.task import FAULTS, Task, to_error
 from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.result import Result
 from pytest_ouro.experiment.run import say_over
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pytest_ouro.core.errors import OuroError
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_facts import Purpose
-    from pytest_ouro.experiment.engines.candidates import Candidate
+    from pytest_ouro.experiment.batch.candidates import Candidate
     from pytest_ouro.experiment.engines.engine import Engine
     from pytest_ouro.experiment.run import Order
     from pytest_ouro.experiment.terms.job import Progress

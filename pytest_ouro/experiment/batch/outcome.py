@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
-    from pytest_ouro.experiment.engines.candidates import Candidate
+    from pytest_ouro.experiment.batch.candidates import Candidate
     from pytest_ouro.experiment.result import Result
 
 #: The words of the last line, in their order.
