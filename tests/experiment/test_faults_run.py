@@ -27,7 +27,7 @@ def test_one_of_two_runs_waits_and_both_are_recorded(lab, wait_for_json):
     second = lab.start()
     said = lab.line(second, "waiting")
     assert re.search(
-        rf"ouro: waiting for the device cpu, held by process {first.pid} since \S+, for \d+ s$",
+        rf"ouro: waiting for this working tree, held by process {first.pid} since \S+, for \d+ s$",
         said.rstrip(),
     )
     assert [record["event"] for record in lab.journal.records()] == ["started"]

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_ouro.core.errors import ExperimentError
 from pytest_ouro.experiment.devices import slots
+from pytest_ouro.experiment.devices.device_lock import hold_devices
 from pytest_ouro.experiment.supervision.processes import uses_other_cores
 
 pytestmark = pytest.mark.skipif(
@@ -106,11 +107,23 @@ def test_a_run_with_slots_waits_for_one_without(hold):
     assert waiting.said[0].startswith("ouro: waiting for the device cpu, held by process")
 
 
-def test_two_runs_in_one_working_tree_wait(hold, tmp_path):
-    with hold(2, folder=tmp_path):
-        waiting = Waiting(hold, 2, folder=tmp_path)
+@pytest.mark.parametrize(("first", "second"), [(2, 2), (2, 1), (1, 2)])
+def test_two_runs_in_one_working_tree_wait(hold, tmp_path, first, second):
+    with hold(first, folder=tmp_path):
+        waiting = Waiting(hold, second, folder=tmp_path)
     assert waiting.end().waited
-    assert waiting.said[0].startswith("ouro: waiting for the device tree-")
+    assert waiting.said[0].startswith("ouro: waiting for this working tree, held by process")
+
+
+@pytest.mark.parametrize("profile", ["cpu", "cuda"])
+def test_a_run_waits_for_a_batch_of_its_working_tree(hold, tmp_path, monkeypatch, profile):
+    """The batch has no slots: between two candidates, the device is free."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    with hold_devices([slots.tree_lock(tmp_path)], print):
+        waiting = Waiting(hold, 1, folder=tmp_path, profile=profile)
+        assert waiting.place is None
+    assert waiting.end().waited
+    assert waiting.said[0].startswith("ouro: waiting for this working tree, held by process")
 
 
 def test_a_slot_is_free_after_an_error(hold, cores):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two messages while a run waits for a device.
 AGAIN = 60.0
+#: How the name of the lock of a working tree begins.
+TREE = "tree-"
 
 
 @contextmanager
@@ -80,7 +82,8 @@ def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
                 except TimeoutError:
                     if say is None:
                         raise _Held from None
-                    say(f"ouro: waiting for the device {name}, held by {_who(holder)}")
+                    what = "this working tree" if name.startswith(TREE) else f"the device {name}"
+                    say(f"ouro: waiting for {what}, held by {_who(holder)}")
                     patience = AGAIN
         except OSError as error:
             raise messages.locks_not_writable(folder, error.strerror or str(error)) from None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ouro.child.kernel.system import can_confine, confine_to, cores_of
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.experiment.devices import device
-from pytest_ouro.experiment.devices.device_lock import AGAIN, hold_devices, holder_of, try_devices
+from pytest_ouro.experiment.devices.device_lock import AGAIN, TREE, hold_devices, holder_of, try_devices
 from pytest_ouro.messages import devices as messages
 
 if TYPE_CHECKING:
@@ -46,30 +46,27 @@ def hold_place(
     """Wait for a place for a run, yield it, and hold it until the context ends; ``say`` is called
     with lines while it waits.
 
-    On "cuda" the place is the visible cards, and on "cpu" with ``slots`` 1 the whole processor.
-    With several slots on "cpu" it is one slot, together with the working tree ``folder``, which no
-    other run in a slot may use meanwhile; then this thread, and processes that it starts, are
-    confined to the slot's cores until the context ends.
+    The working tree ``folder`` is held first: no other run or batch may use it meanwhile. On "cuda"
+    the place is the visible cards, and on "cpu" with ``slots`` 1 the whole processor. With several
+    slots on "cpu" it is one slot; then this thread, and processes that it starts, are confined to
+    the slot's cores until the context ends.
 
     Raise ExperimentError if the locks cannot be written; with several slots on "cpu", also if there
     are fewer cores than slots, or if the system cannot confine a process to cores.
     """
-    if profile == "cpu" and slots > 1:
-        with (  # two runs would write one log
-            hold_devices([tree_lock(folder)], say) as waited,
-            _hold_slot(parts(slots), say) as place,
-            _confined(place.cores),
-        ):
-            yield place._replace(waited=waited or place.waited)
-        return
-    names = device.lock_names(profile)
-    with hold_devices(names, say) as first, hold_devices(_used_cores(profile), say) as second:
-        yield Place(tuple(names), first or second)
+    with hold_devices([tree_lock(folder)], say) as waited:
+        if profile == "cpu" and slots > 1:
+            with _hold_slot(parts(slots), say) as place, _confined(place.cores):
+                yield place._replace(waited=waited or place.waited)
+            return
+        names = device.lock_names(profile)
+        with hold_devices(names, say) as first, hold_devices(_used_cores(profile), say) as second:
+            yield Place(tuple(names), waited or first or second)
 
 
 def tree_lock(folder: Path) -> str:
     """Return the name of the lock of the working tree ``folder``."""
-    return f"tree-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    return f"{TREE}{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
 
 
 def parts(slots: int) -> list[tuple[int, ...]]:
