@@ -11,7 +11,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, count, several
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from pytest_ouro.evidence.evidence import Evidence
     from pytest_ouro.evidence.records.run_record import FinishedRun
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Settled(Check):
     """Of the commits whose runs were recorded on the branch since the last blessing, the branch has
-    each that was kept, and none that was discarded. Of the candidates of a batch that were kept, it
-    has the best, from the next try on. The last verdict on a commit counts. A keep may not stay
-    either if it was refuted, or is void for a breach or because its reference, the keep that it was
-    compared with, does not stand. The commit of the last run may still be at the tip, waiting for
-    its revert. A discarded commit may stay if its editable files are the same as its reference's.
-    Where runs are logged by hand, no kept commit may build on the change of a discarded row."""
+    each that was kept, and none that was discarded. Of the candidates of batches that were kept on
+    one commit of the branch, it has the best, from the next try on. The last verdict on a commit
+    counts. A keep may not stay either if it was refuted, or is void for a breach or because its
+    reference, the keep that it was compared with, does not stand. The commit of the last run may
+    still be at the tip, waiting for its revert. A discarded commit may stay if its editable files
+    are the same as its reference's. Where runs are logged by hand, no kept commit may build on the
+    change of a discarded row."""
 
     stage = "ledger"
     judges_claims = True
@@ -49,18 +50,13 @@ class Settled(Check):
         runs = [run for run in evidence.runs if branch and run.branch == branch]
         if not runs:
             return
-        from pytest_ouro.evidence.records.states import fallen
+        from pytest_ouro.evidence.records.states import fallen, find_unwanted
         from pytest_ouro.evidence.records.verdicts import last_verdicts
 
         ancestors = evidence.repository.ancestors
         last = last_verdicts(runs).values()
         gone = fallen(evidence.all_runs, evidence.statements)
-        code = {run.commit: run.code for run in evidence.all_runs}
-        stays = [
-            run
-            for run in last
-            if _must_go(run, gone) and run.commit in ancestors and not _is_kept_code(run, code)
-        ]
+        stays = find_unwanted(runs, evidence.all_runs, evidence.statements, ancestors)
         tries = [run for run in runs if run.purpose == "search"]
         awaiting = tries[-1].commit if tries else ""
         if evidence.repository.head == awaiting:
@@ -99,20 +95,20 @@ def _leave_out_batches(
     ancestors: Collection[str],
 ) -> list[FinishedRun]:
     """Return those of the kept commits that the branch lacks (``lost``) which it must have. Of the
-    candidates of a batch it must have the best that was kept; not yet, if the batch made the last
-    of the ``tries`` on the branch: then it may still wait to be moved there. ``last`` has the
+    candidates of batches that were kept on one reference it must have the best, unless it has
+    another keep on that reference, or lacks the reference itself; not yet, if the batch made the
+    last of the ``tries`` on the branch: then it may still wait to be moved there. ``last`` has the
     deciding run of each commit."""
-    best: dict[str, FinishedRun] = {}
-    for run in last:
-        if run.plan and run.status == "keep" and _is_better(run, best.get(run.plan)):
-            best[run.plan] = run
-    here = {run.plan for run in last if run.commit in ancestors and run.best_commit}
+    keeps = [run for run in last if run.status == "keep" and run.best_commit in ancestors]
+    here = {run.best_commit for run in keeps if run.commit in ancestors}
+    best: dict[str | None, FinishedRun] = {}
+    for run in keeps:
+        if run.plan and _is_better(run, best.get(run.best_commit)):
+            best[run.best_commit] = run
     awaiting = tries[-1].plan if tries else None
-    return [
-        run
-        for run in lost
-        if not run.plan or (run.plan not in (*here, awaiting) and run is best[run.plan])
-    ]
+    waits = [run for run in lost if run.plan and run.plan != awaiting]
+    due = [run for run in waits if run is best.get(run.best_commit) and run.best_commit not in here]
+    return [run for run in lost if not run.plan or run in due]
 
 
 def _is_better(run: FinishedRun, other: FinishedRun | None) -> bool:
@@ -122,25 +118,11 @@ def _is_better(run: FinishedRun, other: FinishedRun | None) -> bool:
     return value is None or than is None or run.metric.gain(value, than) > 0
 
 
-def _must_go(run: FinishedRun, gone: Collection[str]) -> bool:
-    """Return whether the commit of a run, whose verdict decides about it, may not stay on the
-    branch: it was discarded, or it is one of ``gone``, the keeps that do not stand any more."""
-    return run.status == "discard" or run.commit in gone
-
-
 def _count_staying(runs: list[FinishedRun]) -> str:
     """Return how many commits may not stay, in words; ``runs`` are their deciding runs."""
     if any(run.status == "keep" for run in runs):
         return f"{count(len(runs), 'commit')} whose keep does not stand, or that was discarded"
     return count(len(runs), "discarded commit")
-
-
-def _is_kept_code(run: FinishedRun, code: dict[str, Mapping[str, str]]) -> bool:
-    """Return whether the editable files of a discarded run are those of the run that it was
-    compared with. Then its commit changes no code of the experiment, such as one that commits a new
-    bound.lock, and may stay. ``code`` maps each commit with a run to a dict from the path of each
-    editable file to its git id."""
-    return bool(run.code) and code.get(run.best_commit or "") == run.code
 
 
 def _name(run: FinishedRun) -> str:

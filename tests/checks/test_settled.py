@@ -188,7 +188,7 @@ def candidate(project, recorded):
         project.git("switch", "-q", "-c", f"try-{value}", "main")
         commit = project.commit(f"idea {value}", {"train.py": f"MODEL = {value}\n"})
         project.git("switch", "-q", "main")
-        facts |= {"best_commit": project.git("rev-parse", "main"), "branch": "main"}
+        facts = {"best_commit": project.git("rev-parse", "main"), "branch": "main"} | facts
         facts |= {"description": f"idea {value}", "commit": commit, "plan": plan}
         recorded(status, value, **facts)
         return commit
@@ -231,12 +231,40 @@ def test_the_other_keeps_of_a_batch_need_not_be_on_the_branch(project, idea, can
     assert judged(RULE).status == "holds"
 
 
-def test_each_batch_has_its_best(project, idea, candidate, judged):
+def test_of_two_batches_on_one_reference_the_best_is_asked_for(project, idea, candidate, judged):
+    """The branch cannot have both: each was made on the same commit."""
     idea("keep", 2.0)
     candidate("keep", 1.9, plan="aaaaaaaaaaaa")
-    candidate("keep", 1.8, plan="bbbbbbbbbbbb")
+    best = candidate("keep", 1.8, plan="bbbbbbbbbbbb")
+    assert judged(RULE).status == "holds"
+    candidate("discard", 2.5, plan="cccccccccccc")
 
     [finding] = judged(RULE).findings
+    assert '"idea 1.8"' in finding.where
+    assert '"idea 1.9"' not in finding.where
 
+    project.git("merge", "-q", "--ff-only", best)
+    idea("keep", 1.7)
+    assert judged(RULE).status == "holds"
+
+
+def test_a_batch_without_a_keep_does_not_wait_for_the_one_before(project, idea, candidate, judged):
+    idea("keep", 2.0)
+    candidate("keep", 1.9, plan="aaaaaaaaaaaa")
+    candidate("discard", 2.5, plan="bbbbbbbbbbbb")
+
+    [finding] = judged(RULE).findings
     assert '"idea 1.9"' in finding.where
-    assert '"idea 1.8"' not in finding.where
+
+
+@pytest.mark.parametrize("reference", [None, "e" * 40])
+def test_a_candidate_of_another_line_of_commits_is_not_asked_for(
+    project, idea, candidate, judged, reference
+):
+    """Its base is not on the branch, which cannot be moved to it."""
+    idea("keep", 2.0)
+    candidate("keep", 1.9, best_commit=reference)
+    idea("discard", 2.5)
+    project.git("reset", "-q", "--hard", "HEAD~1")
+
+    assert judged(RULE).status == "holds"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.evidence.records.statement import Statement
@@ -91,6 +91,32 @@ def standing_keeps(
     the incumbent, the last keep of the branch. [] if nothing is kept. The other arguments are those
     of `keep_states`."""
     return kept_in(history, runs, fallen(runs, statements))
+
+
+def find_unwanted(
+    runs: Iterable[FinishedRun],
+    every: Sequence[FinishedRun],
+    statements: Iterable[Statement],
+    among: Collection[str],
+) -> list[FinishedRun]:
+    """Return, for each of the commits ``among`` that may not stay on a branch, the one of ``runs``,
+    those that count on the branch, that decided about it: it was discarded, or its keep does not
+    stand. A discarded commit with the editable files of its reference changes no code of the
+    experiment, such as one that commits a new bound.lock, and may stay. ``every`` are all finished
+    runs of the working tree, oldest first, ``statements`` those of the journal."""
+    gone = fallen(every, statements)
+    code = {run.commit: run.code for run in every}
+
+    def is_kept_code(run: FinishedRun) -> bool:
+        return bool(run.code) and code.get(run.best_commit or "") == run.code
+
+    return [
+        run
+        for run in last_verdicts(runs).values()
+        if run.commit in among
+        and (run.status == "discard" or run.commit in gone)
+        and not is_kept_code(run)
+    ]
 
 
 def _read_statements(
