@@ -127,7 +127,8 @@ class Hooks:
         if unjudged := self.session.audit.nothing_judged():
             problems.append(error_text(unjudged))
         asked = bool(self.session.settings.task) and not _only_shows(self.config)
-        self.session.finish_batch()
+        if fault := self.session.finish_batch():
+            problems.append(fault)
         outcome = self.session.outcome or self.session.result or self.session.selection
         closed = asked and outcome is None
         if closed and self.config.option.setuponly:

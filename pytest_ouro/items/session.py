@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -158,9 +157,9 @@ class Session:
             if self._progress is not None:
                 self._progress.say(text)
 
-        def show(position: Position) -> None:
+        def show(positions: Sequence[Position], course: str) -> None:
             if self._progress is not None:
-                self._progress.show(position)
+                self._progress.show_batch(positions, course)
 
         return Batch(
             case,
@@ -172,16 +171,21 @@ class Session:
             say=say,
         )
 
-    def finish_batch(self) -> None:
-        """End the batch, if there is one, and keep its outcome. What goes on is interrupted."""
+    def finish_batch(self) -> str:
+        """End the batch, if there is one, and keep its outcome; what goes on is interrupted. Return
+        the text of the error if that fails, otherwise "". Nothing is left of it in any case."""
         if self._batch is None:
-            return
+            return ""
         batch, self._batch = self._batch, None
         try:
-            batch.close()
-        finally:
-            with contextlib.suppress(OuroError):
+            try:
+                batch.close()
+            finally:
                 self.outcome = batch.finish()
+        except Exception as error:
+            return error_text(to_error(error))
+        fault = self.outcome.fault
+        return error_text(fault) if fault else ""
 
     def _order(self) -> Order:
         """Return the options of an experiment."""

@@ -126,6 +126,13 @@ def no_base(commit: str, reason: str) -> ExperimentError:
     )
 
 
+def night_over(why: str) -> ExperimentError:
+    """A candidate waits while a condition of ``[night]`` is reached; ``why`` says which."""
+    return ExperimentError(
+        why, help="look at what came of the night: pytest-ouro brief; a new batch measures it"
+    )
+
+
 def relayed(text: str, help: str) -> ExperimentError:
     """A worker states that it cannot measure a candidate, or must not, with the ``text`` and
     the ``help`` of an error that was met elsewhere."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from pytest_ouro.core.escape import escape
 from pytest_ouro.experiment.terms.console_text import clean
-from pytest_ouro.report.position import EVERY, render
+from pytest_ouro.report.position import EVERY, render, render_all, render_each
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import pytest
 
     from pytest_ouro.experiment.terms.job import Position
@@ -54,6 +57,17 @@ class Progress:
         the earliest."""
         if self.watcher is not None:
             self.watcher(position)
+        line = render(position)
+        self._write(line, [line])
+
+    def show_batch(self, positions: Sequence[Position], course: str) -> None:
+        """Show the positions of the runs of a batch, as `show` does: on a terminal all of them in
+        the redrawn line, after ``course``; else a permanent line for each."""
+        self._write(render_all(positions, course), render_each(positions))
+
+    def _write(self, drawn: str, permanent: Iterable[str]) -> None:
+        """Redraw the line of a terminal as ``drawn``, at most twice a second; where the output is
+        no terminal, write the lines ``permanent`` every 30 s."""
         if self._reporter is None:
             return
         now = time.monotonic()
@@ -63,12 +77,13 @@ class Progress:
             with self._uncaptured():
                 if not self._drawn:
                     self._reporter.ensure_newline()
-                self._reporter.rewrite(render(position), erase=True)
+                self._reporter.rewrite(_fit(drawn), erase=True)
                 self._reporter.flush()
             self._drawn, self._last = True, now
         elif now - self._last >= EVERY:
             self._last = now
-            self.say(render(position))
+            for line in permanent:
+                self.say(line)
 
     def close(self) -> None:
         """Erase the redrawn line, if one is shown; else do nothing."""
@@ -82,3 +97,9 @@ class Progress:
         """Return a context in which pytest captures no output."""
         capture = self._capture
         return capture.global_and_fixture_disabled() if capture is not None else nullcontext()
+
+
+def _fit(text: str) -> str:
+    """Return a line cut to the width of the terminal: one that is wrapped cannot be erased."""
+    width = shutil.get_terminal_size().columns - 1
+    return text if len(text) <= width else f"{text[: width - 1]}…"

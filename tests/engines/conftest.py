@@ -153,8 +153,8 @@ class Field:
 
     def commit_of(self, event: Any) -> str:
         """The commit that an event is about."""
-        found = self.current._requests.get(event.attempt)
-        return found[0].commit if found else ""
+        found = self.current._attempts.find_task(event.attempt)
+        return found.commit if found else ""
 
     def measure(self, *commits: str, **order: Any) -> Any:
         """Measure these candidates in this process, and return the outcome."""

@@ -4,8 +4,8 @@ import pytest
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.experiment.batch import candidates
 from pytest_ouro.experiment.batch.candidates import find_candidates
-from pytest_ouro.experiment.engines import candidates
 
 
 @pytest.fixture

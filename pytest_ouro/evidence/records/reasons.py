@@ -46,6 +46,11 @@ class Reason(str, Enum):
         "better than its reference, but not clearly better than another candidate of its batch "
         "that was kept meanwhile",
     )
+    ON_DISCARD = (
+        "on-discard",
+        "discard",
+        "better than its reference, but a commit between the two was discarded",
+    )
     GUARD = (
         "guard",
         "discard",
@@ -105,7 +110,8 @@ class Reason(str, Enum):
     def decides(self) -> bool:
         """Whether the verdict decides about the run's commit. False for a crash, a rehearsal, a
         repeat that is not the last of its series, a run for another purpose than to try a commit, a
-        run at too low a level, a stale candidate of a batch, and if nothing was run."""
+        run at too low a level, a candidate that is better and cannot follow its reference on the
+        branch (``stale``, ``on-discard``), and if nothing was run."""
         return self.status in ("keep", "discard") and self not in _PRELIMINARY
 
     @property
@@ -116,10 +122,10 @@ class Reason(str, Enum):
 
     @property
     def counts_as_try(self) -> bool:
-        """Whether the run counts as a try of new code: its verdict decides (see `decides`) or is
-        ``stale``, and its code was not measured before, that is, the reason is neither
-        ``unchanged`` nor ``seed-only``."""
-        return (self.decides or self is Reason.STALE) and self not in _KNOWN_CODE
+        """Whether the run counts as a try of new code: its verdict decides (see `decides`), or is
+        ``stale`` or ``on-discard``, and its code was not measured before, that is, the reason is
+        neither ``unchanged`` nor ``seed-only``."""
+        return (self.decides or self in _ASIDE) and self not in _KNOWN_CODE
 
     @property
     def compares(self) -> bool:
@@ -136,9 +142,12 @@ class Reason(str, Enum):
         return _UNSETTLED.get(self, "")
 
 
-#: The verdict follows from the kind of the run; nothing was compared.
+#: The candidate is better than its reference, and the branch cannot be moved to it as it is.
+_ASIDE = (Reason.STALE, Reason.ON_DISCARD)
+#: The verdict follows from the kind of the run, or from what came of other candidates.
 _PRELIMINARY = (
-    *(Reason.REHEARSAL, Reason.REPEAT, Reason.LEVEL, Reason.STALE),
+    *_ASIDE,
+    *(Reason.REHEARSAL, Reason.REPEAT, Reason.LEVEL),
     *(Reason.PAIR, Reason.REFERENCE, Reason.PLACEBO, Reason.CALIBRATE),
 )
 #: The code was measured before.

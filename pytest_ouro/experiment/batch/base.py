@@ -1,10 +1,11 @@
-"""Find what a candidate is compared with: its base, the last keep in its history, and whether that
-must be measured first, so that all candidates share its runs."""
+"""Find what must be measured before a candidate: the candidates in its history, and its base, which
+it is compared with."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.evidence.records.states import standing_keeps
 from pytest_ouro.experiment.devices import device as devices
 from pytest_ouro.experiment.devices.slots import parts
@@ -76,3 +77,25 @@ def find_common(git: Git, commits: Iterable[str]) -> str:
     """Return the best common ancestor of these commits, which may be one of them; "" if they have
     none."""
     return git.line("merge-base", "--octopus", *dict.fromkeys(commits)).partition("\n")[0]
+
+
+def find_nearest(git: Git, commits: Iterable[str]) -> dict[str, list[str]]:
+    """Return for each of these commits (full ids) those of the others that are in its history, and
+    that none of the others in it descends from. The history is walked once. Raise GitError if git
+    fails."""
+    wanted = dict.fromkeys(commits)
+    asked = "".join(f"{one}\n" for one in wanted).encode()
+    options = ("--topo-order", "--reverse", "--parents", "--stdin")
+    listed = run_git("rev-list", *options, cwd=git.top, stdin=asked).decode()
+    nearest: dict[str, list[str]] = {}
+    #: The nearest ones at or before each commit: one set for all commits that have the same.
+    seen: dict[str, frozenset[str]] = {}
+    for line in listed.splitlines():
+        commit, *parents = line.split()
+        sets = list({id(one): one for one in (seen.get(p, frozenset()) for p in parents)}.values())
+        before = sets[0] if len(sets) == 1 else frozenset[str]().union(*sets)
+        if commit in wanted:
+            nearest[commit] = sorted(before)
+            before = frozenset([commit])
+        seen[commit] = before
+    return nearest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.escape import quoted
@@ -11,26 +12,35 @@ from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.experiment.verdict.history import comparable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from pytest_ouro.core.errors import OuroError
     from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.experiment.batch.candidates import Candidate
     from pytest_ouro.experiment.result import Result
 
+#: A mapping without items.
+EMPTY: Mapping[str, str] = MappingProxyType({})
 #: The words of the last line, in their order.
 _WORDS = ("keep", "discard", "crash", "closed")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The ``results`` of the candidates of a batch that had one, in their order. ``unmade`` is the
-    number of candidates without a result: they could not be measured, or the batch was interrupted.
-    ``settlement`` and ``over`` are lines about the branch, and about the end of the night."""
+    """The ``results`` of the candidates of a batch that had one, in their order. ``runs`` are all
+    finished runs of the journal, oldest first. ``unmade`` is the number of candidates without a
+    result: they could not be measured, or the batch was interrupted. ``discarded`` has, for a
+    candidate, the newest commit below it that was discarded. ``settlement`` and ``over`` are lines
+    about the branch, and about the end of the night. ``fault`` is the error for which the branch
+    stayed where it was, or None."""
 
     results: Sequence[tuple[Candidate, Result]]
+    runs: Sequence[FinishedRun] = ()
     unmade: int = 0
+    discarded: Mapping[str, str] = EMPTY
     settlement: tuple[str, ...] = ()
     over: tuple[str, ...] = ()
+    fault: OuroError | None = None
 
     @property
     def best(self) -> FinishedRun | None:
@@ -49,12 +59,12 @@ class Outcome:
 
     @property
     def rivals(self) -> int:
-        """How many candidates were compared with the reference of the best one, itself included."""
+        """How many tries were compared with the reference of the best candidate, itself included:
+        in this batch and before it."""
         best = self.best
-        runs = [one.record for _, one in self.results if one.record and best]
         return sum(
             run.best_commit == best.best_commit and run.reason.compares and comparable(run, best)
-            for run in runs
+            for run in self.runs
             if best
         )
 
@@ -74,7 +84,7 @@ class Outcome:
         lines = [result.last_line for _, result in self.results]
         if not quiet:
             lines += self._describe_best()
-        return (*lines, *self._stale(), *self.settlement, *self.over)
+        return (*lines, *self._describe_aside(), *self.settlement, *self.over)
 
     def _describe_best(self) -> list[str]:
         """Return a line on how much of the best candidate's gain may be luck; [] without a gain."""
@@ -83,31 +93,38 @@ class Outcome:
             return []
         gain = f"{best.commit[:7]} gains {best.metric.text(best.gain)} on {best.best_commit[:7]}"
         if self.chance is not None:
-            count = "candidate" if self.rivals == 1 else "candidates"
-            luck = f"{self.rivals} {count} without any effect would gain as much"
+            tries = "the one try" if self.rivals == 1 else f"the best of {self.rivals} tries"
+            luck = f"{tries} without any effect would gain as much"
             return [f"ouro: {gain}, provisionally: {luck} {_percent(self.chance)} of the time"]
         if best.noise == 0:
             return [f"ouro: {gain}: the rules state no noise"]
         return [f"ouro: {gain}, provisionally: the noise is not known, so any gain may be luck"]
 
-    def _stale(self) -> list[str]:
-        """Return a line for each stale candidate, with the commands that put it on the best one and
-        try it again; [] if there are none."""
-        best, lines = self.best, []
+    def _describe_aside(self) -> list[str]:
+        """Return a line for each candidate that is better than its reference, and to which the
+        branch cannot be moved, with the commands that put it on the best one and try it again; []
+        if there are none. Without a best one, it is put on its reference."""
+        lines = []
         for candidate, result in self.results:
             run = result.record
-            if best is None or run is None or run.reason is not Reason.STALE:
+            if run is None or run.reason not in (Reason.STALE, Reason.ON_DISCARD):
                 continue
-            name = f"ouro-{run.commit[:7]}"
-            rebase = f"git rebase --onto {best.commit[:7]} {(run.best_commit or '')[:7]} {name}"
-            commands = f"git branch {name} {run.commit[:7]} && {rebase} && git switch -"
-            again = f"pytest --ouro-experiment --ouro-candidates {name}"
-            lines.append(
-                f"ouro: {quoted(candidate.word)} is stale: it is better than "
-                f"{(run.best_commit or '')[:7]}, on which it is based, but not clearly better than "
-                f"another that was kept before it; the best is {best.commit[:7]}; on top of that: "
-                f"{commands} && {again}"
+            base = (run.best_commit or "")[:7]
+            better = f"it is better than {base}, on which it is based, but"
+            best = f"the best is {self.best.commit[:7]}; on top of that" if self.best else ""
+            if run.reason is Reason.STALE:
+                start = base
+                why = f"is stale: {better} not clearly better than another that was kept before it"
+            else:
+                start = self.discarded.get(run.commit, base)[:7]
+                why = f"cannot be kept: {better} {start} below it was discarded"
+                best = best if self.best else f"on top of {base} alone"
+            top, name = self.best.commit[:7] if self.best else base, f"ouro-{run.commit[:7]}"
+            commands = (
+                f"git branch {name} {run.commit[:7]} && git rebase --onto {top} {start} {name} && "
+                f"git switch - && pytest --ouro-experiment --ouro-candidates {name}"
             )
+            lines.append(f"ouro: {quoted(candidate.word)} {why}; {best}: {commands}")
         return lines
 
     @property

@@ -13,6 +13,7 @@ from pytest_ouro.core.plain_file import open_plain, write_all
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
+from pytest_ouro.evidence.records.states import find_unwanted
 from pytest_ouro.experiment.measure import decide, make_result
 from pytest_ouro.experiment.records import record, row_files
 from pytest_ouro.experiment.records.heartbeat import Beating
@@ -161,17 +162,21 @@ class Recorder:
                 measured, message = replace(measured, outcome="breach"), changes[0]
         run = decide(case, self._experiment, measured, message)
         run = replace(run, findings=tuple(dict.fromkeys((*stated.findings, *run.findings))))
-        run = record.finish(self._case, self.revise(run))
+        run = record.finish(self._case, self.revise(run, case))
         del self.running[event.attempt]
         self._keep_log(run.run, event.log)
         self.note(run)
         return make_result(run, self._experiment.described_metric, tail=event.tail)
 
-    def revise(self, run: FinishedRun) -> FinishedRun:
-        """Return a run that is about to be recorded; stale in place of kept if it is not
-        better by more than the margin than a keep of this batch with the same reference."""
+    def revise(self, run: FinishedRun, case: Case) -> FinishedRun:
+        """Return a run that is about to be recorded; discarded in place of kept if the branch could
+        not be moved to it: a commit that this would add was discarded, or it is not better by more
+        than the margin than a keep of this batch with the same reference. ``case`` is that of its
+        commit."""
         if run.status != "keep" or run.reason is Reason.BASELINE:
             return run
+        if self.find_discarded(case):
+            return replace(run, reason=Reason.ON_DISCARD, status="discard")
         value, least = run.mean_or_value, run.margin or 0.0
         for kept in self.kept:
             best = kept.mean_or_value
@@ -181,6 +186,16 @@ class Recorder:
             if run.metric.gain(value, best) <= least:
                 return replace(run, reason=Reason.STALE, status="discard")
         return run
+
+    def find_discarded(self, case: Case) -> list[FinishedRun]:
+        """Return the deciding runs of the commits that the checked one of ``case`` has below it and
+        that may not be on the branch (`find_unwanted`), without those that are on it."""
+        among = set(case.repository.history[1:]) - self._case.repository.ancestors
+        if not among:
+            return []
+        evidence = self._case.again().evidence
+        runs = [run for run in evidence.runs if run.branch == evidence.branch]
+        return find_unwanted(runs, evidence.all_runs, evidence.statements, among)
 
     def note(self, run: FinishedRun) -> None:
         """Note a recorded run if it is a candidate that is kept."""

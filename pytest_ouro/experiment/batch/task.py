@@ -18,17 +18,20 @@ FAULTS = (OuroError, OSError, ValueError, LookupError)
 
 @dataclass(frozen=False)
 class Task:
-    """A commit to measure: a candidate, or the base of some. ``after`` are the tasks that must end
-    before it, ``tries`` the attempts that were made, and ``attempt`` the one that goes on ("":
-    none); ``has_begun``: its run was allowed to start. It has ended once it has a ``result`` or an
-    ``error``."""
+    """A commit to measure: a candidate, or the base of some. ``plan`` is the id of the batch, which
+    its record gets, or "". ``after`` are the tasks that must end before it, ``tries`` the attempts
+    that were made, and ``attempt`` the one that goes on ("": none); ``is_lawful``: no rule about
+    the commit is broken; ``has_begun``: its run was allowed to start. It has ended once it has a
+    ``result`` or an ``error``."""
 
     commit: str
     purpose: Purpose = "search"
     salt: int = 0
+    plan: str = ""
     after: list[Task] = field(default_factory=list)
     tries: int = 0
     attempt: str = ""
+    is_lawful: bool = False
     has_begun: bool = False
     result: Result | None = None
     error: OuroError | None = None
@@ -37,6 +40,12 @@ class Task:
     def has_ended(self) -> bool:
         """Whether nothing is to be done for it any more."""
         return self.result is not None or self.error is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether an attempt can be made now: it has not ended, none goes on, and what must end
+        before it has ended."""
+        return not self.has_ended and not self.attempt and all(one.has_ended for one in self.after)
 
 
 def to_error(error: Exception) -> OuroError:

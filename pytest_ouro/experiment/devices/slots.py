@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ouro.child.kernel.system import can_confine, confine_to, cores_of
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.experiment.devices import device
-from pytest_ouro.experiment.devices.device_lock import AGAIN, TREE, hold_devices, holder_of, try_devices
+from pytest_ouro.experiment.devices.device_lock import (
+    AGAIN,
+    TREE,
+    hold_devices,
+    holder_of,
+    try_devices,
+)
 from pytest_ouro.messages import devices as messages
 
 if TYPE_CHECKING:

@@ -33,6 +33,10 @@ class Engine(Protocol):
         """Wait until there are events, at most for ``seconds``, and return them in their order; ()
         if there are none. The last event of an attempt is `Ended`, `Refused` or `Lost`."""
 
+    def give_up(self, attempt: str, why: str) -> None:
+        """End the worker of an attempt, and what it started; the event `Lost` with this reason
+        follows. Do nothing if the worker is gone."""
+
     def cancel(self) -> None:
         """End all attempts; their last events follow within seconds."""
 

@@ -29,8 +29,8 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 SILENCE, _AWAY = 90.0, 10.0
 #: Seconds in which a worker must end a run that is cancelled, and itself.
 GRACE = 20.0
-#: The most bytes of a line that a worker sends.
-_LINE = 256 << 20
+#: The most bytes of a line that a worker sends, and of a piece that is sent to it at a time.
+_LINE, _PIECE = 256 << 20, 1 << 16
 
 
 class WorkerProcess:
@@ -41,6 +41,8 @@ class WorkerProcess:
         self.attempt = ""
         self.latest = time.monotonic()
         self._pending = bytearray()
+        #: What is still to be sent: a worker that does not read must not stop this process.
+        self.unsent = bytearray()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         try:
             self.process = subprocess.Popen(
@@ -55,20 +57,34 @@ class WorkerProcess:
         except OSError as error:
             self._errors.close()
             raise messages.worker_not_started(error.strerror or str(error)) from None
-        assert self.process.stdout is not None
-        os.set_blocking(self.process.stdout.fileno(), False)
+        os.set_blocking(self.output.fileno(), False)
+        os.set_blocking(self.input.fileno(), False)
 
     @property
     def output(self) -> IO[bytes]:
         """The pipe on which events arrive."""
         return cast("IO[bytes]", self.process.stdout)
 
+    @property
+    def input(self) -> IO[bytes]:
+        """The pipe on which the worker reads."""
+        return cast("IO[bytes]", self.process.stdin)
+
     def send(self, message: events.Message) -> None:
-        """Send a message; do nothing if the worker is gone, which `read` reports."""
-        assert self.process.stdin is not None
-        with contextlib.suppress(OSError):
-            self.process.stdin.write(message.line())
-            self.process.stdin.flush()
+        """Send a message, as much of it as the pipe takes now; `send_rest` sends the rest. Do
+        nothing if the worker is gone, which `read` reports."""
+        self.unsent += message.line()
+        self.send_rest()
+
+    def send_rest(self) -> None:
+        """Send as much as the pipe takes of what is still to be sent."""
+        try:
+            while self.unsent:
+                del self.unsent[: os.write(self.input.fileno(), self.unsent[:_PIECE])]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.unsent.clear()
 
     def read(self) -> tuple[list[events.Message], bool]:
         """Return the messages that have arrived, and whether more may follow: False after the end
@@ -145,6 +161,8 @@ class LocalEngine:
         self._places: list[Mapping[str, str]] = list(places)
         self._workers: dict[int, WorkerProcess] = {}
         self._selector = selectors.DefaultSelector()
+        #: What became of workers that were given up.
+        self._made: list[Event] = []
         self._looked = time.monotonic()
 
     @property
@@ -181,14 +199,33 @@ class LocalEngine:
         if now - self._looked > _AWAY:  # this process was stopped, for example
             for worker in self._workers.values():
                 worker.latest = now
-        found: list[Event] = []
-        for key, _ in self._selector.select(timeout=seconds):
-            found += self._read(key.data)
+        found, self._made = self._made, []
+        self._watch_inputs()
+        for key, _ in self._selector.select(timeout=0 if found else seconds):
+            number = key.data
+            if number not in self._workers:  # it was given up just now
+                continue
+            if key.fileobj is self._workers[number].output:
+                found += self._read(number)
+            else:
+                self._workers[number].send_rest()
         self._looked = time.monotonic()
         for number, worker in [*self._workers.items()]:
             if worker.attempt and self._looked - worker.latest > SILENCE:
                 found += self._give_up(number, f"its worker was silent for {SILENCE:g} s")
         return found
+
+    def _watch_inputs(self) -> None:
+        """Let the next `wait` look at the pipes on which something is still to be sent, and at no
+        others."""
+        watched = self._selector.get_map()
+        for number, worker in self._workers.items():
+            if bool(worker.unsent) == (worker.input.fileno() in watched):
+                continue
+            if worker.unsent:
+                self._selector.register(worker.input, selectors.EVENT_WRITE, number)
+            else:
+                self._selector.unregister(worker.input)
 
     def _read(self, number: int) -> list[Event]:
         """Return the events that have arrived from the worker in a place."""
@@ -213,9 +250,17 @@ class LocalEngine:
         """End the worker in a place; return the event that its attempt is lost, if it had one."""
         worker = self._workers.pop(number)
         self._selector.unregister(worker.output)
+        with contextlib.suppress(KeyError, ValueError):  # it is not watched, or closed
+            self._selector.unregister(worker.input)
         how = worker.end()
         attempt = worker.attempt
         return [events.Lost(attempt=attempt, why=why or how)] if attempt else []
+
+    def give_up(self, attempt: str, why: str) -> None:
+        """End the worker of an attempt, see `Engine.give_up`."""
+        for number, worker in [*self._workers.items()]:
+            if worker.attempt == attempt:
+                self._made += self._give_up(number, why)
 
     def cancel(self) -> None:
         """Interrupt each worker that has an attempt, as Ctrl-C would."""

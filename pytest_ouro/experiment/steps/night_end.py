@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import posixpath
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,17 @@ from pytest_ouro.bound.read import NAME
 from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records.states import standing_keeps
-from pytest_ouro.experiment.verdict.night import find_stop, keeps_of_night, runs_of_night
+from pytest_ouro.experiment.verdict.night import (
+    find_stop,
+    keeps_of_night,
+    measure_limits,
+    runs_of_night,
+)
 
 if TYPE_CHECKING:
     from pytest_ouro.bound.read import Bound
     from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.run_record import FinishedRun
 
 
 @dataclass(frozen=True)
@@ -44,13 +51,8 @@ def find_night_end(case: Case, *, now: datetime.datetime | None = None) -> Night
     """
     if case.bound.night is None:
         return None
-    journal, worktree = case.evidence.journal, case.evidence.worktree
-    every = journal.runs()
-    statements = journal.statements()
-    standing = standing_keeps(case.repository.history, every, statements)
-    kept = [run for run in standing if run.baseline == case.trust.baseline]
-    runs = [run for run in every if run.worktree == worktree]
-    night = runs_of_night(kept, runs, case.trust.commit)
+    statements = case.evidence.journal.statements()
+    kept, night = _find_runs(case)
     now = now or datetime.datetime.now(datetime.timezone.utc)
     stop = find_stop(case.bound.night, night, now=now)
     if stop is None:
@@ -67,6 +69,29 @@ def find_night_end(case: Case, *, now: datetime.datetime | None = None) -> Night
         return NightEnd(stop.text, "start no further run, and make the branch", (command,))
     todo, command = "start no further run, and certify the last keep", certify_command(case.bound)
     return NightEnd(stop.text, todo, (command,))
+
+
+def count_tries_left(case: Case) -> float:
+    """Return how many tries ``tries`` of ``[night]`` leaves to the night of a case, whose journal
+    is read again; infinity if the bound states none. Raise RecordError if the journal cannot be
+    read."""
+    night = case.bound.night
+    if night is None or night.tries is None:
+        return math.inf
+    now = datetime.datetime.now(datetime.timezone.utc)
+    limits = measure_limits(night, _find_runs(case)[1], now=now)
+    return next(limit.left for limit in limits if limit.condition == "tries")
+
+
+def _find_runs(case: Case) -> tuple[list[FinishedRun], tuple[FinishedRun, ...]]:
+    """Return the keeps on the branch since its last baseline, newest first, and the runs of the
+    night of the working tree, oldest first, as the journal has them now."""
+    journal, worktree = case.evidence.journal, case.evidence.worktree
+    every = journal.runs()
+    standing = standing_keeps(case.repository.history, every, journal.statements())
+    kept = [run for run in standing if run.baseline == case.trust.baseline]
+    runs = [run for run in every if run.worktree == worktree]
+    return kept, runs_of_night(kept, runs, case.trust.commit)
 
 
 def certify_command(bound: Bound) -> str:

@@ -32,6 +32,8 @@ SENTENCES = {
     "of luck is not an idea.",
     Reason.STALE: "It is better than the last keep that it is based on, but not clearly better "
     "than another candidate of its batch that was kept before it.",
+    Reason.ON_DISCARD: "It is better than the last keep that it is based on, but the branch cannot "
+    "be moved to it: a commit between the two was discarded.",
     Reason.GUARD: "Its metric would make it a keep, but it breaks a guard: a limit that the rules "
     "set for another number.",
     Reason.REHEARSAL: "It ran with another budget than the rules state: such a run is never kept.",
@@ -59,6 +61,8 @@ _FIX = (Reason.CRASH, Reason.OOM, Reason.NAN, Reason.TIMEOUT)
 _OTHER = {
     Reason.BREACH: "read which rule it broke, and do not try it this way again",
     Reason.STALE: "put it on top of the last keep (git rebase), and try it there",
+    Reason.ON_DISCARD: "put it on top of the last keep (git rebase --onto), without the discarded "
+    "commit, and try it there",
     Reason.GUARD: "keep the idea, and bring the guarded number within its limit",
     Reason.REHEARSAL: "run it with the whole budget: pytest --ouro-experiment",
     Reason.LEVEL: "see what the level lacks here: pytest-ouro doctor",
