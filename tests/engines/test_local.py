@@ -6,6 +6,7 @@ import time
 import pytest
 
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.experiment.devices.nvml import Card
 from pytest_ouro.experiment.engines import events, local
 from pytest_ouro.experiment.engines.local import LocalEngine, make_local_engine
@@ -34,9 +35,9 @@ def run_by(tmp_path, monkeypatch):
         engine.close()
 
 
-def events_of(engine, seconds=60):
+def events_of(engine, request=REQUEST, seconds=60):
     """Start an attempt, and return its events up to the last one."""
-    engine.start(REQUEST)
+    engine.start(request)
     found, deadline = [], time.monotonic() + seconds
     while time.monotonic() < deadline:
         found += engine.wait(0.1)
@@ -63,6 +64,35 @@ def test_a_silent_worker_is_given_up(run_by, monkeypatch):
     [lost] = events_of(run_by("read line; exec sleep 60"))
 
     assert lost.why == "its worker was silent for 0.3 s"
+
+
+def test_a_worker_that_does_not_read_stops_nobody(run_by, monkeypatch):
+    monkeypatch.setattr(local, "SILENCE", 0.3)
+
+    [lost] = events_of(run_by("exec sleep 60"), replace(REQUEST, bundle=bytes(1 << 20)))
+
+    assert lost.why == "its worker was silent for 0.3 s"
+
+
+def test_a_long_request_arrives_whole(run_by, tmp_path):
+    request = replace(REQUEST, bundle=bytes(3 << 20))
+    said = '{"kind": "refused", "attempt": "a1", "text": "done", "help": ""}'
+
+    events_of(run_by(f"sleep 0.3; head -n 1 > {tmp_path}/sent; echo '{said}'"), request)
+
+    assert (tmp_path / "sent").read_bytes() == request.line()
+
+
+def test_a_worker_is_given_up_for_a_reason(run_by):
+    engine = run_by("read line; exec sleep 60")
+    engine.start(REQUEST)
+    [worker] = engine._workers.values()
+
+    engine.give_up("another", "it is not there")
+    engine.give_up("a1", "it hangs")
+
+    assert engine.wait(60) == [events.Lost(attempt="a1", why="it hangs")]
+    assert worker.process.returncode == -9
 
 
 def test_signs_of_life_keep_a_worker(run_by, monkeypatch):

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_ouro.core.errors import GitError
+from pytest_ouro.experiment.engines.local import LocalEngine
+
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity"), reason="this system confines no process to cores"
 )
@@ -75,6 +78,46 @@ def test_the_branch_is_moved_by_an_option(field, measure):
 
     assert f"ouro: settled: main is at {best[:7]}" in result.outlines
     assert field.project.git("rev-parse", "main") == best
+
+
+@pytest.mark.tier(2)
+@pytest.mark.parametrize("option", [["-k", "nothing"], ["-m", "nothing"]])
+def test_options_that_leave_out_tests_leave_out_no_candidate(field, measure, option):
+    first, second = field.idea(4.0), field.idea(3.0, "x = 1")
+
+    result = measure(first, second, *option)
+
+    assert len(field.runs(first)) == len(field.runs(second)) == 1
+    assert " crash=0 closed=0 " in last(result)
+
+
+def test_an_error_at_the_end_is_shown_with_the_results(field, measure, monkeypatch):
+    def fails(*words, **named):
+        raise GitError("git has no objects", help="make some")
+
+    monkeypatch.setattr("pytest_ouro.experiment.batch.batch.fast_forward", fails)
+
+    result = measure(field.idea(4.0), "--ouro-settle")
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["ouro: git has no objects", "  help: make some"])
+    assert last(result).startswith("ouro: batch keep=1 discard=0 ")
+
+
+@pytest.mark.tier(2)
+def test_an_engine_that_cannot_be_closed_is_shown(field, measure, monkeypatch):
+    def fails(self):
+        close(self)
+        raise OSError("no such process")
+
+    close = LocalEngine.close
+    monkeypatch.setattr(LocalEngine, "close", fails)
+
+    result = measure(field.idea(4.0))
+
+    assert result.ret == 1
+    assert any("no such process" in line for line in result.outlines)
+    assert last(result).startswith("ouro: batch keep=1 discard=0 ")
 
 
 @pytest.mark.tier(2)

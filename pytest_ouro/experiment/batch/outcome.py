@@ -120,9 +120,10 @@ class Outcome:
                 why = f"cannot be kept: {better} {start} below it was discarded"
                 best = best if self.best else f"on top of {base} alone"
             top, name = self.best.commit[:7] if self.best else base, f"ouro-{run.commit[:7]}"
+            back = f"git switch {quoted(run.branch)}" if run.branch else "git switch --detach -"
             commands = (
                 f"git branch {name} {run.commit[:7]} && git rebase --onto {top} {start} {name} && "
-                f"git switch - && pytest --ouro-experiment --ouro-candidates {name}"
+                f"{back} && pytest --ouro-experiment --ouro-candidates {name}"
             )
             lines.append(f"ouro: {quoted(candidate.word)} {why}; {best}: {commands}")
         return lines
