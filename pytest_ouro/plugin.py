@@ -58,8 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--ouro-candidates",
         action="extend",
-        nargs="+",
-        default=[],
+        nargs="*",
         metavar="REV",
         help="With --ouro-experiment: measure these commits in place of HEAD, each as an item: "
         "revisions, ranges A..B, or @FILE with one of them on each line",

@@ -132,9 +132,18 @@ def read_settings(config: pytest.Config) -> Settings:
         looks=looks,
         trackio=_read_tracking(config.getoption("ouro_trackio")),
         reports=_read_reports(config),
-        candidates=tuple(config.getoption("ouro_candidates")),
+        candidates=_read_candidates(config),
         places=_read_engine(config),
     )
+
+
+def _read_candidates(config: pytest.Config) -> tuple[str, ...]:
+    """Return the words of ``--ouro-candidates``, () if it is not given. Raise UsageError if it is
+    given without a word that could name a commit, as with an empty file."""
+    words = config.getoption("ouro_candidates")
+    if words is not None and not any(word.strip() for word in words):
+        raise pytest.UsageError(str(engines.no_candidates()))
+    return tuple(words or ())
 
 
 def _read_engine(config: pytest.Config) -> int:

@@ -39,7 +39,7 @@ def test_four_candidates_on_two_slots(home: Path, tmp_path: Path) -> None:
     call("git", "config", "user.email", "test@example.org")
     call("git", "switch", "-q", "-C", "tries")
     bound = path / "bound.toml"
-    text = bound.read_text().replace("[experiment.cpu]", "[experiment.cpu]\nslots = 2\n", 1)
+    text = bound.read_text().replace("[experiment]", "[experiment]\nslots = 2", 1)
     for key, value in {"budget": "6", "timeout": "900"}.items():
         text = re.sub(rf"(?m)^({key} *)= \d+", rf"\1= {value}", text)
     bound.write_text(text)
@@ -57,7 +57,6 @@ def test_four_candidates_on_two_slots(home: Path, tmp_path: Path) -> None:
 
     said = call(*command.split(), "-p", "no:cacheprovider").splitlines()
 
-    print(*said, sep="\n")
     runs = {run.commit: run for run in Journal(path / ".git").runs()}
     commits = {name: call("git", "rev-parse", name) for name in IDEAS}
     assert len(runs) == 5  # with their base

@@ -175,6 +175,26 @@ def test_a_file_names_one_on_each_line(field, measure):
     assert measure("@gone.txt").ret == pytest.ExitCode.USAGE_ERROR
 
 
+@pytest.mark.parametrize("text", ["", "\n \n", "# tonight\n"])
+def test_a_file_without_a_word_is_an_error(field, measure, text):
+    (field.path / "list.txt").write_text(text)
+
+    result = measure("@list.txt", "-p", "no:cacheprovider")
+
+    assert result.ret != 0
+    ours = "\n".join(result.outlines + result.errlines)
+    assert "--ouro-candidates names no commit" in ours
+    assert "name at least one: pytest --ouro-experiment --ouro-candidates HEAD~2..HEAD" in ours
+
+
+def test_a_commit_of_another_repository_is_an_error(field, measure):
+    result = measure("e83c5163316f89bfbde7d9ab23ca2e25604af290")
+
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*e83c5163316f89bfbde7d9ab23ca2e25604af290: there is no such*"])
+    result.stdout.fnmatch_lines(["*fetch one of another clone first (git fetch)*"])
+
+
 def test_outside_of_a_repository_nothing_is_run(field, measure):
     (field.path / ".git").rename(field.path / "gone")
 
