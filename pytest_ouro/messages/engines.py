@@ -11,8 +11,8 @@ def no_such_candidate(word: str) -> ExperimentError:
     """``--ouro-candidates`` names ``word``, which is not a commit of the repository."""
     return ExperimentError(
         f"--ouro-candidates {word}: there is no such commit",
-        help="name a commit, a branch or a range (git log --oneline --all), and fetch one of another"
-        " clone first (git fetch); a path comes before the option",
+        help="name a commit, a branch or a range (git log --oneline --all); fetch one of another "
+        "clone first (git fetch); a path comes before the option",
     )
 
 
