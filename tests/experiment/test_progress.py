@@ -129,6 +129,46 @@ def test_on_a_terminal_one_line_is_redrawn(clock):
     assert calls.count(("rewrite", "")) == 1
 
 
+class Started:
+    """A stand-in for the record of a run's start."""
+
+    def __init__(self, commit):
+        self.commit = commit
+
+
+BATCH = [
+    Position(8.2, 20, 9, "step 123", run=Started("a" * 40)),
+    Position(None, 20, 3.4, run=Started("b" * 40)),
+    Position(19.0, 20, 25, ended=True, run=Started("c" * 40)),
+]
+
+
+def test_the_runs_of_a_batch_are_in_one_redrawn_line(clock, monkeypatch):
+    config = Config(isatty=True)
+    monkeypatch.setenv("COLUMNS", "90")
+    Progress(config).show_batch(BATCH, "1/4 ended")
+    line = "ouro: 1/4 ended | aaaaaaa 41% step 123 | bbbbbbb starting | ccccccc evaluating"
+    assert config.reporter.calls == [("rewrite", line)]
+
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = Config(isatty=True)
+    Progress(narrow).show_batch(BATCH, "1/4 ended")
+    assert narrow.reporter.calls == [("rewrite", f"{line[:38]}…")]
+
+
+def test_elsewhere_each_run_of_a_batch_has_a_line_at_times(clock):
+    config = Config()
+    shown = Progress(config)
+    for second in range(20):
+        clock[0] = 1000.0 + second
+        shown.show_batch(BATCH, "1/4 ended")
+    assert config.reporter.calls == [
+        ("line", "ouro: aaaaaaa 8.2/20 s 41% step 123 left 12 s"),
+        ("line", "ouro: bbbbbbb starting, 3 s"),
+        ("line", "ouro: ccccccc 19.0/20 s 95% evaluating"),
+    ]
+
+
 def test_a_message_replaces_the_redrawn_line(clock):
     config = Config(isatty=True)
     shown = Progress(config)
