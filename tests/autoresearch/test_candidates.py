@@ -13,7 +13,7 @@ from pytest_ouro.evidence.records.journal import Journal
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs" / "candidates.md"
-IDEAS = {"faster": "6e-3", "fast": "5e-3", "slow": "3e-3", "slower": "1.5e-3"}
+IDEAS = {"faster": "6e-3", "fast": "5e-3", "slow": "2e-3", "slower": "1.5e-3"}
 
 
 @pytest.mark.tier(3)
