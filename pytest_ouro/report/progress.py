@@ -66,8 +66,8 @@ class Progress:
         self._write(render_all(positions, course), render_each(positions))
 
     def _write(self, drawn: str, permanent: Iterable[str]) -> None:
-        """Redraw the line of a terminal as ``drawn``, at most twice a second; where the output is
-        no terminal, write the lines ``permanent`` every 30 s."""
+        """Redraw the line of a terminal as ``drawn``, at most twice a second; elsewhere write the
+        lines ``permanent`` every 30 s."""
         if self._reporter is None:
             return
         now = time.monotonic()

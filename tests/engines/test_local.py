@@ -47,7 +47,7 @@ def events_of(engine, request=REQUEST, seconds=60):
 
 
 def test_how_a_worker_ended_is_reported(run_by):
-    [lost] = events_of(run_by("read line; echo started; echo 'no memory' >&2; exit 3"))
+    [lost] = events_of(run_by("read line; echo 'no memory' >&2; exec >&-; sleep 0.2; exit 3"))
 
     assert lost == events.Lost(attempt="a1", why="its worker ended with exit status 3: no memory")
 

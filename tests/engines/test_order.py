@@ -26,7 +26,7 @@ def broken_records(field):
 
 
 @pytest.mark.tier(2)
-def test_what_lies_on_a_discarded_candidate_is_no_keep(field):
+def test_what_lies_on_a_discarded_candidate_is_not_kept(field):
     field.project.commit("padded", {"work.py": PADDED.format(5.0, "")})
     field.project.git("switch", "-q", "-c", "chain")
     first = field.project.commit("equal", {"work.py": PADDED.format(5.0, "x = 1")})
@@ -142,7 +142,7 @@ def test_tries_of_earlier_batches_count_for_the_chance(field_of):
 
 
 def test_the_nearest_candidates_below_each(project):
-    """``one``; beside it ``side``; a merge of both that is none; ``two`` on the merge."""
+    """``one``; beside it ``side``; a merge of both, not a candidate; ``two`` on the merge."""
     start = project.git("rev-parse", "HEAD")
     one = project.commit("one", {"train.py": "MODEL = 1\n"})
     project.commit("between", {"train.py": "MODEL = 2\n"})

@@ -29,6 +29,8 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 SILENCE, _AWAY = 90.0, 10.0
 #: Seconds in which a worker must end a run that is cancelled, and itself.
 GRACE = 20.0
+#: Seconds that a worker has between closing its output and its end.
+_LAST = 2.0
 #: The most bytes of a line that a worker sends, and of a piece that is sent to it at a time.
 _LINE, _PIECE = 256 << 20, 1 << 16
 
@@ -41,6 +43,8 @@ class WorkerProcess:
         self.attempt = ""
         self.latest = time.monotonic()
         self._pending = bytearray()
+        #: Whether it has closed its output, as it does just before it ends.
+        self._is_closing = False
         #: What is still to be sent: a worker that does not read must not stop this process.
         self.unsent = bytearray()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
@@ -96,6 +100,7 @@ class WorkerProcess:
             except BlockingIOError:
                 return found, True
             self.latest = time.monotonic()
+            self._is_closing = not data
             self._pending += data
             lines: list[bytes] = []
             if b"\n" in data:  # a long line arrives in thousands of pieces
@@ -110,6 +115,9 @@ class WorkerProcess:
 
     def end(self) -> str:
         """End the process, and return how it ended, in words. What it started ends with it."""
+        if self._is_closing:  # how it ends by itself tells more
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=_LAST)
         self.process.kill()
         status = self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
