@@ -120,7 +120,9 @@ class Outcome:
                 why = f"cannot be kept: {better} {start} below it was discarded"
                 best = best if self.best else f"on top of {base} alone"
             top, name = self.best.commit[:7] if self.best else base, f"ouro-{run.commit[:7]}"
-            back = f"git switch {quoted(run.branch)}" if run.branch else "git switch --detach -"
+            back = (
+                f"git switch {quoted(run.branch)}" if run.branch else f"git switch --detach {base}"
+            )
             commands = (
                 f"git branch {name} {run.commit[:7]} && git rebase --onto {top} {start} {name} && "
                 f"{back} && pytest --ouro-experiment --ouro-candidates {name}"
