@@ -1,5 +1,7 @@
 """Whole runs through ``pytest --ouro-experiment``: messages, exit codes and records."""
 
+import contextlib
+import hashlib
 import importlib.util
 import json
 import os
@@ -17,6 +19,7 @@ from pytest_ouro.core.errors import ExperimentError, OuroError
 from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.evidence.records.record_format import from_json
+from pytest_ouro.experiment.devices.device_lock import hold_devices
 
 #: Enough for a busy machine to start what is to be killed.
 TIMEOUT = ("timeout   = 20", "timeout   = 6")
@@ -320,6 +323,36 @@ def test_prepare_makes_the_data_once(lab):
     assert [line.partition(":")[2].split(":")[0] for line in said] == [
         " this code was measured before"
     ]
+
+
+def test_data_that_another_run_makes_is_waited_for(lab):
+    """Its files are there before they are whole: the other run writes the last one at its end."""
+    harness = (lab.path / "prepare.py").read_text() + MAKES.format(body="raise SystemExit(1)")
+    lab.bound(PREPARES, prepare_py=harness)
+    name = f"data-{hashlib.sha256(b'~/data/*.bin').hexdigest()[:12]}"
+    said, folder = [], Path.home() / "data"
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(hold_devices([name], said.append))
+        folder.mkdir()
+        (folder / "half.bin").write_bytes(b"x")
+
+        def end_other(text):
+            said.append(text)
+            if "waiting for the device data-" in text:
+                (folder / "shard.bin").write_bytes(b"x")
+                stack.close()
+
+        result = lab.run(lab.script(), say=end_other)
+
+    assert result.status == "keep"
+    assert any("waiting for the device data-" in line for line in said)
+    assert not any("running prepare.py" in line for line in said)
+    [run] = lab.journal.runs()
+    rows = [
+        f"~/data/{one}.bin sha256:{hashlib.sha256(b'x').hexdigest()}" for one in ("half", "shard")
+    ]
+    assert run.data == hashlib.sha256("".join(f"{row}\n" for row in rows).encode()).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ makes missing data."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import sys
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence import data
+from pytest_ouro.experiment.devices.device_lock import hold_devices
 from pytest_ouro.experiment.supervision.supervisor import supervise
 from pytest_ouro.experiment.terms.console_text import clean, lines
 from pytest_ouro.experiment.terms.job import CHILD, Job, environment
@@ -193,7 +195,7 @@ def _command(words: tuple[str, ...], folder: Path) -> Message:
 
 def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     """If data of the bound is missing, run the bound's ``prepare`` script, from its trusted bytes,
-    to make it; return whether the script was run.
+    to make it; return whether there is new data. If another run makes it now, wait for that.
 
     ``say`` is called with a line before the run, and with each line that the script prints. Raise
     ExperimentError if data is missing and the bound names no ``prepare`` script; if the script is
@@ -202,15 +204,33 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     """
     case, experiment = setup.case, setup.experiment
     root = case.evidence.root
-    missing = data.missing(experiment.data, root)
-    if not missing:
+    if not experiment.prepare:
+        if missing := data.missing(experiment.data, root):
+            raise messages.data_missing(missing[0], _by_hand(setup))
         return False
+    # A run in another slot may make it now, and its files are there before they are whole.
+    which = hashlib.sha256(" ".join(experiment.data).encode()).hexdigest()[:12]
+    with hold_devices([f"data-{which}"], say) as waited:
+        missing = data.missing(experiment.data, root)
+        if missing:
+            _run_prepare(setup, missing[0], say)
+    return waited or bool(missing)
+
+
+def _by_hand(setup: Setup) -> str:
+    """Return the command by which a person makes the data, "" if the bound names none."""
+    case, experiment = setup.case, setup.experiment
     script = experiment.harness or experiment.prepare
     word = case.repository.git.word(case.bound.path(script)) if script else ""
-    by_hand = f"{shlex.join(experiment.python)} {word}" if script else ""
-    if not experiment.prepare:
-        raise messages.data_missing(missing[0], by_hand)
-    say(f"ouro: data missing ({missing[0]}): running {experiment.prepare} once")
+    return f"{shlex.join(experiment.python)} {word}" if script else ""
+
+
+def _run_prepare(setup: Setup, missing: str, say: Callable[[str], None]) -> None:
+    """Run the ``prepare`` script, as data of the pattern ``missing`` is not there. Raise as
+    `make_data` does."""
+    case, experiment = setup.case, setup.experiment
+    root = case.evidence.root
+    say(f"ouro: data missing ({missing}): running {experiment.prepare} once")
     message: Message = {
         "mode": "script",
         "root": str(root),
@@ -232,8 +252,7 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
         raise KeyboardInterrupt
     if seen.exit_code or data.missing(experiment.data, root):
         why = seen.tail[-1] if seen.tail else f"exit status {seen.exit_code}"
-        raise messages.data_not_made(experiment.prepare, why, by_hand)
-    return True
+        raise messages.data_not_made(experiment.prepare, why, _by_hand(setup))
 
 
 class _Echo:
