@@ -67,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--ouro-engine",
         metavar="ENGINE",
         help="Where candidates are measured: local (a run on each visible card, or in each slot of "
-        "the processor) or local=N (N at a time)",
+        "the processor), local=N (N at a time), or ray[=HOST:PORT] (a Ray cluster)",
     )
     group.addoption(
         "--ouro-certify",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pytest_ouro.bound.tables import LEVELS
 from pytest_ouro.core.errors import OuroError
@@ -42,16 +42,18 @@ def answer_from_record(
     *,
     plan: str | None = None,
     revise: Callable[[FinishedRun], FinishedRun] = lambda run: run,
+    elsewhere: Elsewhere | None = None,
 ) -> Result | None:
     """Return the result of the checked commit by an earlier run of the same code (`find_earlier`),
     whose value is compared with the present reference, and record it; None, with nothing recorded,
     if there is none, so that the commit must be run.
 
     ``say`` is called with a line that names the earlier run. ``plan`` is the id of the batch that
-    the commit is a candidate of, and ``revise`` may change the verdict before it is recorded. Raise
+    the commit is a candidate of, ``revise`` may change the verdict before it is recorded, and
+    ``elsewhere`` says where it would be run, None: on this machine. Raise
     RecordError if the result cannot be recorded, another OuroError if a rule cannot be checked.
     """
-    found = find_earlier(case, experiment, profile)
+    found = find_earlier(case, experiment, profile, elsewhere)
     if found is None:
         return None
     described, earlier = found
@@ -85,8 +87,33 @@ def answer_from_record(
     )
 
 
+class Elsewhere(NamedTuple):
+    """Where the runs of a batch are made, if that is not this machine: the name of the device, and
+    the digest of the data ("": it is not known)."""
+
+    device_name: str
+    digest: str = ""
+
+
+def describe_start(
+    case: Case, experiment: Experiment, profile: Profile, elsewhere: Elsewhere | None = None
+) -> StartedRun:
+    """Return the record of a run of the checked commit as it would start on a device of this
+    machine, or ``elsewhere``; nothing is written. Raise OuroError if the code or the data cannot be
+    read."""
+    setup = Setup(case, experiment, profile, scratch=case.evidence.root)  # nothing is written there
+    if elsewhere is not None:
+        place = devices.Surroundings(elsewhere.device_name)
+    else:
+        cores = parts(experiment.slots)[0] if profile == "cpu" and experiment.slots > 1 else ()
+        place = devices.surroundings(profile, lambda text: None, cores)
+    harness = evaluate_command.digest(case, experiment)
+    run = record.describe(setup, Turn(), harness=harness, place=place, holds=())
+    return replace(run, data=elsewhere.digest) if elsewhere and elsewhere.digest else run
+
+
 def find_earlier(
-    case: Case, experiment: Experiment, profile: Profile
+    case: Case, experiment: Experiment, profile: Profile, elsewhere: Elsewhere | None = None
 ) -> tuple[StartedRun, FinishedRun] | None:
     """Return the record of a run of the checked commit as it would start, and the earlier run whose
     measurement counts for it; None if it must be run. Nothing is recorded.
@@ -97,12 +124,8 @@ def find_earlier(
     break a rule about runs now. Raise OuroError if a rule cannot be checked, or if there are fewer
     cores than slots.
     """
-    setup = Setup(case, experiment, profile, scratch=case.evidence.root)  # nothing is written there
-    cores = parts(experiment.slots)[0] if profile == "cpu" and experiment.slots > 1 else ()
-    place = devices.surroundings(profile, lambda text: None, cores)
     try:
-        harness = evaluate_command.digest(case, experiment)
-        described = record.describe(setup, Turn(), harness=harness, place=place, holds=())
+        described = describe_start(case, experiment, profile, elsewhere)
     except OuroError:
         return None  # of data that is missing, for example: the run says so
     runs = case.evidence.journal.runs()

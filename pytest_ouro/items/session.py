@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -58,6 +59,9 @@ class Session:
         self.selection: Selection | Ablation | None = None
         self.outcome: Outcome | None = None
         self._batch: Batch | None = None
+        #: Why there is no batch, and what is to be closed after it.
+        self._unmade: OuroError | None = None
+        self._stack = contextlib.ExitStack()
         self._progress: Progress | None = None
         #: The last lines if nothing came out.
         self.closed = CLOSED
@@ -128,8 +132,14 @@ class Session:
 
         def make(progress: Progress) -> Result:
             self._progress = progress
+            if self._unmade is not None:
+                raise self._unmade
             if self._batch is None:
-                self._batch = self._make_batch(candidates)
+                try:
+                    self._batch = self._make_batch(candidates)
+                except OuroError as error:
+                    self._unmade = error
+                    raise
             return self._batch.measure(commit)
 
         try:
@@ -142,16 +152,13 @@ class Session:
         """Return the batch of the candidates; nothing is started yet. Raise ExperimentError if the
         device is not there."""
         from pytest_ouro.experiment.batch.batch import Batch
-        from pytest_ouro.experiment.devices import device as devices
-        from pytest_ouro.experiment.engines.local import make_local_engine
+        from pytest_ouro.experiment.batch.choose import make_engine
 
         settings, case = self.settings, self.case
         given = read_checks(self.config)
         for rule in case.bound.rules:
             if rule.check in given and rule.check not in registered():
                 raise engine_messages.registered_check(rule.key, rule.check)
-        profile = devices.choose(settings.device or case.experiment.device)
-        slots = case.bound.experiments[profile].slots
 
         def say(text: str) -> None:
             if self._progress is not None:
@@ -161,15 +168,10 @@ class Session:
             if self._progress is not None:
                 self._progress.show_batch(positions, course)
 
-        return Batch(
-            case,
-            candidates,
-            self._order(),
-            profile,
-            lambda: make_local_engine(profile, slots, settings.places),
-            progress=show,
-            say=say,
-        )
+        device = settings.device or case.experiment.device
+        profile, make = make_engine(case, device, settings.places, settings.ray, self._stack, say)
+        order = self._order()
+        return Batch(case, candidates, order, profile, make, progress=show, say=say)
 
     def finish_batch(self) -> str:
         """End the batch, if there is one, and keep its outcome; what goes on is interrupted. Return
@@ -179,7 +181,8 @@ class Session:
         batch, self._batch = self._batch, None
         try:
             try:
-                batch.close()
+                with self._stack:
+                    batch.close()
             finally:
                 self.outcome = batch.finish()
         except Exception as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import pytest
 
 from pytest_ouro.bound.read import NAME
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.limits import MOST_PAIRS, PAIRS
 from pytest_ouro.messages import command_line, engines
@@ -45,7 +46,8 @@ class Settings:
     no number). ``trackio`` is the project that shows the runs live, of trackio or as
     ``wandb:PROJECT`` ("": none), and ``reports`` are the absolute paths of the files to write at
     the end. ``candidates`` are the words that name commits to measure in place of HEAD, and
-    ``places`` how many of them are measured at a time (0: as many as there are devices)."""
+    ``places`` how many of them are measured at a time (0: as many as there are devices); ``ray`` is
+    the address of the Ray cluster that measures them, as `find_address` returns it ("": none)."""
 
     bound: Path
     trust: str | None
@@ -62,6 +64,7 @@ class Settings:
     reports: tuple[Path, ...]
     candidates: tuple[str, ...]
     places: int
+    ray: str
 
     @property
     def experiment(self) -> bool:
@@ -118,6 +121,7 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(str(messages.not_used("--ouro-pairs", tasks[0])))
     if tasks and tasks[0] != "--ouro-certify" and looks:
         raise pytest.UsageError(str(messages.not_used("--ouro-looks", tasks[0])))
+    places, address = _read_engine(config)
     return Settings(
         bound=_find_bound(config),
         trust=config.getoption("ouro_trust"),
@@ -133,7 +137,8 @@ def read_settings(config: pytest.Config) -> Settings:
         trackio=_read_tracking(config.getoption("ouro_trackio")),
         reports=_read_reports(config),
         candidates=_read_candidates(config),
-        places=_read_engine(config),
+        places=places,
+        ray=address,
     )
 
 
@@ -146,11 +151,12 @@ def _read_candidates(config: pytest.Config) -> tuple[str, ...]:
     return tuple(words or ())
 
 
-def _read_engine(config: pytest.Config) -> int:
-    """Return how many candidates are measured at a time, by ``--ouro-engine`` (0: not stated).
-    Raise UsageError for another engine than ``local`` and ``local=N``, for one without candidates,
-    for candidates without an experiment, and for candidates with an option that has no use for
-    them."""
+def _read_engine(config: pytest.Config) -> tuple[int, str]:
+    """Return how many candidates are measured at a time (0: not stated), and the address of the Ray
+    cluster that measures them ("": this machine does), by ``--ouro-engine``. Raise UsageError for
+    another engine than ``local``, ``local=N``, ``ray`` and ``ray=ADDRESS``, for one without
+    candidates, for candidates without an experiment, and for candidates with an option that has no
+    use for them."""
     words, engine = config.getoption("ouro_candidates"), config.getoption("ouro_engine")
     if words and not config.getoption("ouro_experiment"):
         raise pytest.UsageError(str(engines.only_with_experiment("--ouro-candidates")))
@@ -161,11 +167,18 @@ def _read_engine(config: pytest.Config) -> int:
     if words and config.getoption("ouro_trackio") is not None:
         raise pytest.UsageError(str(messages.not_used("--ouro-trackio", "--ouro-candidates")))
     if engine is None or engine == "local":
-        return 0
+        return 0, ""
     name, _, number = engine.partition("=")
+    if name == "ray" and (number or engine == name):
+        from pytest_ouro.experiment.engines.on_ray.engine import find_address
+
+        try:
+            return 0, find_address(number)
+        except OuroError as error:
+            raise pytest.UsageError(str(error)) from None
     if name != "local" or not number.isdecimal() or not 1 <= int(number) <= MOST_PAIRS:
         raise pytest.UsageError(str(engines.unknown_engine(engine)))
-    return int(number)
+    return int(number), ""
 
 
 def _read_reports(config: pytest.Config) -> tuple[Path, ...]:

@@ -60,7 +60,7 @@ def only_with_experiment(option: str) -> OuroError:
 def unknown_engine(word: str) -> OuroError:
     """``--ouro-engine`` names no engine."""
     return OuroError(
-        f"--ouro-engine must be local or local=N, not '{word}'",
+        f"--ouro-engine must be local, local=N, ray or ray=ADDRESS, not '{word}'",
         help=f"{_EXAMPLE} HEAD~2..HEAD --ouro-engine local",
     )
 
@@ -153,4 +153,142 @@ def worker_failed(reason: str) -> ExperimentError:
     return ExperimentError(
         f"the worker failed: {reason}",
         help="start it again; if it happens again, report it with this line",
+    )
+
+
+def ray_missing() -> ExperimentError:
+    """``--ouro-engine ray`` is given, and Ray is not installed."""
+    return ExperimentError(
+        "--ouro-engine ray needs Ray, which is not installed here",
+        help="pip install 'pytest-ouro[ray]'",
+    )
+
+
+def no_address(word: str) -> ExperimentError:
+    """The address after ``--ouro-engine ray=``, or in RAY_ADDRESS, has another form than Ray's
+    own."""
+    return ExperimentError(
+        f"'{word}' is not the address of a Ray cluster",
+        help="write ray=HOST:6379, or ray=auto for the cluster of this machine, or ray=local for a "
+        "new one",
+    )
+
+
+def dead_address(address: str, reason: str) -> ExperimentError:
+    """There is no Ray cluster at an address, or it lets nobody in."""
+    return ExperimentError(
+        f"the Ray cluster at {address} cannot be reached: {reason}",
+        help="see whether it runs, on its head node: ray status",
+    )
+
+
+def no_cluster_here() -> ExperimentError:
+    """``--ouro-engine ray=auto`` is given on a machine that belongs to no Ray cluster."""
+    return ExperimentError(
+        "this machine belongs to no Ray cluster that runs",
+        help="start one: ray start --head; or write ray=local for one that ends with the batch",
+    )
+
+
+def other_ray(found: str) -> ExperimentError:
+    """The cluster has another version of Ray or of Python than this process; ``found`` are Ray's
+    words on both."""
+    return ExperimentError(
+        f"the cluster has another version of Ray or Python: {found}",
+        help="install the same versions on all nodes and here",
+    )
+
+
+def cluster_failed(reason: str) -> ExperimentError:
+    """The driver of the Ray cluster met an error that nobody foresaw, or has ended."""
+    return ExperimentError(
+        f"the connection to the Ray cluster failed: {reason}",
+        help="see whether its head node runs: ray status",
+    )
+
+
+def no_node_left(reason: str) -> ExperimentError:
+    """All places of the cluster are gone while candidates are not measured yet."""
+    return ExperimentError(
+        f"the cluster has no place left: {reason}",
+        help="start nodes, and name the candidates again: what has a verdict is not run again",
+    )
+
+
+def on_node(name: str, reason: str, help: str) -> ExperimentError:
+    """A node of the cluster cannot be used, for the ``reason`` and with the ``help`` of another
+    error."""
+    return ExperimentError(f"node {name} is not used: {reason}", help=help or "correct that there")
+
+
+def node_lacks_data(name: str, pattern: str) -> ExperimentError:
+    """A node lacks data of the bound, which states no way to make it there."""
+    return ExperimentError(
+        f"node {name} is not used: it lacks the data {pattern}",
+        help="copy the data there, or let the bound make it: prepare in [experiment]",
+    )
+
+
+def node_not_asked(name: str, reason: str) -> ExperimentError:
+    """A node of the cluster could not say what it has, as when pytest-ouro is not installed
+    there."""
+    return ExperimentError(
+        f"node {name} is not used: {reason}",
+        help="install on every node what is installed here: pip install 'pytest-ouro[ray]'",
+    )
+
+
+def nodes_silent(count: int, seconds: str) -> ExperimentError:
+    """Nodes of the cluster, and no other ones are there, did not say in time what they have."""
+    return ExperimentError(
+        f"no node of the cluster answered within {seconds} s, of {count}",
+        help="see what they do: ray status; a node whose cores are all busy answers late",
+    )
+
+
+def other_device(name: str, there: str, here: str) -> ExperimentError:
+    """A node has another model of device than the batch is measured on."""
+    return ExperimentError(
+        f"node {name} is not used: its device is {there}, and that of the batch {here}",
+        help="runs on two models are not compared; measure a batch of its own there",
+    )
+
+
+def too_few_for_places(name: str, kind: str, slots: int) -> ExperimentError:
+    """A node has no place for a batch on ``kind``: its cards are of several models or not seen, or
+    Ray shares out fewer CPUs there than the bound has slots."""
+    if kind == "cuda":
+        return ExperimentError(
+            f"node {name} is not used: its cards are of several models, or none is seen",
+            help="see what `nvidia-smi -L` lists there; start Ray with one model of card",
+        )
+    return ExperimentError(
+        f"node {name} is not used: Ray shares out fewer than {slots} CPUs there, one for each slot",
+        help="start Ray there with more: ray start --num-cpus N",
+    )
+
+
+def no_places(kind: str) -> ExperimentError:
+    """No node of the cluster has what a batch on ``kind`` needs."""
+    what = "cards" if kind == "cuda" else "CPUs"
+    return ExperimentError(
+        f"no node of the cluster shares out {what}",
+        help="start Ray on a node that has some: ray start --address HOST:6379",
+    )
+
+
+def clock_skew(name: str, ahead: str) -> ExperimentError:
+    """The clock of a node is ahead of the one of this machine by ``ahead`` seconds, or behind it by
+    a negative number. Records have the times of this machine, so that the node is used."""
+    return ExperimentError(
+        f"the clock of node {name} is {ahead} s ahead of the one here",
+        help="records have the times of this machine; set the clock of the node (NTP)",
+    )
+
+
+def no_place_for_bundle(reason: str) -> ExperimentError:
+    """A node cannot store the history that candidates have in common."""
+    return ExperimentError(
+        f"the worker cannot store what it got: {reason}",
+        help="make room in the folder for temporary files of that node",
     )

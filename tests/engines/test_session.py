@@ -214,11 +214,11 @@ def test_outside_of_a_repository_nothing_is_run(field, measure):
         ),
         (
             ["--ouro-experiment", "--ouro-candidates", "HEAD", "--ouro-engine", "slurm"],
-            "--ouro-engine must be local or local=N, not 'slurm'",
+            "--ouro-engine must be local, local=N, ray or ray=ADDRESS, not 'slurm'",
         ),
         (
             ["--ouro-experiment", "--ouro-candidates", "HEAD", "--ouro-engine", "local=0"],
-            "--ouro-engine must be local or local=N, not 'local=0'",
+            "--ouro-engine must be local, local=N, ray or ray=ADDRESS, not 'local=0'",
         ),
         (
             ["--ouro-experiment", "--ouro-candidates", "HEAD", "--ouro-repeat", "2"],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
     from pytest_ouro.experiment.batch.recorder import Recorder
+    from pytest_ouro.experiment.known import Elsewhere
     from pytest_ouro.experiment.terms.setup import Profile
 
 
@@ -72,15 +73,19 @@ def answer_by_code(
     say: Callable[[str], None],
     *,
     plan: str,
+    elsewhere: Elsewhere | None = None,
 ) -> Result | None:
     """Return the result of the checked commit of ``case`` by an earlier run of the same code, if
-    that answers for it; it is recorded as a candidate of the batch ``plan``. Otherwise None. Raise
-    OuroError if a rule cannot be checked, or the verdict cannot be recorded."""
+    that answers for it; it is recorded as a candidate of the batch ``plan``. Otherwise None.
+    ``elsewhere`` says where the commit would be run (None: on this machine). Raise OuroError if a
+    rule cannot be checked, or the verdict cannot be recorded."""
 
     def revise(run: FinishedRun) -> FinishedRun:
         return recorder.revise(run, case)
 
-    result = answer_from_record(case, experiment, profile, say, plan=plan, revise=revise)
+    result = answer_from_record(
+        case, experiment, profile, say, plan=plan, revise=revise, elsewhere=elsewhere
+    )
     if result is not None and result.record is not None:
         recorder.note(result.record)
     return result

@@ -5,15 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ouro.evidence import data
 from pytest_ouro.evidence.git.client import run_git
 from pytest_ouro.evidence.records.states import standing_keeps
-from pytest_ouro.experiment.devices import device as devices
-from pytest_ouro.experiment.devices.slots import parts
-from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.remeasure import find_last_keep
-from pytest_ouro.experiment.steps import evaluate_command
-from pytest_ouro.experiment.terms.setup import Setup
-from pytest_ouro.experiment.terms.turns import Turn
 from pytest_ouro.experiment.verdict.history import comparable
 from pytest_ouro.experiment.verdict.search_salt import find_search
 
@@ -25,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.git.client import Git
     from pytest_ouro.evidence.records.run_facts import Purpose
     from pytest_ouro.evidence.records.run_record import StartedRun
+    from pytest_ouro.experiment.known import Elsewhere
     from pytest_ouro.experiment.terms.setup import Profile
 
 
@@ -38,14 +34,14 @@ class Base(NamedTuple):
     salt: int = 0
 
 
-def describe_start(case: Case, experiment: Experiment, profile: Profile) -> StartedRun:
-    """Return the record of a run of the checked commit as it would start on a device of this
-    machine; nothing is written. Raise OuroError if the code or the data cannot be read."""
-    cores = parts(experiment.slots)[0] if profile == "cpu" and experiment.slots > 1 else ()
-    setup = Setup(case, experiment, profile, scratch=case.evidence.root)  # nothing is written there
-    place = devices.surroundings(profile, lambda text: None, cores)
-    harness = evaluate_command.digest(case, experiment)
-    return record.describe(setup, Turn(), harness=harness, place=place, holds=())
+def find_data(case: Case, experiment: Experiment, elsewhere: Elsewhere | None) -> str:
+    """Return the digest of the data that a batch is measured on; "" if it is not known before the
+    first worker states it. Raise OuroError if a file cannot be read."""
+    if elsewhere is not None and elsewhere.digest:
+        return elsewhere.digest
+    root = case.evidence.root
+    total = case.evidence.fingerprints.total(experiment.data, root)
+    return "" if data.missing(experiment.data, root) else total
 
 
 def find_base(case: Case, described: StartedRun, profile: Profile, common: str) -> Base:

@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import replace
-from pytest_ouro.evidence import data
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.experiment.batch.answer import (
     answer_by_code,
@@ -18,13 +17,14 @@ from pytest_ouro.experiment.batch.answer import (
     find_broken_rules,
 )
 from pytest_ouro.experiment.batch.attempts import PATIENCE, Attempts
-from pytest_ouro.experiment.batch.base import describe_start, find_base, find_common, find_nearest
+from pytest_ouro.experiment.batch.base import find_base, find_common, find_data, find_nearest
 from pytest_ouro.experiment.batch.outcome import Outcome
 from pytest_ouro.experiment.batch.recorder import Recorder
 from pytest_ouro.experiment.batch.task import FAULTS, Task, to_error
 from pytest_ouro.experiment.devices.device_lock import hold_devices
 from pytest_ouro.experiment.devices.slots import tree_lock
 from pytest_ouro.experiment.engines.sender import Sender
+from pytest_ouro.experiment.known import describe_start
 from pytest_ouro.experiment.records import record
 from pytest_ouro.experiment.result import Result
 from pytest_ouro.experiment.run import say_over
@@ -202,13 +202,12 @@ class Batch:
         if engine.is_local:
             preconditions.demand_startable(case, experiment)
             make_data(Setup(case, experiment, self._profile, scratch), self._say)
-        missing = data.missing(experiment.data, case.evidence.root)
-        total = case.evidence.fingerprints.total(experiment.data, case.evidence.root)
+        self._elsewhere = engine.elsewhere
         self._recorder = Recorder(
             case,
             experiment,
             is_local=engine.is_local,
-            data="" if missing else total,
+            data=find_data(case, experiment, engine.elsewhere),
             say=self._say,
         )
         sender = Sender(case, scratch / "base.bundle", self._profile, self._order.budget)
@@ -276,7 +275,7 @@ class Batch:
             task.is_lawful = task.result is None
         if not task.is_lawful or self._order.budget is not None:
             return None  # a rehearsal is compared with nothing
-        described = describe_start(case, self._experiment, self._profile)
+        described = describe_start(case, self._experiment, self._profile, self._elsewhere)
         experiment, recorder, say = self._experiment, self._recorder, partial(self._tell, task)
         if not self._order.again and (
             result := answer_by_keep(case, experiment, described, recorder, say)
@@ -293,7 +292,13 @@ class Batch:
                 return base
         if not self._order.again and (
             result := answer_by_code(
-                case, experiment, self._profile, recorder, say, plan=self._plan
+                case,
+                experiment,
+                self._profile,
+                recorder,
+                say,
+                plan=self._plan,
+                elsewhere=self._elsewhere,
             )
         ):
             task.result = result

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ouro.experiment.engines.events import Answer, Event, Request
+    from pytest_ouro.experiment.known import Elsewhere
 
 
 class Engine(Protocol):
@@ -21,6 +22,10 @@ class Engine(Protocol):
     @property
     def is_local(self) -> bool:
         """Whether all candidates run on this machine, as this user."""
+
+    @property
+    def elsewhere(self) -> Elsewhere | None:
+        """The device and the data of its places; None if they are those of this machine."""
 
     def start(self, request: Request) -> None:
         """Start an attempt; fewer than ``capacity`` must be running. Raise ExperimentError if no

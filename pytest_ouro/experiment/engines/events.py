@@ -146,6 +146,11 @@ _KINDS: dict[str, type[Message]] = {
 _HINTS: dict[type, dict[str, Any]] = {}
 
 
+def add_kind(cls: type[Message]) -> None:
+    """Let `read` know a class of messages that an engine uses beside these."""
+    _KINDS[cls.kind] = cls
+
+
 def read(line: bytes) -> Message:
     """Return the message in a line. Raise ValueError if it is not one."""
     try:

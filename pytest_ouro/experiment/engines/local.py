@@ -36,10 +36,10 @@ _LINE, _PIECE = 256 << 20, 1 << 16
 
 
 class WorkerProcess:
-    """A worker as a process of this machine, with ``environment`` added to this one's. Raise
-    ExperimentError if it cannot be started."""
+    """A worker as a process of this machine, with ``environment`` added to this one's; ``words``
+    are the command that starts it, () for ours. Raise ExperimentError if it cannot be started."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], words: Sequence[str] = ()) -> None:
         self.attempt = ""
         self.latest = time.monotonic()
         self._pending = bytearray()
@@ -50,7 +50,7 @@ class WorkerProcess:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pytest_ouro.experiment.engines.worker"],
+                [*(words or (sys.executable, "-m", "pytest_ouro.experiment.engines.worker"))],
                 cwd="/",  # python -m puts the folder on the path of modules
                 env={**os.environ, **environment, "PYTHONSAFEPATH": "1"},
                 stdin=subprocess.PIPE,
@@ -182,6 +182,10 @@ class LocalEngine:
     def is_local(self) -> bool:
         """True."""
         return True
+
+    @property
+    def elsewhere(self) -> None:
+        """None: its places are on this machine."""
 
     def start(self, request: Request) -> None:
         """Start an attempt in a free place, in whose worker an earlier one may have ended."""
