@@ -1,13 +1,16 @@
 """What an engine costs, without and with the work of the process that records.
 
-    python benchmarks/engine.py engine [--engine local|ray|ray=HOST:6379] [--slots 4]
+    python benchmarks/engine.py engine [--engine local] [--slots 4]
+    python benchmarks/engine.py engine --engine ray=HOST:6379 --slots 2
     python benchmarks/engine.py bundle
     python benchmarks/engine.py driver [--candidates 300]
 
 ``engine`` measures the engine alone: its workers are a stand-in that sleeps, so that nothing is
 checked out, supervised or recorded. It prints what an experiment takes beside its sleep in a place
 that is warm; how much of the ideal throughput is left of 100 candidates that sleep for 2 seconds
-each; and how many events arrive a second. ``ray`` starts a cluster on this machine.
+each; and how many events arrive a second. ``--slots`` are those of a node. ``python
+tests/engines/ray_cluster.py FOLDER 2`` starts two nodes with two CPUs each on this machine, and
+prints the address.
 
 ``bundle`` prints the sizes of the bundles of this repository and the seconds to make them.
 
@@ -83,21 +86,21 @@ def serve() -> None:
             out.write(events.Began(attempt=request.attempt, record=b"{}").line())
         else:
             time.sleep(int(request.commit) / 1000)
-            progress = events.Progressed(attempt=request.attempt, window=1.0, budget=2.0, wall=1.0)
-            out.write(progress.line() * int(request.head))
+            said = events.Said(attempt=request.attempt, text="one of many lines")
+            out.write(said.line() * int(request.head))
             out.write(events.Ended(attempt=request.attempt, record=b"{}").line())
         out.flush()
     raise SystemExit
 
 
 def measure_engine(name: str, slots: int, candidates: int, seconds: float) -> None:
-    """Print what an engine alone costs."""
+    """Print what an engine alone costs; ``slots`` are those of a node."""
     began = time.perf_counter()
     engine = make_engine(name, slots)
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder, "base.bundle")
         base.write_bytes(os.urandom(1 << 20))
-        drive = Driver(engine, str(base))
+        drive, slots = Driver(engine, str(base)), engine.capacity
         print(f"{name}: connected in {time.perf_counter() - began:.2f} s, {engine.capacity} places")
         took, _ = drive.run(slots, 0.0)
         print(f"first {slots} attempts, cold: {took:.2f} s")
@@ -114,16 +117,14 @@ def measure_engine(name: str, slots: int, candidates: int, seconds: float) -> No
 
 
 def make_engine(name: str, slots: int) -> Any:
-    """Return an engine whose workers are the stand-in."""
+    """Return an engine whose workers are the stand-in; ``slots`` are those of a node."""
     if name == "local":
         return LocalOfStandIns([{}] * slots)
     from pytest_ouro.experiment.engines.on_ray.engine import RayEngine, find_address
     from pytest_ouro.experiment.engines.on_ray.wire import Setup
 
     address = find_address(name.partition("=")[2])
-    # Ray counts the cores of this machine; a new cluster gets as many CPUs as places are asked for.
-    os.environ.setdefault("OURO_BENCHMARK_CPUS", str(slots))
-    setup = Setup(address=address, version=__version__, device="cpu", slots=1, worker=(*WORKER,))
+    setup = Setup(address=address, version=__version__, device="cpu", slots=slots, worker=WORKER)
     return RayEngine(setup, print)
 
 
