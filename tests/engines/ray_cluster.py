@@ -8,9 +8,13 @@ of all nodes that were started. Ends with its input.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 os.environ |= {"RAY_USAGE_STATS_ENABLED": "0"}
 to = os.fdopen(os.dup(1), "w", buffering=1)
@@ -21,22 +25,22 @@ def main(folder: str, count: int) -> None:
     """Run the cluster until there is no more input."""
     from ray.cluster_utils import Cluster
 
+    def persist(start: Callable[[], Any]) -> Any:
+        """Start a node; try again, as Ray waits for half a minute only, which a busy machine may
+        need more than."""
+        for _ in range(9):
+            with contextlib.suppress(Exception):
+                return start()
+        return start()
+
     def add() -> Any:
-        """Start a node. Ray waits for half a minute, which a busy machine may need more than."""
+        """Start a node."""
         variables = {"XDG_CACHE_HOME": f"{folder}/node-{len(nodes)}"}
-        for attempt in range(5):
-            try:
-                return cluster.add_node(num_cpus=2, num_gpus=2, env_vars=variables)
-            except Exception:
-                if attempt == 4:
-                    raise
-        raise AssertionError
+        return persist(lambda: cluster.add_node(num_cpus=2, num_gpus=2, env_vars=variables))
 
     # The head has no resources, so that no candidate runs there.
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 0, "num_gpus": 0, "include_dashboard": False},
-    )
+    head = {"num_cpus": 0, "num_gpus": 0, "include_dashboard": False}
+    cluster = persist(lambda: Cluster(initialize_head=True, head_node_args=head))
     nodes: list[Any] = []
     try:
         while len(nodes) < count:
