@@ -72,7 +72,7 @@ class Run:
     def later(self, seconds):
         """Let time pass."""
         for seat in self.cluster._seats:
-            seat.heard = seat.heard and seat.heard - seconds
+            seat.latest = seat.latest and seat.latest - seconds
             seat.waits -= seconds
         self.cluster._looked -= seconds
         self.cluster.tick()
@@ -324,12 +324,40 @@ def test_what_a_given_up_actor_still_says_is_not_heard(run):
     assert not run.of(events.Ended)
 
 
-def test_without_a_free_place_an_attempt_is_lost(run):
+def test_without_a_free_place_an_attempt_waits(run):
+    """The engine may not know yet that a place is gone: nothing was tried, so nothing is lost."""
     run.open("n1")
     for attempt in ("a1", "a2", "a3"):
         run.start(attempt)
+    assert not run.of(events.Lost)
 
-    assert run.of(events.Lost) == [events.Lost(attempt="a3", why="there is no free place")]
+    actor = run.ray.actors[0]
+    run.runs(actor)
+    run.tell(actor, ended())
+
+    assert events.read(actor.last("take").args[0]).attempt == "a3"
+
+
+def test_what_waits_is_lost_with_the_last_place(run):
+    run.open("n1")
+    for attempt in ("a1", "a2", "a3"):
+        run.start(attempt)
+    del run.ray.alive["n1"]
+    run.later(6)
+
+    assert [one.attempt for one in run.of(events.Lost)] == ["a1", "a2", "a3"]
+
+
+def test_what_waits_is_interrupted_and_given_up(run):
+    run.open("n1")
+    for attempt in ("a1", "a2", "a3", "a4"):
+        run.start(attempt)
+
+    run.cluster.handle(wire.GiveUp(attempt="a4", why="late"))
+    assert run.of(events.Lost) == [events.Lost(attempt="a4", why="late")]
+
+    run.cluster.handle(wire.Cancel())
+    assert {one.attempt for one in run.of(events.Lost)} == {"a1", "a2", "a3", "a4"}
 
 
 def test_an_interruption_reaches_all_attempts(run):

@@ -45,14 +45,14 @@ _AT_ONCE = 4
 class Seat:
     """A place of ``node``, which has ``share`` of Ray: the actor in it, None before its first
     attempt; the attempt that goes on ("": none); the number of the last message that arrived; when
-    the worker was last heard of (None: not yet), and since when it is waited for."""
+    the worker last said something (None: not yet), and since when it is waited for."""
 
     node: Node
     share: Places
     actor: Any = None
     attempt: str = ""
     number: int = 0
-    heard: float | None = None
+    latest: float | None = None
     waits: float = 0.0
 
 
@@ -84,6 +84,8 @@ class RayCluster:
         #: When each node was asked, by its id, in seconds since 1970.
         self._asked: dict[str, float] = {}
         self._bases: dict[str, Any] = {}
+        #: Requests for which there was no free place: the engine did not know yet that one was gone.
+        self._waiting: list[events.Request] = []
         #: The number of places that are not used until their node has answered.
         self._unsure = 0
         self._looked = time.monotonic()
@@ -116,12 +118,13 @@ class RayCluster:
     def handle(self, item: object) -> None:
         """Handle a message of the engine, or a reply. Raise OSError if a bundle cannot be read."""
         if isinstance(item, events.Request):
-            self._start(item)
+            self._waiting.append(item)
         elif isinstance(item, events.Answer):
             self._answer(item)
         elif isinstance(item, wire.GiveUp):
             for seat in [one for one in self._seats if one.attempt == item.attempt]:
                 self._lose(seat, item.why)
+            self._drop_waiting(item.why, item.attempt)
         elif isinstance(item, wire.Cancel):
             self._cancel()
         elif callable(item):
@@ -130,28 +133,30 @@ class RayCluster:
             self._return(item.seat, item.get)
         elif isinstance(item, Reply) and item.seat is not None:
             if item.seat.actor is item.actor:  # not of one that was given up
-                self._hear(item.seat, item)
+                self._handle_reply(item.seat, item)
         elif isinstance(item, Reply):
             alive = self._list_nodes()
             node = self._read_node(alive[item.node], item.get) if item.node in alive else None
             if node is not None:
                 self._add(node)
                 self._tell_places()
+        self._start_waiting()
 
     def tick(self) -> None:
         """Give up attempts whose time is over, and see which nodes are gone or new."""
         now = time.monotonic()
         for seat in [one for one in self._seats if one.attempt]:
-            if seat.heard is None:
+            if seat.latest is None:
                 if now - seat.waits > TAKEN:
                     seat.waits = now
                     self._say(seat.attempt, f"waits for a free place on {seat.node.name}")
-            elif now - seat.heard > SILENCE:
+            elif now - seat.latest > SILENCE:
                 self._lose(seat, f"its worker on {seat.node.name} was silent for {SILENCE:g} s")
                 self._suspend(seat)
         if now - self._looked > NODES:
             self._looked = now
             self._look_at_nodes()
+        self._start_waiting()
 
     def close(self) -> None:
         """End all workers and actors, and leave the cluster; one that was made for this batch ends
@@ -159,9 +164,9 @@ class RayCluster:
         if not ray.is_initialized():
             return
         actors = [seat.actor for seat in self._seats if seat.actor is not None]
-        heard = [seat.actor for seat in self._seats if seat.heard is not None]
+        active = [seat.actor for seat in self._seats if seat.latest is not None]
         with contextlib.suppress(RayError, ValueError):
-            refs = [actor.end.remote() for actor in heard]
+            refs = [actor.end.remote() for actor in active]
             if refs:
                 ray.wait(refs, num_returns=len(refs), timeout=GRACE + 5)
         for actor in actors:
@@ -237,20 +242,31 @@ class RayCluster:
             )
         )
 
-    def _start(self, request: events.Request) -> None:
-        """Start an attempt in a free place, if possible in one whose worker is there already. It is
-        lost at once if a node has gone meanwhile, so that there is none."""
-        free = [seat for seat in self._seats if not seat.attempt]
-        if not free:
-            self._send(events.Lost(attempt=request.attempt, why="there is no free place"))
-            return
+    def _start_waiting(self) -> None:
+        """Start the requests that wait, as far as there are free places; if no place is left, and
+        none may come back, they are lost."""
+        while self._waiting and (free := [seat for seat in self._seats if not seat.attempt]):
+            self._start(self._waiting.pop(0), free)
+        if not self._seats and not self._unsure:
+            self._drop_waiting("all nodes are gone")
+
+    def _drop_waiting(self, why: str, attempt: str = "") -> None:
+        """Let the request of an attempt that waits for a place be lost, or all such requests."""
+        for request in [*self._waiting]:
+            if attempt in ("", request.attempt):
+                self._waiting.remove(request)
+                self._send(events.Lost(attempt=request.attempt, why=why))
+
+    def _start(self, request: events.Request, free: list[Seat]) -> None:
+        """Start an attempt in one of the ``free`` places, if possible in one whose worker is there
+        already."""
         seat = next((one for one in free if one.actor is not None), free[0])
         if request.base_digest not in self._bases:
             self._bases[request.base_digest] = ray.put(Path(request.base).read_bytes())
         seat.attempt, seat.waits = request.attempt, time.monotonic()
         is_new = seat.actor is None
         if is_new:
-            seat.actor, seat.number, seat.heard = self._make_actor(seat), 0, None
+            seat.actor, seat.number, seat.latest = self._make_actor(seat), 0, None
         taken = seat.actor.take.remote(request.line(), self._bases[request.base_digest])
         self._follow(taken, "take", seat)
         if is_new:
@@ -281,8 +297,9 @@ class RayCluster:
 
     def _cancel(self) -> None:
         """Interrupt all attempts; one that still waits for its place is lost."""
+        self._drop_waiting("it was interrupted before it had a place")
         for seat in self._seats:
-            if seat.attempt and seat.heard is None:
+            if seat.attempt and seat.latest is None:
                 self._lose(seat, "it was interrupted before it had a place")
             elif seat.attempt:
                 seat.actor.interrupt.remote()
@@ -301,7 +318,7 @@ class RayCluster:
 
         ref.future().add_done_callback(put)
 
-    def _hear(self, seat: Seat, reply: Reply) -> None:
+    def _handle_reply(self, seat: Seat, reply: Reply) -> None:
         """Handle the reply of a place. What it was asked may have got lost on the way: then its
         attempt is lost too, since it would wait for that for ever."""
         try:
@@ -314,11 +331,11 @@ class RayCluster:
                 self._suspend(seat)
             return
         if reply.what == "take":
-            seat.heard = time.monotonic()
+            seat.latest = time.monotonic()
         if reply.what != "poll":
             return
         for number, line in found:
-            seat.number, seat.heard = number, time.monotonic()
+            seat.number, seat.latest = number, time.monotonic()
             self._pass_on(seat, events.read(line))
         self._poll(seat, seat.actor)
 
@@ -365,7 +382,7 @@ class RayCluster:
     def _lose(self, seat: Seat, why: str) -> None:
         """Give up the actor in a place; its attempt, if it has one, is lost."""
         actor, attempt = seat.actor, seat.attempt
-        seat.actor, seat.attempt, seat.heard = None, "", None
+        seat.actor, seat.attempt, seat.latest = None, "", None
         if actor is not None:
             with contextlib.suppress(RayError, ValueError):
                 ray.kill(actor)

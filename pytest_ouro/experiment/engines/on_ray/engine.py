@@ -137,7 +137,7 @@ class RayEngine:
         arrived, more = relay.read()
         found: list[Event] = []
         for message in arrived:
-            found += self._hear(message)
+            found += self._handle(message)
         if not more:
             self._relay = None
             how = relay.end()
@@ -146,7 +146,7 @@ class RayEngine:
             self._attempts.clear()
         return found
 
-    def _hear(self, message: Message) -> list[Event]:
+    def _handle(self, message: Message) -> list[Event]:
         """Return the event in a message of the relay; [] if it is about the cluster. Raise
         ExperimentError if the relay states that it could not connect."""
         if isinstance(message, wire.Cluster):

@@ -97,8 +97,8 @@ def refuse(name: str, facts: Facts, setup: Setup, digest: str) -> OuroError | No
     return error and messages.on_node(name, error.message, error.help)
 
 
-def describe_skew(name: str, facts: Facts, asked: float, heard: float) -> OuroError | None:
+def describe_skew(name: str, facts: Facts, asked: float, answered: float) -> OuroError | None:
     """Return what is to be said about the clock of a node, which was asked and answered between two
     times of the clock here; None if the two clocks agree."""
-    ahead = max(facts.clock - heard, 0.0) or min(facts.clock - asked, 0.0)
+    ahead = max(facts.clock - answered, 0.0) or min(facts.clock - asked, 0.0)
     return messages.clock_skew(name, f"{ahead:.0f}") if abs(ahead) > SKEW else None
