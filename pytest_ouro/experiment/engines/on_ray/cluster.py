@@ -84,7 +84,7 @@ class RayCluster:
         #: When each node was asked, by its id, in seconds since 1970.
         self._asked: dict[str, float] = {}
         self._bases: dict[str, Any] = {}
-        #: Requests for which there was no free place: the engine did not know yet that one was gone.
+        #: Requests without a free place: the engine did not know yet that one was gone.
         self._waiting: list[events.Request] = []
         #: The number of places that are not used until their node has answered.
         self._unsure = 0
