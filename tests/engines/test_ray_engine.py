@@ -166,7 +166,7 @@ def test_the_address_is_named_or_that_of_the_variable(monkeypatch):
 
 
 @pytest.mark.parametrize("word", ["head", "ray://head:10001", "head:port", ":6379"])
-def test_what_is_no_address_is_an_error(word):
+def test_a_malformed_address_is_an_error(word):
     with pytest.raises(OuroError, match="is not the address of a Ray cluster"):
         find_address(word)
 
@@ -187,7 +187,7 @@ def test_an_address_where_nobody_answers_is_an_error():
     assert caught.value.help
 
 
-def test_an_address_where_somebody_listens_is_none():
+def test_an_address_where_a_server_listens_is_accepted():
     with socket.create_server(("127.0.0.1", 0)) as server:
         demand_reachable(f"127.0.0.1:{server.getsockname()[1]}")
     demand_reachable("local")

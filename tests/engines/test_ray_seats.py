@@ -315,7 +315,7 @@ def test_a_node_that_joins_is_asked_and_used(run):
     assert len(run.ray.tasks) == 2
 
 
-def test_what_a_given_up_actor_still_says_is_not_heard(run):
+def test_a_message_of_a_given_up_actor_is_ignored(run):
     actor = run.open("n1").start("a1")
     run.runs(actor)
     run.later(run.module.SILENCE + 1)
