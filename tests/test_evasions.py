@@ -456,6 +456,7 @@ VIOLATIONS = {
 }
 
 
+@pytest.mark.tier(2, but=18)
 @pytest.mark.parametrize("evade", VIOLATIONS, ids=lambda f: f.__name__)
 def test_an_evasion_breaks_the_rules_that_it_evades(project, evade):
     trust = project.git("rev-parse", "HEAD")

@@ -80,7 +80,7 @@ FOLDERS = [
 ]
 
 
-@pytest.mark.tier(2, but=12)
+@pytest.mark.tier(2, but=4)
 @pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_the_help_heals_where_the_gate_was_called(nested, large, monkeypatch, state, folder):

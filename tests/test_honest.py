@@ -176,6 +176,7 @@ EDITS = [
 ]  # fmt: skip
 
 
+@pytest.mark.tier(2, but=8)
 @pytest.mark.parametrize(("old", "new"), [e[1:] for e in EDITS], ids=[e[0] for e in EDITS])
 def test_an_experiment_of_the_usual_kind_is_lawful(upstream, old, new):
     upstream.edit("train.py", old, new)

@@ -54,6 +54,7 @@ def helps(error):
     return [line.partition("help: ")[2] for line in error.splitlines() if "help: " in line]
 
 
+@pytest.mark.tier(2, but=30)
 @pytest.mark.parametrize("name", ALL)
 def test_a_layout_gets_a_bound_whose_first_gate_holds_or_it_is_said(make, call, name):
     layout = ALL[name]

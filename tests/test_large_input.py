@@ -160,6 +160,7 @@ TOO_MUCH = {
 }
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.tier(3, but=3)
 @pytest.mark.parametrize("kind", TOO_MUCH)
 def test_what_is_too_much_is_said_soon_with_little_memory(project, gate, kind):

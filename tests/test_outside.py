@@ -71,6 +71,7 @@ def help_command(done):
     return shlex.split(line.partition("leave it out: pytest ")[2])
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.tier(3, but=3)
 @pytest.mark.parametrize("name", STEERED)
 def test_an_experiment_is_refused_before_a_conftest_from_there_is_imported(project, above, name):

@@ -341,6 +341,7 @@ def test_it(number):
 """
 
 
+@pytest.mark.tier(2)
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
 def test_a_worker_that_checks_no_rule_keeps_no_process(project):
     pytest.importorskip("xdist")

@@ -119,6 +119,7 @@ def test_only_the_newest_reports_are_kept(fail, capsys):
 COMMANDS = ["gate", "log", "doctor", "--help", "init --help", "gate --json"]
 
 
+@pytest.mark.tier(2, but=4)
 @pytest.mark.parametrize("output", ["closed", "full"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_exit_2_where_the_answer_cannot_be_written(project, output, command):

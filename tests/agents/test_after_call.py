@@ -47,6 +47,7 @@ def run(project, command):
     subprocess.run(command, shell=True, cwd=project.path, check=True)
 
 
+@pytest.mark.tier(2, but=5)
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_write_that_no_hook_saw_is_said_in_each_host_s_form(
     project, answer, recorded_payload, name

@@ -121,6 +121,7 @@ HOLES = {
 }
 
 
+@pytest.mark.tier(2, but=12)
 @pytest.mark.parametrize("hole", HOLES)
 @pytest.mark.parametrize("tool", ["Edit", "Write", "Bash", "apply_patch"])
 def test_holes_of_earlier_guards_are_closed(zones, refused, hole, tool):

@@ -31,14 +31,15 @@ TRAINED = 3.0
 
 
 def at_levels(found: list[Program], second_tier: set[tuple[str, str]]) -> Any:
-    """Each program at each level: in tier 1 one of each class at the highest, in tier 2 those whose
-    name and level are in ``second_tier``, in tier 3 all."""
-    cases, first_tier = [], sample(found)
+    """Each program at each level: in tier 1 one of every third class at the highest, in tier 2 one
+    of each class, and those whose name and level are in ``second_tier``, in tier 3 all."""
+    cases, samples = [], sample(found)
     for program in found:
         for level in program.certain:
-            first = program in first_tier and level == program.certain[-1]
-            tier = 1 if first else 2 if (program.name, level) in second_tier else 3
-            mark = pytest.mark.tier(tier)
+            sampled = program in samples and level == program.certain[-1]
+            first = sampled and samples.index(program) % 3 == 0
+            second = sampled or (program.name, level) in second_tier
+            mark = pytest.mark.tier(1 if first else 2 if second else 3)
             cases.append(pytest.param(program, level, id=f"{program.name}-{level}", marks=mark))
     return pytest.mark.parametrize(("program", "level"), cases)
 

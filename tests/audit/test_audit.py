@@ -120,6 +120,7 @@ def wrong_facts(answers: Expected, found: Audit) -> list[str]:
     return faults
 
 
+@pytest.mark.tier(2, but=60)
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=list(HISTORIES))
 def test_the_known_answers_are_given(history: History, tmp_path: Path) -> None:
     answers, found = judge(history, tmp_path)

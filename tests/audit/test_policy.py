@@ -434,6 +434,7 @@ def test_any_text_can_be_a_claim(judged, text):
     assert state(audit, "claim-val_bpb")[0] == "not reached"
 
 
+@pytest.mark.tier(2, but=12)
 @pytest.mark.parametrize("form", [markdown, sarif, html])
 @pytest.mark.parametrize("attack", [*HOSTILE, *SECRETS])
 def test_a_report_of_a_hostile_record_shows_and_does_nothing(judged, form, attack):

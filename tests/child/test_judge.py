@@ -187,6 +187,7 @@ def test_a_message_without_logits_is_reported(mini):
     assert came_to(seen) == ("breach", words)
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize(
     "stated", ["shape=[*map(float, m['shape'])]", "shape=m['shape'][:2] + [True]", "dtype=[]"]
 )

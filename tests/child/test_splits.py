@@ -76,6 +76,7 @@ def run(tmp_path):
     return run
 
 
+@pytest.mark.tier(2, but=12)
 @pytest.mark.parametrize(("returns", "gets"), SEVERAL.values(), ids=SEVERAL)
 @pytest.mark.parametrize("use", ["next(iter(val))", "list(val)", "val[0]", "[x for x in val]"])
 def test_the_validation_data_cannot_be_trained_on(run, returns, gets, use):

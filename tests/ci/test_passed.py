@@ -50,6 +50,7 @@ def test_the_commit_before_a_push_vouches_for_nothing(desk, push):
     assert "undone since" in said
 
 
+@pytest.mark.tier(2, but=2)
 @pytest.mark.parametrize(
     "facts",
     [

@@ -59,6 +59,7 @@ def test_the_violation_is_one(watched):
     assert gate(watched).returncode == 1
 
 
+@pytest.mark.tier(2, but=18)
 @pytest.mark.parametrize("name", ATTEMPTS)
 def test_the_violation_is_seen(watched, name):
     violate(watched)
@@ -70,6 +71,7 @@ def test_the_violation_is_seen(watched, name):
     assert "danger-zone::prepare BROKEN: lab/prepare.py changed" in done.stdout
 
 
+@pytest.mark.tier(2, but=18)
 @pytest.mark.parametrize("name", ATTEMPTS)
 def test_honest_use_of_the_same_is_lawful(watched, name):
     env = ATTEMPTS[name](watched)
@@ -98,6 +100,7 @@ def test_honest_use_under_an_isolated_interpreter_is_lawful(watched, name):
     assert gate(watched, isolated=True, env=env).returncode == 0
 
 
+@pytest.mark.tier(2, but=8)
 @pytest.mark.parametrize("violated", [True, False])
 @pytest.mark.parametrize("name", UNJUDGED)
 def test_what_leaves_nothing_to_judge_is_never_lawful(watched, name, violated):
@@ -113,6 +116,7 @@ def test_what_leaves_nothing_to_judge_is_never_lawful(watched, name, violated):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.tier(2, but=6)
 @pytest.mark.parametrize("how", [(), ("--head", "HEAD")], ids=["working tree", "commit"])
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_trust_from_outside_is_not_moved(watched, name, how):

@@ -160,6 +160,7 @@ def test_a_crash_that_does_not_occur_again_is_made_good(lab, parts):
     assert lab.journal.fault() is None
 
 
+@pytest.mark.tier(2)
 def test_a_group_is_needed_if_one_salt_fails_twice(lab, parts):
     """Once with each salt is not enough, as each run is good when it is made again."""
     mark = lab.path.parent / "mark-"

@@ -69,6 +69,7 @@ def test_a_share_is_from_0_to_1(pairs):
     assert 0 <= noise.shared <= 1
 
 
+@pytest.mark.tier(2)
 def test_noise_by_the_salt_alone_is_shared_wholly(lab):
     commit = lab.commit(script(salted=0.1))
     said = []

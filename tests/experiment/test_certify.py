@@ -375,6 +375,7 @@ def test_the_command(lab, night, last_line):
     assert "selection::certify" not in done.stdout or "FAILED" not in done.stdout
 
 
+@pytest.mark.tier(2, but=4)
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -67,6 +67,7 @@ def two_keeps(lab, baseline, tip):
     return [run.commit for run in lab.journal.runs()]
 
 
+@pytest.mark.tier(2)
 def test_a_tip_that_crashes_until_it_is_lucky_is_granted_nothing(lab, mark):
     two_keeps(lab, noisy(2.0), crashes_if(mark) + noisy(1.5, own=2))
     mark.touch()
@@ -92,6 +93,7 @@ def test_a_tip_that_crashes_is_not_confirmed(lab, mark):
     assert confirm_edit(case_of(lab), "HEAD").statement.result == "undecided"
 
 
+@pytest.mark.tier(2)
 def test_a_crash_of_the_baseline_halves_alpha(lab, mark):
     two_keeps(lab, crashes_if(mark) + noisy(2.0), noisy(1.5, own=2))
     mark.touch()
@@ -119,6 +121,7 @@ def test_runs_that_are_ended_from_outside_halve_alpha_each(lab, monkeypatch):
     assert one.alpha == pytest.approx(lab.journal.statements()[0].alpha / 4)
 
 
+@pytest.mark.tier(2)
 def test_a_process_that_could_not_be_started_costs_nothing(lab, monkeypatch):
     two_keeps(lab, noisy(2.0), noisy(1.0, own=2))
     with monkeypatch.context() as patch:
@@ -302,6 +305,7 @@ CONFIRMATION = {
 }
 
 
+@pytest.mark.tier(2)
 def test_an_edited_statement_contradicts_what_it_follows_from(lab, mark):
     two_keeps(lab, crashes_if(mark) + noisy(2.0), noisy(1.5, own=2))
     mark.touch()

@@ -39,7 +39,7 @@ def looks(lab):
     return len(repo.refs(case_of(lab).repository.git, anchor.LOOKS))
 
 
-@pytest.mark.tier(2, but=1)
+@pytest.mark.tier(2)
 @pytest.mark.parametrize("result", ["stated", "granted"])
 def test_killed_between_gits_copy_and_the_file(lab, night, monkeypatch, result):
     """The line is completed, the plan is continued, and no run is made again."""
@@ -116,6 +116,7 @@ def test_two_sessions_do_not_measure_one_certificate(lab, night):
     assert len([run for run in lab.journal.runs() if run.purpose == "pair"]) == 4
 
 
+@pytest.mark.tier(2)
 def test_a_plan_that_ended_meanwhile_is_not_measured_again(lab, night):
     one = certify(case_of(lab), pairs=2).statement
     held = hold_plan(case_of(lab), one.plan)
@@ -145,6 +146,7 @@ def test_another_device_begins_a_further_look(lab, night, monkeypatch):
     assert (one.result, one.look, len(one.pairs)) == ("granted", 2, 2)
 
 
+@pytest.mark.tier(2)
 def test_a_certificate_of_a_detached_head_with_changes(lab, night):
     lab.project.git("checkout", "-q", "--detach")
     (lab.path / "train.py").write_text("raise SystemExit('not committed')\n")
@@ -159,6 +161,7 @@ def test_the_last_keep_is_certified_whatever_follows_it(lab, night):
     assert certify(case_of(lab), pairs=2).statement.tip == night[1]
 
 
+@pytest.mark.tier(2)
 def test_results_are_shown_and_pairs_do_not_count_as_tries(lab, night, ouro):
     line = certify(case_of(lab), pairs=2).last_line.removeprefix("ouro: ")
     assert any(one.endswith(line) for one in ouro("log")[1].splitlines())
@@ -169,6 +172,7 @@ def test_results_are_shown_and_pairs_do_not_count_as_tries(lab, night, ouro):
     assert facts["count"]["runs"] == 2
 
 
+@pytest.mark.tier(2)
 def test_no_line_about_code_that_was_measured_before(lab, night):
     said = []
     certify(case_of(lab), pairs=2, say=said.append)

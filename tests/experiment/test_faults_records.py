@@ -259,7 +259,7 @@ EDITS = {
 }
 
 
-@pytest.mark.tier(2, but=3)
+@pytest.mark.tier(2, but=1)
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edited_journal_closes_the_gate_until_it_is_put_back(logged, edit):
     logged.run(logged.script(2.0))
@@ -294,6 +294,7 @@ def test_without_the_rule_no_run_is_made_on_an_edited_journal(lab, last_line, ed
     lab.whole("baseline", "worse", "worse")
 
 
+@pytest.mark.tier(2, but=1)
 @pytest.mark.tier(3, but=2)
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("kind", ["deep", "path", "row"])

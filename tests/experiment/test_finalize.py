@@ -102,6 +102,7 @@ def test_the_gate_refuses_a_branch_with_another_edit(lab, git, night, ouro):
     assert ouro("gate", "--head", "mine", "--trust", night[0])[0] == 1
 
 
+@pytest.mark.tier(2)
 def test_squashed_it_is_one_commit_with_the_bound_that_may_be_claimed(lab, git, night, ouro):
     one = certify(case_of(lab), pairs=2).statement
     assert ouro("finalize", "--squash", "--branch", "one")[0] == 0

@@ -121,6 +121,7 @@ def test_a_refuted_keep_is_not_kept_by_its_mean(lab, night):
     assert states(lab)[:2] == ["provisional", "refuted"]
 
 
+@pytest.mark.tier(2)
 def test_its_code_is_not_kept_again(lab, night):
     refute(lab, night)
     lab.project.git("reset", "-q", "--keep", night[0])

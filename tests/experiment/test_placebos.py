@@ -164,6 +164,7 @@ def rules_hold(lab):
     return [found.rule for found in check_all(case_of(lab)) if found.broken] == []
 
 
+@pytest.mark.tier(2)
 def test_its_row_is_written_when_the_night_is_over(lab, drawn, ouro):
     drawn(True)
     lab.run(lucky(2.0, value=0.5))

@@ -416,6 +416,7 @@ PEOPLE = [
 ]  # fmt: skip
 
 
+@pytest.mark.tier(2, but=6)
 @pytest.mark.parametrize(("before", "after", "reason", "message"), PEOPLE)
 def test_a_run_that_failed(lab, before, after, reason, message):
     lab.bound(train_py=lab.script(before=before, after=after))

@@ -59,7 +59,7 @@ def test_repeats_without_the_salt_count_as_one_run(lab, seed):
     lab.clean()
 
 
-@pytest.mark.tier(2, but=1)
+@pytest.mark.tier(2)
 @pytest.mark.parametrize("seed", UNSALTED_TORCH.values(), ids=UNSALTED_TORCH)
 def test_torch_is_compared_by_its_seed_however_much_was_drawn(lab, seed):
     depends_on(lab, "torch")

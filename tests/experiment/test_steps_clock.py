@@ -199,6 +199,7 @@ def test_batches_that_are_served_while_evaluating_count(stepped):
     assert seen.steps == 8
 
 
+@pytest.mark.tier(2)
 def test_a_script_that_asks_no_batch_is_killed_at_the_timeout(stepped):
     seen = stepped("while time.time() < time.time() + 1: pass\n", timeout=2.0)
 

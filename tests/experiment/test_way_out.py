@@ -213,6 +213,7 @@ class Night(RuleBasedStateMachine):
 WALKS = {1: (3, 8), 2: (10, 12), 3: (300, 12)}
 
 
+@pytest.mark.tier(2)
 def test_the_printed_commands_lead_to_a_lawful_commit(project, tmp_path, ouro, run_pytest, request):
     numbers = count()
     template = replace(project, path=tmp_path / "template")

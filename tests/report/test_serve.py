@@ -165,6 +165,7 @@ def test_a_request_that_takes_too_long_is_cut_off(patient, server, monkeypatch):
         assert read_all(connection) == b""
 
 
+@pytest.mark.tier(2)
 def test_a_page_that_takes_long_to_make_is_not_cut_off(server, monkeypatch):
     monkeypatch.setattr("pytest_ouro.cli.watch.server._SECONDS", 0.5)
     made = server.pages.read

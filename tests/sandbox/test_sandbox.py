@@ -91,6 +91,7 @@ DENIED = {
 }
 
 
+@pytest.mark.tier(2, but=26)
 @pytest.mark.parametrize("name", DENIED)
 def test_an_action_is_denied(ground, name):
     errors, code = DENIED[name]
@@ -310,6 +311,7 @@ ALLOWED = {
 }
 
 
+@pytest.mark.tier(2, but=22)
 @pytest.mark.parametrize("name", ALLOWED)
 def test_an_action_is_allowed(ground, name):
     ground.output(ALLOWED[name])
