@@ -34,6 +34,7 @@ READERS = {
     "evidence/git/spawn.py",  # what a silent git waits for
     "experiment/devices/device.py",  # the name of the processor
     "experiment/devices/nvml.py",
+    "experiment/engines/on_ray/node.py",  # which start of which machine a node is
     "experiment/supervision/processes.py",
     "experiment/supervision/start_process.py",  # forks only while it has one thread
 }
