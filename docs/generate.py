@@ -1,6 +1,6 @@
-"""Write what the docs state from the code: option tables, the fields of records, the reasons of
-verdicts, the errors, the tables of attacks and the JSON Schema of bound.toml; and an example from
-the demo's experiment.
+"""Write what the docs state from the code: tables of options, commands and checks, exit statuses,
+the Python interface, the fields of records, the reasons of verdicts, the errors, the tables of
+attacks and the JSON Schema of bound.toml; and an example from the demo's experiment.
 
 python docs/generate.py            write
 python docs/generate.py --check    exit 1 and name the files that are out of date
@@ -16,6 +16,8 @@ import re
 import sys
 import typing
 from pathlib import Path
+
+import reference
 
 from pytest_ouro import messages
 from pytest_ouro.audit.policy.read import MANY, ONCE
@@ -46,14 +48,25 @@ TABLES = {
     **{f"policy.{name}": cls for name, cls in (ONCE | MANY).items()},
 }
 BLOCK = re.compile(
-    r"(<!-- (options|purpose|relations|keys|table|record|reasons|errors): (\S+) -->\n)"
-    r".*?(<!-- end -->)",
+    r"(<!-- (options|purpose|relations|keys|table|record|reasons|errors|facts|reference): (\S+)"
+    r" -->\n).*?(<!-- end -->)",
     re.DOTALL,
 )
 PAGES = (
     *("bound.md", "rules.md", "threat-model.md", "attacks.md", "verdicts.md", "journal.md"),
-    *("messages.md", "policies.md"),
+    *("messages.md", "policies.md", "command-line.md", "pytest-options.md", "exit-codes.md"),
+    *("api.md", *(f"checks/{name}.md" for name in CHECKS)),
 )
+#: What makes each block of `reference`.
+REFERENCE = {
+    "commands": reference.commands,
+    "pytest-options": reference.pytest_options,
+    "pytest-settings": reference.pytest_settings,
+    "pytest-markers": reference.pytest_markers,
+    "exit-statuses": reference.exit_statuses,
+    "checks": reference.checks,
+    "api": reference.api,
+}
 
 
 def options(cls: type) -> str:
@@ -106,7 +119,7 @@ def default(field: Field) -> str:
 
 def purpose(cls: type) -> str:
     """The docstring of a check, as one paragraph."""
-    return " ".join((cls.__doc__ or "").replace("``", "`").split()) + "\n"
+    return reference.purpose(cls) + "\n"
 
 
 def attacks(name: str) -> str:
@@ -188,6 +201,8 @@ def rendered(text: str) -> str:
             "errors": errors,
             "reasons": reasons,
             "record": lambda: record(match[3]),
+            "facts": lambda: reference.facts(match[3]),
+            "reference": lambda: REFERENCE[match[3]](),
         }
         if match[2] in made:
             return match[1] + made[match[2]]() + match[4]
@@ -202,11 +217,11 @@ def main() -> int:
     wanted = {DOCS / "bound.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"}
     for name in ("bound.toml", "evaluate.py", "sort.py"):  # the demo's experiment is an example too
         wanted[DOCS / "examples/algorithm" / name] = (DEMO / name).read_text(encoding="utf-8")
+    missing = [name for name in PAGES if not (DOCS / name).exists()]
+    if missing:
+        sys.exit(f"docs has no {', '.join(missing)}")
     for name in PAGES:
         wanted[DOCS / name] = rendered((DOCS / name).read_text(encoding="utf-8"))
-    undocumented = [name for name in CHECKS if f"## `{name}`" not in wanted[DOCS / "rules.md"]]
-    if undocumented:
-        sys.exit(f"docs/rules.md has no section for: {', '.join(undocumented)}")
     stale = [
         path
         for path, text in wanted.items()

@@ -104,7 +104,7 @@ class Experiment:
     )
     artefacts: tuple[Glob, ...] = option(
         "the files that `command` leaves for `evaluate-command`, which from the level `judged` on "
-        "gets copies of these alone (globs; all of them)",
+        "gets copies of only these (globs; all of them)",
         default=(),
         pattern=FILLED,
     )
@@ -245,7 +245,7 @@ class Experiment:
         max=1_000_000_000,
     )
     ledger: RepoPath = option(
-        "the table of results, a file of the experiment's folder for rows alone",
+        "the table of results, a file of the experiment's folder that holds only rows",
         default="results.tsv",
         pattern=FILLED,
     )
@@ -345,8 +345,8 @@ class VerdictRule:
         default="exact",
     )
     vault: float = option(
-        "the share of the judged rows that the score leaves out, and whose losses are shown by "
-        "`pytest-ouro vault` alone; without effect on fewer than 512 rows, and below the level "
+        "the share of the judged rows that the score leaves out, and whose losses only "
+        "`pytest-ouro vault` shows; without effect on fewer than 512 rows, and below the level "
         "`judged`",
         default=0.0,
         min=0,

@@ -26,7 +26,7 @@ class Command(Check):
     The command may run code of the working tree. So it is run only if a working tree is checked,
     not for a commit or the index alone, and only if this user allowed it: by an option, by naming
     the trusted commit in an option or variable, or by a blessing of these rules on this machine.
-    Otherwise TrustError is raised. OuroError if the program cannot be started.
+    Otherwise, or if the program cannot be started, nothing is judged.
     """
 
     starts_programs = True

@@ -20,7 +20,7 @@ COMMANDS = {
     "demo": "play a scripted night in half a minute, and judge each try of it",
     "init": "write bound.toml for an existing project, or its rules into a file for agents",
     "gate": "check every rule without pytest: exit 0 lawful, 1 broken, 2 could not judge",
-    "ci": "judge what a job of GitHub or GitLab is about, by the rules of the base branch",
+    "ci": "judge the commit of a job of GitHub or GitLab by the rules of the base branch",
     "bless": "declare the present files the truth (for a person): write bound.lock",
     "audit": "judge a past run, of anyone, from its history and its table of results",
     "guard": "refuse an agent's tool call on standard input if a rule forbids it",
@@ -29,12 +29,19 @@ COMMANDS = {
     "show": "explain one run: what was tried, why it has its verdict, what to do next",
     "report": "write the page about a night: what may be believed, and what to read first",
     "watch": "show a night in progress: the current run, the last ones, the best, the rate",
-    "calibrate": "measure by how much runs of one code differ, before a night",
+    "calibrate": "before a night: measure how much runs of the same code differ",
     "vault": "show whether the gain is smaller on the rows that the loop is not shown",
     "brief": "tell an agent where the experiment stands: what was tried, and the next step",
     "simulate": "show what a night would claim if nothing helped, and if a little did",
     "finalize": "make a branch of what a night kept, for people to review",
     "uninit": "remove hooks, agents' entries and bound.lock, and say what stays",
+}
+#: What the exit status of every command means, except for ``guard``, whose statuses the agents set.
+EXIT_STATUS = {
+    0: "lawful, or done",
+    1: "a rule is broken, or a demand of the command is not met",
+    2: "an error: it could not judge, or could not do what was asked, or not print the answer",
+    130: "Ctrl-C",
 }
 
 
@@ -86,6 +93,11 @@ def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
     module ``command``; ``bound`` in it, except for ``audit`` and ``demo``, is the path after
     ``--bound``, or None. SystemExit after the error is printed if the words are wrong, or after the
     help is printed for ``--help``."""
+    return build_parser(command, name).parse_args(words)
+
+
+def build_parser(command: ModuleType, name: str) -> argparse.ArgumentParser:
+    """Return the parser of the command ``name``, whose module is ``command``."""
     import argparse
     from functools import partial
 
@@ -109,25 +121,29 @@ def parse_options(command: ModuleType, name: str, words: Sequence[str]) -> Any:
             "--bound", type=Path, metavar="PATH", help="the file of rules (default: the nearest)"
         )
     command.add_arguments(parser)
-    return parser.parse_args(words)
+    return parser
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """Add the option ``--trust`` to a command's parser."""
     parser.add_argument(
-        "--trust", metavar="REF", help="the commit whose rules and files are the truth"
+        "--trust", metavar="REF", help="the trusted commit, whose rules and frozen files count"
     )
 
 
 def _usage() -> str:
     """Return the text that ``pytest-ouro --help`` prints."""
     commands = "\n".join(f"  {name:9} {text}" for name, text in COMMANDS.items())
+    statuses = "\n".join(f"  {status:<9} {text}" for status, text in EXIT_STATUS.items())
     return f"""\
 usage: pytest-ouro COMMAND [OPTION ...]
 
 The referee of autonomous experiment loops.
 
 {commands}
+
+exit status:
+{statuses}
 
 pytest-ouro COMMAND --help shows the options, pytest-ouro --version the version."""
 

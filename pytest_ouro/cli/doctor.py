@@ -30,12 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--selftest",
         action="store_true",
-        help="also run canary cheats, and name the level they prove (about a minute)",
+        help="also run small scripts that cheat, and name the level that this proves (a minute)",
     )
     parser.add_argument(
         "--run-commands",
         action="store_true",
-        help="start the interpreter that the rules name, which you have read",
+        help="start the interpreter that the rules name (read them first)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
 

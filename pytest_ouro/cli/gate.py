@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run-commands",
         action="store_true",
-        help="run the commands that the rules name, which you have read",
+        help="run the commands that the rules name (read them first)",
     )
     forms = parser.add_mutually_exclusive_group()
     for option, module, text in (

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     count("--looks", "certificates that are stated before the first, 0 for none", 0)
     number("--placebo", "part of the runs that are placebos (from bound.toml)")
     parser.add_argument(
-        "--effects", choices=get_args(Effects), help="one case alone (none, and late)"
+        "--effects", choices=get_args(Effects), help="only one case (none, and late)"
     )
     parser.add_argument(
         "--noise",

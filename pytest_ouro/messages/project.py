@@ -255,7 +255,9 @@ def unusable_check(place: str, check: str, words: str) -> OuroError:
 def invalid_parameters(problems: list[str]) -> BoundError:
     """The parameters in a bullet that ``init --render`` wrote are not those of its check. Each
     problem has the form ``file:line: text``."""
-    return BoundError(tuple(problems), help="docs/rules.md lists the parameters of each check")
+    return BoundError(
+        tuple(problems), help="the page of a check in docs/checks lists its parameters"
+    )
 
 
 def file_exists(name: str, call: str) -> OuroError:

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pytest_ouro.checks import CHECKS
 from pytest_ouro.core.escape import escape_lines
 from pytest_ouro.report.place import place
 from pytest_ouro.report.text import error_text, finding_text
@@ -49,9 +50,16 @@ def _describe_rule(result: RuleResult) -> dict[str, object]:
         "id": result.rule,
         "shortDescription": {"text": sentence},
         "fullDescription": {"text": f"{sentence} (check: {result.check})"},
-        "help": {"text": f"Each finding has its remedy; docs/rules.md explains {result.check}."},
+        "help": {"text": f"Each finding has its remedy; {_name_page(result.check)}."},
         "properties": {"check": result.check},
     }
+
+
+def _name_page(check: str) -> str:
+    """Return in words which page explains a check."""
+    if check in CHECKS:
+        return f"docs/checks/{check}.md explains {check}"
+    return f"the package that provides {check} explains it"
 
 
 def render_error(error: OuroError) -> str:

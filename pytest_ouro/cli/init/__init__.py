@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.add_argument(
-        "--dry-run", action="store_true", help="print bound.toml and what is said, write nothing"
+        "--dry-run", action="store_true", help="print bound.toml and the report, write nothing"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.add_argument(

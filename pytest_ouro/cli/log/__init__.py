@@ -41,18 +41,18 @@ _SHOWN = ("certificate", "confirmation")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``log`` to its parser."""
-    parser.add_argument("--kept", action="store_true", help="of the runs only those that were kept")
+    parser.add_argument("--kept", action="store_true", help="only the runs that were kept")
     parser.add_argument(
-        "--branch", metavar="NAME", default="", help="only those on this branch or working tree"
+        "--branch", metavar="NAME", default="", help="only runs on this branch or working tree"
     )
     parser.add_argument(
         "--since",
         metavar="WHEN",
         default="",
-        help="only those that ended since a date, a time (07:30, 2026-11-30T07:30), or 2h, 3d ago",
+        help="only runs that ended since a date, a time (07:30, 2026-11-30T07:30), or 2h, 3d ago",
     )
     parser.add_argument(
-        "--metric", metavar="NAME", default="", help="only those that measured this metric"
+        "--metric", metavar="NAME", default="", help="only runs that measured this metric"
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--tsv", action="store_true", help="the rows of results.tsv")

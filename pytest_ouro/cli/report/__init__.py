@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         metavar="FILE",
-        help="the page as .html, the picture alone as .svg or .png (default: report.html and "
+        help="the page as .html, only the picture as .svg or .png (default: report.html and "
         "progress.svg in the git folder)",
     )
     parser.add_argument("--open", action="store_true", help="show the page in a browser")

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=0,
         metavar="PORT",
-        help="serve the page of `report` to browsers of this machine alone (default: a free port)",
+        help="serve the page of `report`, only to browsers of this machine (default: a free port)",
     )
 
 

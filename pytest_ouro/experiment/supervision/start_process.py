@@ -153,7 +153,7 @@ class Starter:
 
     def receive(self, timeout: float | None) -> bytes | None:
         """Return what the process says next; b"" if it has ended, or is closed. Return None if it
-        says nothing for ``timeout`` seconds (None: wait for ever)."""
+        says nothing for ``timeout`` seconds (None: wait forever)."""
         try:
             self._requests.settimeout(timeout)
             return self._requests.recv(_LONGEST)

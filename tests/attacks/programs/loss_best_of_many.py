@@ -1,4 +1,4 @@
-"""Of several temperatures the loss takes the best one for every token, knowing the token.
+"""Of several temperatures the loss takes the best one for each token, knowing the token.
 
 class: loss
 expect: supervised=caught judged=neutralised sandboxed=neutralised

@@ -1,4 +1,4 @@
-"""The lock of the journal is taken by a process that leaves the session, for ever.
+"""The lock of the journal is taken by a process that leaves the session, forever.
 
 class: records
 expect: supervised=neutralised judged=neutralised sandboxed=neutralised

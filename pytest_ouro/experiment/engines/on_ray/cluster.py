@@ -320,7 +320,7 @@ class RayCluster:
 
     def _handle_reply(self, seat: Seat, reply: Reply) -> None:
         """Handle the reply of a place. What it was asked may have got lost on the way: then its
-        attempt is lost too, since it would wait for that for ever."""
+        attempt is lost too, since it would wait for that forever."""
         try:
             found = reply.get()
         except Exception as error:
