@@ -95,7 +95,7 @@ parsed the files of each clone and ran none; then the rules were committed and b
 judged them. Nothing of their code is kept here.
 
 - **holds**: `init` without an option writes a bound whose first gate holds.
-- **said**: the same, but something does not hold yet; `init` says what, and what heals it.
+- **said**: the same, but something does not hold yet; `init` says what, and what fixes it.
 - **next**: `init` refuses and names the missing fact; the call in its help leads to a bound.
 - **asks**: the call in the help has a place for what only a person knows, such as `--metric NAME`.
 - **refused**: the call in the help does not lead there.

@@ -1,4 +1,5 @@
-"""Forbid words that hide what the code does, each with the word to write instead.
+"""Forbid words that hide what the code does, each with the word to write instead, and sentences
+that are too long to read once.
 
 ``python tests/test_words.py`` lists those that are left.
 """
@@ -32,11 +33,35 @@ BANNED = {
     r"but~for": "except for",
     r"def _?(?:made|said|asked|became|kept|given|gone|taken|left|lent|held)(?=\()": "a verb",
 }
-_GAP = r'(?:[ _]|[\s#"]+)'
-_PATTERNS = {
-    re.compile(rf"(?<![A-Za-z])(?:{pattern.replace('~', _GAP)})(?![A-Za-z])", re.I | re.S): instead
-    for pattern, instead in BANNED.items()
+#: Of pages alone: a pattern, and what to write instead.
+STYLE = {
+    r"in~order~to": "to",
+    r"utili[sz]e[sd]?": "use",
+    r"heals?": "fix",
+    r"whilst|amongst": "while, among",
+    r"thereof|thereby|therein|whereby|wherein|hereby|heretofore": "of it, by it, in it",
+    r"simply|obviously|of~course|just~(?:run|type|call)": "nothing",
+    r"(?:there|it)~is~to~be": "must be, will be",
+    r"said~(?:file|rule|run)": "the",
 }
+#: The most words of a sentence, and of one on a page for those who begin. Code is one word.
+LONGEST, LONGEST_FIRST = 52, 40
+FIRST = (
+    *("README.md", "docs/index.md", "docs/install.md", "docs/demo.md", "docs/first-night.md"),
+    *("docs/faq.md", "docs/init.md", "docs/trust.md", "docs/exit-codes.md", "docs/decisions.md"),
+)
+_GAP = r'(?:[ _]|[\s#"]+)'
+
+
+def compiled(words):
+    """The patterns of a list of words, each with what to write instead."""
+    return {
+        re.compile(rf"(?<![A-Za-z])(?:{pattern.replace('~', _GAP)})(?![A-Za-z])", re.I | re.S): text
+        for pattern, text in words.items()
+    }
+
+
+_PATTERNS, _STYLE = compiled(BANNED), compiled(STYLE)
 
 
 def is_under(path, names):
@@ -63,10 +88,51 @@ def faults(path, text):
     """Yields ``path:line: 'word': write …`` for each banned word."""
     if path.startswith(HEADER_ONLY):
         text = header(text)
-    for pattern, instead in _PATTERNS.items():
+    for pattern, instead in (_PATTERNS | _STYLE if is_page(path) else _PATTERNS).items():
         for match in pattern.finditer(text):
             line = text.count("\n", 0, match.start()) + 1
             yield f"{path}:{line}: '{match.group()}': write {instead}"
+
+
+def is_page(path):
+    """Whether a file is a page that people read, and no list of all that ever changed."""
+    return path.endswith(".md") and path != "CHANGELOG.md" and not path.startswith("tests/")
+
+
+def sentences(text):
+    """Yield the sentences of a page: of paragraphs and lists, without code, tables and headings."""
+    text = re.sub(r"(?ms)^```.*?^```$|<!--.*?-->|<[^>\n]+>", "", text)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    for part in re.split(r"\n\s*\n|\n(?= *[-*] | *\d+\. |\||#)", text):
+        if not part.lstrip().startswith(("|", "#", "!")):
+            words = re.sub(r"`[^`]*`", "Code", " ".join(part.split()))
+            yield from re.split(r"(?<=[.!?:;])\s+(?=[A-Z(\"*]|pytest)", words)
+
+
+def too_long(path, text):
+    """Yields ``path: N words: …`` for each sentence that is longer than the page may have."""
+    limit = LONGEST_FIRST if path in FIRST else LONGEST
+    for sentence in sentences(text):
+        if (number := len(sentence.split())) > limit:
+            yield f"{path}: {number} words, at most {limit}: {sentence[:60]}…"
+
+
+def test_no_sentence_of_a_page_is_too_long():
+    pages = [(path, text) for path, text in sources(CHECKED) if is_page(path)]
+    found = [fault for path, text in pages for fault in too_long(path, text)]
+
+    assert len(pages) > 60
+    assert not found, "\n".join(found)
+
+
+def test_the_lint_counts_the_words_of_sentences():
+    long, row = f"- {'word ' * 41}`--an option`.", f"| {'x ' * 99}|"
+    text = f"# A title\n\n{long} Short; `code`: {'word ' * 9}\n\n{row}\n"
+
+    assert [fault[:34] for fault in too_long("README.md", text)] == [
+        "README.md: 43 words, at most 40: -"
+    ]
+    assert list(too_long("docs/x.md", text)) == []
 
 
 def test_no_file_uses_a_banned_word():

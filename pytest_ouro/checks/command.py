@@ -24,7 +24,7 @@ class Command(Check):
     """A command that is run in the experiment's folder exits with 0 before its timeout.
 
     The command may run code of the working tree. So it is run only if a working tree is checked,
-    not for a commit or the index alone, and only if this user allowed it: by an option, by naming
+    not for a commit or the index alone. This user must have allowed it: by an option, by naming
     the trusted commit in an option or variable, or by a blessing of these rules on this machine.
     Otherwise, or if the program cannot be started, nothing is judged.
     """

@@ -20,9 +20,9 @@ _RANGE = "find out why; a person who knows better widens 'plausible' in bound.to
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(Check):
-    """One finite and plausible metric, measured and not claimed, orders the keeps: the measured
+    """One finite and plausible metric, measured and not claimed, orders the keeps. The measured
     value of the judged run (the one just measured, or the last one of the checked commit) is within
-    `plausible` in `[experiment]`, and no recorded run was kept with a value that was worse than the
+    `plausible` in `[experiment]`. No recorded run was kept with a value that was worse than the
     best of its time by more than a tie. Where runs are logged by hand, the same holds for the
     values of the ledger."""
 
