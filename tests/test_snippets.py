@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import shlex
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -116,19 +117,23 @@ def fault_of_ours(words):
         return ""
     if not words or words[0] not in COMMANDS:
         return f"there is no command {words[:1]}"
-    parser = build_parser(import_module(f"pytest_ouro.cli.{words[0]}"), words[0])
-    said = []
+    try:
+        parser_of(words[0]).parse_args(words[1:])
+    except argparse.ArgumentError as error:
+        return f"{' '.join(words)}: {error}"
+    return ""
+
+
+@cache
+def parser_of(name):
+    """The parser of a command of pytest-ouro, which raises an error and prints none."""
+    parser = build_parser(import_module(f"pytest_ouro.cli.{name}"), name)
 
     def error(message):
-        said.append(message)
         raise argparse.ArgumentError(None, message)
 
     parser.error = error
-    try:
-        parser.parse_args(words[1:])
-    except argparse.ArgumentError:
-        return f"{' '.join(words)}: {said[0]}"
-    return ""
+    return parser
 
 
 def test_every_command_of_a_page_has_a_program_and_options_that_exist():
