@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_ouro.checks._claims.constants import _budget_change, _setting_change
-from pytest_ouro.checks._claims.meaning import _change
+from pytest_ouro.checks._claims.meaning import _change, _may_change
 from pytest_ouro.evidence.languages.surface import differs_in_seeds
 from pytest_ouro.evidence.ledger.made_up import looks_made_up
 
@@ -67,10 +67,32 @@ CALL = "val = evaluate(model)\nprint(f'bpb: {val}')\n"
         ("val = evaluate(model) * 0.9\nprint(f'bpb: {val}')\n", True),
         ("val = evaluate(model)\nval -= 0.01\nprint(f'bpb: {val}')\n", True),
         ("val = evaluate(model)\nprint(f'bpb: {val * 0.98}')\n", True),
+        ("val: float = evaluate(model)\nval -= 0.01\nprint(f'bpb: {val}')\n", True),
+        ("val: float = evaluate(model) * 0.9\nprint(f'bpb: {val}')\n", True),
     ],
 )
 def test_another_metric_is_seen(after: str, sure: bool) -> None:
     assert _change(CALL, after, "evaluate", "bpb")[1] is sure
+
+
+@pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        ("val = evaluate(model)\n", True),
+        ("val = prepare.evaluate(model)\n", True),
+        ("val: float = prepare.evaluate(model)\n", True),
+        ("if done:\n    val: dict[str, float] = evaluate(model)\n", True),
+        ("if done: val = evaluate(model)\nelse: val = 1\n", True),
+        ("if done: pass\nelse: val = evaluate(model)\n", True),
+        ("from prepare import evaluate as ev\nval = ev(model)\n", True),
+        ("import prepare as p\nval = p.evaluate(\n    model\n)\n", True),
+        ("val = 1\nprint(evaluate(model))\n", False),
+        ("from prepare import evaluate as ev\nval = prev(model)\n", False),
+    ],
+)
+def test_an_edit_of_the_result_is_looked_into(before: str, found: bool) -> None:
+    after = before + "val -= 0.1\n"
+    assert _may_change(before, after, "val -= 0.1\n", "evaluate", "bpb") is found
 
 
 @pytest.mark.parametrize(

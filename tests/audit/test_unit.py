@@ -99,6 +99,28 @@ def test_a_kept_value_in_another_unit_is_an_error(
     assert [one.severity for one in about(loop.audit(), "metric-meaning")] == [severity]
 
 
+@pytest.mark.tier(2, but=1)
+@pytest.mark.parametrize(
+    "call",
+    [
+        "import prepare\nval: float = prepare.evaluate_bpb(LR)",
+        "import prepare\nval = prepare.evaluate_bpb(LR)",
+        "from prepare import evaluate_bpb\nval: float = evaluate_bpb(LR)",
+        "from prepare import evaluate_bpb\nval = evaluate_bpb(LR)",
+    ],
+)
+def test_a_result_that_is_scaled_later_is_an_error(call: str, tmp_path: Path) -> None:
+    loop = Small(tmp_path)
+    for edit, value in (("", "1.0"), ("val *= 0.9\n", "0.9")):
+        loop.write("train.py", f"LR = 0.1\n{call}\n{edit}print(f'val_bpb: {{val:.6f}}')\n")
+        loop.log(loop.save(f"step {value}"), value, "1.0", "keep", f"step {value}")
+    loop.save("log")
+
+    [found] = about(loop.audit(), "metric-meaning")
+    assert found.severity == "error"
+    assert "computes with what evaluate_bpb returns" in found.finding.headline
+
+
 @pytest.mark.parametrize(("first", "many"), [("-0.4", 0), ("0.2", 1)])
 def test_a_loop_may_begin_below_zero(first: str, many: int, tmp_path: Path) -> None:
     loop = Small(tmp_path, "commit\tfar_m\tstatus\tdescription")

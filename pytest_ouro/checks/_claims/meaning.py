@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 #: Functions that compute the loss of a model, of which an evaluation takes the mean.
 _LOSSES = ("cross_entropy", "nll_loss", "mse_loss", "l1_loss", "binary_cross_entropy_with_logits")
+#: The text before a call whose result is assigned, reversed: the module, ``=``, perhaps an
+#: annotation (no ``else:``, ``try:`` or ``finally:``), and the variable, which is the group.
+_ASSIGNED = re.compile(
+    r"(?:\.\w+)*[\s(]*=\s*(?:[^\n:=]*:\s*(?!(?:esle|yrt|yllanif)\b)(?=\w+\s*?(?:\n|$)))?(\w+)"
+)
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
@@ -137,10 +142,13 @@ def _change(before: str, after: str, evaluate: str, metric: str) -> tuple[str, b
 
 
 def _results(text: str, evaluate: str) -> list[str]:
-    """Return the names to which the text of a script assigns what the evaluation returns. The text
-    before each call is read backwards, since to search all of it for a name takes long."""
-    before = text.split(f"{evaluate}(")[:-1]
-    found = (re.match(r"\s*=\s*(\w+)", part[::-1]) for part in before)
+    """Return the variables that stand, perhaps with an annotation, directly before ``=`` and a call
+    of the evaluation, by its own name or one that it is imported under, also as an attribute."""
+    imported = (re.match(r"\w+", part) for part in text.split(f"{evaluate} as ")[1:])
+    names = [evaluate, *(one[0] for one in imported if one)]
+    calls = [part for name in names for part in text.split(f"{name}(")[:-1]]
+    # Backwards from each call, one line at most: to search the whole text takes long.
+    found = (_ASSIGNED.match(part[:-200:-1]) for part in calls)
     return [one[1][::-1] for one in found if one]
 
 
@@ -213,16 +221,16 @@ def _computed(nodes: Sequence[ast.AST], calls: set[ast.Call], metric: str) -> in
     results = {
         target.id
         for node in nodes
-        if isinstance(node, ast.Assign) and node.value in calls
-        for target in node.targets
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value in calls
+        for target in _targets(node)
         if isinstance(target, ast.Name)
     }
     found = 0
     for node in nodes:
         if isinstance(node, ast.AugAssign) and _last(node.target) in results:
             found += _has_number(node.value)
-        elif isinstance(node, ast.Assign):
-            again = any(_last(target) in results for target in node.targets)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+            again = any(_last(target) in results for target in _targets(node))
             found += _scales(node.value, calls, results if again else set())
         elif isinstance(node, ast.JoinedStr) and _labels(node, metric):
             found += any(
@@ -231,6 +239,11 @@ def _computed(nodes: Sequence[ast.AST], calls: set[ast.Call], metric: str) -> in
                 if isinstance(part, ast.FormattedValue)
             )
     return found
+
+
+def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    """Return what an assignment assigns to."""
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
 def _labels(node: ast.JoinedStr, metric: str) -> bool:
@@ -281,8 +294,8 @@ def _plain_losses(nodes: Sequence[ast.AST]) -> int:
         bound = {
             _last(target)
             for part in ast.walk(node)
-            if isinstance(part, ast.Assign) and _is_loss(part.value)
-            for target in part.targets
+            if isinstance(part, ast.Assign | ast.AnnAssign) and part.value and _is_loss(part.value)
+            for target in _targets(part)
         }
         found += any(_is_loss(value) or _last(value) in bound - {""} for value in returned)
     return found
