@@ -268,6 +268,16 @@ def test_what_is_not_searched_for_refused_lines_is_said(board, judged, kind):
     assert state(audit, "refused-lines") == ("not reached", f"not searched in full: {place}")
 
 
+def test_a_second_copy_of_a_long_line_is_said_not_to_be_searched(board, judged):
+    board.base = board.commit({"train_gpt.py": HIDDEN + SCRIPT})
+
+    audit = judged(SPEEDRUN, {"train_gpt.py": HIDDEN + SCRIPT + HIDDEN, **speed_record()})
+
+    number = len((HIDDEN + SCRIPT + HIDDEN).splitlines())
+    words = f"not searched in full: train_gpt.py:{number}"
+    assert state(audit, "refused-lines") == ("not reached", words)
+
+
 def test_a_long_line_of_the_base_and_a_deleted_file_are_searched(board, judged):
     board.base = board.commit({"train_gpt.py": HIDDEN + SCRIPT, "old.py": HIDDEN})
     policy = SPEEDRUN.read_text().replace('files = ["train_gpt.py"]', 'files = ["*.py"]')

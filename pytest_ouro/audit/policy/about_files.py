@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ouro.audit.policy.about_runs import read_key, waive
@@ -128,10 +129,16 @@ def _find_lines(pattern: re.Pattern[str], data: bytes | None) -> list[tuple[int,
 
 
 def _find_long(before: bytes | None, after: bytes | None) -> list[int]:
-    """Return the numbers, from 1, of the lines of ``after`` that do not begin with ``#``, have more
-    than `_LONG` characters, of which a pattern sees no more, and that ``before`` lacks."""
-    known = {text for _, text in _read_code(before)}
-    return [n for n, text in _read_code(after) if len(text) > _LONG and text not in known]
+    """Return the numbers, from 1, of the lines of more than `_LONG` characters, of which a pattern
+    sees no more, that ``after`` has more often than ``before``; of equal lines the last ones. Lines
+    that begin with ``#`` are left out, and white space around a line does not count."""
+    known = Counter(text for _, text in _read_code(before))
+    found = []
+    for n, text in _read_code(after):
+        if len(text) > _LONG and not known[text]:
+            found.append(n)
+        known[text] -= 1
+    return found
 
 
 def _read_code(data: bytes | None) -> Iterator[tuple[int, str]]:
