@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import stat
 from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
@@ -19,18 +21,19 @@ if TYPE_CHECKING:
 
 #: Files below this many bytes are hashed every time.
 _SMALL = 1 << 20
+#: Errors of a path at which nothing is.
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def matched(patterns: Iterable[str], root: Path) -> list[Path]:
     """Return the files that at least one of the globs ``patterns`` matches (see `files`), sorted,
-    each once; [] without patterns. Raise RuntimeError if a glob begins with ``~`` and the home
-    folder is unknown."""
+    each once; [] without patterns. Raise what `files` raises."""
     return sorted({path for pattern in patterns for path in files(pattern, root)})
 
 
 def missing(patterns: tuple[str, ...], root: Path) -> list[str]:
     """Return those of the globs ``patterns`` that match no file (see `files`), in the same order.
-    Raise RuntimeError if a glob begins with ``~`` and the home folder is unknown."""
+    Raise what `files` raises."""
     return [pattern for pattern in patterns if not files(pattern, root)]
 
 
@@ -40,10 +43,11 @@ def files(pattern: str, root: Path) -> list[Path]:
 
     Hidden files that lie beside a matched file and have its suffix are included, although ``glob``
     leaves them out (see `_hidden_siblings`). Raise RuntimeError if the glob begins with ``~`` and
-    the home folder is unknown.
+    the home folder is unknown, and OuroError if what it matches cannot be examined, as in a folder
+    that may be listed and not entered.
     """
     whole = str(root / Path(pattern).expanduser())
-    found = {path for path in map(Path, glob(whole, recursive=True)) if path.is_file()}
+    found = {path for path in map(Path, glob(whole, recursive=True)) if _is_file(path)}
     return sorted(found | _hidden_siblings(found, Path(whole).name))
 
 
@@ -62,8 +66,19 @@ def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
         path
         for folder, suffix in kinds
         for path in folder.glob(f".*{suffix}")
-        if fnmatchcase(path.name, last) and path.is_file()
+        if fnmatchcase(path.name, last) and _is_file(path)
     }
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a regular file, or a link to one, is at a path. Raise OuroError if that cannot
+    be known."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return False
+        raise messages.unreadable_file(str(path), error.strerror or str(error)) from None
 
 
 def name(path: Path, root: Path) -> str:
@@ -101,16 +116,15 @@ class State:
 
 def states(patterns: tuple[str, ...], root: Path) -> dict[Path, State]:
     """Return the state of each file that the patterns match (see `files`), by its path; of a link,
-    the state of its target. Raise OSError if a file cannot be examined, and RuntimeError if the
-    home folder for ``~`` is unknown."""
+    the state of its target. Raise OSError if a file has gone meanwhile, and what `files` raises."""
     return {path: _state(path) for path in matched(patterns, root)}
 
 
 def _state(path: Path) -> State:
     """Return the state of a file; of a link, that of its target. Raise OSError if there is no such
     file or it cannot be examined."""
-    stat = path.stat()
-    return State(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_nlink)
+    seen = path.stat()
+    return State(seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_nlink)
 
 
 @dataclass(frozen=True)
@@ -143,13 +157,14 @@ class Fingerprints:
         """Return one sha256 (hexadecimal) over the names and contents of all files that the
         patterns match; "" if ``patterns`` is empty, the sha256 of no bytes if no file matches.
 
-        Raise OuroError if a file cannot be read, and RuntimeError if the home folder is unknown.
+        Raise OuroError if a file cannot be read or examined, and RuntimeError if the home folder is
+        unknown and a glob begins with ``~`` or a file matches.
         """
         if not patterns:
             return ""
         digests = self.of(matched(patterns, root))
         rows = [f"{name(path, root)} {digest}\n" for path, digest in digests.items()]
-        return hashlib.sha256("".join(rows).encode()).hexdigest()
+        return hashlib.sha256("".join(rows).encode(errors="surrogateescape")).hexdigest()
 
     def _read(self) -> dict[str, list[int | str]]:
         """Return the cache, which maps a path to size, mtime, ctime, inode and ``sha256:…``; {} if
@@ -183,10 +198,10 @@ def _digest(path: Path, known: dict[str, list[int | str]]) -> str:
     """Return ``sha256:…`` of a file's bytes. That of a file of 1 MiB or more is taken from the
     cache ``known`` if its metadata is unchanged, and otherwise computed and stored in ``known``.
     Raise OSError if the file cannot be read."""
-    stat = _state(path)
-    if stat.size < _SMALL:
+    seen = _state(path)
+    if seen.size < _SMALL:
         return _hash(path)
-    state = [stat.size, stat.mtime, stat.ctime, stat.inode]
+    state = [seen.size, seen.mtime, seen.ctime, seen.inode]
     kept = known.get(str(path))
     if kept is None or kept[:4] != state:
         kept = known[str(path)] = [*state, _hash(path)]

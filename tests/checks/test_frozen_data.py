@@ -8,7 +8,7 @@ import pytest
 
 from pytest_ouro.cli.bless import bless
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.evidence.data import Fingerprints
+from pytest_ouro.evidence.data import Fingerprints, files
 
 RULE = "danger-zone::data-pipeline"
 pytestmark = pytest.mark.usefixtures("laws")
@@ -214,3 +214,17 @@ def test_data_that_cannot_be_read_is_one_error_that_names_it(tmp_path):
     with pytest.raises(OuroError, match=r"gone\.bin cannot be read: No such file") as caught:
         Fingerprints(tmp_path / "memory").of([gone])
     assert caught.value.help == "fix its permissions, or the disk"
+
+
+def test_data_that_cannot_be_examined_is_an_error_not_left_out(tmp_path):
+    (tmp_path / "a.bin").symlink_to("x" * 300)
+
+    with pytest.raises(OuroError, match=r"a\.bin cannot be read: File name too long"):
+        files("*.bin", tmp_path)
+
+
+def test_a_name_that_is_not_utf_8_has_a_digest(tmp_path):
+    plain = Fingerprints(tmp_path / "memory").total(("*.bin",), tmp_path)
+    (tmp_path / os.fsdecode(b"\xff.bin")).write_text("1")
+
+    assert Fingerprints(tmp_path / "memory").total(("*.bin",), tmp_path) != plain
