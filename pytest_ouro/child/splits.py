@@ -15,6 +15,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -379,14 +380,14 @@ def is_data(value: Any) -> bool:
 
 
 def size_of(batch: Any) -> int:
-    """Return how many tokens a batch serves: the elements of its first array, whatever library it
-    is of (a tensor, anything with a shape, a list of numbers or of rows of them); 1 for anything
-    else."""
+    """Return how many tokens a batch serves: the elements of its first array (a tensor, anything
+    with a ``shape`` of ints, a list of numbers or of lists of them); otherwise 1, as for []."""
     if hasattr(batch, "numel"):
         return int(batch.numel())
-    shape = getattr(batch, "shape", None)
-    if isinstance(shape, (tuple, list)) and all(isinstance(size, int) for size in shape):
-        return math.prod(shape)
+    with suppress(Exception):  # there is no shape, or its length is not known
+        shape = tuple(batch.shape)  # TensorFlow's is a class of its own
+        if all(isinstance(size, int) for size in shape):
+            return math.prod(shape)
     if isinstance(batch, Mapping):
         batch = tuple(batch.values())
     if not isinstance(batch, (tuple, list)) or not batch:

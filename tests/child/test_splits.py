@@ -1,6 +1,7 @@
 """The script gets the training split alone, however the harness hands out its data."""
 
 import ast
+from types import SimpleNamespace
 
 import pytest
 
@@ -374,3 +375,21 @@ def test_how_a_function_hands_out_data_is_read_from_its_source(text, expected):
     found = splits.hands_out(function)
     assert expected in found
     assert bool(expected) == bool(found)
+
+
+class Shape:
+    """A shape that can be iterated and is no tuple, as TensorFlow's; one of ``None`` cannot."""
+
+    def __init__(self, sizes):
+        self.sizes = sizes
+
+    def __iter__(self):
+        return iter(self.sizes)
+
+
+@pytest.mark.parametrize(
+    ("shape", "tokens"), [((4, 8), 32), (Shape([4, 8]), 32), (Shape(None), 1), (None, 1)]
+)
+def test_tokens_are_counted_by_any_shape(shape, tokens):
+    assert splits.size_of(SimpleNamespace(shape=shape)) == tokens
+    assert splits.size_of((SimpleNamespace(shape=shape), 1)) == tokens
