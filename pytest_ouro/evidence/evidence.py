@@ -9,8 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass, replace
-from pytest_ouro.evidence.content import read_file
-from pytest_ouro.evidence.git.files import name_worktree
+from pytest_ouro.evidence.git.files import name_worktree, packed_refs
 from pytest_ouro.evidence.paths import join, matching
 from pytest_ouro.evidence.records import anchor, journal
 
@@ -253,7 +252,7 @@ class Evidence:
         refs of tried commits show that records are gone.
 
         Raise RecordError if the journal or ledger cannot be read, LimitError if one is too
-        large, GitError if git fails.
+        large, GitError if git fails, OuroError if packed-refs cannot be read.
         """
         if self.journal_fault or any(r.worktree == self.worktree for r in self.records):
             return ""
@@ -270,8 +269,8 @@ class Evidence:
 
         The attribute ``runs`` of ``layout`` decides. "claimed": this is `by_hand`. "measured": this
         is None. "auto": this is `by_hand` if no run is recorded yet (`only_claims`) and a row is
-        linked to a commit that was made since trust, otherwise None. Raise RecordError if the
-        journal or ledger cannot be read, LimitError if one is too large, GitError if git fails.
+        linked to a commit that was made since trust, otherwise None. Errors as of
+        `only_claims`.
         """
         runs = self.layout.runs
         if runs == "measured" or (runs == "auto" and not self.only_claims):
@@ -313,12 +312,11 @@ class Evidence:
     @property
     def _has_tried(self) -> bool:
         """Whether there may be refs of tried commits, as far as git's files show without calling
-        git; if False, there are none."""
+        git; if False, there are none. Raise OuroError if packed-refs cannot be read."""
         folder = self.repository.git.common_dir
         if (folder / "refs/ouro/tried").is_dir() or (folder / "reftable").exists():
             return True
-        packed = read_file(folder / "packed-refs")
-        return packed is not None and b" refs/ouro/tried/" in packed
+        return bool(packed_refs(folder, anchor.TRIED))
 
     @property
     def branch(self) -> str:

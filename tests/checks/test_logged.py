@@ -1,10 +1,13 @@
 """``logged``: every recorded run has its row, every row its recorded run."""
 
+import contextlib
 import json
 from dataclasses import replace
 
 import pytest
 
+from pytest_ouro.core.errors import OuroError
+from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.journal import Journal
 
 RULE = "never-do::skip-logging"
@@ -334,6 +337,18 @@ def test_a_ref_whose_name_is_not_a_number_of_ours_is_not_a_tried_commit(
     assert project.ouro("gate").returncode == 0
     recorded("keep", 1.9)
     assert judged(RULE).status == "holds"
+
+
+def test_packed_refs_behind_a_link_could_have_tried_commits_and_are_refused(project, recorded):
+    recorded(worktree="other", row="")
+    (project.path / "refs").write_text(f"{project.git('rev-parse', 'HEAD')} refs/ouro/tried/1\n")
+    (project.path / ".git/packed-refs").symlink_to("../refs")
+
+    with (
+        contextlib.closing(open_case(project.path / "bound.toml")) as case,
+        pytest.raises(OuroError, match="packed-refs is not a regular file but a link"),
+    ):
+        case.evidence.only_claims  # noqa: B018 - it looks for tried commits
 
 
 def test_a_ref_whose_name_is_not_utf_8_is_ignored_in_a_shallow_clone(project, recorded, judged):
