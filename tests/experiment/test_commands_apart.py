@@ -140,6 +140,7 @@ def test_the_observer_reports_code_of_the_candidate(observed, tmp_path):
     assert observed(("import", "fast", f"{fast}.so", None)).startswith("loaded fast.py.so")
     assert observed(("ctypes.dlopen", fast)).startswith("loaded fast.py of the candidate")
     assert observed(("pickle.find_class", "os", "system")).startswith("unpickled data")
+    assert observed(("import", "fast", f"{fast}\0", None)) == ""
 
 
 @pytest.mark.parametrize(

@@ -170,11 +170,14 @@ class Observer:
         return bool(size) and any(words[n : n + size] == self._confine for n in places)
 
     def _inside(self, path: object) -> bool:
-        """Return whether a path, links resolved, is in one of the folders; False for other
-        values."""
+        """Return whether a path, links resolved, is one of the folders or in one; False for "" and
+        for values that cannot be a path."""
         if not isinstance(path, str | bytes | os.PathLike) or not path:
             return False
-        text = os.path.realpath(os.fsdecode(path))
+        try:
+            text = os.path.realpath(os.fsdecode(path))
+        except ValueError:  # it has a null character
+            return False
         return any(text == one or text.startswith(one + os.sep) for one in self._folders)
 
 
