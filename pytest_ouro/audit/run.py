@@ -164,12 +164,13 @@ def _build(
     layout: Layout,
     work: Work,
 ) -> Loop:
-    """Return the loop of these rows, with the inferred layout; without one, ``work`` says which
-    commits are of experiments. It starts after ``subject.since`` at the earliest."""
+    """Return the loop of the rows ``read``. Commits of experiments are those that change an
+    editable file; if the layout names none, those that ``work`` says. The loop starts after
+    ``subject.since`` at the earliest."""
 
     def is_work(step: Step) -> bool:
-        """Return whether a commit changes an editable file, or with an unknown layout what `work`
-        says."""
+        """Return whether a commit, not a merge, changes an editable file; what `work` says if the
+        layout names none."""
         if not layout.editable:
             return work(step)
         return len(step.parents) == 1 and bool(matching(history.changes(step), layout.editable))

@@ -28,8 +28,8 @@ class HarnessHooks:
     imports, and for what hands out held-out data there. They are put into the module when this
     object is made.
 
-    If no judge computes the score, a newly built harness does. Each batch after the start of the
-    budget's clock advances ``clock``, if there is one.
+    If no judge computes the score, a newly built harness does. From the batch that starts the
+    budget's clock on, each batch advances ``clock``, if there is one.
     """
 
     def __init__(
@@ -170,8 +170,8 @@ class HarnessHooks:
 
         Before that, report one event at most: ``start``, once, if at least the job's
         ``warmup_tokens`` were served before this batch; else ``warm-up`` if none were; else
-        ``pace`` if `Pace.serve` or the virtual clock says that it is time. From the ``start`` on,
-        the batch advances the virtual clock.
+        ``pace`` if `Pace.serve` or the virtual clock says that it is time. From the batch that
+        starts the budget's clock on, each batch advances the virtual clock, if there is one.
         """
         due = self._pace.serve()
         begins = not self._started and self._served >= self._job["warmup_tokens"]

@@ -35,8 +35,8 @@ _REPEAT = (
 
 
 class RunEntry(TypedDict):
-    """The facts that a brief states of any run. ``value`` is None if the run was not measured;
-    ``shown`` is the value as text."""
+    """The facts that a brief states of any run. ``value`` is its metric, or the mean of the repeats
+    that it ended; None without a lawful measurement. ``shown`` is the value as text."""
 
     commit: str
     description: str

@@ -97,8 +97,8 @@ class Script:
         return meant in (f"{self.harness}.{self._ours[name]}", self.harness)
 
     def _is_member(self, node: ast.AST) -> bool:
-        """Return whether a statement is directly in the body of a class, where it binds no global
-        name."""
+        """Return whether a statement is directly in the body of a class; the names that it binds
+        are not global then."""
         return any(node in cls.body for cls in self._source.of(ast.ClassDef))
 
     def _is_this_module(self, node: ast.expr) -> bool:

@@ -72,8 +72,9 @@ class Ways:
         return self.repeated
 
     def _mark(self, node: ast.AST) -> bool:
-        """Add ``node`` and the nodes below it that contain an evaluation to ``_holding``; those in
-        functions that are defined there do not count. Return whether ``node`` is among them."""
+        """Add to ``_holding`` each node, of ``node`` and those below it, that is or contains an
+        evaluation; what is in functions that are defined there does not count. Return whether
+        ``node`` is one of them."""
         inner = [] if isinstance(node, FUNCTIONS) else ast.iter_child_nodes(node)
         holding = [child for child in inner if self._mark(child)]
         holds = bool(holding) or node in self._evaluations

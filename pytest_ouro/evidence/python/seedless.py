@@ -183,9 +183,9 @@ class _Reducer(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Return the reduced form of a call: ``Generator().manual_seed(1)`` becomes
         ``Generator()``, an ``islice`` that skips batches becomes the batches; any other call loses
-        arguments that carry seeds, and its other seeds are replaced by `_zero_if`. Where it may run
-        several times, a seed that may be another one each time stays visible, and so does whether
-        the call gets a seed at all, since ``Random()`` draws other numbers each time."""
+        arguments that carry seeds, and its other seeds are replaced by `_zero_if`. Where any other
+        call may run several times, a seed that may differ each time stays visible, and so does
+        whether it gets a seed at all, since ``Random()`` draws other numbers each time."""
         names, seeds, carriers = self._names, self._seeds, self._seeds.carriers
         held = seeds.slots(node)
         once = not held or names.runs_once(node)  # without a seed it does not matter

@@ -101,9 +101,9 @@ def find_unwanted(
 ) -> list[FinishedRun]:
     """Return, for each of the commits ``among`` that may not stay on a branch, the one of ``runs``,
     those that count on the branch, that decided about it: it was discarded, or its keep does not
-    stand. A discarded commit with the editable files of its reference changes no code of the
-    experiment, such as one that commits a new bound.lock, and may stay. ``every`` are all finished
-    runs of the working tree, oldest first, ``statements`` those of the journal."""
+    stand. A commit with the editable files of its reference changes no code of the experiment, such
+    as one that commits a new bound.lock, and may stay. ``every`` are all finished runs of the
+    working tree, oldest first, ``statements`` those of the journal."""
     gone = fallen(every, statements)
     code = {run.commit: run.code for run in every}
 

@@ -204,8 +204,8 @@ def abandon(
     tried: str = "",
     message: str = "",
 ) -> FinishedRun:
-    """Record a run that has no measurement as a crash, in the journal and the ledger; return the
-    record as it was written. Raise what `finish` raises.
+    """Record a run that has no measurement as a crash, as `finish` does, and return the record as
+    it was written. Raise what `finish` raises.
 
     ``outcome`` is "lost" if its supervisor was killed, "not-started" if its process was not
     started, and "interrupted" if something else than the run ended it. ``tried`` is the ref that

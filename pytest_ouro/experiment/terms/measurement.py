@@ -293,7 +293,8 @@ def _find_failure(seen: Measurement, metric: Metric) -> tuple[Outcome, str] | No
 
 def _describe_end(code: int) -> str:
     """Return how a process ended, as the end of a sentence (``exited with status 1``, ``was killed
-    by SIGKILL``); ``code`` is its exit status, or minus the number of a signal."""
+    by SIGTERM``; for SIGKILL with a hint at memory). ``code`` is its exit status, or minus the
+    number of a signal."""
     if code < 0:
         named = {number.value: number.name for number in signal.Signals}
         name = named.get(-code, f"signal {-code}")

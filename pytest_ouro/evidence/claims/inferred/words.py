@@ -226,9 +226,12 @@ def _by_values(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> In
 
 
 def _bests(pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> list[bool | None]:
-    """Return for each row whether its value is better than that of every row before whose code
-    stays, by the direction that the fates agree with best; None for the first row and one without a
-    value."""
+    """Return for each row whether its value is better than those of all rows before that count, by
+    the direction that the fates agree with best; None if it has no value or none before counts.
+
+    The first row counts, and those whose code stays; until one of these has a value, so does the
+    first row with a value of which it is not known whether its code stays.
+    """
     texts = [pair[1].metric for pair in pairs]
     statuses: list[StatusClass] = [
         "keep" if fate == "stays" or n == 0 else "discard" if fate == "gone" else "other"
