@@ -56,8 +56,8 @@ def drop_command(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str
     since trust; "" if no commit changed any of these files.
 
     The command moves the branch back to before the first such commit, or to the trusted commit if
-    that first commit has no parent. What this and later commits did to other files stays in the
-    index, to be committed again. ``stay`` are globs of new files that the command leaves on the
+    that first commit has no parent. What this and later commits did to other files is kept, to be
+    committed again. ``stay`` are globs of new files that the command leaves on the
     disk.
     """
     repository, wanted = evidence.repository, set(paths)

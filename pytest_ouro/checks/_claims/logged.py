@@ -169,7 +169,8 @@ def _taken_back(claims: Claims) -> Iterator[Claimed]:
 
 def _flipped(claims: Claims) -> Iterator[Claimed]:
     """Yield one finding about rows whose status a later commit changed between kept and not kept,
-    without another value: an error if one became kept whose code is not in the files any more."""
+    and whose value, if there was one, it did not change: an error if one became kept whose code is
+    not in the files any more."""
     found: dict[int, tuple[ClaimedRow, ClaimedRow, Version]] = {}
     settled = ("keep", "baseline", "discard", "crash")
     for before, after in itertools.pairwise(claims.loop.versions):
@@ -355,8 +356,8 @@ def _is_corrected(
 def _hides_failures(
     claims: Claims, step: Step, rows: Sequence[ClaimedRow], *, from_middle: bool
 ) -> bool:
-    """Return whether a commit removed nothing but the rows of failures from a ledger that has kept
-    ones, and has no subject that says that it goes back to an earlier state or moves rows elsewhere
+    """Return whether a commit, not a merge, removed nothing but the rows of failures from a ledger
+    that has kept ones, and has no subject that says that it goes back to an earlier state or moves rows elsewhere
     (`_BACK`). If it changes editable files, so that it may go back with them, it has to remove
     several rows and leave one below them (``from_middle``), and change nothing else."""
     history = claims.loop.history

@@ -189,7 +189,8 @@ def _is_called_elsewhere(claims: Claims, step: Step, path: str) -> bool:
 
 
 def _last(node: ast.expr) -> str:
-    """Return the last part of a dotted name; "" for another expression."""
+    """Return the name of a variable, or of the attribute in the end of an expression; "" for
+    another expression."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""

@@ -140,8 +140,8 @@ def _implausible(claims: Claims, metric: Metric) -> Iterator[Claimed]:
 
 def _fault(row: ClaimedRow, values: _Values, metric: Metric, *, bound: bool) -> tuple[str, bool]:
     """Return in words why the value of a kept row is doubtful, or "", and whether it surely cannot
-    be true. A row without a number is at fault if a bound (``bound``) names the ledger and other
-    rows have one."""
+    be true. NaN and infinity are at fault; a row without any number is so only if a bound
+    (``bound``) names the ledger and other rows have one."""
     if row.value is None:
         if row.metric.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
             return "it is not a number", row.status == "keep"
@@ -288,8 +288,8 @@ def _remedy(claims: Claims, one: Kept) -> str:
 
 def _noise(claims: Claims, metric: Metric) -> tuple[float, int]:
     """Return a tuple: the pooled standard deviation of the values that were measured repeatedly for
-    one commit, and the number of all these values. Return (0.0, 0) if no commit was measured
-    repeatedly."""
+    one commit, and the number of all these values. Only plausible repeats that are not all equal
+    count; (0.0, 0) without any."""
     groups = [
         values
         for rows in claims.rows_of.values()

@@ -21,7 +21,7 @@ def judge_present(
     """Yield what ``judge`` finds for the check of this name in the rows that were written by hand.
     Yield nothing if the evidence has no claimed loop (`Evidence.claimed` is None), as when recorded
     runs count instead. Each finding says that it is claimed, and only warns if one of its rows is
-    from before trust."""
+    from before trust, or all rows are."""
     loop = evidence.claimed
     if loop is None:
         return

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def judge(claims: Claims) -> Iterator[Claimed]:
-    """Yield a finding for each kept experiment whose commit changes seeds and nothing else of the
-    editable code; comments and layout do not count. It only warns if the row says that it measures
+    """Yield a finding for each kept experiment, not a baseline, whose commit changes seeds and no
+    other code; comments and layout do not count. It only warns if the row says that it measures
     again."""
     seen: set[str] = set()
     for one in claims.keeps:
@@ -29,7 +29,7 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _seed_only(claims: Claims, one: Experiment) -> Iterator[Claimed]:
-    """Yield a finding if a kept experiment changes seeds and nothing else of the editable code."""
+    """Yield a finding if a kept experiment, not a baseline, changes seeds and no other code."""
     if one.row is None or one.row.status != "keep" or not one.code or not one.parent:
         return
     if len(one.code) < len(_code(claims, one)):
@@ -58,7 +58,8 @@ def _code(claims: Claims, one: Experiment) -> list[str]:
 
 def _differs_in_seeds(claims: Claims, one: Experiment, path: str) -> bool:
     """Return whether a file of an experiment differs from its parent's in seeds alone. False for a
-    Python file that cannot be parsed, or in which more than 12 lines were added or removed."""
+    new file, and for a Python file that cannot be parsed, or in which more than 12 lines, or none
+    with the word seed, were added or removed."""
     from pytest_ouro.evidence.python.seedless import seedless
 
     if path.endswith(".py"):

@@ -71,7 +71,7 @@ class _Script:
 
     def repetitions(self) -> Iterator[Repeated]:
         """Yield the places of evaluations that a run can make after a successful one, and one for
-        each evaluating function that is handed to a call such as ``map``."""
+        each function that evaluates under no condition and is handed to a call such as ``map``."""
         after = []
         for function in self._evaluating:
             uses = list(self._uses(function))
