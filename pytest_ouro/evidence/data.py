@@ -57,7 +57,8 @@ def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
     and with the suffix of a file in ``found`` count, since code that lists a folder by suffix
     would read them.
 
-    Return an empty set if ``last`` does not begin with a wildcard.
+    Return an empty set if ``last`` does not begin with a wildcard. Raise OuroError if a file cannot
+    be examined.
     """
     if not last.startswith(("*", "?")):  # the pattern cannot match a hidden name
         return set()

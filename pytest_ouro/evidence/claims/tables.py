@@ -35,7 +35,8 @@ def read_given(path: str, history: History, top: Path | None) -> LedgerFile:
     """Return the ledger that the user named by ``path``: a file on the disk, from the current
     folder or from ``top``, or a path of the last commit or of an earlier one. Without a ``top``,
     as for an older revision, a file of the last commit goes before one of the disk. Raise
-    RecordError if there is none, or it cannot be read, LimitError if it is too large."""
+    RecordError if there is none, or it cannot be read from the disk, GitError if it cannot be read
+    from a commit, LimitError if it is too large."""
     if top is None and (file := _in_commit(history, path)):
         return file
     for folder in filter(None, (Path.cwd(), top)):

@@ -87,9 +87,8 @@ def mean_with(kept: FinishedRun, placebos: Iterable[FinishedRun]) -> tuple[float
 
 def last_verdicts(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
     """Return, by commit id, the last of ``runs`` (oldest first) that decided about that commit.
-    Crashes, rehearsals, repeats that are not the last of their series, runs for another purpose
-    than to try a commit, and runs at too low a level decide nothing: a commit with no other runs is
-    absent.
+    A commit is absent if all of its runs crashed or decided nothing (`Reason.decides`), as a
+    rehearsal does.
 
     A run with the reason ``unchanged`` decides only about a commit that no earlier run decided
     about, in old records (`_is_older`) about none.

@@ -41,8 +41,9 @@ def facts_of_statement(
 
 def _planned(statement: Statement, plan: Statement | None) -> Iterator[Fact]:
     """Yield the facts of a statement that follow from its ``plan``: the salts, orders and number of
-    its pairs, the tip, the night, the numbers of this look and of the stated looks, the slope, and
-    the largest alpha that is left after the runs that failed."""
+    its pairs, the tip, the night, the numbers of this look and of the stated looks, the margin, the
+    slope, and the largest alpha that is left after the runs that failed. Without a plan, yield one
+    fact if the statement decides about a keep, else nothing."""
     if plan is None:
         if statement.result in _DECIDING:
             yield Fact("plan", "the id of a plan that was stated before", statement.plan)
