@@ -11,6 +11,7 @@ from pytest_ouro.core.errors import RecordError
 from pytest_ouro.evidence.ledger import ledger
 from pytest_ouro.evidence.ledger.ledger_names import commit_of, number_of, status_of
 from pytest_ouro.evidence.ledger.ledger_table import Entry
+from pytest_ouro.evidence.ledger.metric_names import named_direction
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 
@@ -329,3 +330,20 @@ def rows_are_accounted_for(data):
     assert len(strays) in (len(found.rows), len(found.rows) - 1)
     assert bool(lost) == (len(strays) == len(found.rows))
     ledger.column_fault(found, "val_bpb")
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("bits_per_byte", "lower"),
+        ("val_loss_per_token", "lower"),
+        ("per_token_loss", "lower"),
+        ("cycles_per_byte", "lower"),
+        ("ms_per_step", "lower"),
+        ("bytes_per_second", "higher"),
+        ("tokens_per_sec", "higher"),
+        ("instructions_per_cycle", "higher"),
+    ],
+)
+def test_the_name_of_a_rate_tells_its_direction(name, direction):
+    assert named_direction(name) == direction
