@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def conclude(audit: Audit) -> str:
     """Return the result in one clause, as ``2 errors, 1 warning; of 5 kept results: 3 stand, 1
-    doubtful, 1 void``. If the statements reach nothing, or little, it says so: without data, an
-    audit does not pass."""
+    doubtful, 1 void``. If the statements reach little, or nothing and there is no error, it says
+    so: without data, an audit does not pass."""
     found = [number(len(audit.errors), "error")] if audit.errors else []
     found += [number(len(audit.warnings), "warning")] if audit.warnings else []
     if audit.exit_status == 2:
@@ -77,8 +77,8 @@ def show_value(audit: Audit, value: float | None) -> str:
 
 
 def count_rows(counts: Counts) -> str:
-    """Return the counts that are not 0, as ``12 rows (5 kept, 6 discarded, 1 crashed), 14
-    commits, 2 of them without a row``; "" if nothing was read."""
+    """Return the counts, without those of a kind that are 0, as ``12 rows (5 kept, 6 discarded, 1
+    crashed), 14 commits, 2 of them without a row``; "" if nothing was read."""
     if not (counts.rows or counts.commits):
         return ""
     names = ("kept", "discarded", "crashed", "other", "unreadable", "unverifiable")

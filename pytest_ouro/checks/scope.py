@@ -212,8 +212,8 @@ def _finding(evidence: Evidence, strays: dict[str, list[Change]]) -> Finding:
 
 def _rank(evidence: Evidence, change: Change) -> int:
     """Return how harmful a change could be, to sort by: 0 for a compiled or binary file, by its
-    name (`_COMPILED`) or a NUL in its first 8000 bytes, 1 for code, by its name (`_CODE`) or ``#!``, 2 for any
-    other file."""
+    name (`_COMPILED`) or a NUL in its first 8000 bytes, 1 for code, by its name (`_CODE`) or
+    ``#!``, 2 for any other file."""
     path = change.path
     if path.endswith(_COMPILED):
         return 0

@@ -113,7 +113,8 @@ def judge_numbers(numbers: Sequence[Number], logs: Logs, notes: Notes) -> None:
     """For each number of the policy, add a warning for each log that states several values of it
     although one is expected, a finding for each limit that its values in the logs (or their mean,
     if the policy says so) are beyond, and a fact with the mean and the range of these values. Add
-    one statement with the names of the numbers; the last value in a log counts."""
+    one statement with the names of the numbers, if there are any; the last value in a log
+    counts."""
     for one in numbers:
         for run in logs.runs:
             if len(run.values[one.name]) > 1 and not one.last:

@@ -357,9 +357,9 @@ def _hides_failures(
     claims: Claims, step: Step, rows: Sequence[ClaimedRow], *, from_middle: bool
 ) -> bool:
     """Return whether a commit, not a merge, removed nothing but the rows of failures from a ledger
-    that has kept ones, and has no subject that says that it goes back to an earlier state or moves rows elsewhere
-    (`_BACK`). If it changes editable files, so that it may go back with them, it has to remove
-    several rows and leave one below them (``from_middle``), and change nothing else."""
+    that has kept ones, and has no subject that says that it goes back to an earlier state or moves
+    rows elsewhere (`_BACK`). If it changes editable files, so that it may go back with them, it has
+    to remove several rows and leave one below them (``from_middle``), and change nothing else."""
     history = claims.loop.history
     if _BACK.search(step.subject) or len(step.parents) != 1:
         return False

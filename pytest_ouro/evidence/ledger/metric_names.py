@@ -37,8 +37,8 @@ def telling_words(metric: str) -> set[str]:
 def named_direction(metric: str) -> Literal["", "lower", "higher"]:
     """Return ``lower`` or ``higher``, as the words in a metric's name say; "" if it has no such
     word, or words of both. In a name with ``per`` only the word before ``per`` counts: ``lower`` if
-    it is a time, a cost, a loss, an error, or bits, bytes or cycles (but not per second), ``higher``
-    if it is any other word."""
+    it is a time, a cost, a loss, an error, or bits, bytes or cycles (but not per second),
+    ``higher`` if it is any other word."""
     words = re.split(r"[_\W]+", metric.lower())
     if "per" in words[1:]:  # tokens_per_second, but ms_per_step and bits_per_byte
         place = words.index("per", 1)
