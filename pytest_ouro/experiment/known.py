@@ -100,7 +100,7 @@ def describe_start(
 ) -> StartedRun:
     """Return the record of a run of the checked commit as it would start on a device of this
     machine, or ``elsewhere``; nothing is written. Raise OuroError if the code or the data cannot be
-    read."""
+    read, or there are fewer cores than slots."""
     setup = Setup(case, experiment, profile, scratch=case.evidence.root)  # nothing is written there
     if elsewhere is not None:
         place = devices.Surroundings(elsewhere.device_name)
@@ -118,11 +118,11 @@ def find_earlier(
     """Return the record of a run of the checked commit as it would start, and the earlier run whose
     measurement counts for it; None if it must be run. Nothing is recorded.
 
-    It must be run if its code or data cannot be read; if `history.find_measured` finds no run; if
-    the two commits differ in a file that is neither editable, nor one of the rules, nor one that a
-    run may leave; if that run had too low a level, or a value that is not plausible; or if it would
-    break a rule about runs now. Raise OuroError if a rule cannot be checked, or if there are fewer
-    cores than slots.
+    It must be run if `describe_start` raises an error, as for data that is missing; if
+    `history.find_measured` finds no run; if the two commits differ in a file that is neither
+    editable, nor one of the rules, nor one that a run may leave; if that run had too low a level,
+    or a value that is not plausible; or if it would break a rule about runs now. Raise OuroError if
+    a rule cannot be checked.
     """
     try:
         described = describe_start(case, experiment, profile, elsewhere)

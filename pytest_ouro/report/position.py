@@ -38,7 +38,8 @@ def _name(position: Position) -> str:
 
 
 def _shorten(position: Position) -> str:
-    """Return a position as ``41% step 123 loss 4.56``."""
+    """Return a position as ``41% step 123 loss 4.56``, with ``evaluating`` in place of the share
+    once the training has ended; ``starting`` before the window begins."""
     if position.window is None:
         return "starting"
     words = ["evaluating" if position.ended else _share(position), position.text]

@@ -143,8 +143,8 @@ def _footer(found: Simulated) -> list[str]:
 
 
 def _shown(estimate: Estimate, show: Callable[[float], str]) -> str:
-    """Return an estimate as ``value (low to high)``, each as ``show`` writes it; "-" if there was
-    nothing to estimate it from."""
+    """Return an estimate as ``value (low to high)``, each as ``show`` writes it; the value alone if
+    both ends are written alike, "-" if there was nothing to estimate it from."""
     if math.isnan(estimate.value):
         return "-"
     value, low, high = map(show, estimate)

@@ -127,7 +127,7 @@ def unhidden(case: Case, experiment: Experiment) -> str:
 
     It could not if the bound names no validation data, or if one of the bound's patterns of
     validation files matches no file. Installed packages count as data that can be hidden, whether
-    they exist or not.
+    they exist or not. Raise what `data.files` raises.
     """
     if not experiment.validation:
         return "the bound names no 'validation' files that could be hidden"
@@ -145,7 +145,8 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
     are hidden. The run may read ``tree``, which is its checkout, and the bound's other data, and
     write to the job's scratch folder. A command may also write to ``tree``, where nothing can stay
     hidden, so that the validation files in it are deleted. Raise ExperimentError if the driver does
-    not know the card, OSError if a validation file cannot be deleted.
+    not know the card, OuroError if a data file cannot be examined, OSError if a validation file
+    cannot be deleted.
     """
     from pytest_ouro.experiment.devices import nvml  # only a sandbox needs it
 

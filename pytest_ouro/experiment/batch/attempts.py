@@ -109,8 +109,8 @@ class Attempts:
         self._look_at_deadlines()
 
     def end_all(self) -> None:
-        """End all attempts, and record them as interrupted; return after `GRACE` seconds, also if
-        some still go on."""
+        """End all attempts, and record them as interrupted. Return when none is left, or after
+        `GRACE` seconds."""
         self._engine.cancel()
         deadline = time.monotonic() + GRACE
         while self._requests and time.monotonic() < deadline:

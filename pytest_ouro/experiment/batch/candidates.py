@@ -38,8 +38,8 @@ def find_candidates(git: Git, words: Sequence[str]) -> Found:
 
     A range has the commits that B has and A has not, oldest first, without merges; HEAD stands for
     an end that is left out. Empty words and those that begin with ``# ``, which come from the lines
-    of a file, do not count. Raise ExperimentError if a word names no commit, or if there are none
-    or more than `MOST`.
+    of a file, do not count. Raise ExperimentError if a word names no commit or is ``A...B``, or if
+    there are no candidates or more than `MOST`.
     """
     found: dict[str, Candidate] = {}
     notes: list[str] = []
@@ -65,7 +65,7 @@ def find_candidates(git: Git, words: Sequence[str]) -> Found:
 
 def _find_commits(git: Git, word: str) -> tuple[list[str], int]:
     """Return the commits that a revision or range names, and the number of merges in a range, which
-    are left out. Raise ExperimentError if it names none."""
+    are left out. Raise ExperimentError if it names none, or is ``A...B``."""
     older, dots, newer = word.partition("..")
     if newer.startswith("."):
         raise messages.symmetric_range(word)

@@ -60,8 +60,8 @@ class Snapshot:
     @classmethod
     def take(cls, case: Case, experiment: Experiment, started: StartedRun) -> Snapshot:
         """Return a snapshot of the present state; ``started`` is the record of the run's start, as
-        it was written, ``experiment`` names the data files. Raise RecordError, GitError or OSError
-        if the journal, a ref or a data file cannot be read."""
+        it was written, ``experiment`` names the data files. Raise OuroError or OSError if the
+        journal, a ref or a data file cannot be read."""
         named = (*experiment.data, *experiment.validation)
         patterns = tuple(p for p in named if not p.startswith(PACKAGE))
         return cls(
@@ -84,7 +84,7 @@ class Snapshot:
         run is left, while the devices are still locked. At the level *sandboxed* the start files
         are neither compared nor restored: the script cannot reach them, so that a change of them is
         a person's. Raise RecordError or GitError if the journal or a ref cannot be restored,
-        OSError if a data file cannot be looked at.
+        OuroError or OSError if a data file cannot be examined.
         """
         closed = self._restore_modes()  # first: without them nothing else could be read
         changed = [] if level == "sandboxed" else self.start_files.restore()
@@ -211,7 +211,7 @@ class Snapshot:
         files do not count. [] if there is none.
 
         If there is one, the file in which digests of data files are stored is deleted, since the
-        run may have changed it. Raise OSError if a file cannot be looked at.
+        run may have changed it. Raise OuroError or OSError if a file cannot be examined.
         """
         now = data.states(self.patterns, self.case.evidence.root)
         written = [

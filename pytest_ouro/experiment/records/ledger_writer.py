@@ -84,7 +84,8 @@ def _missing(there: bytes, path: Path, entry: Entry, metric: str, torn: bool) ->
 
     def row_below(data: bytes) -> bytes:
         """Return the row of ``entry`` in the form of the table that the ledger ``data`` ends with,
-        as bytes to add to ``data``; a header is before it if ``data`` has none."""
+        as bytes to add to ``data``; a header is before it if ``data`` has none. Raise
+        RecordError if the table lacks a column."""
         found = ledger.parse(data, path, metric)
         if fault := ledger.column_fault(found, metric):
             raise fault

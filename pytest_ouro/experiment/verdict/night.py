@@ -34,8 +34,8 @@ class Stop:
 
     @property
     def text(self) -> str:
-        """The whole reason in one clause, as in ``the night is over: 120 tries of 120 ([night]
-        tries)``."""
+        """The whole reason in one clause, as in ``the night is over: 120 of 120 tries were made
+        ([night] tries)``."""
         return f"the night is over: {self.why} ([night] {self.condition})"
 
 

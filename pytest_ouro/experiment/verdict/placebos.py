@@ -24,7 +24,7 @@ class Placebos(NamedTuple):
     """How many placebos were compared (``total``), and how many of them would have been kept.
     ``low`` and ``high`` are the exact interval of that share. ``expected`` is how many of them luck
     explains, given the values of the keeps that they were compared with; None if the noise is not
-    known."""
+    known, or is 0."""
 
     kept: int
     total: int
@@ -65,7 +65,7 @@ def _chance(placebo: FinishedRun, measured: Sequence[FinishedRun]) -> float | No
     """Return the probability with which a further run of the code of ``placebo`` (the last keep's
     own code, run as if it were a try) would have been kept by luck, given the value that it was
     compared with, and all other runs of that code among ``measured``, which have values and new
-    salts and took no part in a choice (`_FRESH`); None if the noise was not known.
+    salts and took no part in a choice (`_FRESH`); None if the noise was not known, or was 0.
 
     With m such runs of the mean value x, the gain of a further run over the reference is normally
     distributed around that of x, with the standard deviation σ √(1 + 1/m), where σ is the noise. A

@@ -50,7 +50,8 @@ class Night:
 
     @property
     def tries(self) -> list[FinishedRun]:
-        """The tries that are compared with each other, the baseline as the first of them."""
+        """The tries that are compared with each other, the baseline as the first of them; [] if
+        nothing is kept."""
         like = self.tip
         return [
             run
@@ -64,7 +65,7 @@ class Night:
     @property
     def luck(self) -> float | None:
         """The gain that noise alone would give the best of as many tries, which `history.tally`
-        states too; None if the noise is not known."""
+        states too; None if the noise is 0 or not known."""
         tries = self.tries
         noise = tries[-1].noise if tries else None
         return noise * expected_maximum(len(tries)) if noise else None

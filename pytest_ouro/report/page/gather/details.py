@@ -119,9 +119,9 @@ def _escape_block(text: str) -> str:
 
 
 def pack(described: Sequence[Mapping[str, object] | None], drop: Sequence[int]) -> Details:
-    """Return the details of runs, None for one without any, compressed in blocks. If they need more
-    than `PER_RUN` bytes a run, those of the runs at the places ``drop`` are left out, the first of
-    them first."""
+    """Return the details of runs (``described``: None for one without any) in compressed blocks. If
+    they need more than `PER_RUN` bytes a run, those of the runs at the places ``drop`` are left
+    out, the first of them first."""
     room = PER_RUN * len(described)
     kept = list(described)
     texts = [json.dumps(one, ensure_ascii=False) if one else "" for one in kept]

@@ -52,7 +52,7 @@ def _write_answer(page: Page, answer: Answer) -> str:
 
 def _write_kept(page: Page) -> Iterator[str]:
     """Yield how many keeps have each state that occurs, and what a state means if it is the only
-    one."""
+    one; without a keep, that nothing was kept, or nothing but the baseline."""
     found = [one for one in page.facts["states"] if one["count"]]
     states = " ".join(
         f'<span class="{one["name"]}" title="{one["meaning"]}"><b>{one["count"]}</b> {one["name"]}'
