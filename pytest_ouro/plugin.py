@@ -231,8 +231,8 @@ def experiment(request: pytest.FixtureRequest) -> Result:
     also if it crashed.
 
     The first test that asks for it starts the run, unless it was made before. Without
-    ``--ouro-experiment`` the test is skipped. If no run could be made, or a broken rule kept it
-    from being made, the test fails.
+    ``--ouro-experiment``, or with ``--ouro-candidates``, the test is skipped. If no run could be
+    made, or a broken rule kept it from being made, the test fails.
     """
     if request.config.pluginmanager.has_plugin("ouro-session"):
         from pytest_ouro.items.session import find_session

@@ -51,8 +51,8 @@ def run(argv: Sequence[str]) -> int:
     error.
 
     Without words, or for ``--help``, print the help; for ``--version``, the version. An error is
-    printed, not raised; only BrokenPipeError, OutputLost, KeyboardInterrupt and argparse's
-    SystemExit leave this function.
+    printed, not raised, except for BrokenPipeError, OutputLost, KeyboardInterrupt and argparse's
+    SystemExit.
     """
     name, *rest = argv or ["--help"]
     if name in ("-h", "--help"):

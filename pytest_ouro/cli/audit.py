@@ -104,7 +104,8 @@ def _audit(args: argparse.Namespace) -> Audit:
 
 def _judge_by_policy(args: argparse.Namespace) -> Audit:
     """Return what the policy finds in the submission that the options name: the record in a folder,
-    what a range of commits or a pull request adds, or what a commit adds to its first parent."""
+    what a range of commits or a pull request adds, or what a commit adds to its first parent.
+    OuroError if there is no record, or if the folder contains those of records."""
     from pytest_ouro.audit.inference.subject import find_subject
     from pytest_ouro.audit.policy import judge, read, submission
 

@@ -81,8 +81,8 @@ class Section(pytest.Collector):
             yield item
 
     def _collect_candidates(self) -> Iterator[pytest.Item]:
-        """Yield an item for each candidate of the session. Raise CollectError with the reason if a
-        word names no commit."""
+        """Yield an item for each candidate of the session. Raise CollectError with the reason if
+        `Session.find_candidates` raises an error."""
         session = find_session(self.config)
         try:
             found = session.find_candidates()

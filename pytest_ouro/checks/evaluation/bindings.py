@@ -101,8 +101,8 @@ def written_into(leaf: ast.Attribute | ast.Subscript, value: Callable[[ast.expr]
 
 
 def place_of(leaf: ast.Attribute | ast.Subscript) -> str:
-    """Return the source text of the place that is written, ``a.b`` or ``a['key']``. An index that
-    is not a literal string is shown as ``…``."""
+    """Return the source text of the place that is written, ``a.b`` or ``a['key']``. An index at
+    its end that is not a literal string is shown as ``…``."""
     if isinstance(leaf, ast.Attribute):
         return ast.unparse(leaf)
     inner = leaf.value

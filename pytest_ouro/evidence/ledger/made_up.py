@@ -39,7 +39,7 @@ def looks_made_up(cell: str) -> bool:
 
 
 def _counts(signs: Sequence[str]) -> bool:
-    """Return whether the characters go up by one, as in ``abc``, go down by one, as in ``321``, or
-    are all the same."""
+    """Return whether the characters, at least two, go up by one, as in ``abc``, go down by one, as
+    in ``321``, or are all the same."""
     steps = {ord(b) - ord(a) for a, b in itertools.pairwise(signs)}
     return steps in ({1}, {-1}, {0})

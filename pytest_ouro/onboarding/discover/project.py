@@ -138,7 +138,8 @@ def _command(
     tracked: Sequence[str],
     instead: OuroError | None = None,
 ) -> Project:
-    """Return the experiment that is one command. ``instead`` is the error by which no script with a
+    """Return the experiment that is one command. Assumptions and notes are added to ``remarks``.
+    ``instead`` is the error by which no script with a
     harness was found, None if none was looked for.
 
     OuroError if there is no command, or if a fact about the command is missing. Without a command,
