@@ -176,7 +176,7 @@ def _is_longer(history: History, path: str, top: Path | None) -> bool:
 def _on_disk(top: Path) -> list[_Named]:
     """Return the paths, from ``top``, of files that may be a ledger by their names, as `_first`
     chooses and orders them. Folders more than 6 deep, and those such as ``data`` and ``.venv``, are
-    left out."""
+    left out, and the search ends after about 20 000 names."""
     found: list[_Named] = []
     left = _NAMES
     for folder, folders, names in os.walk(top):

@@ -72,8 +72,10 @@ class Linker:
 
     def _by_hash(self, row: ClaimedRow, commit: str) -> Link:
         """Return the link of a row by its hash or tag, which names ``commit`` ("": no commit, and
-        the link is empty). If the row describes not this commit but a child of it that changes the
-        code of an experiment, link the row to that child, with ``commit`` as ``stated``."""
+        the link is empty). A row with a description, other than a baseline, is linked to a child
+        of this commit instead, with ``commit`` as ``stated``, if that changes the code of an
+        experiment, and the row describes the child and not this commit, or else the child adds the
+        row, and this commit is not described by it and does not change such code."""
         if not commit:
             return Link("", "")
         adding = self.added.get(key_of(row))
@@ -99,7 +101,8 @@ class Linker:
 
     def _by_adding(self, row: ClaimedRow, adding: Step, taken: set[str]) -> Link:
         """Return the link of a row by the commit ``adding`` that adds it to the ledger. A baseline
-        is linked to the parent of ``adding``, whatever other rows have. Any other row is linked to
+        is linked to the parent of ``adding``, or to ``adding`` if it has none, whatever other rows
+        have. Any other row is linked to
         ``adding`` if that changes the code of an experiment, or changes other files than the ledger
         and has a subject that says the same as the row. Otherwise, a kept row is linked to the
         parent of ``adding`` if that changes the code. The commit is "" if it is in ``taken``, the

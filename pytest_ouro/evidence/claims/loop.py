@@ -166,9 +166,10 @@ def build(
 def _measures_again(
     history: History, step: Step, row: ClaimedRow, best: float | None, editable: Sequence[str]
 ) -> bool:
-    """Return whether a kept row measures the code of the one kept before again: its commit only
-    moves that code, or it changes no editable file, as a person's repair of what measures does, and
-    the row says that it is measured again. ``best`` is the value kept before."""
+    """Return whether a kept row measures the code of the one kept before again: its commit moves
+    that code, and its value is the same; or its commit is no merge and changes no editable file, as
+    a person's repair of what measures does, and the row says that it is measured again. ``best`` is
+    the value kept before."""
     if row.value is not None and row.value == best and moved(history, step, editable):
         return True
     code = matching(history.changes(step), editable)
@@ -177,7 +178,8 @@ def _measures_again(
 
 def moved(history: History, step: Step, editable: Sequence[str]) -> dict[str, str]:
     """Return a dict from the old path to the new one of each editable file that a commit moves
-    without a change; {} if the commit moves no editable file, or changes one in another way."""
+    without a change; {} if the commit moves no editable file, or changes or deletes one. Files that
+    it adds do not count."""
     paths = history.changes(step)
     found = {}
     for path in matching(paths, editable):

@@ -116,7 +116,7 @@ def _read(text: str) -> re.Match[str] | None:
 def _has_commas(bodies: Iterable[str], *, commas: bool) -> bool:
     """Return whether the decimals of these numbers follow a comma: some number tells so, and none
     the contrary. A comma with three digits behind it tells nothing, unless a 0, a
-    point or nothing is before it."""
+    point or nothing is before it; with ``commas``, such a number is enough."""
     tell, deny, open_ = 0, 0, 0
     for body in bodies:
         whole, comma, rest = body.rpartition(",")

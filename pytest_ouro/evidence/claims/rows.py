@@ -101,8 +101,8 @@ def read_rows(ledger: Ledger, metric: str, found: Found | None = None) -> Rows:
 
 
 def _is_odd(row: Row) -> bool:
-    """Return whether a row that could be read has other cells than its header has columns, or is
-    written with ``\\t`` for tabs."""
+    """Return whether a row that could be read has more or fewer cells than its header has columns,
+    a leading tab aside, or is written with ``\\t`` for tabs."""
     format = row.table.format
     if format == JSONL:
         return False

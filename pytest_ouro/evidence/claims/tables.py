@@ -59,8 +59,9 @@ def find(
     """Return a tuple: the most likely ledger (see `_rank`) of the files in the working tree ``top``
     (None: there is no working tree) and in the last commit, None if nothing looks like a ledger;
     and, in words, the files that look like one and are too large. Files of earlier commits are
-    tried too if no file is surely a ledger. One in ``folder``, relative to the repository's top,
-    goes before others. The paths ``without`` do not count on the disk."""
+    tried too if no file is surely a ledger. Of those that are sure, or of the others, one in
+    ``folder``, relative to the repository's top, goes first. The paths ``without`` do not count on
+    the disk."""
     faults: list[str] = []
     on_disk = (
         one
@@ -91,8 +92,8 @@ class _Candidate(NamedTuple):
 def _readable(
     files: Iterable[LedgerFile | LimitError], history: History, faults: list[str]
 ) -> Iterator[_Candidate]:
-    """Yield those of the files that have the columns of a ledger and a row. The messages of errors
-    are added to ``faults``."""
+    """Yield those of the files that can be the ledger, as `_read` returns them. The messages of
+    errors are added to ``faults``."""
     for file in files:
         if isinstance(file, LimitError):
             faults.append(file.message)

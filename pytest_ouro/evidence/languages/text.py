@@ -89,8 +89,8 @@ def is_whole(text: str) -> bool:
 
 
 def without_comments(path: str, text: str) -> str:
-    """Return a text with one blank in place of each of its comments, in the language that the file
-    name in ``path`` or a ``#!`` line shows. A text in an unknown language, or longer than
+    """Return a text without its comments, or with a blank in their place, in the language that the
+    file name in ``path`` or a ``#!`` line shows. A text in an unknown language, or longer than
     `limits.SCRIPT`, is returned unchanged. A comment mark in a string may be taken for a
     comment."""
     name = PurePosixPath(path.lower())

@@ -108,7 +108,7 @@ class _Linear(NamedTuple):
 @lru_cache(maxsize=4)  # what is after one commit is before the next
 def _find_printed(text: str, metric: str) -> _Linear | None:
     """Return the value that a Python script prints under the metric's name; None if there is none,
-    there are several, or it is a plain number."""
+    there are several, it is a plain number, or the text is not Python."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
