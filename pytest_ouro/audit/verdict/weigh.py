@@ -185,8 +185,8 @@ class _Beside:
         self._step, self._claims, self._layout = step, claims, layout
 
     def is_telling(self, path: str) -> bool:
-        """Return whether a file is the instructions, or fixed by their words and not named as what
-        measures, or is read by a line that the commit adds to an editable file."""
+        """Return whether a file is the instructions, is fixed by their words, or is read by a line
+        that the commit adds to an editable file. The ledger and what measures do not count."""
         layout = self._layout
         if path == layout.prose.file:
             return True
@@ -243,8 +243,9 @@ def _is_sure(one: Judged, finding: Finding, claims: Claims, layout: Layout) -> b
     """Return whether a finding has no innocent explanation if its commit was kept. One of `scope`
     has none if the editable files are stated, the file is Python or `_Beside.is_telling`, and the
     commit changes editable files too and has one row; one of `frozen` if the file is named as what
-    measures or has such a name, and the rule is not about added packages. One of `evaluation` about
-    code that is too long may have one, and so may a removed dependency; all others have none."""
+    measures, has such a name or `_is_in_fixed_folder`, and the rule is not about added packages.
+    One of `evaluation` about code that is too long may have one, and so may a removed dependency;
+    all others have none."""
     if one.check == "scope":
         rows = claims.rows_of.get(one.step.id, [])
         code = matching(claims.loop.history.changes(one.step), layout.editable)
