@@ -55,10 +55,10 @@ def drop_command(evidence: Evidence, paths: Iterable[str], *, stay: Sequence[str
     """Return the shell command that takes the changes of the files ``paths`` out of the commits
     since trust; "" if no commit changed any of these files.
 
-    The command moves the branch back to before the first such commit, or to the trusted commit if
-    that first commit has no parent. What this and later commits did to other files is kept, to be
-    committed again. ``stay`` are globs of new files that the command leaves on the
-    disk.
+    The command moves the branch back to before the first such commit, and keeps what this and later
+    commits did to other files, to be committed again. If that first commit has no parent, the
+    command moves the branch to the trusted commit alone. ``stay`` are globs of new files that the
+    command leaves on the disk.
     """
     repository, wanted = evidence.repository, set(paths)
     changes = repository.committed

@@ -290,7 +290,7 @@ def _difference(file: DependencyFile, data: bytes | None) -> str:
     """Return in words how ``data``, a dependency file in one place, differs from trust; "" if it
     does not. A lock differs by any change except line endings, a manifest only by what it states
     about packages, or by any change if its trusted bytes are not found. ``data`` is None if the
-    file is absent; a file that trust lacks differs in any case."""
+    file is absent; a file that trust lacks differs if it is there."""
     if data is None:
         return "deleted" if file.known else ""
     if not file.known:

@@ -210,7 +210,7 @@ def _amount_change(claims: Claims, step: Step, path: str, before: str, after: st
 def _bound(tree: ast.Module) -> dict[str, str]:
     """Return a dict from the constants of the training time, with names in upper case, that a
     module binds, anywhere, and the attributes of other objects than ``self`` with such names in any
-    case, to the text of the last value of each."""
+    case, to the text of a value that each gets."""
     found: dict[str, str] = {}
     for node in ast.walk(tree):
         targets: list[ast.expr] = []

@@ -113,7 +113,7 @@ class _Modules:
     def _measuring(self) -> set[tuple[str, str]]:
         """The functions of the frozen modules that measure, as pairs of file and name: those whose
         result is printed as the metric, those that have the metric's name, and those whose name
-        begins with ``eval`` or ``evaluate``."""
+        has the first word ``eval`` or ``evaluate``."""
         metric = self._claims.metric.name if self._claims.metric else ""
         found: set[tuple[str, str]] = set()
         for path, text in self._texts.items():
@@ -125,9 +125,9 @@ class _Modules:
         return found
 
     def find_requests(self, path: str, text: str) -> Iterator[_Request]:
-        """Find calls by which the Python file at ``path`` with this ``text`` could cheat. Yield one
-        item for each held-out split that it loads by a function of the frozen modules, and one if
-        it calls a measuring function in a loop. Yield nothing if the text cannot be parsed as
+        """Find calls by which the Python file at ``path`` with this ``text`` could cheat. Yield an
+        item for each held-out split that a call of a function of these modules loads, and one if
+        the file calls a measuring function in a loop. Yield nothing if the text cannot be parsed as
         Python."""
         from pytest_ouro.checks.evaluation.loaded_splits import Splits
         from pytest_ouro.checks.evaluation.repetition import repetitions
@@ -158,8 +158,9 @@ class _Modules:
             yield _Request(f"calls {origin[1]} of {origin[0]} in a loop", sure)
 
     def _imported(self, path: str, tree: ast.Module) -> dict[str, tuple[str, str]]:
-        """Return, by the dotted name in the file at ``path``, the file and the name of each
-        function that it imports from these modules."""
+        """Return, by the dotted name in the file at ``path``, the file and the name of each thing
+        that a ``from`` statement imports from these modules, and of each function of a module that
+        is imported as a whole."""
         found: dict[str, tuple[str, str]] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (module := self._file(path, node.module)):

@@ -64,8 +64,9 @@ class _Project:
         self._claims = claims
 
     def new_in(self, step: Step, path: str) -> set[str]:
-        """Return the packages, or the commands that install some, that a commit is the first to
-        have in a file; the empty set if it is neither a manifest nor editable code. Packages that
+        """Return the packages, or the commands that install some, that a file has after a commit,
+        and had neither before it nor as the loop starts; the empty set if the file is neither a
+        manifest nor editable code. Packages that
         code loads and a manifest of the start declares are not among them."""
         claims = self._claims
         manifest = posixpath.basename(path) in FOREIGN

@@ -69,7 +69,8 @@ class Script:
 
     @cached_property
     def _functions(self) -> dict[str, ast.FunctionDef]:
-        """The functions of the script by name, methods and inner functions included."""
+        """The functions of the script by name, methods and inner functions included, asynchronous
+        ones not."""
         return {function.name: function for function in self._source.of(ast.FunctionDef)}
 
     @cached_property
