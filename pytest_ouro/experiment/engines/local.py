@@ -134,8 +134,8 @@ class WorkerProcess:
 
 def make_local_engine(profile: Profile, slots: int, places: int) -> LocalEngine:
     """Return an engine with as many ``places`` as are asked for; 0: on "cuda" one for each visible
-    card, otherwise one for each slot. On "cuda" each place has a card of its own, in turn, of the
-    first one's model; if one place is asked for, it has all visible cards."""
+    card of the first one's model, otherwise one for each slot. On "cuda" each place has one of
+    these cards, in turn; if one place is asked for, it has all visible cards."""
     if profile == "cpu":
         return LocalEngine([{}] * (places or slots))
     cards, visible = _find_cards()

@@ -61,8 +61,9 @@ class Ablation:
 
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
         """Return a line for each group, those that are needed first, then the largest gain: what
-        the tip loses without it, and whether that is shown. If Ctrl-C ended a run, return
-        instead one line that says how the ablation goes on. ``quiet`` changes nothing."""
+        the tip loses without it, and whether that is shown. If a run gave no value that counts,
+        return () or, if Ctrl-C ended it, one line that says how the ablation goes on. ``quiet``
+        changes nothing."""
         if self.result is not None and self.result.interrupted:
             return (f"ouro: {messages.GO_ON}",)
         found = sorted(

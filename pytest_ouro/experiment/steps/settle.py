@@ -28,8 +28,8 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ..
     ``target``, the last keep; return lines that say what was done, () if the branch is there
     already.
 
-    With ``apply`` False, or if the branch must not or cannot be moved, it stays: nothing is raised,
-    and a line names the command that would move it. ``case`` is that of the run, observed before
+    With ``apply`` False, or if the branch must not or cannot be moved, it stays, and a line names
+    the command that would move it. ``case`` is that of the run, observed before
     the run; ``tried`` is the ref of the tried commit.
     """
     target = place_to_return(case, target)
@@ -55,8 +55,8 @@ def fast_forward(case: Case, target: str, *, apply: bool) -> tuple[str, ...]:
     line that says what was done, () if the branch is there already.
 
     With ``apply`` False, or if ``target`` does not descend from the branch's commit, or the branch
-    must not or cannot be moved, it stays: nothing is raised, and a line names the command. It is
-    not moved back to ``target``, either.
+    must not or cannot be moved, it stays, and a line names the command. It is not moved back to
+    ``target``, either.
     """
     git, head = case.repository.git, case.repository.head
     if target == head:

@@ -127,7 +127,7 @@ class RayEngine:
 
     def _receive(self, seconds: float) -> list[Event]:
         """Return the events that arrive within so many ``seconds``. Once the relay is gone, all
-        attempts are lost. Raise ExperimentError if it could not connect, or met a fault."""
+        attempts are lost. Raise ExperimentError if it could not connect."""
         relay = self._relay
         if relay is None:
             time.sleep(seconds)
@@ -147,8 +147,8 @@ class RayEngine:
         return found
 
     def _handle(self, message: Message) -> list[Event]:
-        """Return the event in a message of the relay; [] if it is about the cluster. Raise
-        ExperimentError if the relay states that it could not connect."""
+        """Return the event in a message of the relay; [] if it is about no attempt that goes on.
+        Raise ExperimentError if the relay states that it could not connect."""
         if isinstance(message, wire.Cluster):
             if self._found is not None and message.places != self._found.places:
                 self._say(f"ouro: {_count(message)} now")
