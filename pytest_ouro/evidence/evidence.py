@@ -233,7 +233,8 @@ class Evidence:
         """The full ids of tried commits (of runs that started), as the refs refs/ouro/tried/<n>
         keep them, by n, the ``seq`` of the run's ``started`` line. Only the trusted commit and its
         descendants are included. {} if there are none, or if bound.lock was written by ``bless``
-        and is not committed yet. Raise GitError if git fails."""
+        and is not committed yet. Raise GitError if git fails, OuroError if a file of refs cannot be
+        read."""
         if self.trust.blessing_pending:
             return {}
         from pytest_ouro.evidence.git.ancestry import list_descendants

@@ -52,8 +52,8 @@ def unpushed_refs(git: Git, env: Mapping[str, str], remote: str = "") -> list[Re
     commit. If the name of the remote is unknown, every commit counts as one that the remote lacks.
 
     ``remote`` is the name of the remote; "" means PRE_COMMIT_REMOTE_NAME in ``env``. The first ref
-    is the one that pre-commit passes on, as PRE_COMMIT_LOCAL_BRANCH and PRE_COMMIT_TO_REF in
-    ``env``, if they are set, whatever the remote has. Raise GitError if git fails.
+    is the one that pre-commit passes on as PRE_COMMIT_TO_REF in ``env``, if that is set, whatever
+    the remote has. Raise GitError if git fails.
     """
     refs = []
     if first := env.get("PRE_COMMIT_TO_REF", ""):
