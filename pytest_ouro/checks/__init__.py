@@ -116,7 +116,8 @@ class Check(ABC):
 
     def trusted_data(self, evidence: Evidence) -> Iterable[Path]:
         """Return the existing files that match `data_globs`, sorted: `bless` records their digests
-        for this check. Raise what `evidence.data.files` raises."""
+        for this check. RuntimeError if a glob begins with ``~`` and the home folder is unknown,
+        OuroError if a file cannot be examined."""
         from pytest_ouro.evidence import data
 
         return data.matched(self.data_globs(evidence.layout), evidence.root)
