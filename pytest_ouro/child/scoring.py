@@ -212,9 +212,8 @@ class Score:
         self._nats.extend(nats.cpu())
 
     def value(self) -> tuple[float, float]:
-        """Return a tuple: bits per byte of the scored rows, and its standard error, from the
-        answers that count (see `by_target`), which must have been added. The score is NaN or
-        infinite if one of these is, at a target with bytes."""
+        """Return a tuple: bits per byte of the scored rows, and its standard error, by the answers
+        that count (`by_target`), all added; NaN or infinite if one is, at a target with bytes."""
         _, nats, num_bytes = self.by_target()
         return bits_per_byte(nats, num_bytes), standard_error(nats, num_bytes)
 

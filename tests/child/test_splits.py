@@ -378,7 +378,7 @@ def test_how_a_function_hands_out_data_is_read_from_its_source(text, expected):
 
 
 class Shape:
-    """A shape that can be iterated and is no tuple, as TensorFlow's; one of ``None`` cannot."""
+    """A shape that can be iterated and is not a tuple, as TensorFlow's; one of ``None`` cannot."""
 
     def __init__(self, sizes):
         self.sizes = sizes

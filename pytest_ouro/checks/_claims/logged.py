@@ -169,8 +169,7 @@ def _taken_back(claims: Claims) -> Iterator[Claimed]:
 
 def _flipped(claims: Claims) -> Iterator[Claimed]:
     """Yield one finding about rows whose status a later commit changed between kept and not kept,
-    and whose value, if there was one, it did not change: an error if one became kept whose code is
-    not in the files any more."""
+    and not a value that they had: an error if one became kept whose code is gone from the files."""
     found: dict[int, tuple[ClaimedRow, ClaimedRow, Version]] = {}
     settled = ("keep", "baseline", "discard", "crash")
     for before, after in itertools.pairwise(claims.loop.versions):

@@ -167,9 +167,9 @@ def _measures_again(
     history: History, step: Step, row: ClaimedRow, best: float | None, editable: Sequence[str]
 ) -> bool:
     """Return whether a kept row measures the code of the one kept before again: its commit moves
-    that code, and its value is the same; or its commit is no merge and changes no editable file, as
-    a person's repair of what measures does, and the row says that it is measured again. ``best`` is
-    the value kept before."""
+    that code, and its value is the same; or the commit is not a merge and changes no editable file,
+    as a person's repair of what measures does, and the row says that it is measured again. ``best``
+    is the value kept before."""
     if row.value is not None and row.value == best and moved(history, step, editable):
         return True
     code = matching(history.changes(step), editable)

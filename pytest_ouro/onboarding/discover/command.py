@@ -205,10 +205,9 @@ def facts(
     remarks: Remarks,
     tracked: Sequence[str],
 ) -> Experiment:
-    """Return the experiment that follows from the command, its files, ``rules`` (the words of
-    rules), ``prose`` (what the instructions state) and the options; without its folder and its
-    interpreter. Assumptions and notes are added to ``remarks``. OuroError if the metric, its
-    direction or the editable files are not known."""
+    """Return the experiment that follows from the command, its files, ``rules`` (words of rules),
+    ``prose`` and the options, without folder and interpreter; add assumptions and notes to
+    ``remarks``. OuroError if the metric, its direction or the editable files are not known."""
     label = _metric(command, folder, prose, options, remarks, tracked)
     metric = label.name
     editable = _editable(command, folder, rules, prose, options, remarks, tracked)
