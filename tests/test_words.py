@@ -10,7 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 #: The files and folders to check.
 CHECKED = (
-    *("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "conftest.py"),
+    *("README.md", "SECURITY.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "CHANGELOG.md"),
+    *("changelog.d", "conftest.py"),
     *("pytest_ouro", "docs", "tests", "benchmarks", "autoresearch"),
 )
 #: This list itself, and code that imitates what agents write or that an experiment changes.
