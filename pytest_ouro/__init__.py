@@ -1,7 +1,7 @@
 """pytest-ouro: the referee of autonomous experiment loops.
 
 Imports nothing: the pytest entry point imports this package first, on every pytest run. What the
-author of a check needs is imported from its module when it is first asked for.
+author of a check or of a plugin needs is imported from its module when it is first asked for.
 """
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, which would have to be imported
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.paths import Glob as Glob
     from pytest_ouro.evidence.paths import RepoPath as RepoPath
     from pytest_ouro.evidence.paths import matching as matching
+    from pytest_ouro.evidence.records.run_record import FinishedRun as FinishedRun
+    from pytest_ouro.evidence.records.run_record import StartedRun as StartedRun
+    from pytest_ouro.experiment.result import Result as Result
 
     __version__: str
 
@@ -35,6 +38,9 @@ _MODULES = {
     "Glob": "evidence.paths",
     "RepoPath": "evidence.paths",
     "matching": "evidence.paths",
+    "FinishedRun": "evidence.records.run_record",
+    "StartedRun": "evidence.records.run_record",
+    "Result": "experiment.result",
 }
 
 __all__ = [
@@ -43,11 +49,14 @@ __all__ = [
     "DataGlob",
     "Evidence",
     "Finding",
+    "FinishedRun",
     "Glob",
     "Layout",
     "OuroError",
     "Protection",
     "RepoPath",
+    "Result",
+    "StartedRun",
     "__version__",
     "matching",
     "option",

@@ -132,14 +132,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Audit a past run instead of collecting tests: a range, a revision, a pull request, "
         "a folder or a git directory (default: the current folder)",
     )
-    parser.addini("ouro_bound", "The file of rules", type="string", default="")
-    parser.addini("ouro_settle", "Apply verdicts to the branch", type="bool", default=False)
-    parser.addini("ouro_device", "The device: auto, cpu or cuda", type="string", default="")
+    parser.addini(
+        "ouro_bound", "The same as --ouro-bound, from the root folder", type="string", default=""
+    )
+    parser.addini("ouro_settle", "The same as --ouro-settle", type="bool", default=False)
+    parser.addini(
+        "ouro_device",
+        "The same as --ouro-device: auto, cpu or cuda",
+        type="string",
+        default="",
+    )
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declare the hook ``pytest_ouro_checks``, by which plugins and conftest.py files give
-    checks."""
+    """Declare the hooks ``pytest_ouro_…``, by which plugins and conftest.py files give checks and
+    follow runs."""
     from pytest_ouro import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_ouro.bound import read as bounds
 from pytest_ouro.checks import CHECKS
@@ -25,18 +25,31 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Experiment
     from pytest_ouro.checks import Check
     from pytest_ouro.core.finding import Finding
-    from pytest_ouro.evidence.records.run_record import MeasuredRun
+    from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
     from pytest_ouro.evidence.repository import Subject
     from pytest_ouro.evidence.trust import Trust
 
 
+class Listener(Protocol):
+    """What is called when a run of a case is recorded. Its methods raise nothing."""
+
+    def start(self, run: StartedRun) -> None:
+        """Take the record of a run that starts: it is written, and there is no process yet."""
+
+    def finish(self, run: FinishedRun) -> None:
+        """Take the record of a run that has ended, with its verdict: it is written."""
+
+
 @dataclass(frozen=True)
 class Case:
-    """The trusted rules of an experiment, their trust, and the evidence to which they apply."""
+    """The trusted rules of an experiment, their trust, and the evidence to which they apply.
+    ``listener`` is called with the records of runs that are made of the case; None if nothing
+    is."""
 
     bound: Bound
     trust: Trust
     evidence: Evidence
+    listener: Listener | None = None
 
     @property
     def repository(self) -> Repository:
@@ -68,7 +81,7 @@ class Case:
         evidence = Evidence(
             self.bound.layout, repository, self.trust, measured, run_commands=allowed
         )
-        return Case(self.bound, self.trust, evidence)
+        return Case(self.bound, self.trust, evidence, self.listener)
 
     def at(self, commit: str) -> Case:
         """Return a new case with the same rules and trust for a commit, given by its full id: what
@@ -77,7 +90,7 @@ class Case:
         repository = Repository(git, trust=trust, subject="commit", head=commit)
         allowed = self.evidence.run_commands
         evidence = Evidence(self.bound.layout, repository, self.trust, run_commands=allowed)
-        return Case(self.bound, self.trust, evidence)
+        return Case(self.bound, self.trust, evidence, self.listener)
 
 
 @dataclass(frozen=True)
@@ -128,6 +141,7 @@ def open_case(
     run_commands: bool = False,
     from_top: bool = False,
     checks: Mapping[str, type[Check]] | None = None,
+    listener: Listener | None = None,
 ) -> Case:
     """Return the case of the bound.toml at ``path``: its rules as trust has them, and the evidence.
 
@@ -138,8 +152,8 @@ def open_case(
     GIT_INDEX_FILE; "" is the repository's own index. With ``rehash`` all data is read again;
     ``run_commands`` allows the commands that the bound names. With ``from_top``, the commands that
     errors advise have paths relative to the repository's top. ``checks``, by name, are known beside
-    those of pytest-ouro and of packages. Raise GitError, TrustError, BoundError, LimitError or
-    another OuroError if the rules cannot be read.
+    those of pytest-ouro and of packages; ``listener`` is that of the case. Raise GitError,
+    TrustError, BoundError, LimitError or another OuroError if the rules cannot be read.
     """
     git = replace(Git.discover(path.parent, index=index), from_top=from_top)
     bound_path = git.relative(path)
@@ -152,7 +166,7 @@ def open_case(
         raise
     repository = Repository(git, trust=found.commit, subject=subject)
     evidence = Evidence(bound.layout, repository, found, rehash=rehash, run_commands=run_commands)
-    return Case(bound, found, evidence)
+    return Case(bound, found, evidence, listener)
 
 
 def open_commit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,22 @@ class Hooks:
         given = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
         config.args[:] = [str(path), *(arg for arg in given if absolute_path(config, arg) != path)]
 
+    def pytest_report_header(self) -> list[str]:
+        """Return a list of one line, which names the bound, from the folder in which pytest was
+        started, and what the options and ini keys ask for; [] if no argument names the bound."""
+        settings, folder = self.session.settings, self.config.invocation_params.dir
+        if not self._is_named(settings.bound):
+            return []
+        words = [f"rules of {os.path.relpath(settings.bound, folder)}"]
+        words += [settings.task] if settings.task else []
+        words += ["--ouro-settle"] if settings.settle else []
+        words += [f"--ouro-device={settings.device}"] if settings.device else []
+        return [escape(f"ouro: {', '.join(words)}")]
+
+    def _is_named(self, path: Path) -> bool:
+        """Return whether an argument of this session is the path of a file or a node id in it."""
+        return any(absolute_path(self.config, arg) == path for arg in self.config.args)
+
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
     ) -> pytest.Collector | None:
@@ -60,7 +77,7 @@ class Hooks:
         None. An argument that names a folder with the bound does not count."""
         if file_path != self.session.settings.bound:
             return None
-        named = any(absolute_path(self.config, arg) == file_path for arg in self.config.args)
+        named = self._is_named(file_path)
         return BoundFile.from_parent(parent, path=file_path) if named else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -10,6 +10,7 @@ import pytest
 from pytest_ouro.checks import registered
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.engine import open_case
+from pytest_ouro.items.announcer import Announcer
 from pytest_ouro.items.outcome_audit import OutcomeAudit
 from pytest_ouro.items.outside_config import refuse_outside_config
 from pytest_ouro.items.registered import read_checks
@@ -63,6 +64,7 @@ class Session:
         self._unmade: OuroError | None = None
         self._stack = contextlib.ExitStack()
         self._progress: Progress | None = None
+        self._announcer = Announcer(config, self._say)
         #: The last lines if nothing came out.
         self.closed = CLOSED
         self._refused: OuroError | None = None
@@ -83,6 +85,7 @@ class Session:
                 trust_by="--ouro-trust",
                 run_commands=True,
                 checks=read_checks(self.config),
+                listener=self._announcer,
             )
         return self.opened
 
@@ -95,6 +98,7 @@ class Session:
         if self.result is None:
             self.result = self._measure(self._run)
             self.opened = self.case.again(measured=self.result.record)
+            self._announcer.announce(self.result)
             _raise_end(self.result)
         return self.result
 
@@ -114,6 +118,7 @@ class Session:
                 self.closed = f"ouro: {messages.GO_ON}\n{last}"
                 raise
             self.opened = self.case.again()
+            self._announcer.announce(self.selection)
             if self.selection.result is not None:
                 _raise_end(self.selection.result)
         return self.selection
@@ -131,7 +136,6 @@ class Session:
         raised."""
 
         def make(progress: Progress) -> Result:
-            self._progress = progress
             if self._unmade is not None:
                 raise self._unmade
             if self._batch is None:
@@ -143,10 +147,12 @@ class Session:
             return self._batch.measure(commit)
 
         try:
-            return self._measure(make)
+            result = self._measure(make)
         finally:
             self._refused = None  # the next candidate may be measured
             self.opened = self.case.again()
+        self._announcer.announce(result)
+        return result
 
     def _make_batch(self, candidates: Sequence[Candidate]) -> Batch:
         """Return the batch of the candidates; nothing is started yet. Raise ExperimentError if the
@@ -160,17 +166,13 @@ class Session:
             if rule.check in given and rule.check not in registered():
                 raise engine_messages.registered_check(rule.key, rule.check)
 
-        def say(text: str) -> None:
-            if self._progress is not None:
-                self._progress.say(text)
-
         def show(positions: Sequence[Position], course: str) -> None:
             if self._progress is not None:
                 self._progress.show_batch(positions, course)
 
         device = settings.device or case.experiment.device
+        say, order = self._say, self._order()
         profile, make = make_engine(case, device, settings.places, settings.ray, self._stack, say)
-        order = self._order()
         return Batch(case, candidates, order, profile, make, progress=show, say=say)
 
     def finish_batch(self) -> str:
@@ -190,6 +192,11 @@ class Session:
         fault = self.outcome.fault
         return error_text(fault) if fault else ""
 
+    def _say(self, text: str) -> None:
+        """Write a line with the progress of the runs; nothing before the first of them."""
+        if self._progress is not None:
+            self._progress.say(text)
+
     def _order(self) -> Order:
         """Return the options of an experiment."""
         from pytest_ouro.experiment.run import Order
@@ -204,7 +211,7 @@ class Session:
         line for each plugin whose limit passed names its module."""
         from pytest_ouro.report.progress import Progress
 
-        progress = Progress(self.config)
+        progress = self._progress = Progress(self.config)
         target = self.settings.trackio
         with hold_time_limits() as rang, track(target, self._find_journal, progress):
             try:

@@ -101,11 +101,14 @@ def start(case: Case, run: StartedRun) -> StartedRun:
     """Record that a run starts, before its process exists, and return the record as it was written.
 
     Disk space for later records is reserved, the ``started`` line is written, and a ref keeps the
-    commit. Raise RecordError or GitError if one of the three cannot be written.
+    commit; then the listener of the case is called. Raise RecordError or GitError if one of the
+    three cannot be written.
     """
     _reserve_space(case, run.run)
     started = case.evidence.journal.append(run)
     repo.set_ref(case.repository.git, started.tried_ref, started.commit)
+    if case.listener is not None:
+        case.listener.start(started)
     return started
 
 
@@ -163,8 +166,8 @@ def _finite(value: float | None) -> float | None:
 
 def finish(case: Case, run: FinishedRun) -> FinishedRun:
     """Write the ``finished`` line to the journal, then the row to the ledger; return the record as
-    it was written, with the present time and the text of its row. The row of a placebo is left to
-    `write_placebos`.
+    it was written, with the present time and the text of its row, which the listener of the case is
+    called with. The row of a placebo is left to `write_placebos`.
 
     The file that reserved disk space is emptied first, and deleted last. If this process is killed
     between line and row, that file is still there, by which :func:`recover` later finds and writes
@@ -178,6 +181,8 @@ def finish(case: Case, run: FinishedRun) -> FinishedRun:
     if written.purpose != "placebo":
         _append(case, entry_of(written))
     place.unlink(missing_ok=True)
+    if case.listener is not None:
+        case.listener.finish(written)
     return written
 
 
