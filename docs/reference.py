@@ -40,6 +40,8 @@ GUIDES = {
     "finalize": "certify.md",
     "uninit": "init.md",
 }
+#: Public classes whose fields another page lists.
+RECORDS = ("FinishedRun", "StartedRun")
 _STAGES = {
     "repository": "files: in the working tree, in the index and in commits",
     "ledger": "the records of all runs, and the table of results",
@@ -162,7 +164,9 @@ def api() -> str:
         if signature := _signature(thing):
             text += f"```text\n{name}{signature}\n```\n\n"
         text += f"{_plain(inspect.getdoc(thing) or '')}\n"
-        if isinstance(thing, type) and not issubclass(thing, str):
+        if name in RECORDS:
+            text += "\nIts fields are the keys of a line of [the journal](journal.md).\n"
+        elif isinstance(thing, type) and not issubclass(thing, str):
             text += _fields(thing) + _members(thing)
     return text
 
