@@ -53,6 +53,7 @@ def copy(tmp_path):
 #: In one process: write the docs, then test.
 STEPS = """
 import runpy, sys
+sys.path.insert(0, "docs")
 import pytest
 try:
     runpy.run_path("docs/generate.py", run_name="__main__")
@@ -75,6 +76,11 @@ def test_a_check_that_is_added_as_the_page_says_passes_the_tests(copy):
         r"(?ms)^`(docs/checks/[\w-]+\.md)`:\n\n````markdown\n(.*?)^````$", words
     )
     (copy / name).write_text(text)
+    [line] = re.findall(r"(?m)^ *- line-limit: .*\n", words)
+    navigation = (copy / "mkdocs.yml").read_text()
+    (copy / "mkdocs.yml").unlink()  # a link
+    before, after = re.split(r"(?=          - log-schema: )", navigation)
+    (copy / "mkdocs.yml").write_text(f"{before}          {line.lstrip()}{after}")
     [function] = re.findall(r"(?ms)^```python\n(def _line_limit.*?)^```$", words)
     [row] = re.findall(r'(?m)^ *\("line-limit".*\n', words)
     recognise = copy / "pytest_ouro/onboarding/recognise.py"
