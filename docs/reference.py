@@ -43,7 +43,7 @@ GUIDES = {
 #: Public classes whose fields another page lists.
 RECORDS = ("FinishedRun", "StartedRun")
 _STAGES = {
-    "repository": "files: in the working tree, in the index and in commits",
+    "repository": "the files of the working tree, the index and the commits",
     "ledger": "the records of all runs, and the table of results",
     "run": "one run",
     "human": "nothing: a person judges the rule",
@@ -130,11 +130,11 @@ def checks() -> str:
 
 
 def facts(name: str) -> str:
-    """A table of what the class of a check states about it."""
+    """A list of what the class of a check states about it."""
     cls = load(name)
     module = name.replace("-", "_")
     place = f"{module}/" if inspect.getfile(cls).endswith("__init__.py") else f"{module}.py"
-    rows = [("it judges", _STAGES[cls.stage])]
+    rows = [("judges", _STAGES[cls.stage])]
     if cls.after_run:
         rows.append(("after a run", "it is judged again; a violation makes the run a crash"))
     if cls.judges_claims:
@@ -143,8 +143,10 @@ def facts(name: str) -> str:
         rows.append(("programs", "it starts programs of the repository"))
     if cls.protects is not Check.protects:
         rows.append(("guard", "`pytest-ouro guard` refuses an edit that would break it"))
-    code = f"`pytest_ouro/checks/{place}`, `tests/checks/test_{module}.py`"
-    return _table(("", ""), [*rows, ("code and tests", code)])
+    rows.append(
+        ("code and tests", f"`pytest_ouro/checks/{place}`, `tests/checks/test_{module}.py`")
+    )
+    return "\n".join(f"- **{what}**: {words}" for what, words in rows) + "\n"
 
 
 def purpose(cls: type) -> str:

@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import shlex
+import subprocess
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -182,6 +183,13 @@ def test_every_file_of_a_page_can_be_read(language, read):
     assert found
     for _, text in found:
         read(text)
+
+
+def test_every_script_of_a_shell_can_be_parsed():
+    scripts = "".join(f"({text})\n" for _, text in blocks("sh"))
+
+    subprocess.run(["sh", "-n"], input=scripts, text=True, check=True)
+    assert subprocess.run(["sh", "-n"], input=f"{scripts}if", text=True, check=False).returncode
 
 
 def test_every_page_that_is_run_names_its_test():
