@@ -45,6 +45,7 @@ OTHERS = {
     "valgrind": "it takes minutes",
     **dict.fromkeys(("./program", "wheel/bin/python", "wheel/bin/pytest-ouro"), "it was just made"),
     "time": "it measures",
+    "towncrier": "it changes CHANGELOG.md",
     **dict.fromkeys(("cd", "cc", "echo", "grep", "mkdir", "rm"), "the text is about it"),
 }
 #: What is in the place of a value that the reader fills in, or of what was left out.
