@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: The largest request in bytes; a longer one cannot be sent.
 LONGEST = 1 << 18
+#: Lets a descriptor that is received be closed when a program is executed; only Linux has it.
+CLOSED_ON_EXEC = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 def serve(fd: int) -> None:
@@ -44,7 +46,7 @@ def serve(fd: int) -> None:
     room = _socket.CMSG_SPACE(struct.calcsize("i"))
     try:
         while True:
-            data, ancillary, *_ = requests.recvmsg(LONGEST, room, _socket.MSG_CMSG_CLOEXEC)
+            data, ancillary, *_ = requests.recvmsg(LONGEST, room, CLOSED_ON_EXEC)
             if not data:
                 return
             [(output,)] = (struct.unpack("i", given) for _, _, given in ancillary)
