@@ -53,8 +53,12 @@ class FrozenData(Check):
         none of the present files has a blessed digest; then one for each training file that is a
         copy of one that ``paths`` names. OuroError if a file cannot be read."""
         present = evidence.fingerprints.of(self._present(evidence))
-        now = {data.name(path, evidence.root): digest for path, digest in present.items()}
-        blessed = evidence.trust.data
+        blessed, root = evidence.trust.data, evidence.root
+        named = data.names(self.data_globs(evidence.layout), root)
+        now = {
+            data.blessed_name(path, named.get(path, ""), root, blessed): digest
+            for path, digest in present.items()
+        }
         if not blessed.keys() & now.keys():
             yield Finding(
                 f"no fingerprint of the data is blessed ({several(sorted(now))})",

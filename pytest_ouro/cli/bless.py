@@ -244,9 +244,14 @@ def _read_lock(target: Path) -> lock.Lock:
 def _hash_data(bound: Bound, evidence: Evidence, before: lock.Lock) -> dict[str, str]:
     """Return a dict from the name of each data file on this machine to its sha256. It also has the
     entries in ``before`` of files in folders that have no data file here."""
-    paths = {path for rule in bound.rules for path in rule.checker.trusted_data(evidence)}
-    found = evidence.fingerprints.of(sorted(paths))
-    now = {data.name(path, evidence.root): digest for path, digest in found.items()}
+    root = evidence.root
+    names: set[tuple[Path, str]] = set()
+    for rule in bound.rules:
+        named = data.names(rule.checker.data_globs(evidence.layout), root)
+        paths = rule.checker.trusted_data(evidence)
+        names |= {(path, named.get(path) or data.name(path, root)) for path in paths}
+    found = evidence.fingerprints.of(sorted({path for path, _ in names}))
+    now = {name: found[path] for path, name in sorted(names)}
     folders = {name.rpartition("/")[0] for name in now}
     kept = {n: d for n, d in before.data.items() if n.rpartition("/")[0] not in folders}
     return {**kept, **now}

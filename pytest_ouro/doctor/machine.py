@@ -223,14 +223,15 @@ class Machine:
             harness = self.case.bound.path(experiment.harness)
             make = f"{shlex.join(experiment.python)} {self.case.repository.git.word(harness)}"
             return Item("data", "fails", words, make if experiment.harness else "put it there")
-        files = {p for g in experiment.data for p in data.files(g, root)}
-        found = {data.name(path, root) for path in files}
-        words = f"{len(found)} files"
+        files, blessed = data.names(experiment.data, root), self.case.trust.data
+        words = f"{len(files)} files"
         rules, evidence = self.case.bound.rules, self.case.evidence
-        if files.isdisjoint(p for rule in rules for p in rule.checker.trusted_data(evidence)):
+        ruled = (path for rule in rules for path in rule.checker.trusted_data(evidence))
+        if files.keys().isdisjoint(ruled):
             words += ", compared by no rule"
             return Item("data", "weak", words, 'a rule with check = "frozen-data", then bless')
-        if unknown := found - self.case.trust.data.keys():
+        found = {data.blessed_name(path, name, root, blessed) for path, name in files.items()}
+        if unknown := found - blessed.keys():
             words += f", {len(unknown)} that are not blessed"
             return Item("data", "weak", words, "pytest-ouro bless, then commit bound.lock")
         return Item("data", "ok", f"{words}, blessed; the gate compares them")

@@ -17,7 +17,7 @@ from pytest_ouro.evidence.content import read_own
 from pytest_ouro.messages import git as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
 #: Files below this many bytes are hashed every time.
 _SMALL = 1 << 20
@@ -82,14 +82,54 @@ def _is_file(path: Path) -> bool:
         raise messages.unreadable_file(str(path), error.strerror or str(error)) from None
 
 
+def names(patterns: Iterable[str], root: Path) -> dict[Path, str]:
+    """Return the name of each file that at least one of the globs ``patterns`` matches (see
+    `files`), in the order of the names; {} without patterns.
+
+    A name is as the first glob that matches has it: absolute, ``~/…``, or relative to ``root``. So
+    it is the same on every machine, wherever ``root`` and the home folder lie there. Raise
+    RuntimeError if a glob begins with ``~`` and the home folder is unknown.
+    """
+    found: dict[Path, str] = {}
+    for pattern in patterns:
+        for path in files(pattern, root):
+            found.setdefault(path, _name_by(pattern, path, root))
+    return dict(sorted(found.items(), key=lambda item: item[1].split("/")))
+
+
+def _name_by(pattern: str, path: Path, root: Path) -> str:
+    """Return the name of a file as the glob that matches it has it, see `names`."""
+    home = pattern.partition("/")[0]
+    if home.startswith("~"):
+        return f"{home}/{path.relative_to(Path(home).expanduser()).as_posix()}"
+    return path.as_posix() if pattern.startswith("/") else path.relative_to(root).as_posix()
+
+
+def is_outside(pattern: str) -> bool:
+    """Return whether a glob of data names files by a path that is absolute or begins with ``~``, so
+    that they are read where they lie, and not from a working tree."""
+    return pattern.startswith(("/", "~"))
+
+
 def name(path: Path, root: Path) -> str:
-    """Return the name under which bound.lock lists the data file ``path``: relative to ``root`` if
-    it lies below that folder, otherwise ``~/…`` if it lies in the home folder, otherwise ``path``
-    itself. Raise RuntimeError, whatever ``path`` is, if the home folder is unknown."""
+    """Return the name of the data file ``path`` by where it lies: relative to ``root`` if it lies
+    below that folder, otherwise ``~/…`` if it lies in the home folder, otherwise ``path`` itself.
+    bound.lock has it for a file that no glob names, and had it for all. Raise RuntimeError,
+    whatever ``path`` is, if the home folder is unknown."""
     for base, prefix in ((root, ""), (Path.home(), "~/")):
         if path.is_relative_to(base):
             return prefix + path.relative_to(base).as_posix()
     return path.as_posix()
+
+
+def blessed_name(path: Path, named: str, root: Path, blessed: Container[str]) -> str:
+    """Return the name by which to look for the data file ``path`` among the ``blessed`` names of a
+    bound.lock: ``named``, its name by a glob ("": no glob names it), otherwise its name by where it
+    lies, if only that is there or it has no other."""
+    if named in blessed:
+        return named
+    by_place = name(path, root)
+    return by_place if by_place in blessed or not named else named
 
 
 @dataclass(frozen=True)
@@ -128,6 +168,13 @@ def _state(path: Path) -> State:
     return State(seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_nlink)
 
 
+def total_of(lines: Iterable[str]) -> str:
+    """Return the sha256 (hexadecimal) of these lines of `Fingerprints.lines`, in any order."""
+    rows = sorted(lines, key=lambda line: line.rpartition(" ")[0].split("/"))
+    text = "".join(f"{row}\n" for row in rows)
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+
+
 @dataclass(frozen=True)
 class Fingerprints:
     """Computes the sha256 of data files, with a cache in the JSON file ``memory``.
@@ -156,16 +203,20 @@ class Fingerprints:
 
     def total(self, patterns: tuple[str, ...], root: Path) -> str:
         """Return one sha256 (hexadecimal) over the names and contents of all files that the
-        patterns match; "" if ``patterns`` is empty, the sha256 of no bytes if no file matches.
+        patterns match (`total_of` their `lines`); "" if ``patterns`` is empty, the sha256 of no
+        bytes if no file matches.
 
-        Raise OuroError if a file cannot be read or examined, and RuntimeError if the home folder is
-        unknown and a glob begins with ``~`` or a file matches.
+        Raise OuroError if a file cannot be read or examined, and RuntimeError if a glob begins with
+        ``~`` and the home folder is unknown.
         """
-        if not patterns:
-            return ""
-        digests = self.of(matched(patterns, root))
-        rows = [f"{name(path, root)} {digest}\n" for path, digest in digests.items()]
-        return hashlib.sha256("".join(rows).encode(errors="surrogateescape")).hexdigest()
+        return total_of(self.lines(patterns, root)) if patterns else ""
+
+    def lines(self, patterns: Iterable[str], root: Path) -> list[str]:
+        """Return a line ``NAME sha256:…`` for each file that the patterns match, by its name (see
+        `names`). Raise as `total` does."""
+        named = names(patterns, root)
+        digests = self.of([*named])
+        return [f"{name} {digests[path]}" for path, name in named.items()]
 
     def _read(self) -> dict[str, list[int | str]]:
         """Return the cache, which maps a path to size, mtime, ctime, inode and ``sha256:…``; {} if
