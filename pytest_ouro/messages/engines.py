@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_ouro.core.errors import ExperimentError, OuroError
+from pytest_ouro.core.escape import quoted
 
 _EXAMPLE = "pytest --ouro-experiment --ouro-candidates"
 
@@ -104,7 +105,7 @@ def worker_not_started(reason: str) -> ExperimentError:
     """The process of a worker cannot be started."""
     return ExperimentError(
         f"a worker cannot be started: {reason}",
-        help="see whether `python -m pytest_ouro --version` works here",
+        help="see whether `python -m pytest_ouro --version` works there, and the disk has room",
     )
 
 
@@ -114,6 +115,24 @@ def other_conditions(what: str, here: str, there: str) -> ExperimentError:
     return ExperimentError(
         f"the worker has another {what} ({there or 'none'}) than the batch ({here or 'none'})",
         help="give every worker the same data and the same version of pytest-ouro",
+    )
+
+
+def uncommitted_data(name: str) -> ExperimentError:
+    """The data of the bound has the file ``name`` at a path relative to bound.toml, and it is not
+    committed as it is here: workers get what is committed."""
+    return ExperimentError(
+        f"the data {name} is not committed as it is here, so that no worker gets it",
+        help="commit it, or name it in bound.toml by an absolute path or one that begins with ~",
+    )
+
+
+def no_committed_data(pattern: str) -> ExperimentError:
+    """A glob of the data of the bound is relative to bound.toml, and matches no file here: workers
+    get what is committed, and the bound states no way to make the data."""
+    return ExperimentError(
+        f"the data {pattern} is missing, so that no worker gets it",
+        help="commit it, or name it in bound.toml by an absolute path or one that begins with ~",
     )
 
 
@@ -182,6 +201,16 @@ def dead_address(address: str, reason: str) -> ExperimentError:
     )
 
 
+def not_on_a_node(address: str) -> ExperimentError:
+    """This machine is not a node of the cluster at an address: Ray accepts programs on its nodes
+    alone."""
+    return ExperimentError(
+        f"the Ray cluster at {address} lets in its nodes alone, and this machine is not one",
+        help="let it join without sharing anything: "
+        f"ray start --address {address} --num-cpus 0 --num-gpus 0",
+    )
+
+
 def no_cluster_here() -> ExperimentError:
     """``--ouro-engine ray=auto`` is given on a machine that belongs to no Ray cluster."""
     return ExperimentError(
@@ -190,11 +219,13 @@ def no_cluster_here() -> ExperimentError:
     )
 
 
-def other_ray(found: str) -> ExperimentError:
-    """The cluster has another version of Ray or of Python than this process; ``found`` are Ray's
-    words on both."""
+def other_ray(
+    address: str, ray_there: str, python_there: str, ray_here: str, python_here: str
+) -> ExperimentError:
+    """The cluster at an address has another version of Ray or of Python than this process."""
     return ExperimentError(
-        f"the cluster has another version of Ray or Python: {found}",
+        f"the Ray cluster at {address} has Ray {ray_there} on Python {python_there}, and this "
+        f"process Ray {ray_here} on Python {python_here}",
         help="install the same versions on all nodes and here",
     )
 
@@ -226,6 +257,15 @@ def node_lacks_data(name: str, pattern: str) -> ExperimentError:
     return ExperimentError(
         f"node {name} is not used: it lacks the data {pattern}",
         help="copy the data there, or let the bound make it: prepare in [experiment]",
+    )
+
+
+def other_data(name: str, here: str, there: str) -> ExperimentError:
+    """A node has data with the digest ``there``, where that of the batch is ``here``."""
+    return ExperimentError(
+        f"node {name} is not used: its data has the sha256 {there:.12}, and that of the batch "
+        f"{here:.12}",
+        help="copy the data of the batch there, or remove it where `prepare` makes it again",
     )
 
 
@@ -277,18 +317,18 @@ def no_places(kind: str) -> ExperimentError:
     )
 
 
-def clock_skew(name: str, ahead: str) -> ExperimentError:
-    """The clock of a node is ahead of the one of this machine by ``ahead`` seconds, or behind it by
-    a negative number. Records have the times of this machine, so that the node is used."""
+def clock_skew(name: str, seconds: str, where: str) -> ExperimentError:
+    """The clock of a node is so many ``seconds`` "ahead of" or "behind" the one of this machine
+    (``where``). Records have the times of this machine, so that the node is used."""
     return ExperimentError(
-        f"the clock of node {name} is {ahead} s ahead of the one here",
+        f"the clock of node {name} is {seconds} s {where} the one here",
         help="records have the times of this machine; set the clock of the node (NTP)",
     )
 
 
-def no_place_for_bundle(reason: str) -> ExperimentError:
-    """A node cannot store the history that candidates have in common."""
+def no_place_for_bundle(kilobytes: str, folder: str, reason: str) -> ExperimentError:
+    """A worker cannot store a bundle of so many ``kilobytes``, or what is in it, in a folder."""
     return ExperimentError(
-        f"the worker cannot store what it got: {reason}",
-        help="make room in the folder for temporary files of that node",
+        f"the worker cannot store a bundle of {kilobytes} kB in {folder}: {reason}",
+        help=f"see whether its disk is full: df -h {quoted(folder)}",
     )

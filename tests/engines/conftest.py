@@ -14,10 +14,13 @@ from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.batch.batch import Batch
 from pytest_ouro.experiment.batch.candidates import Candidate
 from pytest_ouro.experiment.engines.local import LocalEngine
+from pytest_ouro.experiment.engines.sender import Sender
 from pytest_ouro.experiment.run import Order
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_ouro.experiment.terms.setup import Profile
 
 BOUND = """\
 [bound]
@@ -31,7 +34,7 @@ validation       = ["evaluate.py"]
 metric           = "score"
 budget           = 60
 clock            = "cpu"
-timeout          = 600
+timeout          = {timeout}
 device           = "cpu"
 slots            = {slots}
 plausible        = [0, 50]
@@ -133,7 +136,7 @@ class Field:
         self.project.git("switch", "-q", "main")
         return commit
 
-    def open(self, *commits: str, places: int = 2, **order: Any) -> Batch:
+    def open(self, *commits: str, places: int = 2, profile: Profile = "cpu", **order: Any) -> Batch:
         """A batch of these candidates."""
 
         def make_engine() -> Watched:
@@ -145,7 +148,7 @@ class Field:
             open_case(self.path / "bound.toml", run_commands=True),
             [Candidate(commit, commit) for commit in commits],
             Order(**order),
-            "cpu",
+            profile,
             make_engine,
             say=self.said.append,
         )
@@ -177,14 +180,15 @@ class Field:
 
 @pytest.fixture
 def field_of(project: Any) -> Any:
-    """``field_of(slots=…, noise=…)``: the toy experiment, blessed, on the branch main."""
+    """``field_of(slots=…, noise=…, timeout=…)``: the toy experiment, blessed, on the branch
+    main."""
     made = []
 
-    def make(slots: int = min(2, CORES), noise: float = 0.0) -> Field:
+    def make(slots: int = min(2, CORES), noise: float = 0.0, timeout: int = 600) -> Field:
         project.git("rm", "-q", "-r", ".")
         project.git("branch", "-M", "main")
         files = {
-            "bound.toml": BOUND.format(slots=slots, noise=noise),
+            "bound.toml": BOUND.format(slots=slots, noise=noise, timeout=timeout),
             "evaluate.py": EVALUATE,
             "work.py": WORK.format(score=5.0, body=""),
             ".gitignore": "run.log\nresults.tsv\n__pycache__/\n",
@@ -204,3 +208,18 @@ def field_of(project: Any) -> Any:
 @pytest.fixture
 def field(field_of: Any) -> Field:
     return field_of()
+
+
+@pytest.fixture
+def request_for(field: Field, tmp_path: Path) -> Any:
+    """``request_for(commit)``: the request to measure a commit."""
+    cases = []
+
+    def request_for(commit: str) -> Any:
+        cases.append(open_case(field.path / "bound.toml"))
+        sender = Sender(cases[-1], tmp_path / "base.bundle", "cpu", None)
+        return sender.request(commit, purpose="search", salt=0, plan="0123456789ab")
+
+    yield request_for
+    for case in cases:
+        case.close()

@@ -1,14 +1,16 @@
 """Which nodes of a cluster a batch can use, on which device, in how many places."""
 
+import json
 import time
 
 import pytest
 
+from pytest_ouro import __version__
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.experiment.engines.on_ray import node as nodes
 from pytest_ouro.experiment.engines.on_ray.choice import Node, choose, find_fault, places_of
-from pytest_ouro.experiment.engines.on_ray.node import Facts, describe_skew, look
-from pytest_ouro.experiment.engines.on_ray.wire import Setup
+from pytest_ouro.experiment.engines.on_ray.node import describe_skew, look, read_facts
+from pytest_ouro.experiment.engines.on_ray.wire import Data, Facts, Found, Setup
 
 SETUP = Setup(address="local", version="1", device="auto")
 
@@ -18,10 +20,7 @@ def setup_with(**changes):
 
 
 def node(name="a", *, cpus=4.0, gpus=0.0, **facts):
-    known = {
-        "version": "1", "machine": name, "clock": 0.0, "processor": "Xeon", "cards": (),
-        "free": 1000, "missing": (), "digest": "",
-    }  # fmt: skip
+    known = {"version": "1", "machine": name, "processor": "Xeon", "free": 1000, "cache": "/c"}
     return Node(f"id-{name}", name, cpus, gpus, Facts(**{**known, **facts}))
 
 
@@ -80,12 +79,12 @@ def test_a_head_without_resources_is_left_out_in_silence():
     ("facts", "setup", "says"),
     [
         ({"version": "2"}, {}, "the worker has pytest-ouro 2, and this process 1"),
-        ({"free": 3}, {}, "is full: 3 MB"),
-        ({"missing": ("~/d/*.bin",)}, {}, "it lacks the data ~/d/*.bin"),
+        ({"free": 3}, {}, "the disk of /c is full: 3 MB are free, and a run needs 16"),
+        ({"cpu": Found(missing=("~/d/*.bin",))}, {}, "it lacks the data ~/d/*.bin"),
         (
-            {"digest": "bb"},
-            {"digest": "aa"},
-            "the worker has another data (bb) than the batch (aa)",
+            {"cpu": Found(digest="bb")},
+            {"cpu": Data(digest="aa")},
+            "its data has the sha256 bb, and that of the batch aa",
         ),
         ({"fault": "no home"}, {}, "the worker failed: no home"),
     ],
@@ -112,18 +111,35 @@ def test_other_nodes_are_used_meanwhile():
 
 
 def test_data_that_a_worker_makes_may_be_missing():
-    one = node(missing=("~/d/*.bin",))
+    one = node(cpu=Found(missing=("~/d/*.bin",)))
 
     assert choose([one], setup_with(made=True)).digest == ""
 
 
+def test_the_data_of_the_device_counts():
+    """A bound may state other data for each kind of device."""
+    one = node(gpus=1.0, cards=("H100",), cpu=Found(digest="aa"), cuda=Found(digest="bb"))
+
+    assert choose([one], setup_with(cuda=Data(digest="bb"))).digest == "bb"
+    assert choose([one], setup_with(device="cpu", cpu=Data(digest="aa"))).digest == "aa"
+    with pytest.raises(OuroError, match="its data has the sha256 bb, and that of the batch cc"):
+        choose([one], setup_with(cpu=Data(digest="aa"), cuda=Data(digest="cc")))
+
+
+def test_cards_whose_data_is_missing_do_not_let_the_processor_be_measured():
+    one = node(gpus=1.0, cards=("H100",), cuda=Found(missing=("~/d/*.bin",)))
+
+    with pytest.raises(OuroError, match=r"it lacks the data ~/d/\*.bin"):
+        choose([one], SETUP)
+
+
 def test_without_the_data_here_that_of_most_nodes_counts():
-    found = [node("a", digest="x"), node("b", digest="y"), node("c", digest="y")]
+    found = [node(name, cpu=Found(digest=digest)) for name, digest in ("ax", "by", "cy")]
 
     device = choose(found, SETUP)
 
     assert device.digest == "y"
-    assert "another data" in find_fault(found[0], device, SETUP).message
+    assert "its data has the sha256 x" in find_fault(found[0], device, SETUP).message
 
 
 def test_a_cluster_that_shares_out_nothing():
@@ -135,7 +151,9 @@ def test_a_cluster_that_shares_out_nothing():
         choose([node()], setup_with(device="cuda"))
 
 
-@pytest.mark.parametrize(("ahead", "says"), [(100, "100 s ahead"), (-100, "-100 s ahead")])
+@pytest.mark.parametrize(
+    ("ahead", "says"), [(100, "100 s ahead of the one here"), (-100, "100 s behind the one here")]
+)
 def test_a_clock_that_differs_is_said(ahead, says):
     error = describe_skew("a", node(clock=1000.0 + ahead).facts, 1000.0, 1000.0)
 
@@ -149,18 +167,36 @@ def test_a_node_tells_its_facts(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "d.bin").write_bytes(b"data")
 
-    here = look(1, (f"{tmp_path}/*.bin",))
-    gone = look(1, ("/gone/*.bin",))
+    setup = setup_with(
+        version=__version__,
+        cpu=Data(outside=(f"{tmp_path}/*.bin",)),
+        cuda=Data(outside=("/gone/*.bin",)),
+    )
+
+    before, here, after = time.time(), read_facts(look(setup.line())), time.time()
 
     assert not here.fault
     assert here.machine == nodes.machine()
-    assert abs(here.clock - time.time()) < 60
+    assert before <= here.clock <= after
     assert here.free > 0
-    assert (here.missing, len(here.digest)) == ((), 64)
-    assert (gone.missing, gone.digest) == (("/gone/*.bin",), "")
+    assert (here.cpu.missing, len(here.cpu.digest)) == ((), 64)
+    assert here.cuda == Found(missing=("/gone/*.bin",))
 
 
 def test_a_node_that_cannot_tell_says_why(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
 
-    assert "path is not absolute" in look(1, ()).fault
+    facts = read_facts(look(setup_with(version=__version__).line()))
+
+    assert "path is not absolute" in facts.fault
+
+
+def test_of_another_version_nothing_is_read_but_that():
+    """The setup and the facts of another version may have other attributes."""
+    later = json.dumps({"kind": "setup", "version": "9.0", "unknown": 1}).encode()
+    assert read_facts(look(later)) == Facts(version=__version__)
+
+    answer = json.dumps({"kind": "facts", "version": "9.0", "unknown": 1}).encode()
+    assert read_facts(answer) == Facts(version="9.0")
+    with pytest.raises(ValueError, match="version"):
+        read_facts(b"[]")

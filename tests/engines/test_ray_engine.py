@@ -208,9 +208,15 @@ This process on node 10.0.0.2 was started with:
         (
             "h:1",
             RuntimeError(MISMATCH),
-            "another version of Ray or Python: Ray 2.55.0 Python 3.12.1 there, Ray",
+            "the Ray cluster at h:1 has Ray 2.55.0 on Python 3.12.1, and this process Ray 2.60.0 "
+            "on Python 3.11.7",
         ),
         ("auto", ConnectionError("no"), "this machine belongs to no Ray cluster that runs"),
+        (
+            "h:1",
+            RuntimeError("No node info found … when trying to resolve node to connect to."),
+            "the Ray cluster at h:1 lets in its nodes alone, and this machine is not one",
+        ),
         (
             "h:1",
             ConnectionError("no route\nto it"),

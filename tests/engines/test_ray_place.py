@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 
@@ -141,8 +142,11 @@ def test_a_full_disk_refuses_the_attempt(place_of, monkeypatch):
 
     [refused] = messages_of(place)
 
-    assert refused.text == "the worker cannot store what it got: No space left on device"
-    assert refused.help
+    folder = tempfile.gettempdir()
+    assert refused.text == (
+        f"the worker cannot store a bundle of 0 kB in {folder}: No space left on device"
+    )
+    assert refused.help == f"see whether its disk is full: df -h {folder}"
 
 
 def test_an_end_leaves_no_process_and_no_file(place_of, monkeypatch, tmp_path):

@@ -6,15 +6,16 @@ import time
 
 import pytest
 
+from pytest_ouro import __version__
 from pytest_ouro.core.errors import OuroError
+from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.experiment.engines import events
 from pytest_ouro.experiment.engines.on_ray import wire
-from pytest_ouro.experiment.engines.on_ray.node import Facts
 
 from . import fake_ray
 
 CLUSTER = "pytest_ouro.experiment.engines.on_ray.cluster"
-FACTS = Facts("1", "elsewhere", time.time(), "Xeon", (), 1000, (), "")
+FACTS = wire.Facts(version=__version__, machine="elsewhere", processor="Xeon", free=1000)
 
 
 class Run:
@@ -23,7 +24,7 @@ class Run:
     def __init__(self, ray, tmp_path):
         self.ray, self.sent, self.queue = ray, [], []
         self.module = importlib.import_module(CLUSTER)
-        setup = wire.Setup(address="h:1", version="1", device="cpu", slots=2, worker=("w",))
+        setup = wire.Setup(address="h:1", version=__version__, device="cpu", slots=2, worker=("w",))
         self.cluster = self.module.RayCluster(setup, self.sent.append, self.queue.append)
         (tmp_path / "base").write_bytes(b"history")
         self._base = str(tmp_path / "base")
@@ -36,13 +37,13 @@ class Run:
 
     def add(self, name, **facts):
         self.ray.alive[name] = {"NodeManagerHostname": "host", "Resources": {"CPU": 2.0}}
-        self.ray.facts[name] = FACTS._replace(clock=time.time(), **facts)
+        self.ray.facts[name] = replace(FACTS, **{"clock": time.time(), **facts}).line()
 
     def start(self, attempt):
         request = events.Request(
             attempt=attempt, commit="c" * 40, head="c" * 40, trust="c" * 40, named=True,
             bound="bound.toml", base=self._base, base_digest="0" * 64, bundle=b"",
-            digest="0" * 64, version="1",
+            digest="0" * 64, version=__version__,
         )  # fmt: skip
         self.cluster.handle(request)
         return self.ray.actors[-1]
@@ -120,6 +121,23 @@ def test_a_node_that_cannot_be_used_is_said_and_left_out(run):
     )
 
 
+def test_a_node_with_another_clock_is_used_and_said(run):
+    run.add("n1", clock=time.time() - 4000)
+    run.cluster.open()
+
+    assert run.places == 2
+    [said] = run.of(events.Said)
+    assert said.text.startswith("ouro: warning: the clock of node host is 4000 s behind the one")
+
+
+def test_a_refusal_names_the_node(run):
+    actor = run.open("n1").start("a1")
+    run.tell(actor, events.Refused(attempt="a1", text="the disk is full", help="make room"))
+
+    [refused] = run.of(events.Refused)
+    assert (refused.text, refused.help) == ("node host: the disk is full", "make room")
+
+
 def test_without_a_usable_node_nothing_is_started(run):
     run.add("old", version="0")
 
@@ -141,7 +159,7 @@ def test_a_node_that_answers_late_is_used_then(run):
     run.open("n1")
     assert run.places == 2
 
-    run.ray.tasks[0].answer(FACTS._replace(clock=time.time()))
+    run.ray.tasks[0].answer(FACTS.line())
     run.pump()
 
     assert run.places == 4
@@ -212,7 +230,7 @@ def test_its_place_is_used_again_once_the_node_has_answered(run):
     run.pump()
     assert (run.places, run.of(wire.Cluster)[-1].unsure) == (1, 1)
 
-    run.ray.tasks[-1].answer(FACTS)
+    run.ray.tasks[-1].answer(FACTS.line())
     run.pump()
 
     assert (run.places, run.of(wire.Cluster)[-1].unsure) == (2, 0)

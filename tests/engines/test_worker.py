@@ -7,11 +7,9 @@ import os
 import pytest
 
 from pytest_ouro.core.fast_dataclass import replace
-from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.experiment.assurance import sandbox_spec
 from pytest_ouro.experiment.engines import events
-from pytest_ouro.experiment.engines.sender import Sender
 from pytest_ouro.experiment.engines.worker import Worker
 from pytest_ouro.experiment.engines.workplace import hold_workplace
 from pytest_ouro.experiment.steps import preconditions
@@ -31,21 +29,6 @@ class Answering(Worker):
 
     def events(self):
         return [events.read(line) for line in self.to.getvalue().splitlines()]
-
-
-@pytest.fixture
-def request_for(field, tmp_path):
-    """``request_for(commit)``: the request to measure a commit."""
-    cases = []
-
-    def request_for(commit):
-        cases.append(open_case(field.path / "bound.toml"))
-        sender = Sender(cases[-1], tmp_path / "base.bundle", "cpu", None)
-        return sender.request(commit, purpose="search", salt=0, plan="0123456789ab")
-
-    yield request_for
-    for case in cases:
-        case.close()
 
 
 def carry_out(request, answer=None):
@@ -127,7 +110,9 @@ def test_a_damaged_history_is_refused(field, request_for, tmp_path):
         file.seek(-5, 2)
         file.write(b"\0\0\0")
 
-    assert "with another sha256" in refused(carry_out(request)).text
+    text = refused(carry_out(request)).text
+    assert text.startswith(f"the bundle of {field.head[:7]} did not arrive as it was sent: ")
+    assert f" in place of {request.base_digest[:12]}, with " in text
 
 
 def test_a_full_disk_is_refused(field, request_for, monkeypatch):

@@ -20,6 +20,7 @@ from pytest_ouro.experiment.batch.attempts import PATIENCE, Attempts
 from pytest_ouro.experiment.batch.base import find_base, find_common, find_data, find_nearest
 from pytest_ouro.experiment.batch.outcome import Outcome
 from pytest_ouro.experiment.batch.recorder import Recorder
+from pytest_ouro.experiment.batch.sent_data import demand_sent
 from pytest_ouro.experiment.batch.task import FAULTS, Task, to_error
 from pytest_ouro.experiment.devices.device_lock import hold_devices
 from pytest_ouro.experiment.devices.slots import tree_lock
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from pytest_ouro.experiment.batch.base import Base
     from pytest_ouro.experiment.batch.candidates import Candidate
     from pytest_ouro.experiment.engines.engine import Engine
+    from pytest_ouro.experiment.known import Elsewhere
     from pytest_ouro.experiment.run import Order
     from pytest_ouro.experiment.terms.job import Position
     from pytest_ouro.experiment.terms.setup import Profile
@@ -197,6 +199,7 @@ class Batch:
             for task in self._tasks.values():
                 task.result = Result(Reason.RULES_BROKEN, task.commit, metric, closed=broken)
             return
+        demand_sent(case, experiment)
         self._was_over = find_night_end(case) is not None
         engine = self._make_engine()
         if engine.is_local:
@@ -275,7 +278,8 @@ class Batch:
             task.is_lawful = task.result is None
         if not task.is_lawful or self._order.budget is not None:
             return None  # a rehearsal is compared with nothing
-        described = describe_start(case, self._experiment, self._profile, self._elsewhere)
+        elsewhere = self._where
+        described = describe_start(case, self._experiment, self._profile, elsewhere)
         experiment, recorder, say = self._experiment, self._recorder, partial(self._tell, task)
         if not self._order.again and (
             result := answer_by_keep(case, experiment, described, recorder, say)
@@ -298,7 +302,7 @@ class Batch:
                 recorder,
                 say,
                 plan=self._plan,
-                elsewhere=self._elsewhere,
+                elsewhere=elsewhere,
             )
         ):
             task.result = result
@@ -311,6 +315,13 @@ class Batch:
             if base.result is not None and base.result.value is not None:
                 task.salt = base.salt
         return None
+
+    @property
+    def _where(self) -> Elsewhere | None:
+        """Where the runs are made, see `Engine.elsewhere`; if the data there was not known before,
+        with the digest that the first worker stated."""
+        found = self._elsewhere
+        return found and found._replace(digest=found.digest or self._recorder.data)
 
     def _find_common(self, commit: str) -> str:
         """Return the best common ancestor of HEAD and all candidates; if they have none, that of

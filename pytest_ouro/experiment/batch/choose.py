@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from pytest_ouro.evidence import data
+from pytest_ouro.experiment.batch.sent_data import describe_data
 from pytest_ouro.experiment.devices import device as devices
 from pytest_ouro.experiment.engines.local import make_local_engine
 from pytest_ouro.experiment.remeasure import find_last_keep
@@ -40,14 +40,13 @@ def make_engine(
         return profile, lambda: make_local_engine(profile, slots, places)
     from pytest_ouro import __version__
     from pytest_ouro.experiment.engines.on_ray.engine import RayEngine
-    from pytest_ouro.experiment.engines.on_ray.wire import Setup
+    from pytest_ouro.experiment.engines.on_ray.wire import Data, Setup
 
-    experiment, root = case.experiment, case.evidence.root
-    outside = tuple(one for one in experiment.data if one.startswith(("/", "~")))
-    is_here = not data.missing(outside, root)
-    # The digest of the nodes is compared with that of all data, so that it must be of all of it.
-    is_whole = len(outside) == len(experiment.data)
-    digest = case.evidence.fingerprints.total(outside, root) if is_here and outside else ""
+    known = {kind: describe_data(case, case.bound.experiments[kind]) for kind in _kinds(device)}
+    sent = {
+        kind: Data(outside=one.outside, brought=one.brought, digest=one.digest)
+        for kind, one in known.items()
+    }
     keeps = [find_last_keep(case, kind) for kind in _kinds(device)]
     engine = RayEngine(
         Setup(
@@ -56,12 +55,12 @@ def make_engine(
             device=device,
             slots=case.bound.experiments["cpu"].slots,
             prefer=next((keep.device_name for keep in keeps if keep), ""),
-            data=outside,
-            digest=digest,
-            made=bool(experiment.prepare),
+            cpu=sent.get("cpu", Data()),
+            cuda=sent.get("cuda", Data()),
+            made=bool(case.experiment.prepare),
         ),
         say,
-        knows_all_data=is_whole,
+        knows_all_data=[kind for kind, one in known.items() if one.is_whole],
     )
     stack.callback(engine.close)
     return cast("Profile", engine.cluster.device), lambda: engine

@@ -70,7 +70,8 @@ class Recorder:
         self._case = case
         self._experiment = experiment
         self._is_local = is_local
-        self._data = data
+        #: The digest of the data that the batch is measured on; "" until it is known.
+        self.data = data
         self._say = say
         self.running: dict[str, Running] = {}
         #: The keeps of the batch, oldest first.
@@ -118,7 +119,7 @@ class Recorder:
 
     def _demand_same(self, request: Request, stated: StartedRun) -> None:
         """Raise ExperimentError if the record of a worker is not about what was asked for."""
-        self._data = self._data or stated.data or ""
+        self.data = self.data or stated.data or ""
         pairs = {
             "commit": (request.commit, stated.commit),
             "purpose": (request.purpose, stated.purpose),
@@ -126,7 +127,7 @@ class Recorder:
             "salt": (str(request.salt), str(stated.salt)),
             "trusted commit": (request.trust, stated.trust),
             "baseline of bound.lock": (self._case.trust.baseline, stated.baseline),
-            "data": (self._data, stated.data or ""),
+            "sha256 of its data": (self.data, stated.data or ""),
         }
         for what, (here, there) in pairs.items():
             if here != there:

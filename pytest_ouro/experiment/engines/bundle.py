@@ -4,6 +4,8 @@ except for those of commits that the receiver has already."""
 from __future__ import annotations
 
 import hashlib
+import os
+from errno import EDQUOT, EFBIG, ENOSPC
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import GitError
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from pytest_ouro.core.errors import ExperimentError
+
 _FIRST, _FIRST_SHA256 = b"# v2 git bundle\n", b"# v3 git bundle\n@object-format=sha256\n"
+#: What git says if it cannot write a file, in the words of the system.
+_FULL = tuple(os.strerror(code) for code in (ENOSPC, EDQUOT, EFBIG))
 #: The name that a bundle gives to each of its tips, with a number at its end.
 _REF = "refs/ouro/sent/"
 
@@ -40,13 +46,15 @@ def unpack(store: Path, bundle: bytes, digest: str, tips: Iterable[str]) -> None
     """Add the objects of a bundle to the repository that `make_store` made in ``store``, and verify
     that the commits ``tips`` are there.
 
-    Raise ExperimentError if the sha256 of the bundle is not ``digest``, if git finds it damaged, or
-    if a tip is missing or not what its id says. Git verifies every object of a bundle by its id.
+    Raise ExperimentError if the sha256 of the bundle is not ``digest``, if git finds it damaged, if
+    a tip is missing or not what its id says, or if the disk is full. Git verifies every object of a
+    bundle by its id.
     """
     tips = list(tips)
-    name = " and ".join(tip[:7] for tip in tips)
-    if hashlib.sha256(bundle).hexdigest() != digest:
-        raise messages.damaged_bundle(name, f"{len(bundle)} bytes with another sha256")
+    name = " and ".join(dict.fromkeys(tip[:7] for tip in tips))
+    if (arrived := digest_of(bundle)) != digest:
+        why = f"its sha256 is {arrived:.12} in place of {digest:.12}, with {len(bundle)} bytes"
+        raise messages.damaged_bundle(name, why)
     start = bundle.find(b"\n\n")
     if start < 0 or not bundle.startswith((_FIRST, _FIRST_SHA256)):
         raise messages.damaged_bundle(name, "it is not a bundle")
@@ -57,7 +65,20 @@ def unpack(store: Path, bundle: bytes, digest: str, tips: Iterable[str]) -> None
             git.store.commit(tip)
         git.close()
     except GitError as error:
+        if full := find_full_disk(error):
+            raise no_place(bundle, store, full) from None
         raise messages.damaged_bundle(name, error.message) from None
+
+
+def find_full_disk(error: OSError | GitError) -> str:
+    """Return what the system says if an error is that a file cannot be written for want of room, ""
+    if it is another one."""
+    return next((why for why in _FULL if why in str(error)), "")
+
+
+def no_place(bundle: bytes, folder: Path, why: str) -> ExperimentError:
+    """Return the error that a bundle, or what is in it, cannot be stored in a folder."""
+    return messages.no_place_for_bundle(f"{len(bundle) / 1024:.0f}", str(folder), why)
 
 
 def digest_of(bundle: bytes) -> str:

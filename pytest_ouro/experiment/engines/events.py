@@ -22,8 +22,7 @@ class Message:
 
     def line(self) -> bytes:
         """Return the message as a line of JSON, with its end; bytes are in base64."""
-        table = {one.name: _plain(getattr(self, one.name)) for one in fields(type(self))}
-        return json.dumps({"kind": self.kind, **table}).encode() + b"\n"
+        return json.dumps(_plain(self)).encode() + b"\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,17 +153,25 @@ def add_kind(cls: type[Message]) -> None:
 def read(line: bytes) -> Message:
     """Return the message in a line. Raise ValueError if it is not one."""
     try:
-        table = json.loads(line)
-        cls = _KINDS[table.pop("kind")]
-        hints = _HINTS.get(cls) or _HINTS.setdefault(cls, get_type_hints(cls))
-        values = {name: _typed(value, hints[name]) for name, value in table.items()}
-        return cls(**values)  # type: ignore[arg-type]
+        return _message(json.loads(line))
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not a message: {error}") from None
 
 
+def _message(table: dict[str, Any]) -> Message:
+    """Return the message in a table of JSON. Raise LookupError, TypeError, AttributeError or
+    ValueError if it is not one."""
+    cls = _KINDS[table.pop("kind")]
+    hints = _HINTS.get(cls) or _HINTS.setdefault(cls, get_type_hints(cls))
+    values = {name: _typed(value, hints[name]) for name, value in table.items()}
+    return cls(**values)  # type: ignore[arg-type]
+
+
 def _plain(value: object) -> object:
-    """Return a value of a message as JSON has it."""
+    """Return a message, or the value of one of its attributes, as JSON has it."""
+    if isinstance(value, Message):
+        table = {one.name: _plain(getattr(value, one.name)) for one in fields(type(value))}
+        return {"kind": value.kind, **table}
     return base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else value
 
 
@@ -175,6 +182,8 @@ def _typed(value: Any, wanted: Any) -> object:
         return base64.b64decode(value, validate=True)
     if wanted == tuple[str, ...]:
         return tuple(str(one) for one in value)
+    if issubclass(wanted, Message):
+        value = _message(value)
     if wanted is float and type(value) is int:
         return float(value)
     if type(value) is not wanted:

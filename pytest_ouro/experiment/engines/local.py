@@ -47,19 +47,21 @@ class WorkerProcess:
         self._is_closing = False
         #: What is still to be sent: a worker that does not read must not stop this process.
         self.unsent = bytearray()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
+        errors: IO[bytes] | None = None
         try:
+            self._errors = errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
             self.process = subprocess.Popen(
                 [*(words or (sys.executable, "-m", "pytest_ouro.experiment.engines.worker"))],
                 cwd="/",  # python -m puts the folder on the path of modules
                 env={**os.environ, **environment, "PYTHONSAFEPATH": "1"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._errors,
+                stderr=errors,
                 start_new_session=True,
             )
         except OSError as error:
-            self._errors.close()
+            if errors is not None:
+                errors.close()
             raise messages.worker_not_started(error.strerror or str(error)) from None
         os.set_blocking(self.output.fileno(), False)
         os.set_blocking(self.input.fileno(), False)

@@ -6,10 +6,11 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.errors import GitError
 from pytest_ouro.core.lock_file import hold_lock
 from pytest_ouro.evidence.cache import make_cache_folder
 from pytest_ouro.evidence.git.client import Git
-from pytest_ouro.experiment.engines.bundle import make_store, unpack
+from pytest_ouro.experiment.engines.bundle import find_full_disk, make_store, no_place, unpack
 from pytest_ouro.experiment.steps.checkout import trees_of
 from pytest_ouro.experiment.steps.preconditions import demand_room
 from pytest_ouro.experiment.steps.write_tree import TreeWriter
@@ -66,9 +67,21 @@ def make_repository(folder: Path, request: Request) -> Path:
 
     It has the objects of both bundles. Its HEAD is ``request.head``, whose files are written from
     these objects. The objects that candidates have in common stay in ``folder`` for the next
-    attempt. Raise ExperimentError if a bundle is damaged or a file cannot be written as it is
-    committed; OSError if the disk refuses something.
+    attempt. Raise ExperimentError if a bundle is damaged, the disk is full, or a file cannot be
+    written as it is committed; OSError if the disk refuses something else, GitError or LimitError
+    if git fails.
     """
+    try:
+        return _make(folder, request)
+    except (OSError, GitError) as error:
+        if full := find_full_disk(error):
+            raise no_place(request.bundle, folder, full) from None
+        raise
+
+
+def _make(folder: Path, request: Request) -> Path:
+    """Make the repository of an attempt, see `make_repository`. Raise OSError or GitError if the
+    disk is full, too."""
     base, top = folder / f"base-{request.base_digest[:16]}", folder / _TREE
     if not base.exists():
         _receive_base(base, request)

@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ouro.experiment.engines.on_ray.node import Facts, refuse
+from pytest_ouro.experiment.engines.on_ray.node import refuse, refuse_data
 from pytest_ouro.messages import engines as messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ouro.core.errors import OuroError
-    from pytest_ouro.experiment.engines.on_ray.wire import Setup
+    from pytest_ouro.experiment.engines.on_ray.wire import Facts, Setup
 
 
 class Node(NamedTuple):
@@ -47,29 +47,38 @@ class Places(NamedTuple):
 def choose(nodes: Sequence[Node], setup: Setup) -> Device:
     """Return the device of a batch: the one that ``setup`` prefers, otherwise the one with most
     places. Raise ExperimentError, which says why, if no node can be used."""
-    known = Counter(node.facts.digest for node in nodes if node.facts.digest)
-    digest = setup.digest or (known.most_common(1)[0][0] if known else "")
-    faults = {node.id: refuse(node.name, node.facts, setup, digest) for node in nodes}
-    usable = [node for node in nodes if not faults[node.id]]
+    usable = [node for node in nodes if not refuse(node.name, node.facts, setup)]
     with_cards = [node for node in usable if node.gpus >= 1 and node.facts.cards]
     kind = ("cuda" if with_cards else "cpu") if setup.device == "auto" else setup.device
+    known = Counter(node.facts.found(kind).digest for node in usable)
+    del known[""]
+    digest = setup.data(kind).digest or (known.most_common(1)[0][0] if known else "")
     counts: Counter[str] = Counter()
-    for node in usable:
-        counts[_model(node, kind)] += _share(node, kind, setup).number
+    for node in nodes:
+        if not _refuse_node(node, kind, digest, setup):
+            counts[_model(node, kind)] += _share(node, kind, setup).number
     if not counts.total():
-        first = next((one for one in faults.values() if one), None)
-        wrong = (
+        faults = [_refuse_node(node, kind, digest, setup) for node in nodes]
+        faults += [
             find_fault(node, Device(kind, _model(node, kind), digest), setup) for node in nodes
-        )
-        raise first or next(filter(None, wrong), None) or messages.no_places(kind)
+        ]
+        raise next(filter(None, faults), None) or messages.no_places(kind)
     name = setup.prefer if counts[setup.prefer] else counts.most_common(1)[0][0]
     return Device(kind, name, digest)
+
+
+def _refuse_node(node: Node, kind: str, digest: str, setup: Setup) -> OuroError | None:
+    """Return why a batch on the device ``kind``, with data of this ``digest``, cannot use a node,
+    whatever model its device is; None if it can."""
+    return refuse(node.name, node.facts, setup) or refuse_data(
+        node.name, node.facts.found(kind), setup, digest
+    )
 
 
 def find_fault(node: Node, device: Device, setup: Setup) -> OuroError | None:
     """Return why a batch on ``device`` cannot use a node; None if it can, or if Ray shares out
     nothing there, as on a head node without resources."""
-    if fault := refuse(node.name, node.facts, setup, device.digest):
+    if fault := _refuse_node(node, device.kind, device.digest, setup):
         return fault
     has = node.gpus if device.kind == "cuda" else node.cpus
     if has and not _share(node, device.kind, setup).number:

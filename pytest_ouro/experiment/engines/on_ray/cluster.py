@@ -20,7 +20,7 @@ from pytest_ouro.experiment.engines.local import GRACE, SILENCE
 from pytest_ouro.experiment.engines.on_ray import wire
 from pytest_ouro.experiment.engines.on_ray.choice import Device, Node, choose, find_fault, places_of
 from pytest_ouro.experiment.engines.on_ray.explain import brief, explain, name_node
-from pytest_ouro.experiment.engines.on_ray.node import Facts, describe_skew, look, machine
+from pytest_ouro.experiment.engines.on_ray.node import describe_skew, look, machine, read_facts
 from pytest_ouro.experiment.engines.on_ray.place import Place
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.messages import engines as messages
@@ -191,7 +191,7 @@ class RayCluster:
         at = NodeAffinitySchedulingStrategy(node, soft=False)
         self._asked[node] = time.time()
         ask = ray.remote(look).options(num_cpus=0, max_retries=0, scheduling_strategy=at)
-        return ask.remote(self._setup.slots, self._setup.data)
+        return ask.remote(self._setup.line())
 
     def _read_node(self, about: Mapping[str, Any], get: Callable[[], Any]) -> Node | None:
         """Return a node, of which Ray tells ``about``, with its facts, which ``get`` returns; None
@@ -199,7 +199,7 @@ class RayCluster:
         key, resources = about["NodeID"], about["Resources"]
         name = self._names[key]
         try:
-            facts = Facts(*get())
+            facts = read_facts(get())
         except Exception as error:  # Ray raises what the node raised
             self._warn(messages.node_not_asked(name, brief(error)))
             return None
@@ -373,9 +373,7 @@ class RayCluster:
         """Send a message of a worker to the engine; those about devices name the node too."""
         if not seat.attempt or message.attempt != seat.attempt:
             return  # a sign of life
-        if isinstance(message, events.Began):
-            message = name_node(message, seat.node.name)
-        self._send(message)
+        self._send(name_node(message, seat.node.name))
         if isinstance(message, events.Ended | events.Refused | events.Lost):
             seat.attempt = ""
 

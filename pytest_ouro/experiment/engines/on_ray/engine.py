@@ -17,7 +17,7 @@ from pytest_ouro.experiment.known import Elsewhere
 from pytest_ouro.messages import engines as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pytest_ouro.experiment.engines.events import Answer, Event, Message, Request
 
@@ -41,8 +41,8 @@ def find_address(address: str) -> str:
 
 class RayEngine:
     """The places of the cluster that ``setup`` names. ``say`` is called with lines about the
-    cluster. ``knows_all_data``: all data of the bound is among that of ``setup``. ``relay`` are the
-    words that start the relay.
+    cluster. ``knows_all_data`` are the kinds of device for which ``setup`` has all data of the
+    bound. ``relay`` are the words that start the relay.
 
     Raise ExperimentError, when it is made, if Ray is not installed, if there is no such cluster, or
     if none of its nodes can be used.
@@ -53,7 +53,7 @@ class RayEngine:
         setup: wire.Setup,
         say: Callable[[str], None] = lambda text: None,
         *,
-        knows_all_data: bool = True,
+        knows_all_data: Collection[str] = ("cpu", "cuda"),
         relay: Sequence[str] = _RELAY,
     ) -> None:
         if relay is _RELAY and find_spec("ray") is None:
@@ -99,8 +99,9 @@ class RayEngine:
     @property
     def elsewhere(self) -> Elsewhere:
         """The device of all places, and the digest of the data on their nodes."""
-        digest = self.cluster.digest if self._knows_all_data else ""
-        return Elsewhere(self.cluster.device_name, digest)
+        found = self.cluster
+        is_known = found.device in self._knows_all_data
+        return Elsewhere(found.device_name, found.digest if is_known else "")
 
     def start(self, request: Request) -> None:
         """Start an attempt in a place of the cluster. Raise ExperimentError if the relay is

@@ -8,39 +8,45 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.run_record import StartedRun
+from pytest_ouro.experiment.engines import events
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.messages import engines as messages
 
 if TYPE_CHECKING:
     from pytest_ouro.core.errors import OuroError
-    from pytest_ouro.experiment.engines import events
+    from pytest_ouro.experiment.engines.events import Message
 
 #: How lines begin by which Ray quotes what a node raised.
 _CAUSES = ("ModuleNotFoundError", "ImportError", "OSError", "RuntimeError", "the actor's node")
 
 
-def name_node(began: events.Began, name: str) -> events.Began:
-    """Return what a worker says before its run begins, with the name of its node at the devices
-    that the run holds: those of two nodes may have the same names."""
+def name_node(message: Message, name: str) -> Message:
+    """Return what a worker says, with the name of its node in it: in the reason why it refuses an
+    attempt, and before the devices that a run holds, as those of two nodes may have the same names.
+    Other messages are returned as they are."""
+    if isinstance(message, events.Refused):
+        return replace(message, text=f"node {name}: {message.text}")
+    if not isinstance(message, events.Began):
+        return message
     try:
-        run = record_format.read(began.record)
+        run = record_format.read(message.record)
     except ValueError:  # the process that records refuses it
-        return began
+        return message
     if not isinstance(run, StartedRun):
-        return began
+        return message
     holds = tuple(f"{name}/{one}" for one in run.holds)
-    return replace(began, record=record_format.write(replace(run, holds=holds)))
+    return replace(message, record=record_format.write(replace(run, holds=holds)))
 
 
 def explain(address: str, error: Exception) -> OuroError:
     """Return the error for the user if Ray cannot connect to a cluster."""
     text = str(error)
     if "ersion mismatch" in text:
-        found = re.findall(r"(?:Ray|Python): *\S+", text)
-        there, here = " ".join(found[:2]), " ".join(found[2:4])
-        return messages.other_ray(
-            clean(f"{there} there, {here} here".replace(": ", " "), width=200)
-        )
+        found = [clean(one, width=40) for one in re.findall(r"(?:Ray|Python): *(\S+)", text)]
+        if len(found) == 4:
+            return messages.other_ray(address, *found)
+    if "resolve node to connect to" in text and address not in ("auto", "local"):
+        return messages.not_on_a_node(address)
     if address == "auto" and isinstance(error, ConnectionError):
         return messages.no_cluster_here()
     return messages.dead_address(address, brief(error))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, cast
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.experiment.engines import events
+from pytest_ouro.experiment.engines.bundle import no_place
 from pytest_ouro.experiment.engines.local import GRACE, WorkerProcess
-from pytest_ouro.messages import engines as messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Place:
             request = self._fit(request, base)
             self._send(worker or self._start(), request)
         except OSError as error:
-            full = messages.no_place_for_bundle(error.strerror or str(error))
+            full = no_place(base, Path(tempfile.gettempdir()), error.strerror or str(error))
             self._keep(events.Refused(attempt=request.attempt, text=full.message, help=full.help))
         except OuroError as error:
             self._keep(events.Refused(attempt=request.attempt, text=error.message, help=error.help))

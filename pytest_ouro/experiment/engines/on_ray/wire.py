@@ -9,16 +9,62 @@ from pytest_ouro.experiment.engines.events import Message, add_kind
 
 
 @dataclass(frozen=True, kw_only=True)
+class Data(Message):
+    """The data that a batch is measured on: ``outside`` are the globs of what no candidate brings,
+    ``brought`` the lines (`Fingerprints.lines`) of the files that each brings. ``digest`` is that
+    of all of it on this machine, "" if some is missing here."""
+
+    kind: ClassVar[str] = "data"
+    outside: tuple[str, ...] = ()
+    brought: tuple[str, ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found(Message):
+    """What a node has of the `Data` of a batch: the globs of which it has no file, and the digest
+    of all of it, "" if something is missing."""
+
+    kind: ClassVar[str] = "found"
+    missing: tuple[str, ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts(Message):
+    """What a node says about itself: the ``version`` of pytest-ouro; its ``machine``, which differs
+    between machines; its ``clock`` in seconds since 1970; the name of its processor as a place of
+    it is called; the models of its cards, () without any; the megabytes that are ``free`` in the
+    folder ``cache``, for workers; what it has of the data on "cpu" and on "cuda". ``fault`` is why
+    it cannot tell."""
+
+    kind: ClassVar[str] = "facts"
+    version: str
+    machine: str = ""
+    clock: float = 0.0
+    processor: str = ""
+    cards: tuple[str, ...] = ()
+    cache: str = ""
+    free: int = 0
+    cpu: Found = Found()
+    cuda: Found = Found()
+    fault: str = ""
+
+    def found(self, kind: str) -> Found:
+        """Return what the node has of the data on the device ``kind``."""
+        return self.cuda if kind == "cuda" else self.cpu
+
+
+@dataclass(frozen=True, kw_only=True)
 class Setup(Message):
     """The first message to a relay: which cluster, and what a batch needs of its nodes.
 
     ``address`` is HOST:PORT, "auto" for the cluster that this machine belongs to, or "local" for a
     new one. ``device`` is "cpu", "cuda", or "auto": "cuda" if a node has a card. ``slots`` is the
     number of slots of a node's processor. ``prefer`` is the name of the device that is used if the
-    cluster has several models ("": the one with most places). ``data`` are the patterns of the data
-    that no candidate brings, ``digest`` is the digest of that data on this machine ("": it is
-    missing here), and ``made`` says whether a worker can make it. ``worker`` are the words that
-    start a worker, () for ours.
+    cluster has several models ("": the one with most places). ``cpu`` and ``cuda`` are the data on
+    each kind of device, and ``made`` says whether a worker can make it. ``worker`` are the words
+    that start a worker, () for ours.
     """
 
     kind: ClassVar[str] = "setup"
@@ -27,10 +73,14 @@ class Setup(Message):
     device: str
     slots: int = 1
     prefer: str = ""
-    data: tuple[str, ...] = ()
-    digest: str = ""
+    cpu: Data = Data()
+    cuda: Data = Data()
     made: bool = False
     worker: tuple[str, ...] = ()
+
+    def data(self, kind: str) -> Data:
+        """Return the data on the device ``kind``."""
+        return self.cuda if kind == "cuda" else self.cpu
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,5 +114,5 @@ class Cancel(Message):
     kind: ClassVar[str] = "cancel"
 
 
-for _kind in (Setup, Cluster, GiveUp, Cancel):
+for _kind in (Setup, Data, Found, Facts, Cluster, GiveUp, Cancel):
     add_kind(_kind)
