@@ -66,8 +66,8 @@ class _Project:
     def new_in(self, step: Step, path: str) -> set[str]:
         """Return the packages, or the commands that install some, that a file has after a commit,
         and had neither before it nor as the loop starts; the empty set if the file is neither a
-        manifest nor editable code. Packages that
-        code loads and a manifest of the start declares are not among them."""
+        manifest nor editable code. Packages that code loads and a manifest of the start declares
+        are not among them."""
         claims = self._claims
         manifest = posixpath.basename(path) in FOREIGN
         code = is_code(path) and matches(path, claims.editable)

@@ -102,11 +102,10 @@ class Linker:
     def _by_adding(self, row: ClaimedRow, adding: Step, taken: set[str]) -> Link:
         """Return the link of a row by the commit ``adding`` that adds it to the ledger. A baseline
         is linked to the parent of ``adding``, or to ``adding`` if it has none, whatever other rows
-        have. Any other row is linked to
-        ``adding`` if that changes the code of an experiment, or changes other files than the ledger
-        and has a subject that says the same as the row. Otherwise, a kept row is linked to the
-        parent of ``adding`` if that changes the code. The commit is "" if it is in ``taken``, the
-        commits that other rows have."""
+        have. Any other row is linked to ``adding`` if that changes the code of an experiment, or
+        changes other files than the ledger and has a subject that says the same as the row.
+        Otherwise, a kept row is linked to the parent of ``adding`` if that changes the code. The
+        commit is "" if it is in ``taken``, the commits that other rows have."""
         if row.status == "baseline":
             return Link(adding.parent or adding.id, "added")
         other = len(adding.parents) == 1 and len(self.history.changes(adding)) > 1
