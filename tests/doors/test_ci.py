@@ -643,7 +643,10 @@ def find_tool(name):
 def test_no_tool_finds_fault_with_them(pieces, tool):
     program = find_tool(tool)
     files = sorted((pieces / ".github/workflows").iterdir())
-    given = ["--offline", "--persona=auditor", pieces] if tool == "zizmor" else files
+    # The gate uses no cache, and servers that do not know the key for its limit refuse it.
+    given = ["-ignore", "no explicit cache access limit", *files]
+    if tool == "zizmor":
+        given = ["--offline", "--persona=auditor", pieces]
 
     done = subprocess.run([program, *given], capture_output=True, text=True, check=False)
 
