@@ -72,7 +72,7 @@ def find_start(env: Mapping[str, str], git: Git, question: Question) -> Start:
 
 def workflow_path(env: Mapping[str, str]) -> str:
     """Return the path of the job's workflow file in the job's repository; "" if the workflow lies
-    in another repository."""
+    in another repository, or the job names none."""
     path, _, _ = env.get("GITHUB_WORKFLOW_REF", "").partition("@refs/")
     repository = f"{env.get('GITHUB_REPOSITORY', '')}/"
     return path.removeprefix(repository) if path.startswith(repository) else ""

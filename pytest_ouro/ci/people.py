@@ -109,8 +109,9 @@ def _find_approvers(
 def _list_heads(env: Mapping[str, str], git: Git, question: Question, step: str) -> Iterator[str]:
     """Yield the ids of the commits that may be the head of the pull request which made the commit
     ``step``; the caller must verify each. For a merge of two parents, that is the second parent.
-    For a commit with one parent, they are the heads of the pull requests whose numbers its subject,
-    or the branch of the merge queue, names; each head is fetched.
+    For a commit with one parent, they are the heads of the pull requests that the last two numbers
+    in its subject name and, for the judged commit, the branch of the merge queue; each head is
+    fetched.
 
     A pull request that was closed, or merged as another commit, is left out, since its change may
     have been reverted. GitError at the end if the server failed and no head was found.

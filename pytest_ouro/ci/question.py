@@ -45,8 +45,9 @@ class Question:
 
 def ask_github(env: Mapping[str, str]) -> Question:
     """Return the question of a job of GitHub, read from its variables ``env`` and its event.
-    TrustError if the event cannot be read or names no commit, if no base branch is named, or if a
-    pull request or merge group goes to another branch than the base."""
+    TrustError if the event cannot be read, if it names no commit or the workflow trusts what is not
+    the full id of one, if no base branch is named, or if a pull request or merge group goes to
+    another branch than the base."""
     event = read_event(env.get("GITHUB_EVENT_PATH", ""))
     repository = table(event, "repository")
     base = env.get("INPUT_BASE_BRANCH") or str(repository.get("default_branch") or "")

@@ -137,8 +137,9 @@ class Whole:
 
     def __call__(self, question: bytes) -> tuple[bytes, float]:
         """Return what the program prints if it reads the question, and what that took, in seconds
-        or instructions. Raise `Refused` if it cannot be started or fails, or if less than a
-        twentieth of what it took is left without the cost of its start."""
+        or instructions. Raise `Refused` if it cannot be started or fails, if instructions cannot be
+        counted, or if less than a twentieth of what it took is left without the cost of its
+        start."""
         _, start = self._run([_NOTHING], b"")
         self._starts.append(start)
         printed, whole = self._run(self._words, question)
@@ -149,7 +150,8 @@ class Whole:
 
     def _run(self, words: Sequence[str], question: bytes) -> tuple[bytes, float]:
         """Run a program with an input; return what it printed, and what it took with its start, in
-        seconds or instructions. Raise `Refused` if it cannot be started or fails."""
+        seconds or instructions. Raise `Refused` if it cannot be started or fails, or if
+        instructions cannot be counted."""
         started = confined(words) if self._candidate else [*words]
         with (
             tempfile.TemporaryFile() as given,
