@@ -116,7 +116,8 @@ def _unpack(data: bytes) -> str:
 
 def post(env: Mapping[str, str], number: int, text: str) -> str:
     """Post a text as a comment on a pull request, or write it into the comment that was posted
-    before. Return "posted" or "updated". GitError if the server refuses."""
+    before, if that is one of the first hundred. Return "posted" or "updated". GitError as in
+    `ask`."""
     comments = tables(ask(env, f"issues/{number}/comments?per_page=100"))
     ours = [
         one.get("id")

@@ -72,8 +72,8 @@ class OutcomeAudit:
         return messages.nothing_judged(rules)
 
     def notes(self) -> list[str]:
-        """Return a line for each file of the project that has hooks that could change an outcome;
-        [] if there is none."""
+        """Return a line for each name of the project's files that have hooks that could change an
+        outcome; [] if there is none."""
         found: dict[str, list[str]] = {}
         for name in HOOKS:
             for implementation in getattr(self._config.hook, name).get_hookimpls():

@@ -94,7 +94,8 @@ def read_settings(config: pytest.Config) -> Settings:
     """Return the options of the session. Raise UsageError for an unknown device, a budget that is
     not above 0, a number of repeats, pairs or looks that is out of its range, for two options that
     ask for runs, for a budget or one of these numbers with an option that has no use for it, for an
-    empty ``--ouro-confirm``, and as `_read_tracking` and `_read_reports` do."""
+    empty ``--ouro-confirm``, and as `_read_candidates`, `_read_engine`, `_read_tracking` and
+    `_read_reports` do."""
     device = config.getoption("ouro_device") or config.getini("ouro_device") or None
     if device not in (None, "auto", "cpu", "cuda"):
         source = str(config.inipath or "the ini file")
@@ -154,9 +155,9 @@ def _read_candidates(config: pytest.Config) -> tuple[str, ...]:
 def _read_engine(config: pytest.Config) -> tuple[int, str]:
     """Return how many candidates are measured at a time (0: not stated), and the address of the Ray
     cluster that measures them ("": this machine does), by ``--ouro-engine``. Raise UsageError for
-    another engine than ``local``, ``local=N``, ``ray`` and ``ray=ADDRESS``, for one without
-    candidates, for candidates without an experiment, and for candidates with an option that has no
-    use for them."""
+    another engine than ``local``, ``local=N``, ``ray`` and ``ray=ADDRESS``, for a cluster that
+    `find_address` refuses, for an engine without candidates, for candidates without an experiment,
+    and for candidates with an option that has no use for them."""
     words, engine = config.getoption("ouro_candidates"), config.getoption("ouro_engine")
     if words and not config.getoption("ouro_experiment"):
         raise pytest.UsageError(str(engines.only_with_experiment("--ouro-candidates")))
