@@ -136,8 +136,9 @@ class Hooks:
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Write problems, notes and the result of the runs after pytest's lines; close git's
         processes. Turn exit status 0 or 5 into 1 if the `OutcomeAudit` finds a changed outcome or
-        an unchecked rule, if every rule was skipped, if runs were asked for and gave no result
-        (except where pytest only lists tests or fixtures), or if a report cannot be written."""
+        an unchecked rule, if every rule was skipped, if the batch of candidates has a fault, if
+        runs were asked for and gave no result (except where pytest only lists tests or fixtures),
+        or if a report cannot be written."""
         yield
         quiet = self.config.get_verbosity() < 0
         problems = self.session.audit.problems(session)

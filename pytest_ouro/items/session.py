@@ -155,8 +155,8 @@ class Session:
         return result
 
     def _make_batch(self, candidates: Sequence[Candidate]) -> Batch:
-        """Return the batch of the candidates; nothing is started yet. Raise ExperimentError if the
-        device is not there."""
+        """Return the batch of the candidates; nothing is started yet. Raise OuroError if it cannot
+        be made, as where a rule has a check that only a hook gives."""
         from pytest_ouro.experiment.batch.batch import Batch
         from pytest_ouro.experiment.batch.choose import make_engine
 
