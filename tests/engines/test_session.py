@@ -19,6 +19,23 @@ pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity"), reason="this system confines no process to cores"
 )
 SLEEPS = "import time\ntime.sleep({})"
+#: A plugin that writes a line about each hook that is called.
+FOLLOWS = """
+import pathlib
+
+def write(*words):
+    with pathlib.Path(__file__).with_name("said").open("a") as file:
+        print(*words, file=file)
+
+def pytest_ouro_run_started(run):
+    write("started", run.commit)
+
+def pytest_ouro_run_finished(run):
+    write("finished", run.commit)
+
+def pytest_ouro_verdict(result):
+    write("verdict", result.commit)
+"""
 
 
 @pytest.fixture
@@ -39,10 +56,12 @@ def last(result):
 
 
 @pytest.mark.tier(2)
-def test_an_item_for_each_candidate(field, measure):
+def test_an_item_for_each_candidate(field, measure, tmp_path, monkeypatch):
     better, worse = field.idea(4.0), field.idea(6.0)
+    (tmp_path / "follows.py").write_text(FOLLOWS)
+    monkeypatch.syspath_prepend(tmp_path)
 
-    result = measure(better[:9], worse, "--junit-xml=out.xml", "-v")
+    result = measure(better[:9], worse, "--junit-xml=out.xml", "-v", "-p", "follows")
 
     assert result.ret == 0
     result.stdout.fnmatch_lines([f"*::experiment::run[[]{better[:7]}] PASSED*"])
@@ -55,6 +74,10 @@ def test_an_item_for_each_candidate(field, measure):
     )
     report = (field.path / "out.xml").read_text()
     assert re.search(f'name="run\\[{worse[:7]}\\]".*?name="reason" value="worse"', report, re.S)
+    said = sorted((tmp_path / "said").read_text().split("\n")[:-1])
+    commits = [field.project.git("rev-parse", "main"), better, worse]  # the first is their baseline
+    runs = [f"{event} {commit}" for event in ("started", "finished") for commit in commits]
+    assert said == sorted([*runs, f"verdict {better}", f"verdict {worse}"])
 
 
 @pytest.mark.tier(2)
