@@ -165,8 +165,8 @@ Guard.relations = (
 def read_guards(
     table: Mapping[str, Any], experiment: Experiment | None, problems: Problems
 ) -> tuple[Guard, ...]:
-    """Return the valid guards of ``table``, the parsed bound.toml, in order; () if there are none.
-    Add each fault to ``problems``.
+    """Return the guards of ``table``, the parsed bound.toml, that can be read, in order; () if
+    there are none. Add each fault to ``problems``.
 
     A repeated id is a fault; the last guard with it is returned. It is a fault too if a guard
     limits a number that is not in the run's record, and ``experiment`` has no ``evaluate-command``;

@@ -26,7 +26,7 @@ def read_profiles(
     ``cls``. It has the values of ``base``, of which the device's own table may replace the keys
     ``replaceable``. A device that replaces the budget does not get the ``tolerance`` and
     ``timeout`` of ``base``, and one that replaces the clock not its ``steps``. Add faults to
-    ``problems`` and leave out a device with one; {} if ``base`` is not a table."""
+    ``problems`` and leave out a device with one; {} if ``base`` is not a table or has one."""
     whole = read_table(cls, base, (name,), problems, also=DEVICES)
     if not isinstance(base, dict):
         return {}
