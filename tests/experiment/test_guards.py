@@ -1,5 +1,7 @@
 """``[[guard]]``: limits of secondary numbers."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from pytest_ouro.bound.guards import Guard
@@ -9,6 +11,7 @@ from pytest_ouro.core.errors import BoundError
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun
+from pytest_ouro.experiment.steps import evaluate_command
 from pytest_ouro.experiment.supervision import run_clock
 from pytest_ouro.experiment.verdict.compare import compare
 from pytest_ouro.experiment.verdict.guards import check_guards
@@ -372,3 +375,9 @@ def test_a_guard_that_starts_the_candidate_beside_itself_lowers_the_level(guarde
 
     assert result.level == "supervised"
     assert "on the candidate's files without OURO_CONFINE (tests.py:" in result.record.level_why
+
+
+@pytest.mark.parametrize(("code", "number"), [(0, 0.0), (3, 3.0), (-11, None)])
+def test_a_command_that_a_signal_ends_has_no_exit_status(code, number):
+    printed = SimpleNamespace(stopped="", exit_code=code)
+    assert evaluate_command._number(guard(command=("true",)), printed) == number

@@ -109,15 +109,15 @@ def _number(guard: Guard, printed: Measurement) -> float | None:
     states it. This is the number printed under the guard's ``metric``; for a guard without a
     metric, the exit status of its command.
 
-    None if that number was not printed, if the program was ended, if a program that should print it
-    failed, or if the guard limits a number that the run's record has anyway, such as its peak
-    memory.
+    None if that number was not printed, if the supervisor or a signal ended the program, if a
+    program that should print it failed, or if the guard limits a number that the run's record has
+    anyway, such as its peak memory.
     """
     if printed.stopped or guard.recorded:
         return None
     if guard.metric:
         return None if printed.exit_code else printed.numbers[guard.metric]
-    return float(printed.exit_code)
+    return float(printed.exit_code) if printed.exit_code >= 0 else None
 
 
 def digest(case: Case, experiment: Experiment) -> str:
