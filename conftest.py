@@ -216,6 +216,7 @@ def _own_home(
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     for name in list(os.environ):
         if name.startswith(_FOREIGN) or name in ("CI", "PYTHONUNBUFFERED"):
             monkeypatch.delenv(name)

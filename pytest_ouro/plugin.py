@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,16 @@ MARKERS = {
 }
 
 
+#: The variable that names the records that clones share, as it was when pytest started: before a
+#: conftest.py, an ini file or another plugin could set it.
+_RECORDS = "OURO_RECORDS"
+_stated: dict[str, str | None] = {}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options ``--ouro-…`` and the ini settings ``ouro_…`` to pytest's."""
+    """Add the options ``--ouro-…`` and the ini settings ``ouro_…`` to pytest's, and note what the
+    user's environment says."""
+    _stated[_RECORDS] = os.environ.get(_RECORDS)
     group = parser.getgroup("ouro", "bounded experiments")
     group.addoption(
         "--ouro-experiment",
@@ -211,6 +220,10 @@ def pytest_configure(config: pytest.Config) -> None:
     asked = _asks_for_runs(config.option) or bool(config.getoption("ouro_report"))
     if not asked and not _names_a_bound(config):
         return
+    if os.environ.get(_RECORDS) != _stated.get(_RECORDS):
+        from pytest_ouro.messages import plugin as messages
+
+        raise pytest.UsageError(str(messages.changed_variable(_RECORDS)))
     from pytest_ouro.items.hooks import Hooks
 
     config.pluginmanager.register(Hooks(config), "ouro-session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.checks import Check
+from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.finding import Finding, count, several
 
@@ -63,13 +64,14 @@ class Logged(Check):
         for record in evidence.records:
             commit = evidence.tried.get(record.seq or 0)
             if commit and record.event == "started" and record.commit != commit:
-                ref = record.tried_ref
+                ref, place = record.tried_ref, evidence.place
+                git = "git" if place.folder is None else f"git -C {quoted(str(place.top))}"
                 yield Finding(
                     f"{ref} is not the commit that was tried",
                     where=f"run {record.run}",
                     expected=record.commit,
                     actual=commit,
-                    help=f"git update-ref {ref} {record.commit}",
+                    help=f"{git} update-ref {ref} {record.commit}",
                     facts={"ref": ref},
                 )
 

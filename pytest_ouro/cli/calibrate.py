@@ -35,11 +35,12 @@ def main(args: argparse.Namespace) -> int:
     """Measure and print the noise of the present commit. Return 0; 1 if a run gave no value that
     counts, or the values do not depend on the salts. OuroError if ``--runs`` is invalid or a run
     cannot be made, KeyboardInterrupt for Ctrl-C."""
+    from pytest_ouro.experiment.records.sharing import join_case
     from pytest_ouro.experiment.selection.calibrate import calibrate
 
     if not 4 <= args.runs <= 2 * MOST_PAIRS or args.runs % 2:
         raise messages.invalid_runs(2 * MOST_PAIRS)
-    case = open_case(find_bound(args.bound), trust=args.trust, run_commands=True)
+    case = join_case(open_case(find_bound(args.bound), trust=args.trust, run_commands=True))
     shown = _Shown()
     found = calibrate(case, runs=args.runs, device=args.device, progress=shown.show, say=say)
     case.close()

@@ -13,7 +13,7 @@ from pytest_ouro.core.escape import escape_json
 from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.limits import MOST_PAIRS, PAIRS
 from pytest_ouro.evidence.git.client import Git
-from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.shared.place import find_place
 from pytest_ouro.experiment.devices import device as devices
 from pytest_ouro.experiment.verdict.simulate import Effects, NoiseKind, Settings, simulate_nights
 from pytest_ouro.experiment.verdict.summarise import summarise
@@ -114,7 +114,7 @@ def _find_noise(bound: Path, rule: VerdictRule, metric: str, device: str) -> _No
     count. Raise RecordError if the journal cannot be read."""
     if rule.noise != "auto":
         return _Noise(rule.noise, bound.name)
-    journal = Journal(Git.discover(bound.parent).common_dir)
+    journal = find_place(Git.discover(bound.parent)).journal
     for one in reversed(journal.statements()):
         ours = one.event == "calibration" and (one.metric_name, one.device) == (metric, device)
         if ours and one.sd:

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from pytest_ouro.evidence.shared.named import VARIABLE
 from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
     from pytest_ouro.engine import Answer
 
 #: The environment variables that pytest inherits: none of Python's, git's or pytest's.
-_INHERITED = ("PATH", "HOME", "TMPDIR", "TEMP", "SYSTEMROOT", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+_INHERITED = (
+    *("PATH", "HOME", "TMPDIR", "TEMP", "SYSTEMROOT", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
+    VARIABLE,
+)
 #: pytest's word for each status of a rule.
 _WORDS = {"holds": "passed", "warned": "passed", "broken": "failed", "skipped": "skipped"}
 

@@ -20,9 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Look into the vault, print and record what it shows. Return 0. OuroError if there is nothing
     to show, or the look cannot be recorded."""
+    from pytest_ouro.experiment.records.sharing import join_case
     from pytest_ouro.experiment.selection.vault import look_into_vault
 
-    case = open_case(find_bound(args.bound), trust=args.trust)
+    case = join_case(open_case(find_bound(args.bound), trust=args.trust))
     found = look_into_vault(case)
     case.close()
     say(*found.lines(), found.last_line)

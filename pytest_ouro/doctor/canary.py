@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.shared.named import OWN, VARIABLE
 from pytest_ouro.experiment.run import Order, run_experiment
 from pytest_ouro.experiment.terms import repo
 
@@ -337,13 +338,16 @@ def _collect_signals() -> Iterator[list[int]]:
 
 @contextmanager
 def _use_cache(folder: Path) -> Iterator[None]:
-    """Put the caches, locks and worktrees of pytest-ouro into ``folder`` until the end of the
-    context, so that a canary does not touch those of the user."""
-    before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(folder)
+    """Put the caches, locks and worktrees of pytest-ouro into ``folder``, and let the records stay
+    in the canary's own repository, until the end of the context, so that a canary does not touch
+    those of the user."""
+    ours = {"XDG_CACHE_HOME": str(folder), VARIABLE: OWN}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
     try:
         yield
     finally:
-        del os.environ["XDG_CACHE_HOME"]
-        if before is not None:
-            os.environ["XDG_CACHE_HOME"] = before
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value

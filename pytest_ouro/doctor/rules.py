@@ -12,6 +12,7 @@ from pytest_ouro.core.escape import quoted
 from pytest_ouro.doctor.item import Item
 from pytest_ouro.evidence.content import read_file
 from pytest_ouro.evidence.ledger.ledger import column_fault
+from pytest_ouro.evidence.shared.place import CLONES, FIRST
 from pytest_ouro.experiment.supervision import processes
 
 if TYPE_CHECKING:
@@ -92,6 +93,25 @@ def _examine_trust(case: Case, path: Path) -> Item:
     return Item("trust", "weak", words, help)
 
 
+def _examine_records(case: Case) -> Item:
+    """Return the item about where the records are kept, and what names that place. It ``fails`` if
+    they cannot be found there, else it is ``ok``."""
+    try:
+        place = case.evidence.place
+    except OuroError as error:
+        return Item.from_error("records", "fails", error)
+    if place.folder is None:
+        return Item("records", "ok", f"of this clone alone, in {place.journal.folder}")
+    folder = place.common_dir / CLONES
+    clones = len([*folder.iterdir()]) if folder.is_dir() else 0
+    count = "1 clone" if clones == 1 else f"{clones} clones"
+    words = f"shared by {count} in {place.top}, named by {place.source}; "
+    if place.joined:
+        name = "began them" if place.clone == FIRST else f"is called {place.clone}"
+        return Item("records", "ok", f"{words}this one {name}")
+    return Item("records", "ok", f"{words}this one joins by its first run")
+
+
 def _examine_journal(case: Case) -> Item:
     """Return the item about the journal, with the number of runs that ended, of those that go on,
     and of those that were killed.
@@ -167,8 +187,13 @@ def examine_user(case: Case, path: Path) -> Item:
 
 
 def examine_rules(case: Case, path: Path) -> Iterator[Item]:
-    """Yield the items about trust, journal, ledger and user, in the order of the report."""
+    """Yield the items about trust, records, journal, ledger and user, in the order of the report;
+    without the last three if the records cannot be found."""
     yield _examine_trust(case, path)
+    records = _examine_records(case)
+    yield records
+    if records.state == "fails":
+        return
     yield _examine_journal(case)
     yield _examine_ledger(case)
     yield examine_user(case, path)

@@ -68,6 +68,8 @@ class Case:
         needed."""
         for git in (self.trust.git, self.repository.git):
             git.close()
+        if "place" in self.evidence.__dict__:
+            self.evidence.place.close()
 
     def again(self, measured: MeasuredRun | None = None) -> Case:
         """Return a new case with the same rules and trust, whose evidence is observed again, with

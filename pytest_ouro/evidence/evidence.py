@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pytest_ouro.core.fast_dataclass import dataclass, replace
-from pytest_ouro.evidence.git.files import name_worktree, packed_refs
+from pytest_ouro.evidence.git.files import packed_refs
 from pytest_ouro.evidence.paths import join, matching
 from pytest_ouro.evidence.records import anchor, journal
+from pytest_ouro.evidence.shared.place import find_place
 
 #: The rows of a ledger by hand that are judged, its last ones, so that a gate stays quick.
 CLAIMS = 2000
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
     from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.evidence.repository import Repository
+    from pytest_ouro.evidence.shared.place import RecordPlace
     from pytest_ouro.evidence.trust import Trust
 
 
@@ -145,9 +147,16 @@ class Evidence:
         return installed.installed([self.root, self.repository.git.top])
 
     @cached_property
+    def place(self) -> RecordPlace:
+        """Where the records are kept: in the repository, or where its clones share them. Raise what
+        `find_place` raises."""
+        return find_place(self.repository.git)
+
+    @property
     def journal(self) -> Journal:
-        """The journal of the repository, not read yet; its file may not exist."""
-        return journal.Journal(self.repository.git.common_dir)
+        """The journal of the repository or of all its clones, not read yet; its file may not exist.
+        Raise what `find_place` raises."""
+        return self.place.journal
 
     @cached_property
     def journal_fault(self) -> Fault | None:
@@ -186,10 +195,11 @@ class Evidence:
 
     @cached_property
     def fingerprints(self) -> Fingerprints:
-        """What computes the digests of data files, with its cache in the journal's folder."""
+        """What computes the digests of data files, with its cache in git's folder."""
         from pytest_ouro.evidence.data import Fingerprints
 
-        return Fingerprints(self.journal.folder / "fingerprints.json", rehash=self.rehash)
+        folder = self.repository.git.common_dir / "ouro"
+        return Fingerprints(folder / "fingerprints.json", rehash=self.rehash)
 
     @cached_property
     def shadows(self) -> list[tuple[str, str]]:
@@ -239,8 +249,10 @@ class Evidence:
             return {}
         from pytest_ouro.evidence.git.ancestry import list_descendants
 
-        git = self.repository.git
-        held = anchor.refs(git.common_dir)
+        git = self.place.store
+        if self.place.folder is not None and not self.place.keeps(self.trust.commit):
+            return {}  # nothing that descends from it was tried
+        held = anchor.refs(self.place.common_dir)
         numbers = {ref: number for ref in held if (number := anchor.tried_number(ref))}
         refs = {ref: held[ref] for ref in numbers}
         found = list_descendants(git, self.trust.commit, start=anchor.TRIED, refs=refs)
@@ -314,7 +326,7 @@ class Evidence:
     def _has_tried(self) -> bool:
         """Whether there may be refs of tried commits, as far as git's files show without calling
         git; if False, there are none. Raise OuroError if packed-refs cannot be read."""
-        folder = self.repository.git.common_dir
+        folder = self.place.common_dir
         if (folder / "refs/ouro/tried").is_dir() or (folder / "reftable").exists():
             return True
         return bool(packed_refs(folder, anchor.TRIED))
@@ -356,6 +368,5 @@ class Evidence:
 
     @cached_property
     def worktree(self) -> str:
-        """The name of this linked working tree; "" for the main one."""
-        git = self.repository.git
-        return name_worktree(git.folder, git.common_dir)
+        """The name of this working tree in the records (`RecordPlace.worktree`)."""
+        return self.place.worktree

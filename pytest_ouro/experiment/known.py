@@ -157,11 +157,16 @@ def _measured_by(earlier: FinishedRun, started: StartedRun) -> MeasuredRun:
 
 def _is_same_otherwise(case: Case, earlier: FinishedRun) -> bool:
     """Return whether the commit of ``earlier`` and the checked one have the same files, except for
-    the editable ones, the rules, and those that a run may leave; False if git lacks the commit."""
-    git, bound = case.repository.git, case.bound
-    if not git.commit(earlier.commit):
-        return False
+    the editable ones, the rules, and those that a run may leave; False if git lacks the commit, and
+    so do the records that clones share."""
+    git, bound, place = case.repository.git, case.bound, case.evidence.place
     apart = [bound.path(glob) for glob in (*case.experiment.editable, *case.experiment.allowed)]
     apart += [case.trust.bound_path, case.trust.lock_path]
-    old, new = (git.store.commit(one)[0] for one in (earlier.commit, case.repository.head))
-    return all(matches(path, apart) for path, _ in git.store.difference(old, new))
+    if not place.lacks(earlier.commit):
+        old, new = (git.store.commit(one)[0] for one in (earlier.commit, case.repository.head))
+        return all(matches(path, apart) for path, _ in git.store.difference(old, new))
+    if place.folder is None or not place.keeps(earlier.commit):
+        return False
+    there, here = place.store.tree(earlier.commit), git.tree(case.repository.head)
+    differing = (path for path in there.keys() | here if there.get(path) != here.get(path))
+    return all(matches(path, apart) for path in differing)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.experiment.devices import device as devices
 from pytest_ouro.experiment.measure import measure_commit
-from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.records import record, sharing
 from pytest_ouro.experiment.remeasure import find_last_keep, find_salt, will_run
 from pytest_ouro.experiment.steps import preconditions
 from pytest_ouro.experiment.supervision.start_process import keep_starter
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.terms.job import Progress
 
@@ -163,10 +164,21 @@ def _add_history(case: Case, result: Result) -> Result:
     """
     assert result.record is not None
     runs = case.evidence.journal.runs()
-    lines = history.notes(result.record, runs)
+    lines = history.notes(result.record, runs) + _name_unseen(case, result.record)
     repeats = find_repeats(runs, result.record.series)
     value = result.value if result.value is None or repeats is None else repeats.mean
     return replace(result, value=value, repeats=repeats, notes=lines)
+
+
+def _name_unseen(case: Case, run: FinishedRun) -> tuple[str, ...]:
+    """Return a tuple of the line that names the best keep that can be compared with ``run``, if
+    this clone lacks its commit; otherwise ()."""
+    evidence = case.evidence
+    if evidence.place.folder is None:
+        return ()
+    alike = [one for one in evidence.journal.runs() if history.comparable(one, run)]
+    line = sharing.describe_unseen(evidence.place, alike, evidence.journal.statements())
+    return (f"ouro: {line}",) if line else ()
 
 
 def _settle(case: Case, result: Result, *, apply: bool) -> tuple[str, ...]:

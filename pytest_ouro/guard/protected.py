@@ -119,26 +119,26 @@ def read(path: str) -> str:
 
 
 def state(bound: str, folder: str, common: str, revision: str, sources: list[str]) -> list[Any]:
-    """Return the state of everything that the table of `Protections` is built from, to be compared
-    with an earlier one: the rules in the folder ``bound``, git's settings, the value of OURO_TRUST,
-    the ref ``revision`` that a person trusts ("" if none), and ``sources``, the files of packages'
-    checks. ``folder`` and ``common`` are the two git folders that `git_folders` returns.
+    """Return the state of what the table of `Protections` is built from, to be compared with an
+    earlier one: the rules in ``bound``, settings, OURO_TRUST, OURO_RECORDS, the trusted ref
+    ``revision`` ("" if none), and ``sources``, the files of packages' checks; by `git_folders`.
 
     For each of these files the list has the modification time (in nanoseconds), size (in bytes) and
     inode; None if it is absent.
     """
-    home = os.path.expanduser("~")
+    home, named = os.path.expanduser("~"), map(os.environ.get, ("OURO_TRUST", "OURO_RECORDS"))
     files = [
         *(os.path.join(bound, name) for name in ("bound.toml", "bound.lock")),
         *(os.path.join(folder, "config.worktree"), os.path.join(common, "config")),
         *(os.path.join(home, ".gitconfig"), os.path.join(home, ".config/git/config")),
+        os.path.join(home, ".config/pytest-ouro/config.toml"),
         *("/etc/gitconfig", os.path.join(os.path.dirname(__file__), "rules.py"), *sources),
     ]
     if revision:
         files += [os.path.join(common, "packed-refs"), os.path.join(folder, "HEAD")]
         names = ("", "refs", "refs/tags", "refs/heads", "refs/remotes")
         files += [os.path.join(common, name, revision) for name in names]
-    return [bound, home, os.environ.get("OURO_TRUST"), revision, *map(_stat, files)]
+    return [bound, home, *named, revision, *map(_stat, files)]
 
 
 def _stat(path: str) -> list[int] | None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.checks import sources
 from pytest_ouro.core import limits
-from pytest_ouro.core.errors import GitError
+from pytest_ouro.core.errors import GitError, OuroError
 from pytest_ouro.core.plain_file import make_folder, write_whole
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.git import spawn
 from pytest_ouro.evidence.git.client import command, environment, run_git
 from pytest_ouro.evidence.paths import join, matches
+from pytest_ouro.evidence.shared.named import configuration, find_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,12 +181,23 @@ def _table(case: Case, common: str) -> Table:
             *(*_AGENTS, ".pre-commit-config.yaml"),
             *(os.path.join(home, name) for name in _AGENTS),
             *(os.path.join(common, name).removeprefix(f"{top}/") for name in _GIT),
+            *_shared(),
         ],
         "scopes": scopes,
         "untracked": untracked,
         "install": install,
         "editable": list(case.bound.experiment.editable),
     }
+
+
+def _shared() -> list[str]:
+    """Return the path of the user's configuration, which may name the folder of records that clones
+    share, and that folder; neither need exist."""
+    found = [configuration()]
+    with contextlib.suppress(OuroError):  # a run reports it
+        if named := find_named():
+            found.append(f"{named.folder}/")
+    return [path for path in found if path]
 
 
 def _real(case: Case, glob: str) -> str:

@@ -128,7 +128,7 @@ class Session:
         names no commit."""
         from pytest_ouro.experiment.batch.candidates import find_candidates
 
-        return find_candidates(self.case.repository.git, self.settings.candidates)
+        return find_candidates(self.case.evidence.place, self.settings.candidates)
 
     def measure_candidate(self, commit: str, candidates: Sequence[Candidate]) -> Result:
         """Return the result of one of the candidates of this session, of which the first call
@@ -209,6 +209,7 @@ class Session:
         Exception of it becomes an OuroError, which `experiment` and `select` raise again in later
         calls, without a run. Time limits of other plugins (SIGALRM) end no run: after the runs, a
         line for each plugin whose limit passed names its module."""
+        from pytest_ouro.experiment.records.sharing import join_case
         from pytest_ouro.report.progress import Progress
 
         progress = self._progress = Progress(self.config)
@@ -216,6 +217,7 @@ class Session:
         with hold_time_limits() as rang, track(target, self._find_journal, progress):
             try:
                 refuse_outside_config(self.config, self.case.repository.git.top)
+                self.opened = join_case(self.case)
                 return make(progress)
             except Exception as error:
                 self._refused = to_error(error)

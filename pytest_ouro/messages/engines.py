@@ -8,8 +8,14 @@ from pytest_ouro.core.escape import quoted
 _EXAMPLE = "pytest --ouro-experiment --ouro-candidates"
 
 
-def no_such_candidate(word: str) -> ExperimentError:
-    """``--ouro-candidates`` names ``word``, which is not a commit of the repository."""
+def no_such_candidate(word: str, fetch: str) -> ExperimentError:
+    """``--ouro-candidates`` names ``word``, which is not a commit of the repository. ``fetch`` is
+    the command that gets it if another clone tried it, and both share their records; else ""."""
+    if fetch:
+        return ExperimentError(
+            f"--ouro-candidates {word}: another clone tried this commit, and this one lacks it",
+            help=f"fetch it first: {fetch}",
+        )
     return ExperimentError(
         f"--ouro-candidates {word}: there is no such commit",
         help="name a commit, a branch or a range (git log --oneline --all); fetch one of another "

@@ -24,6 +24,15 @@ def parallel_tests(task: str) -> OuroError:
     )
 
 
+def changed_variable(name: str) -> OuroError:
+    """A conftest.py, an ini file or another plugin set or removed the variable that says where
+    records are kept: the user alone says that."""
+    return OuroError(
+        f"{name} was changed after pytest started, by the project's configuration or a plugin",
+        help=f"set it where you start pytest, such as: export {name}=~/ouro-records",
+    )
+
+
 def two_tasks(one: str, other: str) -> OuroError:
     """Two options that ask for runs are given together."""
     return OuroError(

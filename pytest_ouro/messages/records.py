@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ouro.core.advice import start_again
 from pytest_ouro.core.errors import LimitError, RecordError
 from pytest_ouro.core.escape import quoted
 
@@ -12,11 +13,6 @@ if TYPE_CHECKING:
 
 #: How to repair the journal from the copy in git, where there is one.
 RESTORE = "put back what was recorded: pytest-ouro log --restore"
-#: What a person does about a journal that cannot be restored, with its path for a shell.
-START_AGAIN = (
-    "a person moves it away, to start again, and blesses: mv {journal} {journal}.old; "
-    "git update-ref -d refs/ouro/journal; pytest-ouro bless"
-)
 #: What a person does if git has lost the objects of its copy.
 ACCEPT_FILE = "git fsck; a person accepts the file as it is: git update-ref -d refs/ouro/journal"
 
@@ -27,7 +23,7 @@ _OR_MOVE = "or move the file out of the repository: the next run starts a new on
 def _remedy(journal: Path, held: str) -> str:
     """Return the help for a damaged journal: the command that restores it if git holds a copy, else
     how a person starts again. ``held`` is the id of git's copy, "" if there is none."""
-    return RESTORE if held else START_AGAIN.format(journal=quoted(str(journal)))
+    return RESTORE if held else start_again(str(journal))
 
 
 def not_a_run_id(journal: Path, text: str, held: str) -> RecordError:
@@ -87,7 +83,7 @@ def altered_journal(
 def no_copy(journal: Path, *, there: bool) -> RecordError:
     """``pytest-ouro log --restore`` finds no copy of the journal in git. ``there`` is whether the
     journal's file exists; if it does not, no run was recorded, as where runs are logged by hand."""
-    again = START_AGAIN.format(journal=quoted(str(journal)))
+    again = start_again(str(journal))
     return RecordError(
         f"git holds no copy of {journal}: there is nothing to restore",
         help=again if there else "record a run: pytest --ouro-experiment",
@@ -124,7 +120,7 @@ def journal_too_large(journal: str, size: int, limit: int) -> LimitError:
     """The journal has more bytes than the limit."""
     return LimitError(
         f"{journal} has {size} bytes: it was not read, at most {limit} are",
-        help=START_AGAIN.format(journal=quoted(journal)),
+        help=start_again(journal),
     )
 
 
@@ -134,6 +130,145 @@ def no_folder_of_records(folder: Path) -> RecordError:
         f"{folder} is not a folder: the journal cannot be in it",
         help=f"find out what put it there, then remove it: rm {quoted(str(folder))}; "
         "then pytest-ouro log --restore, if runs were recorded",
+    )
+
+
+def relative_place(source: str, stated: str) -> RecordError:
+    """OURO_RECORDS, or ``records`` in the user's configuration (``source``), names the folder of
+    shared records by a path that is empty or relative, and so another one in each clone."""
+    return RecordError(
+        f"{source} names '{stated}', which is not an absolute path",
+        help="name one folder for all clones, such as OURO_RECORDS=~/ouro-records; or "
+        "OURO_RECORDS=clone, and each clone keeps its own records",
+    )
+
+
+def invalid_configuration(path: str, why: str) -> RecordError:
+    """The user's own configuration cannot be read, or has more than the folder of shared
+    records."""
+    return RecordError(
+        f"{path}: {why}", help='its only line is one such as: records = "~/ouro-records"'
+    )
+
+
+def no_place(folder: Path, source: str) -> RecordError:
+    """The folder that ``source`` names for shared records does not exist. It is not made, since its
+    disk may be missing: each clone would then begin other records."""
+    return RecordError(
+        f"{folder}, which {source} names for shared records, does not exist",
+        help=f"mount its disk; or make a new one: mkdir -m 700 {quoted(str(folder))}",
+    )
+
+
+def unusable_place(folder: Path, source: str, why: str) -> RecordError:
+    """The folder that ``source`` names for shared records is not a folder, or this user may not
+    write in it."""
+    return RecordError(
+        f"{folder}, which {source} names for shared records, cannot be used: {why}",
+        help="name a folder of your own that you may read and write",
+    )
+
+
+def foreign_place(folder: Path, owner: int, user: int) -> RecordError:
+    """The folder of shared records, or that of the project in it, belongs to another user: who owns
+    it could change every record."""
+    return RecordError(
+        f"{folder} belongs to user {owner}, and shared records are for clones of one user, {user}",
+        help="name a folder of your own: OURO_RECORDS=~/ouro-records",
+    )
+
+
+def place_in_repository(folder: Path, source: str) -> RecordError:
+    """The folder of shared records, or the configuration that names it, lies in a repository that
+    is judged, which could bring it along."""
+    return RecordError(
+        f"{folder}, which {source} names for shared records, lies in the repository itself",
+        help="name a folder outside of every clone: OURO_RECORDS=~/ouro-records",
+    )
+
+
+def place_of_one_project(folder: Path, above: Path) -> RecordError:
+    """The folder that is named for shared records is that of one project in such a folder,
+    ``above``."""
+    return RecordError(
+        f"{folder} has the records of one project, and the folder for all of them is asked",
+        help=f"name the folder above it: OURO_RECORDS={quoted(str(above))}",
+    )
+
+
+def other_project(folder: Path, project: str, found: str) -> RecordError:
+    """The folder of the project that begins with the commit ``project`` states another project
+    (``found``), or none: it was renamed or copied, or another program made it."""
+    stated = f"those of the project that begins with {found:.12}" if found else "something else"
+    return RecordError(
+        f"{folder} has {stated}, not the records of the project that begins with {project:.12}",
+        help=f"find out what put it there, then move it away: mv {quoted(str(folder))} "
+        f"{quoted(str(folder) + '.other')}",
+    )
+
+
+def shallow_project(folder: Path) -> RecordError:
+    """A shallow clone is to share records: it lacks the first commit, by which a project is
+    known."""
+    return RecordError(
+        f"a shallow clone cannot share the records in {folder}: its first commit is missing",
+        help="git fetch --unshallow",
+    )
+
+
+def records_elsewhere(mark: Path) -> RecordError:
+    """This clone shares its records with others (the file ``mark`` says so), and nothing names
+    their folder now. To go on with records of its own would forget all that was tried."""
+    return RecordError(
+        "the records of this clone are shared, and nothing names their folder",
+        help="set OURO_RECORDS to the folder that the other clones use; or, to leave it for good: "
+        f"rm {quoted(str(mark))}",
+    )
+
+
+def damaged_mark(mark: Path) -> RecordError:
+    """The file that says how a clone is called in shared records has another form."""
+    return RecordError(
+        f"{mark} does not say how this clone is called in shared records",
+        help=f"remove it, and the clone joins them again: rm {quoted(str(mark))}",
+    )
+
+
+def unknown_clone(folder: Path, mark: Path) -> RecordError:
+    """The file ``mark`` says that this clone shares its records, and ``folder`` does not know the
+    clone: another folder is meant, or the file came with a copy of somebody's clone."""
+    return RecordError(
+        f"this clone shares its records with others, and not by {folder}",
+        help="set OURO_RECORDS to the folder that it used before; or, to join this one: "
+        f"rm {quoted(str(mark))}",
+    )
+
+
+def own_records(journal: Path, folder: Path) -> RecordError:
+    """A clone with records of its own is to share those in ``folder``, which other clones have
+    begun. Two journals cannot become one: each line names the one before."""
+    return RecordError(
+        f"this clone has records of its own ({journal}), and those in {folder} have begun",
+        help=f"a person sets its own aside: mv {quoted(str(journal))} "
+        f"{quoted(str(journal) + '.own')}; git update-ref -d refs/ouro/journal",
+    )
+
+
+def run_before_joining(process: int) -> RecordError:
+    """A clone is to join shared records while a run goes on that began with its own: its end would
+    be missing there."""
+    return RecordError(
+        f"a run of this clone goes on that its own records have (process {process})",
+        help="let it end first; then this clone joins the shared records",
+    )
+
+
+def uncopied_commit(commit: str, folder: Path, why: str) -> RecordError:
+    """A commit that is to be tried cannot be copied to the shared records, where other clones find
+    it: this clone lacks a part of it or of its history, or the disk refuses it."""
+    return RecordError(
+        f"{commit:.7} cannot be copied to the shared records in {folder}: {why}",
+        help="fetch what this clone lacks (git fetch --refetch), or free some space",
     )
 
 

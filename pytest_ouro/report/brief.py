@@ -63,6 +63,8 @@ def _lines(facts: Facts) -> Iterator[str]:
         yield f"best: {value}: {_words(best)}"
     if peak := facts["best_ever"]:
         yield f"best ever kept here: {peak['shown']} of {peak['commit'][:7]}: {_words(peak)}"
+    if facts["elsewhere"]:
+        yield f"elsewhere: {facts['elsewhere']}"
     if facts["noise_explains"]:
         yield f"noise: a difference up to {facts['noise_explains']:.3g} may be luck"
     for guard in facts["guards"]:

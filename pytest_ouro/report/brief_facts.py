@@ -130,6 +130,7 @@ class Facts(TypedDict):
     head: str
     best: KeepEntry | None
     best_ever: KeepEntry | None
+    elsewhere: str
     gate: GateEntry
     not_committed: list[str]
     noise: float | None
@@ -170,6 +171,7 @@ def collect(standing: Standing) -> Facts:
         "head": standing.head,
         "best": _keep(standing, best) if best else None,
         "best_ever": _keep(standing, peak) if peak and peak is not best else None,
+        "elsewhere": standing.unseen(),
         "gate": {
             "open": not standing.faults,
             "faults": [

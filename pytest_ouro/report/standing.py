@@ -18,6 +18,7 @@ from pytest_ouro.evidence.records.rows import without_hidden
 from pytest_ouro.evidence.records.states import KeepState, keep_states
 from pytest_ouro.evidence.records.verdicts import kept_in, last_verdicts
 from pytest_ouro.experiment.records.editable import files_at_head
+from pytest_ouro.experiment.records.sharing import describe_unseen
 from pytest_ouro.experiment.steps import preconditions
 from pytest_ouro.experiment.steps.night_end import find_night_end
 from pytest_ouro.experiment.steps.settle import place_to_return
@@ -184,6 +185,12 @@ class Standing:
         """Return the numbers of tries and keeps and the gain since the baseline, as `history.tally`
         does, of the runs ``compared``; "" for fewer than two tries."""
         return tally(self.compared)
+
+    def unseen(self) -> str:
+        """Return a line about the best of the keeps that can be compared with the last one, if this
+        clone lacks its commit, as `describe_unseen` does; otherwise ""."""
+        evidence = self.case.evidence
+        return describe_unseen(evidence.place, self.compared, evidence.statements)
 
     def placebos(self) -> str:
         """Return what the placebos of a night that is over show; "" if there are none."""

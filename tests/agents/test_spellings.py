@@ -160,7 +160,7 @@ def test_a_file_that_trust_does_not_know_may_be_removed_again(zones, refused):
         ".codex/hooks.json", ".codex/config.toml", ".cursor/hooks.json", ".gemini/settings.json",
         ".pre-commit-config.yaml", ".git/hooks/pre-commit", ".git/config",
         ".git/ouro/journal.jsonl",
-        "~/.claude/settings.json", "CLAUDE.md", "AGENTS.md",
+        "~/.claude/settings.json", "~/.config/pytest-ouro/config.toml", "CLAUDE.md", "AGENTS.md",
     ],
 )  # fmt: skip
 def test_what_enforces_the_rules_is_protected_without_a_scope(zones, refused, path):
@@ -231,6 +231,14 @@ def test_in_a_linked_working_tree(project, refused, tmp_path):
     assert "bound.toml: " in refused(
         "Edit", cwd=tmp_path / "tree", file_path=str(project.path / ".git/ouro/journal.jsonl")
     )
+
+
+def test_records_that_clones_share_are_protected(project, refused, tmp_path, monkeypatch):
+    path = str(tmp_path / "records/3f2a/.git/ouro/journal.jsonl")
+    assert refused("Edit", file_path=path) == ""
+
+    monkeypatch.setenv("OURO_RECORDS", str(tmp_path / "records"))
+    assert "bound.toml: " in refused("Edit", file_path=path)
 
 
 def test_the_cache_is_built_again_when_the_rules_change(project, refused):

@@ -19,7 +19,18 @@ def test_each_topic_of_a_toy_experiment_is_reported(doctor):
 
     assert report.status == 0
     assert list(report.state) == [
-        *("git", "bound", "trust", "journal", "ledger", "user", "python", "device", "data"),
+        *(
+            "git",
+            "bound",
+            "trust",
+            "records",
+            "journal",
+            "ledger",
+            "user",
+            "python",
+            "device",
+            "data",
+        ),
         *("judge", "sandbox", "splits", "level", "pre-commit", "ci", "agents"),
     ]
     assert report.words["bound"] == "7 rules of 'toy', each can fail"
@@ -239,6 +250,7 @@ def test_the_same_user_can_change_everything(doctor):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_another_user_can_write_neither_rules_nor_records(project):
     case = open_case(project.path / "bound.toml")
+    assert case.evidence.place.joined, "as the items before this one found out"
     read, write = os.pipe()
     if not (child := os.fork()):
         os.setuid(65534)

@@ -4,6 +4,7 @@ import pytest
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.shared.place import find_place
 from pytest_ouro.experiment.batch import candidates
 from pytest_ouro.experiment.batch.candidates import find_candidates
 
@@ -25,7 +26,7 @@ def line(project):
 @pytest.fixture
 def found(project):
     """``found("HEAD~1", …)``: what the words name, from the project's folder."""
-    return lambda *words: find_candidates(Git.discover(project.path), words)
+    return lambda *words: find_candidates(find_place(Git.discover(project.path)), words)
 
 
 def ids(found):

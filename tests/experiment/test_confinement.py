@@ -16,6 +16,9 @@ import pytest
 from pytest_ouro.child.kernel import landlock, seccomp
 from pytest_ouro.core.metric import Metric
 from pytest_ouro.engine import open_case
+from pytest_ouro.evidence.git.client import Git
+from pytest_ouro.evidence.shared.join import join
+from pytest_ouro.evidence.shared.place import find_place
 from pytest_ouro.experiment.assurance import sandbox_spec
 from pytest_ouro.experiment.assurance.sandbox_spec import available, confine, unhidden
 from pytest_ouro.experiment.steps import jobs
@@ -179,6 +182,22 @@ def test_a_run_reaches_its_data_and_no_validation(lab, cache, tmp_path):
 
     denied = "PermissionError"
     assert confined(lab, tmp_path, asked) == [True, True, True, denied, denied, denied]
+
+
+@needed
+@pytest.mark.tier(2)
+def test_a_run_reaches_no_records_that_clones_share(lab, cache, tmp_path, monkeypatch):
+    (cache / "tokenizer/records").mkdir()
+    monkeypatch.setenv("OURO_RECORDS", str(cache / "tokenizer/records"))
+    place = find_place(Git.discover(lab.path))
+    join(place)
+    asked = [
+        ("read", f"{cache}/tokenizer/ranks"),
+        ("read", f"{place.common_dir}/ouro/project"),
+        ("list", f"{place.top}"),
+    ]
+
+    assert confined(lab, tmp_path, asked) == [True, "PermissionError", "PermissionError"]
 
 
 @needed

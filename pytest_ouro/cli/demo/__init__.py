@@ -18,6 +18,7 @@ from pytest_ouro.cli.demo.words import Played, describe_try, summarise
 from pytest_ouro.cli.output import OutputLost, say, terminal_width
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.escape import quoted
+from pytest_ouro.evidence.shared.named import OWN, VARIABLE
 from pytest_ouro.messages import command_line as messages
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def main(args: argparse.Namespace) -> int:
     missing."""
     folder: Path = args.folder
     _make_folder(folder)
+    os.environ[VARIABLE] = OWN  # a demo belongs to no shared records
     say(
         f"ouro: a demo in {folder}: a scripted agent edits sort.py, which is to sort",
         "16 numbers by as few comparisons as possible. Each try is committed, run in a",

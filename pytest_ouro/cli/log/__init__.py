@@ -14,9 +14,10 @@ from pytest_ouro.core.escape import escape_json
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.ledger.ledger_format import TSV
 from pytest_ouro.evidence.ledger.ledger_table import Table
-from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.evidence.records.row_losses import demand_unchanged
 from pytest_ouro.evidence.records.states import states_by_run
+from pytest_ouro.evidence.shared.place import find_place
+from pytest_ouro.experiment.records.sharing import count_lacking, fetch_all
 from pytest_ouro.experiment.verdict.history import comparable, tally
 from pytest_ouro.experiment.verdict.placebos import count_placebos
 from pytest_ouro.messages import command_line as messages
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ouro.bound.read import Bound
+    from pytest_ouro.evidence.records.journal import Journal
     from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.evidence.records.states import KeepState
@@ -90,12 +92,13 @@ def main(args: argparse.Namespace) -> int:
     choice = _choice(args)
     bound = find_bound(args.bound)
     git = Git.discover(bound.parent)
-    journal = Journal(git.common_dir)
+    place = find_place(git)
+    journal = place.journal
     if args.restore:
         upkeep.restore(journal, bound)
         return 0
     if args.prune is not None:
-        upkeep.remove_old(git, journal, args.prune)
+        upkeep.remove_old(place.store, journal, args.prune)
         return 0
     runs, statements = journal.runs(), journal.statements()
     demand_known(choice, [*journal.records(), *statements])
@@ -122,6 +125,9 @@ def main(args: argparse.Namespace) -> int:
             _print_sums(every)
         else:
             say_aside(f"ouro: {len(shown)} of {len(every)} runs")
+        if lacking := count_lacking(place, shown):
+            commits = "1 commit is" if lacking == 1 else f"{lacking} commits are"
+            say_aside(f"ouro: {commits} of other clones, to be had by: {fetch_all(place)}")
     journal.demand_whole()
     demand_unchanged(journal, runs)
     return 0

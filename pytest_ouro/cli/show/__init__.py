@@ -43,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
         source.runs,
         source.statements,
         source.states,
-        git=source.git,
+        git=source.store,
         journal=journal,
         price=night.price if night else None,
         raw=args.raw,

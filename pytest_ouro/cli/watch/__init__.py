@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.cli import find_bound
 from pytest_ouro.cli.output import demand_reader, redraw, say, terminal_size
 from pytest_ouro.evidence.git.client import Git
-from pytest_ouro.evidence.git.files import name_worktree
-from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.shared.place import find_place
 from pytest_ouro.experiment.records.heartbeat import match, read_heartbeats
 from pytest_ouro.report.runs import frame
 from pytest_ouro.report.runs.choose import leave_out_hidden, read_rules
@@ -106,10 +105,10 @@ class Watch:
 
     def __init__(self, path: Path) -> None:
         """Watch the experiment whose bound.toml is at ``path``. Raise GitError if there is no
-        repository."""
+        repository, and what `find_place` raises."""
         self._path, self._git = path, Git.discover(path.parent)
-        self._journal = Journal(self._git.common_dir)
-        self._worktree = name_worktree(self._git.folder, self._git.common_dir)
+        place = find_place(self._git)
+        self._journal, self._worktree = place.journal, place.worktree
         self.follower = Follower(self._journal)
         self._bound = read_rules(self._git, path)
         self.beats: list[Heartbeat] = []

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ouro.cli.output import say
 from pytest_ouro.core.escape import escape
 from pytest_ouro.evidence.git.client import Git
-from pytest_ouro.evidence.records.journal import Journal
+from pytest_ouro.evidence.shared.place import find_place
 from pytest_ouro.experiment.records.heartbeat import match, read_heartbeats
 from pytest_ouro.messages import command_line as messages
 from pytest_ouro.report.page.collect import collect
@@ -79,7 +79,7 @@ class Pages:
         """Make pages of the experiment whose bound.toml is at ``path``. Raise GitError if there is
         no repository."""
         self._path = path
-        self._journal = Journal(Git.discover(path.parent).common_dir)
+        self._journal = find_place(Git.discover(path.parent)).journal
         self._follower, self._lock = Follower(self._journal), Lock()
         #: The page before and after the current run, and the time of its last run.
         self._parts, self._ended = ("", ""), ""

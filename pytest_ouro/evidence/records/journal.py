@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_ouro.core import limits
+from pytest_ouro.core.advice import start_again
 from pytest_ouro.core.errors import GitError
-from pytest_ouro.core.escape import quoted
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.core.plain_file import make_folder, open_plain, write_whole
 from pytest_ouro.evidence.content import SPECIAL, kind_of, read_regular, refuse_other
@@ -156,7 +156,7 @@ class Journal:
 
             line = broken_link(lines)
             headline = f"the chain is broken at line {line}: a record was changed or removed"
-            help = messages.START_AGAIN.format(journal=quoted(str(self.path)))
+            help = start_again(str(self.path))
             return Fault(line, headline, help=help) if line else self._conflict(lines)
         if anchor.tree(lines, like=held) == held or self._awaited(held, lines):
             return self._conflict(lines)
@@ -182,7 +182,7 @@ class Journal:
         if found := first_conflict(lines):
             expected, actual = (f"{value!r:.100}" for value in (found.expected, found.actual))
             headline = f"'{found.field}' in line {found.line} contradicts what it follows from"
-            help = messages.START_AGAIN.format(journal=quoted(str(self.path)))
+            help = start_again(str(self.path))
             return Fault(found.line, headline, expected, actual, help)
         return None
 

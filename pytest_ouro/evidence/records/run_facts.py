@@ -109,7 +109,10 @@ class RunFacts(Line):
     rehearsal: bool = optional(False, FLAG, "whether the budget was shorter than the bound's")
     # The place.
     worktree: str | None = optional(
-        None, TEXT, "name of the linked working tree; empty for the main one"
+        None,
+        TEXT,
+        "name of the clone, where clones share records, and of the linked working tree, with "
+        "/ between; empty for the main one of a clone that shares none",
     )
     branch: str = optional("", TEXT, "branch that is checked out; empty for none")
     ledger_rows: int = optional(0, COUNT, "rows of the ledger before the run")

@@ -151,7 +151,7 @@ class Statement(Line):
     evidence: str = optional(
         "", DIGEST, "sha256 of the finished lines of the runs, in the order of the pairs"
     )
-    worktree: str | None = optional(None, TEXT, "name of the linked working tree")
+    worktree: str | None = optional(None, TEXT, "name of the working tree, as in a run")
     branch: str = optional("", TEXT, "branch that was checked out; empty for none")
     holds: tuple[str, ...] = optional((), TEXTS, "names of the devices that the runs had locked")
 

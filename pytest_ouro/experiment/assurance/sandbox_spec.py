@@ -141,12 +141,12 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
     torch compiles with one thread. If the job may use cards, CUDA_VISIBLE_DEVICES is set to the
     first visible one, provided that NVIDIA's driver answers.
 
-    The repository, the job's ``hidden`` folders, the validation files and the hard links to them
-    are hidden. The run may read ``tree``, which is its checkout, and the bound's other data, and
-    write to the job's scratch folder. A command may also write to ``tree``, where nothing can stay
-    hidden, so that the validation files in it are deleted. Raise ExperimentError if the driver does
-    not know the card, OuroError if a data file cannot be examined, OSError if a validation file
-    cannot be deleted.
+    The repository, its shared records, the job's ``hidden`` folders, the validation files and the
+    hard links to them are hidden. The run may read ``tree``, which is its checkout, and the bound's
+    other data, and write to the job's scratch folder. A command may also write to ``tree``, where
+    nothing can stay hidden, so that the validation files in it are deleted. Raise ExperimentError
+    if the driver does not know the card, OuroError if a data file cannot be examined, OSError if a
+    validation file cannot be deleted.
     """
     from pytest_ouro.experiment.devices import nvml  # only a sandbox needs it
 
@@ -158,7 +158,8 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
         hidden = _take_out(hidden, tree)
         write, message = [tree, job.scratch], {**message, "network": experiment.highest == "judged"}
     hidden += _other_names(hidden, read)
-    repositories = (case.repository.git.top, case.repository.git.common_dir)
+    git = case.repository.git
+    repositories = (git.top, git.common_dir, *case.evidence.place.closed)
     spec = {
         "read": _strings(read),
         "write": _strings(write),
@@ -199,13 +200,14 @@ def _readable(case: Case, experiment: Experiment) -> Iterator[Path]:
     These are the files that match the bound's ``data`` and ``validation`` patterns and the data
     patterns of its rules, validation files too: the caller hides them. Each pattern also adds the
     deepest folder above its first wildcard (`_folder`), since a program may read other files there.
-    A folder is left out if it is, or contains, the experiment's folder, the repository or the
-    user's home. Patterns of installed packages are ignored.
+    A folder is left out if it is, or contains, the experiment's folder, the repository, its shared
+    records or the user's home. Patterns of installed packages are ignored.
     """
     root = case.evidence.root
     patterns = [*experiment.data, *experiment.validation]
     patterns += [glob for rule in case.bound.rules for _, glob in values_of(rule.checker, DataGlob)]
-    closed = [root.resolve(), case.repository.git.top.resolve(), Path.home().resolve()]
+    places = (root, case.repository.git.top, *case.evidence.place.closed, Path.home())
+    closed = [place.resolve() for place in places]
     for pattern in dict.fromkeys(p for p in patterns if not p.startswith(PACKAGE)):
         yield from data.files(pattern, root)
         folder = _folder(root / Path(pattern).expanduser()).resolve()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
+from pytest_ouro.experiment.records.sharing import advise_fetch
 from pytest_ouro.messages import engines as messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.shared.place import RecordPlace
 
 #: The most candidates of a batch.
 MOST = 10_000
@@ -33,8 +35,9 @@ class Found:
     notes: tuple[str, ...]
 
 
-def find_candidates(git: Git, words: Sequence[str]) -> Found:
-    """Return the candidates that these words name: revisions, and ranges ``A..B``.
+def find_candidates(place: RecordPlace, words: Sequence[str]) -> Found:
+    """Return the candidates that these words name: revisions, and ranges ``A..B``. ``place`` is
+    where the records of the clone are kept.
 
     A range has the commits that B has and A has not, oldest first, without merges; HEAD stands for
     an end that is left out. Empty words and those that begin with ``# ``, which come from the lines
@@ -47,7 +50,7 @@ def find_candidates(git: Git, words: Sequence[str]) -> Found:
     for word in filter(None, map(str.strip, words)):
         if word == "#" or word.startswith("# "):  # no revision has a space there
             continue
-        commits, merges = _find_commits(git, word)
+        commits, merges = _find_commits(place, word)
         if merges:
             count = "1 merge" if merges == 1 else f"{merges} merges"
             notes.append(f"{count} in {word} left out: name a merge by itself to try it")
@@ -63,20 +66,21 @@ def find_candidates(git: Git, words: Sequence[str]) -> Found:
     return Found(tuple(found.values()), tuple(notes))
 
 
-def _find_commits(git: Git, word: str) -> tuple[list[str], int]:
+def _find_commits(place: RecordPlace, word: str) -> tuple[list[str], int]:
     """Return the commits that a revision or range names, and the number of merges in a range, which
     are left out. Raise ExperimentError if it names none, or is ``A...B``."""
+    git = place.git
     older, dots, newer = word.partition("..")
     if newer.startswith("."):
         raise messages.symmetric_range(word)
     if not dots:
         if not (commit := git.commit(word)):
-            raise messages.no_such_candidate(word)
+            raise messages.no_such_candidate(word, advise_fetch(place, word))
         return [commit], 0
     ends = [git.commit(end or "HEAD") for end in (older, newer)]
     for end, commit in zip((older, newer), ends, strict=True):
         if not commit:
-            raise messages.no_such_candidate(end)
+            raise messages.no_such_candidate(end, advise_fetch(place, end))
     span = f"{ends[0]}..{ends[1]}"
     commits = _list(git, "--no-merges", span)
     if not commits:

@@ -1,5 +1,6 @@
 """Lock the devices of a run against other runs, each by a file in the folder ``locks`` of the
-cache. The system frees the locks of a process that ends or is killed."""
+cache, and by one in that folder of records that clones share, whose caches may differ. The system
+frees the locks of a process that ends or is killed."""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.lock_file import hold_lock
-from pytest_ouro.core.plain_file import write_whole
+from pytest_ouro.core.plain_file import make_folder, write_whole
 from pytest_ouro.evidence.cache import cache_folder, make_cache_folder
 from pytest_ouro.evidence.content import read_own
+from pytest_ouro.evidence.shared.named import find_named
 from pytest_ouro.experiment.terms.console_text import clean
 from pytest_ouro.messages import devices as messages
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 AGAIN = 60.0
 #: How the name of the lock of a working tree begins.
 TREE = "tree-"
+#: Further folders of locks, of a process that keeps records of its own for one that shares them.
+ALSO: list[Path] = []
 
 
 @contextmanager
@@ -37,7 +41,8 @@ def hold_devices(names: Iterable[str], say: Callable[[str], None]) -> Iterator[b
     device. Raise ExperimentError if the locks cannot be written.
     """
     with contextlib.ExitStack() as stack:
-        waited = [stack.enter_context(_hold(name, say)) for name in names]
+        asked = [(folder, name) for name in names for folder in lock_folders(name)]
+        waited = [stack.enter_context(_hold(*one, say)) for one in asked]
         yield any(waited)
 
 
@@ -50,7 +55,8 @@ def try_devices(names: Iterable[str], stack: contextlib.ExitStack) -> bool:
     with contextlib.ExitStack() as held:
         for name in names:
             try:
-                held.enter_context(_hold(name, None))
+                for folder in lock_folders(name):
+                    held.enter_context(_hold(folder, name, None))
             except _Held:
                 return False
         stack.push(held.pop_all())
@@ -61,20 +67,35 @@ class _Held(Exception):
     """Raised by `_hold` if it must not wait and another run holds the device."""
 
 
+def lock_folders(name: str = "") -> list[Path]:
+    """Return the folders in which the device ``name`` is locked, in the order in which all runs
+    lock it; they may not exist. A working tree, which one clone alone has, is locked in the cache
+    alone."""
+    found = [cache_folder() / "locks"]
+    if not name.startswith(TREE):
+        with contextlib.suppress(OuroError):  # without them, no run gets so far
+            if named := find_named():
+                found.append(named.folder / "locks")
+        found += ALSO
+    return found
+
+
 @contextmanager
-def _hold(name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
-    """Hold the lock of one device until the context ends; yield whether the run had to wait for it.
-    While the lock is held, a file beside it, the holder file, names this process.
+def _hold(folder: Path, name: str, say: Callable[[str], None] | None) -> Iterator[bool]:
+    """Hold the lock of one device in ``folder`` until the context ends; yield whether the run had
+    to wait for it. While the lock is held, a file beside it, the holder file, names this process.
 
     With ``say`` None, do not wait: raise _Held if another run holds the device. Raise
     ExperimentError if the lock cannot be written.
     """
-    folder = cache_folder() / "locks"
     lock, holder = folder / f"{name}.lock", folder / f"{name}.holder"
     with contextlib.ExitStack() as stack:
         patience, held = 0.0, False
         try:
-            make_cache_folder("locks")
+            if folder.parent == cache_folder():
+                make_cache_folder(folder.name)
+            else:
+                make_folder(folder.parent, folder.name)
             while not held:
                 try:
                     stack.enter_context(hold_lock(lock, timeout=patience))
@@ -105,8 +126,7 @@ def holder_of(names: Iterable[str]) -> str:
     "another process" if the holder is not known, "another user" if this user may not open the lock.
     Each lock is taken for a moment to test it, and released at once.
     """
-    folder = cache_folder() / "locks"
-    for name in names:
+    for folder, name in ((folder, one) for one in names for folder in lock_folders(one)):
         file = folder / f"{name}.lock"
         if not file.exists():
             continue

@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ouro.child.kernel.system import can_confine, confine_to, cores_of
-from pytest_ouro.evidence.cache import cache_folder
 from pytest_ouro.experiment.devices import device
 from pytest_ouro.experiment.devices.device_lock import (
     AGAIN,
     TREE,
     hold_devices,
     holder_of,
+    lock_folders,
     try_devices,
 )
 from pytest_ouro.messages import devices as messages
@@ -141,8 +141,8 @@ def _name(core: int) -> str:
 def _used_cores(profile: Profile) -> Iterable[str]:
     """Return the names of the locks of all cores for which a lock file exists, sorted; a run that
     takes the whole processor takes these too, to wait for runs in slots. [] for "cuda"."""
-    files = (cache_folder() / "locks").glob("cpu-*.lock") if profile == "cpu" else ()
-    return sorted(file.stem for file in files)
+    folders = lock_folders() if profile == "cpu" else ()
+    return sorted({file.stem for folder in folders for file in folder.glob("cpu-*.lock")})
 
 
 @contextmanager

@@ -36,6 +36,7 @@ class Sender:
         except OSError as error:
             raise experiment_messages.no_temporary_folder(error.strerror or str(error)) from None
         folders = (case.evidence.root, self._git.top)
+        hidden = (self._git.top, self._git.common_dir, *case.evidence.place.closed)
         venv = next((one / ".venv" for one in folders if (one / ".venv").is_dir()), "")
         self._facts = {
             "head": case.repository.head,
@@ -48,7 +49,7 @@ class Sender:
             "device": profile,
             "budget": float(budget or 0.0),
             "venv": str(venv),
-            "hidden": (str(self._git.top), str(self._git.common_dir)),
+            "hidden": tuple(map(str, hidden)),
         }
 
     def request(self, commit: str, *, purpose: Purpose, salt: int, plan: str) -> Request:

@@ -24,6 +24,8 @@ from pytest_ouro.core.errors import OuroError
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.row_losses import path_of
+from pytest_ouro.evidence.shared.named import OWN, VARIABLE, find_named
+from pytest_ouro.experiment.devices import device_lock
 from pytest_ouro.experiment.engines import events
 from pytest_ouro.experiment.engines.workplace import hold_workplace, make_repository
 from pytest_ouro.experiment.measure import measure_commit
@@ -103,6 +105,7 @@ class Worker:
             bound = make_repository(folder, request)
             trust = request.trust if request.named else None
             os.environ.pop("OURO_TRUST", None)
+            _keep_own_records()
             case = open_case(bound, trust=trust, trust_by="the batch", run_commands=True)
             try:
                 self._measure(request, case)
@@ -151,6 +154,14 @@ class Worker:
         """Send that nothing was run, because of ``error``."""
         refused = events.Refused(attempt=request.attempt, text=error.message, help=error.help)
         self._send(refused)
+
+
+def _keep_own_records() -> None:
+    """Let the records of this process, which are sent back, stay in its own repository; devices
+    stay locked where the clones that share records lock them."""
+    if named := find_named():
+        device_lock.ALSO[:] = [named.folder / "locks"]
+    os.environ[VARIABLE] = OWN
 
 
 def _demand_version(wanted: str) -> None:

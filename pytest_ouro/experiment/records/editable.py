@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_ouro.engine import Case
+    from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.git.objects import Entry
     from pytest_ouro.evidence.records.run_record import StartedRun
 
     Run = TypeVar("Run", bound=StartedRun)
@@ -23,21 +25,32 @@ def files_at_head(case: Case) -> dict[str, str]:
     """Return a dict from the path of each editable file of the checked commit, relative to the
     repository's top, to git's id of its content; sorted by path, {} if there is none. Raise
     GitError or LimitError if the tree cannot be read."""
+    return _choose(case, case.repository.head_tree)
+
+
+def files_at(case: Case, commit: str) -> dict[str, str]:
+    """Return the same as `files_at_head` for a recorded commit (full id), which another clone may
+    have. Raise GitError if neither the repository nor the shared records have it."""
+    return _choose(case, case.evidence.place.find_holder(commit).tree(commit))
+
+
+def _choose(case: Case, tree: Mapping[str, Entry]) -> dict[str, str]:
+    """Return git's id of the content of each editable file among the files of a commit."""
     globs = [case.bound.path(glob) for glob in case.experiment.editable]
-    tree = sorted(case.repository.head_tree.items())
-    return {path: entry.blob for path, entry in tree if matches(path, globs)}
+    return {path: entry.blob for path, entry in sorted(tree.items()) if matches(path, globs)}
 
 
-def describe_files(case: Case, files: Mapping[str, str]) -> Code:
+def describe_files(case: Case, files: Mapping[str, str], git: Git | None = None) -> Code:
     """Return the sizes and digests of editable code. ``files`` has git's id of the content of each
-    file, by path relative to the repository's top. For {} the sizes are empty, and the digests
-    those of no file.
+    file, by path relative to the repository's top; ``git`` is the repository that has the contents,
+    None for that of the case. For {} the sizes are empty, and the digests those of no file.
 
     Raise GitError if git lacks one of the contents, OuroError if one is too large, or is Python in
     an encoding that is not read here.
     """
     experiment = case.experiment
-    blobs = dict(zip(files, case.repository.git.blobs(files.values()), strict=True))
+    contents = (git or case.repository.git).blobs(files.values())
+    blobs = dict(zip(files, contents, strict=True))
     script = case.bound.path(experiment.script) if experiment.script else ""
     return describe(blobs, script=script, loader=experiment.loader)
 
@@ -54,7 +67,8 @@ def describe_again(case: Case, run: Run) -> Run:
     if run.code_form == version(run.code):
         return run
     try:
-        code = describe_files(case, run.code) if run.code else Code({}, "", "", "")
+        git = case.evidence.place.find_holder(run.commit)
+        code = describe_files(case, run.code, git) if run.code else Code({}, "", "", "")
     except OuroError:
         code = Code({}, "", "", "")
     return replace(

@@ -73,7 +73,7 @@ class Snapshot:
             _tried(case),
             data.states(patterns, case.evidence.root),
             _modes(case),
-            StartFiles.read(case.repository.git),
+            StartFiles.read(case.repository.git, case.evidence.place),
         )
 
     def restore(self, level: Level) -> list[str]:
@@ -199,7 +199,7 @@ class Snapshot:
         now = _tried(self.case)
         lost = {ref: commit for ref, commit in self.tried.items() if now.get(ref) != commit}
         for ref, commit in lost.items():
-            repo.set_ref(self.case.repository.git, ref, commit)
+            repo.set_ref(self.case.evidence.place.store, ref, commit)
         if not lost:
             return []
         first, *more = lost
@@ -227,16 +227,17 @@ class Snapshot:
 def _modes(case: Case) -> dict[str, int]:
     """Return the permissions of the files and folders that recording a run needs, by path.
 
-    They are the top folders of the repository and of the experiment, the git folders, what lies
-    directly in the git folders and in the journal's, the folders in ``refs/ouro``, the ledger and
-    the log. A folder precedes what lies in it. Links are left out.
+    They are the top folders of the repository and of the experiment, the git folders, also that of
+    the records, what lies directly in the git folders and in the journal's, the folders in
+    ``refs/ouro``, the ledger and the log. A folder precedes what lies in it. Links are left out.
     """
     git, journal = case.repository.git, case.evidence.journal
     ledger, log = case.bound.path(case.experiment.ledger), case.bound.path(LOG)
-    folders = [git.top, git.common_dir, git.folder, case.evidence.root]
-    parents = dict.fromkeys((git.common_dir, git.folder, journal.folder))
+    of_git = (git.common_dir, git.folder, journal.common_dir)
+    folders = [git.top, *dict.fromkeys(of_git), case.evidence.root]
+    parents = dict.fromkeys((*of_git, journal.folder))
     inside = [str(path) for folder in parents if folder.is_dir() for path in folder.iterdir()]
-    refs = [at for at, *_ in os.walk(git.common_dir / "refs" / "ouro")]
+    refs = [at for at, *_ in os.walk(journal.common_dir / "refs" / "ouro")]
     found = {}
     for path in (*map(str, folders), *inside, *refs, f"{git.top}/{ledger}", f"{git.top}/{log}"):
         with contextlib.suppress(OSError):
@@ -257,7 +258,7 @@ def _contradict(lines: list[bytes]) -> bool:
 def _tried(case: Case) -> dict[str, str]:
     """Return a dict from the full name of each ref of a tried commit, and of each look, to the
     commit's id; {} if there are none."""
-    found = anchor.refs(case.repository.git.common_dir)
+    found = anchor.refs(case.evidence.journal.common_dir)
     return {ref: commit for ref, commit in found.items() if ref.startswith((TRIED, LOOKS))}
 
 

@@ -19,9 +19,8 @@ from pytest_ouro.evidence.ledger import ledger
 from pytest_ouro.evidence.records.reasons import RECORDED
 from pytest_ouro.evidence.records.rows import entry_of, row_of
 from pytest_ouro.evidence.records.run_record import FinishedRun, MeasuredRun, StartedRun
-from pytest_ouro.experiment.records import editable, ledger_writer
+from pytest_ouro.experiment.records import editable, ledger_writer, sharing
 from pytest_ouro.experiment.supervision import processes
-from pytest_ouro.experiment.terms import repo
 from pytest_ouro.messages import records as messages
 
 if TYPE_CHECKING:
@@ -100,13 +99,14 @@ def describe(
 def start(case: Case, run: StartedRun) -> StartedRun:
     """Record that a run starts, before its process exists, and return the record as it was written.
 
-    Disk space for later records is reserved, the ``started`` line is written, and a ref keeps the
-    commit; then the listener of the case is called. Raise RecordError or GitError if one of the
-    three cannot be written.
+    The commit is copied to the records that clones share, if there are any; disk space for later
+    records is reserved, the ``started`` line is written, and a ref keeps the commit; then the
+    listener of the case is called. Raise RecordError or GitError if one of these cannot be written.
     """
+    sharing.copy_commit(case, run.commit)
     _reserve_space(case, run.run)
     started = case.evidence.journal.append(run)
-    repo.set_ref(case.repository.git, started.tried_ref, started.commit)
+    sharing.keep_commit(case, started.tried_ref, started.commit)
     if case.listener is not None:
         case.listener.start(started)
     return started
@@ -233,27 +233,29 @@ def abandon(
 
 
 def recover(case: Case, say: Callable[[str], None]) -> bool:
-    """Complete the records of this working tree's runs whose supervisor was killed: record a run
-    without an end as a crash, and write a row that the ledger lacks. Return whether there was
-    anything to complete.
+    """Let the clone join the records that it is to share. Complete those of this working tree's
+    runs whose supervisor was killed: record a run without an end as a crash, and write a row that
+    the ledger lacks. Return whether there was anything to do, after which the case must be observed
+    again.
 
     If the folder of the journal does not exist, or the journal is not what was recorded, record
     nothing and return False. Raise RecordError if something cannot be read or written, or if that
     folder is a symlink; OuroError if a lock file is not a regular file. ``say`` is called with a
     line about each run.
     """
+    before, case = case, sharing.join_case(case)
     folder = case.evidence.journal.folder
     if folder.is_symlink():
         raise messages.no_folder_of_records(folder)
     if not folder.is_dir():
-        return False
+        return case is not before
     try:
         with hold_lock(folder / "recovery.lock"):  # one of several starts completes them
             case.evidence.journal.complete()
             if case.evidence.journal.fault():
-                return False  # the rules or demand_writable report it
+                return case is not before  # the rules or demand_writable report it
             lost = record_lost_runs(case, say)
-            return _write_missing_rows(case, say) or lost
+            return _write_missing_rows(case, say) or lost or case is not before
     except OSError as error:
         refuse_other(str(folder / "recovery.lock"))
         raise messages.unwritable_journal(folder, error.strerror or str(error)) from None

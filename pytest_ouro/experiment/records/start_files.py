@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_ouro.evidence.git.client import Git
+    from pytest_ouro.evidence.shared.place import RecordPlace
 
 #: A longer file is compared by its size and times, and cannot be restored.
 _MAX_BYTES = 1 << 20
@@ -45,7 +46,7 @@ _HOME = (
 #: Files and folders of ``$XDG_CONFIG_HOME``.
 _CONFIG = (
     *("git", "fish/config.fish", "fish/conf.d", "fish/functions", "environment.d", "autostart"),
-    *("systemd/user", "pip/pip.conf", "uv/uv.toml"),
+    *("systemd/user", "pip/pip.conf", "uv/uv.toml", "pytest-ouro/config.toml"),
 )
 #: Variables that name a file of this kind.
 _VARIABLES = ("GIT_CONFIG_GLOBAL", "BASH_ENV", "ENV", "PYTHONSTARTUP")
@@ -83,13 +84,15 @@ class StartFiles:
     git: Git
     named: frozenset[str]
     entries: dict[str, _Entry]
+    place: RecordPlace | None = None
 
     @classmethod
-    def read(cls, git: Git) -> StartFiles:
-        """Return the files and folders as they are now, with what links among them lead to."""
-        entries = _entries(_places(git))
+    def read(cls, git: Git, place: RecordPlace | None = None) -> StartFiles:
+        """Return the files and folders as they are now, with what links among them lead to, and
+        those of ``place``, where the records are kept."""
+        entries = _entries(_places(git, place))
         named = frozenset(_named_by_settings(git, entries))
-        return cls(git, named, {**_entries(named - entries.keys()), **entries})
+        return cls(git, named, {**_entries(named - entries.keys()), **entries}, place)
 
     def restore(self) -> list[str]:
         """Restore the files; return a line for each of the first ``_LINES`` paths that were
@@ -100,7 +103,8 @@ class StartFiles:
         and ``.git/config`` if only settings of branches differ. What cannot be restored, such as a
         file of more than ``_MAX_BYTES``, is reported with the reason, and nothing is raised.
         """
-        now = _entries([*_places(self.git), *self.named, *self.entries], known=self.entries)
+        places = _places(self.git, self.place)
+        now = _entries([*places, *self.named, *self.entries], known=self.entries)
         if now == self.entries:
             return []
         moved: set[Path] = set()
@@ -221,12 +225,17 @@ def _home() -> Path | None:
     return None
 
 
-def _places(git: Git) -> list[str]:
+def _places(git: Git, place: RecordPlace | None) -> list[str]:
     """Return the paths of files and folders that programs start from by a fixed name or variable:
-    git's in the repository and its submodules, and the user's. They need not exist."""
+    git's in the repository, its submodules and the shared records of ``place``, the files that say
+    how the clone is called there, and the user's. They need not exist."""
     common, own = str(git.common_dir), str(git.folder)
     repositories = {common, own, *_submodules(f"{common}/modules")}
-    found = [path for folder in sorted(repositories) for path in _below(folder, _GIT)]
+    found: list[str] = []
+    if place is not None:
+        repositories.add(str(place.common_dir))
+        found += map(str, place.own_files)
+    found += [path for folder in sorted(repositories) for path in _below(folder, _GIT)]
     if not (git.top / ".git").is_dir():
         found.append(f"{git.top}/.git")
     if home := _home():

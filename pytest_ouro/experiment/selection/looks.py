@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.evidence.records import anchor
 from pytest_ouro.evidence.records.anchor import LOOKS
-from pytest_ouro.experiment.records.editable import describe_files, files_at_head
+from pytest_ouro.experiment.records.editable import describe_files, files_at
 from pytest_ouro.messages import selection as messages
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def count_look(
     counted = re.compile(
         rf"{LOOKS}{event}/([0-9a-f]+)/([1-9][0-9]{{0,15}})(?:-of-([0-9]{{1,16}}))?"
     )
-    for name in anchor.refs(case.repository.git.common_dir):
+    for name in anchor.refs(case.evidence.journal.common_dir):
         if match := counted.fullmatch(name):
             begun.setdefault(match[1], []).append((int(match[2]), int(match[3] or 0)))
     for one in statements:
@@ -64,7 +64,7 @@ def _find_same(case: Case, night: str, others: Iterable[str]) -> set[str]:
     found = {night}
     for commit in others:
         same = blessed.get(commit, blessed.get(night)) == blessed.get(night)
-        if same and _is_same(case, own, _read_code(case, commit)):
+        if same and _is_same(case, own, _read_code(case, commit), commit):
             found.add(commit)
     return found
 
@@ -73,17 +73,21 @@ def _read_code(case: Case, commit: str) -> Mapping[str, str] | None:
     """Return git's ids of the editable files of a commit, by path; None if they cannot be read, as
     when git lacks the commit."""
     try:
-        return files_at_head(case.at(commit))
+        return files_at(case, commit)
     except OuroError:
         return None
 
 
-def _is_same(case: Case, one: Mapping[str, str], other: Mapping[str, str] | None) -> bool:
+def _is_same(
+    case: Case, one: Mapping[str, str], other: Mapping[str, str] | None, commit: str
+) -> bool:
     """Return whether the files of two commits, or the meanings of their code, are equal; False if
-    ``other`` is None, or if files differ and a meaning cannot be found."""
+    ``other`` is None, or if files differ and a meaning cannot be found. ``commit`` is that of
+    ``other``, which another clone may have."""
     if other is None or one == other:
         return other is not None
     try:
-        return describe_files(case, one).meaning == describe_files(case, other).meaning
+        meaning = describe_files(case, other, case.evidence.place.find_holder(commit)).meaning
+        return describe_files(case, one).meaning == meaning
     except OuroError:
         return False

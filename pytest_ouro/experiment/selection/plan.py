@@ -17,9 +17,9 @@ from pytest_ouro.evidence.records.anchor import LOOKS
 from pytest_ouro.evidence.records.statement import Statement
 from pytest_ouro.experiment.devices.device import choose
 from pytest_ouro.experiment.records.record import now
+from pytest_ouro.experiment.records.sharing import keep_commit
 from pytest_ouro.experiment.selection.holding import hold_plans, make_place
 from pytest_ouro.experiment.selection.looks import count_look
-from pytest_ouro.experiment.terms import repo
 from pytest_ouro.experiment.verdict.history import differences
 from pytest_ouro.messages import selection as messages
 
@@ -209,7 +209,7 @@ def _count(case: Case, plan: Plan) -> None:
     if plan.night:
         of = f"-of-{plan.looks}" if plan.looks else ""
         ref = f"{LOOKS}{plan.event}/{plan.night}/{plan.look}{of}"
-        repo.set_ref(case.repository.git, ref, plan.tip)
+        keep_commit(case, ref, plan.tip)
 
 
 def describe(plan: Plan, *, continued: bool) -> str:

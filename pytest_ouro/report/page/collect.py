@@ -41,7 +41,7 @@ def collect(source: Source, *, made: str, raw: bool = False) -> Facts:
     ]
     entries = {entry["run"]: place for place, entry in enumerate(runs)}
     last = {run.commit: run for run in source.runs}
-    diffs = read_diffs(source.git, source.runs, last)
+    diffs = read_diffs(source.store, source.runs, last)
     names = name_curves(curves)
     tip, baseline = night.tip, night.baseline
     losses = compare_losses(source, baseline, tip) if tip and baseline and tip != baseline else None
@@ -285,7 +285,7 @@ def _find_first(
     one = claims.find_certificate(source, night)
     if one is not None and one.result == "granted":
         known = {run.commit: run for run in source.runs}
-        found = compare(source.git, {one.tip: one.baseline}, known)
+        found = compare(source.store, {one.tip: one.baseline}, known)
         return {
             "run": None,
             "title": f"{one.baseline[:7]}..{one.tip[:7]}",

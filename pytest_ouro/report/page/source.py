@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.git.client import Git
-from pytest_ouro.evidence.git.files import name_worktree
-from pytest_ouro.evidence.records.journal import Journal, finished
+from pytest_ouro.evidence.records.journal import finished
 from pytest_ouro.evidence.records.states import states_by_run
 from pytest_ouro.evidence.records.verdicts import kept_in
 from pytest_ouro.evidence.repository import Repository
+from pytest_ouro.evidence.shared.place import find_place
 from pytest_ouro.report.runs.choose import leave_out_hidden, read_rules
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.bound.read import Bound
+    from pytest_ouro.evidence.records.journal import Journal
     from pytest_ouro.evidence.records.run_record import FinishedRun
     from pytest_ouro.evidence.records.statement import Statement
     from pytest_ouro.evidence.records.states import KeepState
@@ -27,16 +28,18 @@ if TYPE_CHECKING:
 class Source:
     """What a page is about.
 
-    ``runs`` are the finished runs of all working trees, oldest first, without the placebos of a
-    night that goes on. ``began`` is the time of the started line of each run, by its id, and
-    ``open`` the number of runs without an end. ``states`` are those of keeps, by the id of their
-    run. ``kept`` are the keeps of the branch that stand, newest first. ``bound`` has the rules as
-    they are in the working tree; None if they cannot be read. ``worktree`` is the name of the
-    present working tree ("" for the main one), ``head`` its commit ("" without one). ``fault``
-    says in what the journal differs from what was recorded; "" if it does not.
+    ``store`` is the repository that has the tried commits. ``runs`` are the finished runs of all
+    working trees, oldest first, without the placebos of a night that goes on. ``began`` is the time
+    of the started line of each run, by its id, and ``open`` the number of runs without an end.
+    ``states`` are those of keeps, by the id of their run. ``kept`` are the keeps of the branch that
+    stand, newest first. ``bound`` has the rules as they are in the working tree; None if they
+    cannot be read. ``worktree`` is the name of the present working tree (`RecordPlace.worktree`),
+    ``head`` its commit ("" without one). ``fault`` says in what the journal differs from what was
+    recorded; "" if it does not.
     """
 
     git: Git
+    store: Git
     journal: Journal
     bound: Bound | None
     runs: tuple[FinishedRun, ...]
@@ -53,9 +56,10 @@ class Source:
 def read_source(path: Path) -> Source:
     """Return what a page of the experiment whose bound.toml is at ``path`` is about. Nothing is
     locked and nothing is written. Raise RecordError if the journal cannot be read, GitError if
-    there is no repository or git fails."""
+    there is no repository or git fails; what `find_place` raises."""
     git = Git.discover(path.parent)
-    journal = Journal(git.common_dir)
+    place = find_place(git)
+    journal = place.journal
     bound = read_rules(git, path)
     records = journal.records()
     runs = finished(records)
@@ -67,6 +71,7 @@ def read_source(path: Path) -> Source:
     fault = journal.fault()
     return Source(
         git=git,
+        store=place.store,
         journal=journal,
         bound=bound,
         runs=tuple(leave_out_hidden(git, bound, runs)),
@@ -75,7 +80,7 @@ def read_source(path: Path) -> Source:
         statements=tuple(statements),
         states=states,
         kept=tuple(kept_in(history, runs, fallen)),
-        worktree=name_worktree(git.folder, git.common_dir),
+        worktree=place.worktree,
         head=git.head,
         fault=f"line {fault.line}: {fault.headline}" if fault else "",
     )

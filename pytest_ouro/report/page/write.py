@@ -88,7 +88,7 @@ def _write(path: Path, data: bytes, *, private: bool, source: Source) -> None:
     is there is a folder, a pipe or a device."""
     try:
         if private:
-            make_folder(source.git.common_dir, source.journal.folder.name)
+            make_folder(source.journal.common_dir, source.journal.folder.name)
             write_whole(source.journal.folder, path.name, data, mode=0o600)
         else:
             whole = Path(os.path.abspath(path))  # noqa: PTH100 - links are not followed
