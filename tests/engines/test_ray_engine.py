@@ -202,6 +202,13 @@ This process on node 10.0.0.2 was started with:
 """
 
 
+def raised_from(text):
+    """The error of Ray that has one with this text as its cause."""
+    error = ConnectionError("Failed to connect to Ray cluster at h:1")
+    error.__cause__ = RuntimeError(text)
+    return error
+
+
 @pytest.mark.parametrize(
     ("address", "error", "says"),
     [
@@ -214,7 +221,7 @@ This process on node 10.0.0.2 was started with:
         ("auto", ConnectionError("no"), "this machine belongs to no Ray cluster that runs"),
         (
             "h:1",
-            RuntimeError("No node info found … when trying to resolve node to connect to."),
+            raised_from("No node info found … when trying to resolve node to connect to."),
             "the Ray cluster at h:1 lets in its nodes alone, and this machine is not one",
         ),
         (

@@ -80,20 +80,25 @@ def test_missing_data_is_one_line(shared):
     assert found.endswith(" is not used: it lacks the data /gone/*.bin")
 
 
-def test_a_machine_without_a_cluster_is_one_line(monkeypatch, tmp_path):
-    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-
-    assert "Ray cluster" in refuse("auto")
-
-
-def test_a_machine_that_is_not_a_node_is_one_line(shared, monkeypatch):
-    """In a namespace without the processes of the nodes, as on another machine."""
-    monkeypatch.setenv("RAY_gcs_server_request_timeout_seconds", "5")
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """The words of a relay in a namespace without the processes of the nodes, as on another
+    machine."""
+    monkeypatch.setenv("RAY_gcs_server_request_timeout_seconds", "20")
     apart = ("unshare", "-r", "-p", "-f", "--mount-proc")
     if subprocess.run([*apart, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
         pytest.skip("no namespace can be made here")
+    return (*apart, *engines._RELAY)
 
-    found = refuse(shared.address, relay=(*apart, *engines._RELAY))
+
+def test_a_machine_without_a_cluster_is_one_line(elsewhere, monkeypatch, tmp_path):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+
+    assert "Ray cluster" in refuse("auto", elsewhere)
+
+
+def test_a_machine_that_is_not_a_node_is_one_line(shared, elsewhere):
+    found = refuse(shared.address, elsewhere)
 
     assert found == (
         f"the Ray cluster at {shared.address} lets in its nodes alone, and this machine is not one"

@@ -40,7 +40,8 @@ def name_node(message: Message, name: str) -> Message:
 
 def explain(address: str, error: Exception) -> OuroError:
     """Return the error for the user if Ray cannot connect to a cluster."""
-    text = str(error)
+    cause = error.__cause__ or error  # Ray raises its own error from the one that says why
+    text = str(cause)
     if "ersion mismatch" in text:
         found = [clean(one, width=40) for one in re.findall(r"(?:Ray|Python): *(\S+)", text)]
         if len(found) == 4:
@@ -49,7 +50,7 @@ def explain(address: str, error: Exception) -> OuroError:
         return messages.not_on_a_node(address)
     if address == "auto" and isinstance(error, ConnectionError):
         return messages.no_cluster_here()
-    return messages.dead_address(address, brief(error))
+    return messages.dead_address(address, brief(cause))
 
 
 def brief(error: BaseException) -> str:
