@@ -75,8 +75,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--ouro-engine",
         metavar="ENGINE",
-        help="Where candidates are measured: local (a run on each visible card, or in each slot of "
-        "the processor), local=N (N at a time), or ray[=HOST:PORT] (a Ray cluster)",
+        help="Where candidates, repeats and the runs of --ouro-certify and --ouro-confirm are "
+        "made: local (a run on each visible card, or in each slot of the processor), local=N (N at "
+        "a time), or ray[=HOST:PORT] (a Ray cluster)",
     )
     group.addoption(
         "--ouro-certify",

@@ -86,7 +86,7 @@ def measure_commit(
     experiment = preconditions.rehearse(case.bound.experiments[profile], budget)
     if record.recover(case, say):
         case = case.again()
-    if closed := _check_gate(case):
+    if closed := check_gate(case):
         return closed, case
     preconditions.demand_startable(case, experiment)
     preconditions.demand_committed(case)
@@ -103,7 +103,7 @@ def measure_commit(
         if make_data(setup, say) or place.waited:
             case = case.again()
             setup = replace(setup, case=case)
-            if closed := _check_gate(case):
+            if closed := check_gate(case):
                 return closed, case
         described = record.describe(
             setup,
@@ -138,7 +138,7 @@ def measure_commit(
     return replace(_conclude(setup, measured, seen), before=before), case
 
 
-def _check_gate(case: Case) -> Result | None:
+def check_gate(case: Case) -> Result | None:
     """Return the result "closed" if a rule is broken, so that nothing is run; None otherwise.
 
     Raise OuroError if a rule cannot be checked, or if no rule would ever be applied: all are

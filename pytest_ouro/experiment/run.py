@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ouro.core.fast_dataclass import dataclass, replace
 from pytest_ouro.experiment.devices import device as devices
 from pytest_ouro.experiment.measure import measure_commit
+from pytest_ouro.experiment.measurer import Wanted
 from pytest_ouro.experiment.records import record, sharing
 from pytest_ouro.experiment.remeasure import find_last_keep, find_salt, will_run
 from pytest_ouro.experiment.steps import preconditions
@@ -17,11 +18,12 @@ from pytest_ouro.experiment.verdict.decide import LOSER
 from pytest_ouro.experiment.verdict.repeats import find_repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_record import FinishedRun
+    from pytest_ouro.experiment.measurer import Measurer, Take
     from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.terms.job import Progress
 
@@ -49,65 +51,115 @@ def run_experiment(
     *,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
+    measurer: Measurer | None = None,
 ) -> Result:
     """Check the rules, run the present commit as often as ``order`` says, decide and record, and
-    settle the branch if ``order`` says so. Return the result of the last run, with the lines that
-    say whether the night is over.
+    settle the branch if ``order`` says so. Return the result of the run that decided, or of the
+    first that crashed, with the lines that say whether the night is over.
 
     With ``placebo`` in ``[verdict]``, one run more may come first, of the last keep, and one by
     which the last keep is measured again (`find_salt`): their results are not part of what is
     returned. If a rule is broken, nothing more is run or settled, and the result is "closed".
     Repeats end with the first crash, or with the first run if that is a clear loser
-    (`is_clear_loser`). ``say`` is called with lines about the course, ``progress`` with the
-    position of the run. Raise OuroError, mostly ExperimentError, if a run cannot be prepared or
+    (`is_clear_loser`). ``measurer`` makes the repeats: the first one, then all others; by default
+    this process makes each run. ``say`` is called with lines about the course, ``progress`` with
+    the position of the run. Raise OuroError, mostly ExperimentError, if a run cannot be prepared or
     recorded, or if HEAD moves between two runs; KeyboardInterrupt for Ctrl-C except during the run
     itself.
     """
-    commit = ""
-    again = order.again or order.repeat > 1 or order.budget is not None
+    ended: list[Result] = []
+
+    def take(place: int, result: Result) -> bool:
+        ended.append(result)
+        if result.record is not None and result.record.series and result.status != "crash":
+            run, value = result.record, result.metric.text(result.value)
+            say(f"ouro: repeat {run.repeat}/{run.repeats} {result.metric.name}={value}")
+        return not _is_final(result)
+
+    here = _Here(case, order, progress, say)
     with keep_starter():
-        if placebo := _find_placebo(case, order):
-            commit = case.repository.head
-            _run_placebo(case, placebo, order, progress, say)
-        salt = 0
-        if order.repeat == 1 and order.budget is None:
-            if commit:
-                case = case.again()
-            salt, ran = find_salt(case, order.device, progress, say, again=order.again)
-            commit = case.repository.head if ran else commit
-        for turn in make_turns(order.repeat, salt):
-            if commit:
-                case = case.again()
-                preconditions.demand_same_head(case, commit)
-            result, case = measure_commit(
-                case,
-                turn,
-                device=order.device,
-                budget=order.budget,
-                again=again,
-                progress=progress,
-                say=say,
-            )
-            commit = result.commit
-            if result.status == "closed":
-                return replace(result, over=say_over(case))
-            if result.status == "crash":
-                break
-            if turn.series:
-                value = f"{result.metric.name}={result.metric.text(result.value)}"
-                say(f"ouro: repeat {turn.number}/{turn.total} {value}")
-                if result.reason.decides:  # the last one, or a clear loser
-                    break
+        salt = here.prepare()
+        turns = make_turns(order.repeat, salt)
+        first, *others = (Wanted(here.case.repository.head, turn) for turn in turns)
+        measure = (measurer or here).measure
+        measure([first], take)
+        if others and not _is_final(ended[0]):
+            measure(others, take)
+    case = here.case
+    result = next(filter(_is_final, ended), ended[-1])
+    if result.status == "closed":
+        return replace(result, over=say_over(case))
     settlement = _settle(case, result, apply=order.settle)
-    stopped = _explain_stop(result, turn)
+    stopped = _explain_stop(result, order.repeat - len(ended))
     result = _add_history(case, result)
     return replace(result, stopped=stopped, settlement=settlement, over=say_over(case))
 
 
-def _explain_stop(result: Result, turn: Turn) -> str:
-    """Return a line that says why no repeats followed the run of ``turn``, which had ``result``; ""
-    if it was the last one, or a crash."""
-    run, left = result.record, (turn.total or 1) - (turn.number or 1)
+def _is_final(result: Result) -> bool:
+    """Return whether no repeat follows a run with this result: it crashed, a rule is broken, it
+    completes the series, or it is a clear loser."""
+    return result.status in ("closed", "crash") or result.reason.decides
+
+
+class _Here:
+    """Measures HEAD in this process, one run after the other, as ``order`` says. ``case`` is the
+    one that the last run was made with."""
+
+    def __init__(
+        self,
+        case: Case,
+        order: Order,
+        progress: Progress | None,
+        say: Callable[[str], None],
+    ) -> None:
+        self.case = case
+        self._order = order
+        self._progress, self._say = progress, say
+        #: The commit that was measured; "" before the first run.
+        self._commit = ""
+
+    def prepare(self) -> int:
+        """Make the runs that must precede a single one, of a placebo and of the last keep on a new
+        salt; return the salt of the next try. Raise as `run_experiment` does."""
+        order, head = self._order, self.case.repository.head
+        if placebo := _find_placebo(self.case, order):
+            self._commit = head
+            _run_placebo(self.case, placebo, order, self._progress, self._say)
+        if order.repeat > 1 or order.budget is not None:
+            return 0
+        if self._commit:
+            self.case = self.case.again()
+        salt, ran = find_salt(self.case, order.device, self._progress, self._say, again=order.again)
+        if ran:
+            self._commit = self.case.repository.head
+        return salt
+
+    def measure(self, wanted: Sequence[Wanted], take: Take) -> None:
+        """Make the wanted runs, see `Measurer.measure`. Raise ExperimentError if HEAD moved since
+        the last run."""
+        order = self._order
+        for place, one in enumerate(wanted):
+            if self._commit:
+                self.case = self.case.again()
+                preconditions.demand_same_head(self.case, self._commit)
+            result, self.case = measure_commit(
+                self.case,
+                one.turn,
+                device=order.device,
+                budget=order.budget,
+                again=order.again or order.repeat > 1 or order.budget is not None,
+                progress=self._progress,
+                say=self._say,
+            )
+            self._commit = result.commit
+            if not take(place, result):
+                return
+
+
+def _explain_stop(result: Result, left: int) -> str:
+    """Return a line that says why ``left`` repeats were not made after ``result``; "" if all were,
+    or after a crash."""
+    run = result.record
     if not left or run is None or run.gain is None:
         return ""
     by = f" by {run.metric.text(-run.gain)}"
@@ -122,9 +174,11 @@ def _find_placebo(case: Case, order: Order) -> str:
     measure, that of the last keep; "" for none. None precedes repeats or a rehearsal, a run that a
     broken rule prevents, the first keep, or an answer from the record. Raise OuroError if a rule
     cannot be checked, or HEAD cannot be run."""
+    if order.repeat != 1 or order.budget is not None:
+        return ""
     profile = devices.choose(order.device or case.experiment.device)
     share = case.bound.verdicts[profile].placebo
-    if not share or order.repeat != 1 or order.budget is not None or not draw(share):
+    if not share or not draw(share):
         return ""
     best = find_last_keep(case, profile)
     return best.commit if best and will_run(case, profile, again=order.again) else ""

@@ -23,18 +23,21 @@ from pytest_ouro.report.text import error_text
 from pytest_ouro.report.unforeseen import to_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.journal import Journal
     from pytest_ouro.experiment.batch.batch import Batch
     from pytest_ouro.experiment.batch.candidates import Candidate, Found
     from pytest_ouro.experiment.batch.outcome import Outcome
+    from pytest_ouro.experiment.engines.engine import Engine
+    from pytest_ouro.experiment.measurer import Measurer
     from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.run import Order
     from pytest_ouro.experiment.selection.ablate import Ablation
     from pytest_ouro.experiment.selection.selection import Selection
     from pytest_ouro.experiment.terms.job import Position
+    from pytest_ouro.experiment.terms.setup import Profile
     from pytest_ouro.report.progress import Progress
 
 T = TypeVar("T")
@@ -154,10 +157,12 @@ class Session:
         self._announcer.announce(result)
         return result
 
-    def _make_batch(self, candidates: Sequence[Candidate]) -> Batch:
-        """Return the batch of the candidates; nothing is started yet. Raise OuroError if it cannot
-        be made, as where a rule has a check that only a hook gives."""
-        from pytest_ouro.experiment.batch.batch import Batch
+    def _find_engine(
+        self, stack: contextlib.ExitStack, say: Callable[[str], None]
+    ) -> tuple[Profile, Callable[[], Engine]]:
+        """Return what the engine of this session measures on, and the function that makes it;
+        ``stack`` closes it. Raise ExperimentError if the device or the cluster is not there, or if
+        workers lack a check."""
         from pytest_ouro.experiment.batch.choose import make_engine
 
         settings, case = self.settings, self.case
@@ -165,15 +170,43 @@ class Session:
         for rule in case.bound.rules:
             if rule.check in given and rule.check not in registered():
                 raise engine_messages.registered_check(rule.key, rule.check)
+        device = settings.device or case.experiment.device
+        return make_engine(case, device, settings.places, settings.ray, stack, say)
+
+    @contextlib.contextmanager
+    def _open_measurer(self, progress: Progress) -> Iterator[Measurer | None]:
+        """Yield what makes the runs, if the options name an engine, otherwise None: then this
+        process does. Nothing is left of it when the context ends. Raise as `_find_engine` does."""
+        if not self.settings.engine:
+            yield None
+            return
+        from pytest_ouro.experiment.batch.spread import Spread
+
+        with contextlib.ExitStack() as stack:
+            profile, make = self._find_engine(stack, progress.say)
+            spread = Spread(
+                self.case,
+                profile,
+                make,
+                budget=self.settings.budget,
+                progress=progress.show_batch,
+                say=progress.say,
+            )
+            stack.callback(spread.close)
+            yield spread
+
+    def _make_batch(self, candidates: Sequence[Candidate]) -> Batch:
+        """Return the batch of the candidates; nothing is started yet. Raise as `_find_engine`
+        does."""
+        from pytest_ouro.experiment.batch.batch import Batch
 
         def show(positions: Sequence[Position], course: str) -> None:
             if self._progress is not None:
                 self._progress.show_batch(positions, course)
 
-        device = settings.device or case.experiment.device
-        say, order = self._say, self._order()
-        profile, make = make_engine(case, device, settings.places, settings.ray, self._stack, say)
-        return Batch(case, candidates, order, profile, make, progress=show, say=say)
+        profile, make = self._find_engine(self._stack, self._say)
+        order, say = self._order(), self._say
+        return Batch(self.case, candidates, order, profile, make, progress=show, say=say)
 
     def finish_batch(self) -> str:
         """End the batch, if there is one, and keep its outcome; what goes on is interrupted. Return
@@ -238,7 +271,9 @@ class Session:
         from pytest_ouro.experiment.run import run_experiment
 
         speed_up_exit()
-        return run_experiment(self.case, self._order(), progress=progress.show, say=progress.say)
+        order, show, say = self._order(), progress.show, progress.say
+        with self._open_measurer(progress) as measurer:
+            return run_experiment(self.case, order, progress=show, say=say, measurer=measurer)
 
     def _select(self, progress: Progress) -> Selection | Ablation:
         """Measure the pairs of the certificate, confirmation or ablation; return its outcome."""
@@ -256,25 +291,28 @@ class Session:
                 progress=show,
                 say=say,
             )
-        if settings.task == "--ouro-confirm":
-            return confirm_edit(
+        with self._open_measurer(progress) as measurer:
+            if settings.task == "--ouro-confirm":
+                return confirm_edit(
+                    self.case,
+                    settings.revision,
+                    apply=settings.settle,
+                    again=settings.again,
+                    device=settings.device,
+                    progress=show,
+                    say=say,
+                    measurer=measurer,
+                )
+            return certify(
                 self.case,
-                settings.revision,
-                apply=settings.settle,
+                pairs=settings.pairs,
+                looks=settings.looks,
                 again=settings.again,
                 device=settings.device,
                 progress=show,
                 say=say,
+                measurer=measurer,
             )
-        return certify(
-            self.case,
-            pairs=settings.pairs,
-            looks=settings.looks,
-            again=settings.again,
-            device=settings.device,
-            progress=show,
-            say=say,
-        )
 
     def result_for_test(self) -> Result:
         """Return the run's result to a test that uses the fixture, also if the run crashed. If no

@@ -45,9 +45,10 @@ class Settings:
     certificate or an ablation, and ``looks`` how many certificates are stated before the first (0:
     no number). ``trackio`` is the project that shows the runs live, of trackio or as
     ``wandb:PROJECT`` ("": none), and ``reports`` are the absolute paths of the files to write at
-    the end. ``candidates`` are the words that name commits to measure in place of HEAD, and
-    ``places`` how many of them are measured at a time (0: as many as there are devices); ``ray`` is
-    the address of the Ray cluster that measures them, as `find_address` returns it ("": none)."""
+    the end. ``candidates`` are the words that name commits to measure in place of HEAD.
+    ``engine``: an engine is named; ``places`` is how many runs it makes at a time (0: as many as
+    there are devices), and ``ray`` the address of its Ray cluster, as `find_address` returns it
+    ("": it is of this machine)."""
 
     bound: Path
     trust: str | None
@@ -63,6 +64,7 @@ class Settings:
     trackio: str
     reports: tuple[Path, ...]
     candidates: tuple[str, ...]
+    engine: bool
     places: int
     ray: str
 
@@ -138,6 +140,7 @@ def read_settings(config: pytest.Config) -> Settings:
         trackio=_read_tracking(config.getoption("ouro_trackio")),
         reports=_read_reports(config),
         candidates=_read_candidates(config),
+        engine=config.getoption("ouro_engine") is not None,
         places=places,
         ray=address,
     )
@@ -153,20 +156,24 @@ def _read_candidates(config: pytest.Config) -> tuple[str, ...]:
 
 
 def _read_engine(config: pytest.Config) -> tuple[int, str]:
-    """Return how many candidates are measured at a time (0: not stated), and the address of the Ray
-    cluster that measures them ("": this machine does), by ``--ouro-engine``. Raise UsageError for
-    another engine than ``local``, ``local=N``, ``ray`` and ``ray=ADDRESS``, for a cluster that
-    `find_address` refuses, for an engine without candidates, for candidates without an experiment,
-    and for candidates with an option that has no use for them."""
+    """Return how many runs are made at a time (0: not stated), and the address of the Ray cluster
+    that makes them ("": this machine does), by ``--ouro-engine``. Raise UsageError for another
+    engine than ``local``, ``local=N``, ``ray`` and ``ray=ADDRESS``, for a cluster that
+    `find_address` refuses, for an engine that would make a single run, for candidates without an
+    experiment, and for either with an option that has no use for it."""
     words, engine = config.getoption("ouro_candidates"), config.getoption("ouro_engine")
+    repeats = config.getoption("ouro_repeat") > 1
     if words and not config.getoption("ouro_experiment"):
-        raise pytest.UsageError(str(engines.only_with_experiment("--ouro-candidates")))
-    if engine is not None and not words:
-        raise pytest.UsageError(str(engines.only_with_experiment("--ouro-engine")))
-    if words and config.getoption("ouro_repeat") > 1:
+        raise pytest.UsageError(str(engines.only_with_experiment()))
+    tasks = find_tasks(config.option)
+    several = words or (repeats and tasks == ["--ouro-experiment"])
+    if engine is not None and not several and not {*tasks} & {"--ouro-certify", "--ouro-confirm"}:
+        raise pytest.UsageError(str(engines.nothing_for_engine()))
+    if words and repeats:
         raise pytest.UsageError(str(messages.not_used("--ouro-repeat", "--ouro-candidates")))
-    if words and config.getoption("ouro_trackio") is not None:
-        raise pytest.UsageError(str(messages.not_used("--ouro-trackio", "--ouro-candidates")))
+    if config.getoption("ouro_trackio") is not None and (words or engine is not None):
+        with_option = "--ouro-candidates" if words else "--ouro-engine"
+        raise pytest.UsageError(str(messages.not_used("--ouro-trackio", with_option)))
     if engine is None or engine == "local":
         return 0, ""
     name, _, number = engine.partition("=")

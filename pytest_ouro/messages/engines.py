@@ -55,12 +55,21 @@ def too_many_candidates(count: int, most: int) -> ExperimentError:
     )
 
 
-def only_with_experiment(option: str) -> OuroError:
-    """``--ouro-candidates`` or ``--ouro-engine`` is given without what it belongs to."""
-    needed = "--ouro-candidates" if option == "--ouro-engine" else "--ouro-experiment"
+def only_with_experiment() -> OuroError:
+    """``--ouro-candidates`` is given without ``--ouro-experiment``."""
     return OuroError(
-        f"{option} is used with {needed} only",
+        "--ouro-candidates is used with --ouro-experiment only",
         help=f"{_EXAMPLE} HEAD~2..HEAD",
+    )
+
+
+def nothing_for_engine() -> OuroError:
+    """``--ouro-engine`` is given without an option that asks for several runs that an engine can
+    make."""
+    return OuroError(
+        "--ouro-engine is used with --ouro-candidates, --ouro-repeat, --ouro-certify or "
+        "--ouro-confirm only",
+        help=f"{_EXAMPLE} HEAD~2..HEAD --ouro-engine local",
     )
 
 
@@ -139,6 +148,15 @@ def no_committed_data(pattern: str) -> ExperimentError:
     return ExperimentError(
         f"the data {pattern} is missing, so that no worker gets it",
         help="commit it, or name it in bound.toml by an absolute path or one that begins with ~",
+    )
+
+
+def other_model(here: str, there: str) -> ExperimentError:
+    """A run would start on another model of device, ``there``, than those that are compared with
+    it."""
+    return ExperimentError(
+        f"its device is {there}, and that of the runs that it is compared with is {here}",
+        help="leave cards of one model visible: CUDA_VISIBLE_DEVICES=0,1",
     )
 
 

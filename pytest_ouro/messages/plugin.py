@@ -75,7 +75,7 @@ def not_used(option: str, task: str) -> OuroError:
     }.get(task, "it makes no pairs")
     if option == "--ouro-repeat":
         does = "it repeats runs by pairs, each with a salt of its own"
-    if task == "--ouro-candidates":
+    if task in ("--ouro-candidates", "--ouro-engine"):
         once = option == "--ouro-repeat"
         does = "each candidate is run once" if once else "several runs go on at the same time"
     return OuroError(f"{option} cannot be used with {task}: {does}", help=f"leave {option} out")

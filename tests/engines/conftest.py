@@ -16,6 +16,7 @@ from pytest_ouro.experiment.batch.candidates import Candidate
 from pytest_ouro.experiment.engines.local import LocalEngine
 from pytest_ouro.experiment.engines.sender import Sender
 from pytest_ouro.experiment.run import Order
+from pytest_ouro.experiment.terms.turns import Turn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,7 +219,7 @@ def request_for(field: Field, tmp_path: Path) -> Any:
     def request_for(commit: str) -> Any:
         cases.append(open_case(field.path / "bound.toml"))
         sender = Sender(cases[-1], tmp_path / "base.bundle", "cpu", None)
-        return sender.request(commit, purpose="search", salt=0, plan="0123456789ab")
+        return sender.request(commit, Turn(plan="0123456789ab"))
 
     yield request_for
     for case in cases:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_ouro.core.errors import OuroError
-from pytest_ouro.experiment.batch import attempts
-from pytest_ouro.experiment.batch import batch as batches
+from pytest_ouro.experiment.batch import attempts, open_engine
 from pytest_ouro.experiment.batch.attempts import Attempts
 from pytest_ouro.experiment.batch.recorder import Recorder
 from pytest_ouro.experiment.batch.task import Task
@@ -104,7 +103,7 @@ class Requests:
     def __init__(self):
         self._number = 0
 
-    def request(self, commit, **facts):
+    def request(self, commit, turn):
         self._number += 1
         return events.Request(
             attempt=f"a{self._number}", commit=commit, head="", trust="", named=True, bound="",
@@ -161,7 +160,7 @@ def test_a_batch_that_cannot_start_says_so_for_each_candidate(field, monkeypatch
         def __init__(self, *words):
             raise OSError("the disk is full")
 
-    monkeypatch.setattr(batches, "Sender", Broken)
+    monkeypatch.setattr(open_engine, "Sender", Broken)
     first, second = field.idea(4.0), field.idea(4.5)
     batch = field.open(first, second)
 

@@ -76,8 +76,8 @@ def test_a_base_that_is_not_on_the_branch_is_a_part_of_the_batch(field):
     beside = field.idea(4.5)
     batch = field.open(field.idea(4.0))
 
-    assert batch._find_base(Base(beside)).plan == batch._plan
-    assert batch._find_base(Base(field.head)).plan == ""
+    assert batch._find_base(Base(beside)).turn.plan == batch._plan
+    assert batch._find_base(Base(field.head)).turn.plan is None
 
 
 @pytest.mark.tier(2)

@@ -233,7 +233,12 @@ def test_outside_of_a_repository_nothing_is_run(field, measure):
         (["--ouro-candidates", "HEAD"], "--ouro-candidates is used with --ouro-experiment only"),
         (
             ["--ouro-experiment", "--ouro-engine", "local"],
-            "--ouro-engine is used with --ouro-candidates only",
+            "--ouro-engine is used with --ouro-candidates, --ouro-repeat, --ouro-certify or",
+        ),
+        (["--ouro-ablate", "--ouro-engine", "local"], "--ouro-engine is used with "),
+        (
+            ["--ouro-certify", "--ouro-engine", "local", "--ouro-trackio", "night"],
+            "--ouro-trackio cannot be used with --ouro-engine: several runs go on",
         ),
         (
             ["--ouro-experiment", "--ouro-candidates", "HEAD", "--ouro-engine", "slurm"],

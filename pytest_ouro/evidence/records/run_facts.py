@@ -152,9 +152,3 @@ class RunFacts(Line):
         """The name of the ref that keeps the run's commit, ``refs/ouro/tried/SEQ``. ``seq`` must be
         set: the line was written."""
         return f"{TRIED}{self.seq}"
-
-    @property
-    def is_early(self) -> bool:
-        """Whether it is a repeat and not the last of the ``repeats`` that were asked for: the last
-        one decides, unless its series ends before it."""
-        return (self.repeat or 1) < (self.repeats or 1)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import replace
-from pytest_ouro.engine import check_before_run, check_rule
-from pytest_ouro.evidence.records.reasons import Reason
+from pytest_ouro.engine import check_rule
 from pytest_ouro.evidence.records.states import standing_keeps
 from pytest_ouro.experiment.known import answer_from_record
 from pytest_ouro.experiment.measure import make_result
-from pytest_ouro.experiment.result import Result
 from pytest_ouro.experiment.verdict.history import comparable, describe_same_code
 
 if TYPE_CHECKING:
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_ouro.evidence.records.run_record import FinishedRun, StartedRun
     from pytest_ouro.experiment.batch.recorder import Recorder
     from pytest_ouro.experiment.known import Elsewhere
+    from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.terms.setup import Profile
 
 
@@ -31,16 +30,6 @@ def find_broken_records(case: Case) -> tuple[RuleResult, ...]:
     judge. Raise OuroError if a rule cannot be checked."""
     rules = [rule for rule in case.bound.rules if rule.checker.stage == "ledger"]
     return tuple(one for rule in rules if (one := check_rule(rule, case.evidence)).broken)
-
-
-def find_broken_rules(case: Case, experiment: Experiment) -> Result | None:
-    """Return the result "closed" of the checked commit of ``case`` if a rule is broken, otherwise
-    None. Raise OuroError if a rule cannot be checked."""
-    broken = tuple(one for one in check_before_run(case) if one.broken)
-    if not broken:
-        return None
-    metric = experiment.described_metric
-    return Result(Reason.RULES_BROKEN, case.repository.head, metric, closed=broken)
 
 
 def answer_by_keep(

@@ -66,9 +66,14 @@ class Attempts:
         self._looked = time.monotonic()
 
     @property
+    def places(self) -> int:
+        """The number of places that the engine has now."""
+        return self._engine.capacity
+
+    @property
     def is_full(self) -> bool:
         """Whether every place of the engine has an attempt."""
-        return len(self._requests) >= self._engine.capacity
+        return len(self._requests) >= self.places
 
     @property
     def tasks(self) -> list[Task]:
@@ -88,9 +93,7 @@ class Attempts:
 
     def send(self, task: Task) -> None:
         """Start a new attempt of a task. Raise OuroError if that cannot be done."""
-        request = self._sender.request(
-            task.commit, purpose=task.purpose, salt=task.salt, plan=task.plan
-        )
+        request = self._sender.request(task.commit, task.turn)
         self._engine.start(request)
         task.attempt, task.tries = request.attempt, task.tries + 1
         self._requests[request.attempt] = (task, request)
@@ -204,7 +207,7 @@ class Attempts:
         is to be made, it is the result."""
         result = self._recorder.lose(event.attempt, "lost" if again else "interrupted", event.why)
         if again and task.tries <= RETRIES:
-            self._tell(task, f"attempt {task.tries} was lost: {event.why}; it is tried again")
+            self._tell(task, f"attempt {task.tries} was lost: {event.why}")
             self._forget(task)
         elif result is not None:
             self._end(task, result)
@@ -217,6 +220,8 @@ class Attempts:
         """Give a task its result."""
         self._forget(task)
         task.result = result
+        if result.value is not None and (task.turn.purpose == "pair" or task.turn.series):
+            return  # who asked for it says its value, and of what it is a part
         value = f" {result.metric.name}={result.metric.text(result.value)}"
         self._tell(task, f"{result.status}{value} ({result.reason})")
 

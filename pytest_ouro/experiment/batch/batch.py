@@ -14,31 +14,20 @@ from pytest_ouro.experiment.batch.answer import (
     answer_by_code,
     answer_by_keep,
     find_broken_records,
-    find_broken_rules,
 )
-from pytest_ouro.experiment.batch.attempts import PATIENCE, Attempts
-from pytest_ouro.experiment.batch.base import find_base, find_common, find_data, find_nearest
+from pytest_ouro.experiment.batch.attempts import PATIENCE
+from pytest_ouro.experiment.batch.base import find_base, find_common, find_nearest
+from pytest_ouro.experiment.batch.open_engine import open_engine, prepare
 from pytest_ouro.experiment.batch.outcome import Outcome
-from pytest_ouro.experiment.batch.recorder import Recorder
-from pytest_ouro.experiment.batch.sent_data import demand_sent
 from pytest_ouro.experiment.batch.task import FAULTS, Task, to_error
-from pytest_ouro.experiment.devices.device_lock import hold_devices
-from pytest_ouro.experiment.devices.slots import tree_lock
-from pytest_ouro.experiment.engines.sender import Sender
 from pytest_ouro.experiment.known import describe_start
-from pytest_ouro.experiment.records import record
+from pytest_ouro.experiment.measure import check_gate
 from pytest_ouro.experiment.result import Result
 from pytest_ouro.experiment.run import say_over
-from pytest_ouro.experiment.steps import preconditions
-from pytest_ouro.experiment.steps.evaluate_command import demand_trusted
-from pytest_ouro.experiment.steps.jobs import make_data
 from pytest_ouro.experiment.steps.night_end import count_tries_left, find_night_end
 from pytest_ouro.experiment.steps.settle import fast_forward
-from pytest_ouro.experiment.supervision.own_process import interrupt_on_term, make_undumpable
-from pytest_ouro.experiment.terms import temp_folders
-from pytest_ouro.experiment.terms.setup import Setup
+from pytest_ouro.experiment.terms.turns import Turn, draw_salt
 from pytest_ouro.messages import engines as messages
-from pytest_ouro.messages import experiment as experiment_messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_ouro.core.errors import OuroError
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.run_facts import Purpose
+    from pytest_ouro.experiment.batch.attempts import Attempts
     from pytest_ouro.experiment.batch.base import Base
     from pytest_ouro.experiment.batch.candidates import Candidate
     from pytest_ouro.experiment.engines.engine import Engine
@@ -84,11 +74,12 @@ class Batch:
         self._progress, self._say = progress, say
         self._plan = uuid.uuid4().hex[:12]
         self._candidates = list({one.commit: one for one in candidates}.values())
-        self._tasks = {one.commit: Task(one.commit, plan=self._plan) for one in self._candidates}
+        turn = Turn(plan=self._plan)
+        self._tasks = {one.commit: Task(one.commit, turn) for one in self._candidates}
         self._bases: dict[tuple[str, Purpose], Task] = {}
         self._attempts: Attempts | None = None
         self._stack = contextlib.ExitStack()
-        self._engine: Engine | None = None
+        self._is_started = False
         self._common = ""
         #: Whether the night was over before the batch: it is measured all the same, as a run is.
         self._was_over = False
@@ -101,7 +92,7 @@ class Batch:
         task = self._tasks[commit]
         if self._failed is not None:
             raise self._failed
-        if self._engine is None:
+        if not self._is_started:
             try:
                 self._start()
             except FAULTS as error:  # what is locked already stays locked
@@ -162,67 +153,29 @@ class Batch:
         """End everything that goes on, and record it as interrupted. Nothing is left when this
         returns, also after Ctrl-C."""
         self._is_cut = not all(task.has_ended for task in self._tasks.values())
-        with self._stack:
-            if self._engine is None:
-                return
-            try:
-                if self._attempts is not None:
-                    self._attempts.end_all()
-            finally:  # also after another Ctrl-C
-                self._engine.close()
-                if self._attempts is not None:
-                    self._attempts.forget_all()
+        self._stack.close()
 
     def _start(self) -> None:
         """Prepare the records, the data and the engine. Raise OuroError if nothing can be
         measured."""
-        case, enter = self._case, self._stack.enter_context
-        if record.recover(case, self._say):
-            case = self._case = case.again()
-        preconditions.demand_writable(case)
-        if case.trust.blessing_pending:
-            paths = (case.trust.lock_path, case.trust.bound_path)
-            raise experiment_messages.blessing_not_committed(*map(case.repository.git.word, paths))
-        experiment = preconditions.rehearse(
-            case.bound.experiments[self._profile], self._order.budget
-        )
-        self._experiment = experiment
-        if experiment.command:
-            demand_trusted(case)
-        if enter(hold_devices([tree_lock(case.evidence.root)], self._say)):
-            case = self._case = case.again()  # of the records that were made meanwhile
-        scratch = enter(temp_folders.temporary())
-        enter(make_undumpable())  # no candidate may write to the pipes of the workers
-        enter(interrupt_on_term())
+        budget, stack = self._order.budget, self._stack
+        prepared = prepare(self._case, self._profile, budget, stack, self._say)
+        self._case, self._experiment = case, experiment = prepared.case, prepared.experiment
         if broken := find_broken_records(case):
-            metric, self._engine = experiment.described_metric, self._make_engine()
+            metric = experiment.described_metric
             for task in self._tasks.values():
                 task.result = Result(Reason.RULES_BROKEN, task.commit, metric, closed=broken)
+            self._is_started = True
             return
-        demand_sent(case, experiment)
         self._was_over = find_night_end(case) is not None
-        engine = self._make_engine()
-        if engine.is_local:
-            preconditions.demand_startable(case, experiment)
-            make_data(Setup(case, experiment, self._profile, scratch), self._say)
-        self._elsewhere = engine.elsewhere
-        self._recorder = Recorder(
-            case,
-            experiment,
-            is_local=engine.is_local,
-            data=find_data(case, experiment, engine.elsewhere),
-            say=self._say,
+        self._attempts, self._recorder, self._elsewhere = open_engine(
+            prepared, self._make_engine(), stack, say=self._say, tell=self._tell
         )
-        sender = Sender(case, scratch / "base.bundle", self._profile, self._order.budget)
         nearest = find_nearest(case.repository.git, self._tasks)
         for task in self._tasks.values():
             task.after = [self._tasks[commit] for commit in nearest[task.commit]]
         self._common = find_common(case.repository.git, [case.repository.head, *self._tasks])
-        timeout = experiment.seconds("timeout")
-        self._attempts = Attempts(
-            engine, self._recorder, sender, case, timeout=timeout, tell=self._tell
-        )
-        self._engine = engine
+        self._is_started = True
 
     def _dispatch(self, attempts: Attempts) -> bool:
         """Start the attempts for which there are places, those of bases first, and give results to
@@ -233,7 +186,8 @@ class Batch:
         for task in (*self._bases.values(), *self._tasks.values()):
             if not task.is_ready:
                 continue
-            if attempts.is_full or (task.purpose == "search" and not self._may_start(attempts)):
+            is_try = task.turn.purpose == "search"
+            if attempts.is_full or (is_try and not self._may_start(attempts)):
                 return False
             try:
                 base = self._prepare(task)
@@ -261,7 +215,8 @@ class Batch:
                     if not task.has_ended and not task.attempt:
                         attempts.fail(task, messages.night_over(end.why))
                 return False
-            return sum(one.purpose == "search" for one in attempts.tasks) < count_tries_left(case)
+            tries = sum(one.turn.purpose == "search" for one in attempts.tasks)
+            return tries < count_tries_left(case)
         finally:
             case.close()
 
@@ -274,7 +229,7 @@ class Batch:
             return None  # a base has no base
         case = self._case.at(task.commit)
         if not task.is_lawful:
-            task.result = find_broken_rules(case, self._experiment)
+            task.result = check_gate(case)
             task.is_lawful = task.result is None
         if not task.is_lawful or self._order.budget is not None:
             return None  # a rehearsal is compared with nothing
@@ -307,13 +262,14 @@ class Batch:
         ):
             task.result = result
             return None
-        task.salt = wanted.salt
+        salt = wanted.salt
         if wanted.purpose == "reference":
             base = self._find_base(wanted)
             if not base.has_ended:
                 return base
             if base.result is not None and base.result.value is not None:
-                task.salt = base.salt
+                salt = base.turn.salt
+        task.turn = replace(task.turn, salt=salt)
         return None
 
     @property
@@ -337,18 +293,17 @@ class Batch:
             return self._tasks[wanted.commit]
         key = (wanted.commit, wanted.purpose)
         if key not in self._bases:
-            from pytest_ouro.experiment.terms.turns import draw_salt
-
             salt = draw_salt() if wanted.purpose == "reference" else 0
-            plan = "" if wanted.commit in self._case.repository.ancestors else self._plan
-            self._bases[key] = Task(wanted.commit, wanted.purpose, salt, plan)
+            plan = None if wanted.commit in self._case.repository.ancestors else self._plan
+            turn = Turn(salt=salt, purpose=wanted.purpose, plan=plan)
+            self._bases[key] = Task(wanted.commit, turn)
             what = "again, on a new salt" if salt else "first, as the baseline"
             self._say(f"ouro: {wanted.commit[:7]}, the base of candidates, is measured {what}")
         return self._bases[key]
 
     def _tell(self, task: Task, text: str) -> None:
         """Say a line about a task, with its commit."""
-        self._say(f"ouro: {task.commit[:7]} {text.removeprefix('ouro: ')}")
+        self._say(task.line(text))
 
     def _show(self, attempts: Attempts) -> None:
         """Show the positions of the runs that go on, and how many candidates have ended."""

@@ -72,6 +72,8 @@ class Recorder:
         self._is_local = is_local
         #: The digest of the data that the batch is measured on; "" until it is known.
         self.data = data
+        #: The model of device that all runs are made on, "" before the first one.
+        self._device_name = ""
         self._say = say
         self.running: dict[str, Running] = {}
         #: The keeps of the batch, oldest first.
@@ -125,6 +127,9 @@ class Recorder:
             "purpose": (request.purpose, stated.purpose),
             "plan": (request.plan, stated.plan or ""),
             "salt": (str(request.salt), str(stated.salt)),
+            "series": (request.series, stated.series or ""),
+            "repeat": (str(request.repeat), str(stated.repeat or 0)),
+            "number of repeats": (str(request.repeats), str(stated.repeats or 0)),
             "trusted commit": (request.trust, stated.trust),
             "baseline of bound.lock": (self._case.trust.baseline, stated.baseline),
             "sha256 of its data": (self.data, stated.data or ""),
@@ -132,6 +137,9 @@ class Recorder:
         for what, (here, there) in pairs.items():
             if here != there:
                 raise messages.other_conditions(what, here, there)
+        self._device_name = self._device_name or stated.device_name
+        if stated.device_name != self._device_name:
+            raise messages.other_model(self._device_name, stated.device_name)
 
     def show(self, event: Progressed) -> None:
         """Write how far a run is to the file for those who watch."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass, field
+from pytest_ouro.experiment.terms.turns import Turn
 from pytest_ouro.messages import engines as messages
 
 if TYPE_CHECKING:
-    from pytest_ouro.evidence.records.run_facts import Purpose
     from pytest_ouro.experiment.result import Result
 
 #: What a record, a repository or a disk that is at fault raises.
@@ -18,16 +18,14 @@ FAULTS = (OuroError, OSError, ValueError, LookupError)
 
 @dataclass(frozen=False)
 class Task:
-    """A commit to measure: a candidate, or the base of some. ``plan`` is the id of the batch, which
-    its record gets, or "". ``after`` are the tasks that must end before it, ``tries`` the attempts
-    that were made, and ``attempt`` the one that goes on ("": none); ``is_lawful``: no rule about
-    the commit is broken; ``has_begun``: its run was allowed to start. It has ended once it has a
-    ``result`` or an ``error``."""
+    """A commit to measure: a candidate, the base of some, one side of a pair, or a repeat. ``turn``
+    says what its run is for. ``after`` are the tasks that must end before it, ``tries`` the
+    attempts that were made, and ``attempt`` the one that goes on ("": none); ``is_lawful``: no rule
+    about the commit is broken; ``has_begun``: its run was allowed to start. It has ended once it
+    has a ``result`` or an ``error``."""
 
     commit: str
-    purpose: Purpose = "search"
-    salt: int = 0
-    plan: str = ""
+    turn: Turn = field(default_factory=Turn)
     after: list[Task] = field(default_factory=list)
     tries: int = 0
     attempt: str = ""
@@ -46,6 +44,10 @@ class Task:
         """Whether an attempt can be made now: it has not ended, none goes on, and what must end
         before it has ended."""
         return not self.has_ended and not self.attempt and all(one.has_ended for one in self.after)
+
+    def line(self, text: str) -> str:
+        """Return a line about the task: ``text`` with the beginning of its commit."""
+        return f"ouro: {self.commit[:7]} {text.removeprefix('ouro: ')}"
 
 
 def to_error(error: Exception) -> OuroError:

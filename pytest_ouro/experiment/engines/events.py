@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any, ClassVar, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast, get_type_hints
 
 from pytest_ouro.core.fast_dataclass import dataclass, fields
+from pytest_ouro.experiment.terms.turns import Turn
+
+if TYPE_CHECKING:
+    from pytest_ouro.evidence.records.run_facts import Purpose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +38,11 @@ class Request(Message):
     does. ``bound`` is the path of bound.toml from the repository's top. ``base`` is the path, on
     the worker's machine, of the bundle of all commits that candidates have in common, and
     ``base_digest`` its sha256; ``bundle`` and ``digest`` are those of the candidate itself.
-    ``salt``, ``purpose`` and ``plan`` are those of its turn. ``device`` and ``budget``, in seconds,
-    replace the bound's unless they are "" and 0. ``venv`` is the folder of the project's
-    environment, "" for none. ``hidden`` are the paths of the repository that the candidates come
-    from, which a sandbox hides. ``version`` is that of pytest-ouro.
+    ``salt``, ``purpose``, ``plan``, ``series``, ``repeat`` and ``repeats`` are those of its `turn`,
+    "" or 0 for None. ``device`` and ``budget``, in seconds, replace the bound's unless they are ""
+    and 0. ``venv`` is the folder of the project's environment, "" for none. ``hidden`` are the
+    paths of the repository that the candidates come from, which a sandbox hides. ``version`` is
+    that of pytest-ouro.
     """
 
     kind: ClassVar[str] = "request"
@@ -54,10 +59,25 @@ class Request(Message):
     salt: int = 0
     purpose: str = "search"
     plan: str = ""
+    series: str = ""
+    repeat: int = 0
+    repeats: int = 0
     device: str = ""
     budget: float = 0.0
     venv: str = ""
     hidden: tuple[str, ...] = ()
+
+    @property
+    def turn(self) -> Turn:
+        """The turn of the run."""
+        return Turn(
+            self.repeat or None,
+            self.repeats or None,
+            self.series or None,
+            self.salt,
+            cast("Purpose", self.purpose),
+            self.plan or None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ouro.engine import Case
-    from pytest_ouro.evidence.records.run_facts import Purpose
     from pytest_ouro.experiment.terms.setup import Profile
+    from pytest_ouro.experiment.terms.turns import Turn
 
 
 class Sender:
@@ -52,17 +52,20 @@ class Sender:
             "hidden": tuple(map(str, hidden)),
         }
 
-    def request(self, commit: str, *, purpose: Purpose, salt: int, plan: str) -> Request:
-        """Return the request of a new attempt to measure a commit (full id); ``plan`` is the id of
-        the batch if it is a candidate, "" for a base. Raise GitError if git fails."""
+    def request(self, commit: str, turn: Turn) -> Request:
+        """Return the request of a new attempt to measure a commit (full id). Raise GitError if git
+        fails."""
         bundle = pack(self._git, [commit], self._shared)
         return Request(
             attempt=uuid.uuid4().hex[:12],
             commit=commit,
             bundle=bundle,
             digest=digest_of(bundle),
-            salt=salt,
-            purpose=purpose,
-            plan=plan,
+            salt=turn.salt,
+            purpose=turn.purpose,
+            plan=turn.plan or "",
+            series=turn.series or "",
+            repeat=turn.number or 0,
+            repeats=turn.total or 0,
             **self._facts,  # type: ignore[arg-type]
         )

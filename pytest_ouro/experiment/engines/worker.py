@@ -31,13 +31,11 @@ from pytest_ouro.experiment.engines.workplace import hold_workplace, make_reposi
 from pytest_ouro.experiment.measure import measure_commit
 from pytest_ouro.experiment.supervision.own_process import make_undumpable
 from pytest_ouro.experiment.supervision.start_process import keep_starter
-from pytest_ouro.experiment.terms.turns import Turn
 from pytest_ouro.messages import engines as messages
 
 if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.engine import Case
-    from pytest_ouro.evidence.records.run_facts import Purpose
     from pytest_ouro.evidence.records.run_record import StartedRun
     from pytest_ouro.experiment.engines.events import Answer, Message, Request
     from pytest_ouro.experiment.result import Result
@@ -122,14 +120,9 @@ class Worker:
         if it cannot be measured."""
         if case.trust.commit != request.trust:
             raise messages.other_conditions("trusted commit", request.trust, case.trust.commit)
-        turn = Turn(
-            salt=request.salt,
-            purpose=cast("Purpose", request.purpose),
-            plan=request.plan or None,
-        )
         result, case = measure_commit(
             case.at(request.commit),
-            turn,
+            request.turn,
             device=cast("Device | None", request.device or None),
             budget=request.budget or None,
             hidden=tuple(map(Path, request.hidden)),

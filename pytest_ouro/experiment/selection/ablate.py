@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records.run_record import FinishedRun
+from pytest_ouro.experiment.measurer import Serial
 from pytest_ouro.experiment.selection.attempts import OWN, count_attempts, last_records
 from pytest_ouro.experiment.selection.edits import find_groups
 from pytest_ouro.experiment.selection.ends import find_night
@@ -135,11 +136,12 @@ def ablate(
     if not groups:
         raise messages.nothing_to_take_out(tip)
     without = [group.without for group in groups]
-    plans = open_ablation(case, tip, without, pairs=pairs, device=device, again=again)
+    serial = Serial(case, device, progress, say)
+    plans = open_ablation(case, tip, without, pairs=pairs, device=serial.profile, again=again)
     count = len(plans[0].pairs)
     runs = count * (1 + len(groups))
     say(f"ouro: the ablation of {tip[:7]}: {len(groups)} groups of edits, {runs} runs")
-    sets = [Pairs(case, plan, device=device, say=say, progress=progress) for plan in plans]
+    sets = [Pairs(case, plan, serial, say) for plan in plans]
     written = []
     with hold_plan(case, plans[0].id):
         try:

@@ -10,6 +10,7 @@ from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.core.limits import PAIRS
 from pytest_ouro.core.statistics.pairs import ALPHA, detectable
 from pytest_ouro.core.statistics.spread import deviation, mean
+from pytest_ouro.experiment.measurer import Serial
 from pytest_ouro.experiment.selection.holding import hold_plan
 from pytest_ouro.experiment.selection.pairs import Pairs, Unfinished
 from pytest_ouro.experiment.selection.plan import describe, open_plan
@@ -207,12 +208,12 @@ def calibrate(
     commit, metric = case.repository.head, case.experiment.described_metric
     plan, continued = open_plan(case, "calibration", commit, commit, pairs=runs // 2)
     say(describe(plan, continued=continued))
-    pairs = Pairs(case, plan, device=device, say=say, progress=progress)
+    pairs = Pairs(case, plan, Serial(case, device, progress, say), say)
     with hold_plan(case, plan.id):
         try:
             done = pairs.run(len(plan.pairs))
         except Unfinished as error:
-            return Calibration(metric, 2 * error.done, None, error.result, error.message)
+            return Calibration(metric, 2 * len(pairs.done), None, error.result, error.message)
         values = [(pair.baseline.value or 0.0, pair.tip.value or 0.0) for pair in done]
         facts: dict[str, object] = {}
         if not find_dependence(done, strict=False):

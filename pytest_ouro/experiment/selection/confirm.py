@@ -9,6 +9,7 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.core.statistics.pairs import LOOKS, confirm, confirm_no_worse
 from pytest_ouro.evidence.records.reasons import Reason
 from pytest_ouro.evidence.records.verdicts import tie_band
+from pytest_ouro.experiment.measurer import Serial
 from pytest_ouro.experiment.selection.attempts import count_attempts
 from pytest_ouro.experiment.selection.ends import find_edit, gain_between
 from pytest_ouro.experiment.selection.holding import hold_plan
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_ouro.bound.tables import Device
     from pytest_ouro.core.statistics.pairs import State
     from pytest_ouro.engine import Case
+    from pytest_ouro.experiment.measurer import Measurer
     from pytest_ouro.experiment.selection.plan import Plan
     from pytest_ouro.experiment.terms.job import Progress
 
@@ -36,6 +38,7 @@ def confirm_edit(
     device: Device | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
+    measurer: Measurer | None = None,
 ) -> Selection:
     """Measure the kept commit ``revision`` and its reference, the keep before it, on up to 8 fresh
     pairs; record whether it is confirmed or refuted, and return the result. If a run gives no value
@@ -49,9 +52,11 @@ def confirm_edit(
 
     A confirmation that was begun and has no result is continued, unless one is to be begun
     ``again``, as a further look. If the edit is refuted, the branch is settled to the keep before
-    it with ``apply``; without it, a line says how. Raise OuroError, mostly ExperimentError, if
-    ``revision`` is not a keep on this line of commits, or a run cannot be made.
+    it with ``apply``; without it, a line says how. ``measurer`` makes the runs up to the next look;
+    by default this process does, one after the other, on ``device``. Raise OuroError, mostly
+    ExperimentError, if ``revision`` is not a keep on this line of commits, or a run cannot be made.
     """
+    measurer = measurer or Serial(case, device, progress, say)
     before, edit, night = find_edit(case, revision)
     most = LOOKS[-1]
     ends = (before.commit, edit.commit)
@@ -62,19 +67,19 @@ def confirm_edit(
         *ends,
         night=night,
         pairs=most,
-        device=device,
+        device=measurer.profile,
         margin=margin,
         again=again,
     )
     say(describe(plan, continued=continued))
-    pairs = Pairs(case, plan, device=device, say=say, progress=progress)
+    pairs = Pairs(case, plan, measurer, say)
     with hold_plan(case, plan.id):
         for look in LOOKS:
             try:
                 done = pairs.run(look)
             except Unfinished as error:
                 facts = (error.result, error.message)
-                return Selection("confirmation", error.done, most, None, *facts)
+                return Selection("confirmation", len(pairs.done), most, None, *facts)
             attempts = count_attempts(case, plan, done, level=edit.level or "")
             found = _decide([pair.gain for pair in done], plan, attempts.alpha)
             if find_dependence(done, strict=True) or (found == "confirmed" and attempts.against):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ouro.bound.tables import LEVELS
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.fast_dataclass import dataclass
 from pytest_ouro.evidence.records import record_format
 from pytest_ouro.evidence.records.run_record import FinishedRun
 from pytest_ouro.evidence.records.statement import paired_gain
-from pytest_ouro.experiment.measure import measure_commit
-from pytest_ouro.experiment.supervision.start_process import keep_starter
+from pytest_ouro.experiment.measurer import Wanted
 from pytest_ouro.experiment.terms.turns import Turn
 from pytest_ouro.experiment.verdict.history import differences
 from pytest_ouro.messages import selection as messages
@@ -18,14 +18,13 @@ from pytest_ouro.messages import selection as messages
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pytest_ouro.bound.tables import Device
     from pytest_ouro.core.statistics.pairs import Side
     from pytest_ouro.engine import Case
     from pytest_ouro.evidence.records.journal import Journal
     from pytest_ouro.evidence.records.run_record import Purpose
+    from pytest_ouro.experiment.measurer import Measurer
     from pytest_ouro.experiment.result import Result
     from pytest_ouro.experiment.selection.plan import Plan
-    from pytest_ouro.experiment.terms.job import Progress
 
 
 @dataclass(frozen=True)
@@ -62,40 +61,29 @@ class Pair:
 
 class Unfinished(Exception):
     """Raised if a run of a pair gives no value that counts: it crashed, a rule is broken, or its
-    level is too low. ``result`` is that of the run, ``done`` the number of complete pairs, and
-    ``message`` the reason in words (by default "", for that which the result states)."""
+    level is too low. ``result`` is that of the run, and ``message`` the reason in words (by default
+    "", for that which the result states)."""
 
-    def __init__(self, result: Result, done: int, message: str = "") -> None:
+    def __init__(self, result: Result, message: str = "") -> None:
         self.result = result
-        self.done = done
         self.message = message or result.message or _describe_closed(result)
         super().__init__(self.message)
 
 
 class Pairs:
-    """The pairs of ``plan``, which are run one after the other. Runs of an earlier session count;
-    their conditions must be the present ones.
-
-    ``device`` replaces the bound's unless it is None. ``say`` is called with a line about each run,
-    ``progress`` with the position of the present run.
-    """
+    """The pairs of ``plan``, whose runs ``measurer`` makes. Runs of an earlier session count; their
+    conditions must be the present ones. ``say`` is called with a line about each new run."""
 
     def __init__(
-        self,
-        case: Case,
-        plan: Plan,
-        *,
-        device: Device | None,
-        say: Callable[[str], None],
-        progress: Progress | None,
+        self, case: Case, plan: Plan, measurer: Measurer, say: Callable[[str], None]
     ) -> None:
         self._case = case
         self._plan = plan
-        self._device = device
+        self._measurer = measurer
         self._say = say
-        self._progress = progress
-        self._done: list[Pair] = []
-        self._used: set[str] = set()
+        #: By the number of the pair, from 1: its runs, and the pair once both are there.
+        self._runs: dict[int, dict[Side, FinishedRun]] = {}
+        self._done: dict[int, Pair] = {}
 
     @property
     def plan(self) -> Plan:
@@ -105,68 +93,92 @@ class Pairs:
     @property
     def done(self) -> Sequence[Pair]:
         """The pairs that are complete, in the order of the plan."""
-        return tuple(self._done)
+        return [self._done[number] for number in sorted(self._done)]
 
     def run(self, count: int) -> Sequence[Pair]:
-        """Run pairs until the first ``count`` of the plan are complete, and return these. Raise
-        Unfinished if a run gives no value that counts, OuroError if one cannot be made, or if the
-        conditions changed between two runs."""
-        with keep_starter():
-            for number in range(len(self._done) + 1, count + 1):
-                self._done.append(self._run_pair(number))
-        return self._done[:count]
+        """Make runs until the first ``count`` pairs of the plan are complete, and return these.
+        Raise Unfinished if a run gives no value that counts, OuroError if one cannot be made, or if
+        the conditions changed between two runs; runs that go on meanwhile end before, and count."""
+        recorded = self._case.evidence.journal.runs()
+        missing: list[tuple[int, Side]] = []
+        for number in range(1, count + 1):
+            if number not in self._done:
+                self._runs[number] = found = self._find(number, recorded)
+                missing += [(number, side) for side in self._order(number) if side not in found]
+                self._complete(number)
+        faults: list[Unfinished | OuroError] = []
 
-    def _run_pair(self, number: int) -> Pair:
-        """Run the two sides of a pair, given by its number from 1, in the order of the plan, and
-        return it. Raise as `run` does."""
-        salt, first = self._plan.pairs[number - 1]
-        self._used = set()  # no two pairs have one salt
-        other: Side = "tip" if first == "baseline" else "baseline"
-        runs = {side: self._run_side(number, salt, side) for side in (first, other)}
+        def take(place: int, result: Result) -> bool:
+            try:
+                self._take(*missing[place], result)
+            except (Unfinished, OuroError) as error:
+                faults.append(error)
+            return not faults
+
+        self._measurer.measure([self._want(*one) for one in missing], take)
+        if faults:
+            raise faults[0]
+        return self.done[:count]
+
+    def _order(self, number: int) -> tuple[Side, Side]:
+        """Return the sides of a pair, the one first that the plan lets start first."""
+        _, first = self._plan.pairs[number - 1]
+        return ("tip", "baseline") if first == "tip" else ("baseline", "tip")
+
+    def _want(self, number: int, side: Side) -> Wanted:
+        """Return the run of one side of a pair, as it is wanted."""
+        purpose: Purpose = "calibrate" if self._plan.event == "calibration" else "pair"
+        salt, _ = self._plan.pairs[number - 1]
+        return Wanted(self._commit(side), Turn(salt=salt, purpose=purpose, plan=self._plan.id))
+
+    def _take(self, number: int, side: Side, result: Result) -> None:
+        """Add a new run to its pair. Raise Unfinished if it gave no value that counts, OuroError if
+        its conditions differ from those of the other runs."""
+        run = result.record
+        if run is None or run.value is None:
+            raise Unfinished(result)
+        if not self._is_at_level(run):
+            lowest = self._case.bound.experiments[run.device].level
+            why = f"the run was measured at the level {run.level}, and the bound asks for {lowest}"
+            raise Unfinished(result, why)
+        value = f"{run.metric_name}={run.metric.text(run.value)}"
+        self._say(f"ouro: pair {number}/{len(self._plan.pairs)} {side} {value}")
+        self._runs[number][side] = run
+        self._complete(number)
+
+    def _complete(self, number: int) -> None:
+        """Add a pair to those that are complete, if both of its runs are there. Raise OuroError if
+        the conditions of a run differ from those of the first pair."""
+        runs = self._runs[number]
+        if len(runs) < 2:
+            return
+        first, _ = self._order(number)
         pair = Pair(first, runs["baseline"], runs["tip"], self._plan.slope)
-        reference = self._done[0].baseline if self._done else pair.baseline
-        for run in runs.values():
+        reference = next(iter(self._done.values()), pair).baseline
+        for run in (runs[side] for side in self._order(number)):
             if apart := differences(reference, run):
                 raise messages.conditions_changed(apart)
-        return pair
+        self._done[number] = pair
 
-    def _run_side(self, number: int, salt: int, side: Side) -> FinishedRun:
-        """Return the run of one side of a pair: one of this plan that counts, or a new one. Raise
-        Unfinished if the new one gives no value that counts, OuroError if it cannot be made."""
-        plan, commit = self._plan, self._commit(side)
-        if (earlier := self._find(commit, salt)) is not None:
-            return earlier
-        purpose: Purpose = "calibrate" if plan.event == "calibration" else "pair"
-        turn = Turn(salt=salt, purpose=purpose, plan=plan.id)
-        case = self._case.at(commit)
-        result, _ = measure_commit(
-            case, turn, device=self._device, progress=self._progress, say=self._say
-        )
-        found = result.record
-        if found is None or found.value is None:
-            raise Unfinished(result, len(self._done))
-        if not self._is_at_level(found):
-            lowest = case.bound.experiments[found.device].level
-            why = (
-                f"the run was measured at the level {found.level}, and the bound asks for {lowest}"
-            )
-            raise Unfinished(result, len(self._done), why)
-        self._used.add(found.run)
-        value = f"{found.metric_name}={found.metric.text(found.value)}"
-        self._say(f"ouro: pair {number}/{len(plan.pairs)} {side} {value}")
+    def _find(self, number: int, recorded: Sequence[FinishedRun]) -> dict[Side, FinishedRun]:
+        """Return for each side of a pair the first of the ``recorded`` runs of the plan that
+        measured its commit with its salt at the level that the bound asks for; of one commit on
+        both sides, the first two. It counts whatever its conditions are, so that nobody can measure
+        again until a value pleases."""
+        salt, _ = self._plan.pairs[number - 1]  # no two pairs have one
+        runs = [
+            run
+            for run in recorded
+            if (run.plan, run.salt) == (self._plan.id, salt)
+            if run.value is not None and self._is_at_level(run)
+        ]
+        found: dict[Side, FinishedRun] = {}
+        for side in self._order(number):
+            run = next((run for run in runs if run.commit == self._commit(side)), None)
+            if run is not None:
+                runs.remove(run)
+                found[side] = run
         return found
-
-    def _find(self, commit: str, salt: int) -> FinishedRun | None:
-        """Return the first run of the plan that measured a commit with a salt at the level that the
-        bound asks for, and that is not used yet; mark it as used. None if there is none. It counts
-        whatever its conditions are, so that nobody can measure again until a value pleases."""
-        for run in self._case.evidence.journal.runs():
-            same = (run.plan, run.commit, run.salt) == (self._plan.id, commit, salt)
-            measured = same and run.run not in self._used and run.value is not None
-            if measured and self._is_at_level(run):
-                self._used.add(run.run)
-                return run
-        return None
 
     def _is_at_level(self, run: FinishedRun) -> bool:
         """Return whether a run was measured at the level that the bound asks for, or above."""

@@ -123,8 +123,8 @@ def open_plan(
     number of pairs of a new plan, ``looks`` the number of looks that it states if it is the first
     of its kind in that night (0: none is stated), and ``margin`` what its tip may lose (None: it
     must gain). ``device`` is that of the runs, None for the bound's. Raise ExperimentError if all
-    stated looks are used, if ``looks`` differs from what was stated, or if there is no such device;
-    RecordError or GitError if the plan cannot be recorded.
+    stated looks are used, or if ``looks`` differs from what was stated; RecordError or GitError if
+    the plan cannot be recorded.
     """
     with hold_plans(case):
         statements = case.evidence.journal.statements()
@@ -162,7 +162,7 @@ def open_ablation(
     otherwise new ones, which are stated. All have the same id and the same pairs, so that they
     share the tip's runs, and the same share of ALPHA. ``pairs`` is the number of pairs of new
     plans, ``device`` that of the runs, None for the bound's. Raise RecordError if they cannot be
-    recorded, ExperimentError if there is no such device."""
+    recorded."""
     with hold_plans(case):
         statements = case.evidence.journal.statements()
         last = _last(one for one in statements if (one.event, one.tip) == ("ablation", tip))
@@ -241,7 +241,8 @@ def _find_slope(case: Case, statements: Sequence[Statement], device: Device | No
     """Return the slope that the last calibration under the present trust measured on the profile of
     ``device`` (None: the bound's); None if there is no such calibration, or if the speed of the
     machine did not explain its values."""
-    profile = choose(device or case.experiment.device)
+    wanted = device or case.experiment.device
+    profile = choose("auto") if wanted == "auto" else wanted
     slopes = [
         one.slope
         for one in statements

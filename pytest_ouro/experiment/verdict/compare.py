@@ -65,8 +65,9 @@ def compare(
     a keep that does not stand any more (`KeepState.stands`) does not count. ``history`` has the ids
     of the run's commit and its ancestors, newest first. The run is compared with the reference, the
     last keep in ``history`` among the runs that are `comparable`; without a reference it becomes
-    the baseline. The last run of a series is compared by the mean of the series, and its own commit
-    is not taken as the reference; the first run of a series decides too if it is a clear loser.
+    the baseline. The run that completes a series is compared by the mean of the series, and its own
+    commit is not taken as the reference; the first run of a series decides too if it is a clear
+    loser.
     ``experiment`` states the level that a keep needs, ``rule`` the noise and how large a gain must
     be. A run that breaks one of the ``guards`` is not kept. Further runs of the reference's commit
     count too (`weigh_reference`), and estimated noise is reduced, by the share of its variance that
@@ -79,7 +80,8 @@ def compare(
     its measurement from, None if it was run itself: then the value, or mean, of that run counts.
     """
     past = [run for run in runs if comparable(run, measured)]
-    ended = measured.value is not None and not measured.is_early
+    is_early = _is_early(runs, measured)
+    ended = measured.value is not None and not is_early
     series = find_repeats([*runs, measured], measured.series) if ended else None
     value, count = (series.mean, series.independent) if series else (measured.value, 1)
     if measured_by:
@@ -95,7 +97,9 @@ def compare(
         estimated=rule.noise == "auto",
         describe_again=describe_again,
     )
-    reason, would = _decide(run, rivals, measured, experiment=experiment, rule=rule)
+    reason, would = _decide(
+        run, rivals, measured, experiment=experiment, rule=rule, is_early=is_early
+    )
     # One side of a pair may be a keep itself: its numbers are not compared with its own.
     others = rivals.kept
     if measured.purpose == "pair":
@@ -205,10 +209,11 @@ def _decide(
     *,
     experiment: Experiment,
     rule: VerdictRule,
+    is_early: bool,
 ) -> tuple[Reason, Status | None]:
     """Return the reason of the verdict on ``measured``, which is ``run`` as a candidate (None: it
     has no value), guards aside; and, for a placebo that can be compared, the verdict that it would
-    have as other code, otherwise None."""
+    have as other code, otherwise None. ``is_early``: it does not complete its series."""
     below_level = LEVELS.index(measured.level) < LEVELS.index(experiment.level)
     decide_by = partial(
         decide,
@@ -220,7 +225,7 @@ def _decide(
         below_level=below_level,
     )
     stops = (
-        measured.is_early
+        is_early
         and measured.repeat == 1
         and not below_level
         and run is not None
@@ -233,13 +238,22 @@ def _decide(
         run,
         earlier=rivals.lost,
         rehearsal=measured.rehearsal,
-        early=measured.is_early and not stops,
+        early=is_early and not stops,
         read=bool(experiment.command),
         aside=_ASIDE.get(measured.purpose),
     )
     if measured.purpose != "placebo" or run is None or rivals.best is None:
         return reason, None
     return reason, decide_by("ok", replace(run, code="", seedless="")).status
+
+
+def _is_early(runs: Iterable[FinishedRun], run: MeasuredRun) -> bool:
+    """Return whether a run is one of several repeats and does not complete them: fewer than were
+    asked for have a value, with this one. They may end in another order than they started in."""
+    if run.series is None:
+        return False
+    ended = sum(one.series == run.series and one.value is not None for one in runs)
+    return ended + 1 < (run.repeats or 1)
 
 
 def _gains(
