@@ -77,6 +77,21 @@ def test_a_hook_that_is_new_is_moved_aside(lab):
     assert (hooks / "pre-commit.found").read_text() == "exit 0"
 
 
+def test_a_new_hook_in_a_folder_whose_permissions_changed_is_moved_aside(lab, hook):
+    hook.chmod(0o644)  # so that the lab can commit
+    hook.parent.chmod(0o755)
+    change = "hook.parent.chmod(0o700)\n(hook.parent / 'post-merge').write_text('exit 0')\n"
+
+    seen = lab.run(lab.script(before=HERE + change))
+
+    assert seen.reason == "breach"
+    assert hook.parent.stat().st_mode & 0o777 == 0o755
+    assert not (hook.parent / "post-merge").exists()
+    assert (hook.parent / "post-merge.found").read_text() == "exit 0"
+    assert hook.read_text() == OURS
+    assert not hook.with_name("pre-commit.found").exists(), "it did not change"
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -194,7 +209,7 @@ def test_a_folder_that_became_a_link_is_restored_with_its_files(lab, hook, tmp_p
 
     assert line.startswith(".git/hooks was changed")
     assert (hook.read_text(), hook.stat().st_mode & 0o777) == (OURS, 0o755)
-    assert not (hook.parent / "post-commit").exists()
+    assert not (hook.parent / "post-merge").exists()
     assert (tmp_path / "copy/post-commit").exists()
 
 

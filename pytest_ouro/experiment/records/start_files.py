@@ -103,21 +103,22 @@ class StartFiles:
         and ``.git/config`` if only settings of branches differ. What cannot be restored, such as a
         file of more than ``_MAX_BYTES``, is reported with the reason, and nothing is raised.
         """
-        places = _places(self.git, self.place)
-        now = _entries([*places, *self.named, *self.entries], known=self.entries)
+        now = self._read_again()
         if now == self.entries:
             return []
+        lines = self._restore_folders(now)
+        if lines:
+            now = self._read_again()  # what is in these folders may be readable only now
         moved: set[Path] = set()
-        lines = []
         for path in sorted(map(Path, self.entries.keys() | now.keys())):
             before, after = self.entries.get(str(path)), now.get(str(path))
             was_moved = bool(moved) and not moved.isdisjoint(path.parents)
-            if was_moved and before is None:
+            if was_moved:
+                after = None
+            if before == after:
                 continue
-            if before == after and not was_moved:
-                continue
-            if before is None and after is not None and after.kind == "folder":
-                continue  # only what lies in it counts
+            if after and after.kind == "folder" and (before is None or before.kind == "folder"):
+                continue  # only its permissions count, which are restored, and what lies in it
             if before and after and self._is_lawful(path, before, after):
                 continue
             moved.add(path)
@@ -126,6 +127,21 @@ class StartFiles:
                 lines.append(f"{self._call(path)} was changed while the run went on ({done})")
         more = [f"and {len(lines) - _LINES} more"] if len(lines) > _LINES else []
         return [*lines[:_LINES], *more]
+
+    def _read_again(self) -> dict[str, _Entry]:
+        """Return what is now at the paths that `read` looked at, and at those that it would."""
+        places = _places(self.git, self.place)
+        return _entries([*places, *self.named, *self.entries], known=self.entries)
+
+    def _restore_folders(self, now: dict[str, _Entry]) -> list[str]:
+        """Restore the permissions of what still is a folder; return a line for each restored."""
+        lines = []
+        for path in sorted(map(Path, self.entries.keys() & now.keys())):
+            before, after = self.entries[str(path)], now[str(path)]
+            if before.kind == after.kind == "folder" and before != after:
+                done = _put(path, before, after)
+                lines.append(f"{self._call(path)} was changed while the run went on ({done})")
+        return lines
 
     def _is_lawful(self, path: Path, before: _Entry, after: _Entry) -> bool:
         """Return whether a change may stay: ``path`` is the repository's ``.git/config``, or what
