@@ -8,9 +8,9 @@ from pytest_ouro.core.escape import quoted
 
 
 def start_again(journal: str) -> str:
-    """Return the end of a help: how a person starts again without the journal at this path, by
-    commands for a shell. The ref of a journal that clones share, which a file beside it shows, is
-    in the repository around it."""
+    """Return the end of a help: shell commands by which a person starts again without the journal
+    at this path. For a journal that clones share (a file ``project`` lies beside it), they name the
+    folder above that of the journal as the repository."""
     folder = Path(journal).parent
     git = f"git -C {quoted(str(folder.parent))}" if (folder / "project").exists() else "git"
     return (

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class OuroError(Exception):
-    """The base class of this package's errors, each of which is shown to the user. ``message`` says
-    what is wrong, ``help`` what to do about it ("" if there is nothing to say); as text, the help
-    is on a line of its own."""
+    """The base class of this package's errors, written for the user. ``message`` says what is
+    wrong, ``help`` what to do about it ("" if there is nothing to say); as text, the help is on a
+    line of its own."""
 
     def __init__(self, message: str, *, help: str = "") -> None:
         super().__init__(message)
@@ -30,8 +30,7 @@ class AmbiguousError(OuroError):
 
 
 class LimitError(OuroError):
-    """Input exceeds its limit in `limits`, so that it was not read and no rule was applied to
-    it."""
+    """Input is larger than a limit allows, such as those in `limits`, so that it is not judged."""
 
 
 class GitError(OuroError):

@@ -35,7 +35,7 @@ def quoted(path: str) -> str:
 
     ``~/`` at its start is not quoted, so that it means the home folder; a path that begins with
     ``-`` gets ``./`` before it. A path that `escape` would change is written as ``$'caf\351.py'``,
-    which bash, zsh and ksh read: each character that is not printable, a quote, a backslash or
+    which bash, zsh and ksh read: each character that is not printable, a ``'``, a backslash or
     ``#`` becomes its bytes in octal.
     """
     import shlex  # most sessions need no quoted path
@@ -51,7 +51,7 @@ def quoted(path: str) -> str:
 
 def _octal(character: str) -> str:
     """Return a character as written within ``$'…'``: its bytes in octal if it is not printable, a
-    quote, a backslash or ``#``; otherwise itself."""
+    ``'``, a backslash or ``#``; otherwise itself."""
     if character.isprintable() and character not in "'\\#":
         return character
     return "".join(f"\\{byte:03o}" for byte in character.encode(errors="surrogateescape"))

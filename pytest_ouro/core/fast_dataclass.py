@@ -89,9 +89,9 @@ else:
 
 
 def fields(cls: type) -> tuple[Field, ...]:
-    """Return the fields of a dataclass of this module, inherited ones first. Of a class of
-    `dataclasses`, return those that its ``__init__`` takes, converted to `Field`; () for any other
-    class."""
+    """Return the fields of a dataclass of this module, or of a class derived from one, inherited
+    ones first. Of a class of `dataclasses`, return those that its ``__init__`` takes, converted to
+    `Field`; () for any other class."""
     if not isinstance(vars(cls).get("__dataclass_fields__"), dict):
         found: tuple[Field, ...] = getattr(cls, "__fields__", ())
         return found

@@ -165,7 +165,7 @@ def _mode(folder: int, name: str) -> int | None:
 
 def _kind(folder: int, name: str) -> int:
     """Return the ``st_mode`` of ``name`` in ``folder`` (a descriptor), without following a link; 0
-    if it does not exist."""
+    if it is missing or cannot be examined."""
     try:
         return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     except OSError:

@@ -12,8 +12,8 @@ _AROUND = " \t\"'"
 
 
 def line_numbers(text: str) -> dict[Where, int]:
-    """Return the line number (from 1) of each table header and each ``key =`` in a TOML text, by
-    place.
+    """Return the line numbers (from 1) of the table headers and of the lines ``key =`` in a TOML
+    text, by place; the first line of a place counts.
 
     A place is a path of keys: ``("experiment", "cpu", "budget")``. A key of the first
     ``[[never-do]]`` is ``("never-do", 0, "id")``, and its header both ``("never-do", 0)`` and
