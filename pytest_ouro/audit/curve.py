@@ -22,9 +22,9 @@ _POINTS, _STEPS = 800, 600
 
 
 def draw(audit: Audit) -> str:
-    """Return an ``<svg>`` element with the classes ``claimed``, ``honest``, ``keep``, ``doubtful``,
-    ``void`` and ``other`` for the page's style; "" if no point has a finite best value. Values far
-    from the kept ones are drawn at the edge."""
+    """Return an ``<svg>`` element, whose parts have classes for the page's style, such as
+    ``claimed`` and ``honest``; "" if no point has a finite best value. Values far from the kept
+    ones are drawn at the edge."""
     kept = [v for p in audit.curve for v in (p.best, p.honest_best) if _is_finite(v)]
     if not kept:
         return ""

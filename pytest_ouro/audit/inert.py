@@ -28,17 +28,18 @@ _ACTIVE = frozenset("`<>@#[]!\\~$&{}^")
 
 
 def code(text: str, *, width: int = 300) -> str:
-    """Return a text as code on one line, redacted and cut to ``width`` characters, for any place in
-    a line and for a cell of a table; "" for a blank one. A backtick is written as ``\\x60``, a bar
-    as ``\\x7c``, as `escape` writes other characters."""
+    """Return a text as code on one line, redacted, cut to ``width`` characters and then escaped,
+    for any place in a line and for a cell of a table; "" for a blank one. A backtick is written as
+    ``\\x60``, a bar as ``\\x7c``, as `escape` writes other characters."""
     words = escape(shorten(" ".join(text.split()), width)).strip()
     words = words.replace("`", "\\x60").replace("|", "\\x7c")
     return f"`{words}`" if words else ""
 
 
 def prose(text: str, *, width: int = 400) -> str:
-    """Return a text on one line, redacted and cut to ``width`` characters, whose plain words stay
-    as they are; all others become code. It is for the middle of a line, and for a cell."""
+    """Return a text on one line, redacted, cut to ``width`` characters and then escaped, whose
+    plain words stay as they are; all others become code. It is for the middle of a line, and for a
+    cell."""
     parts: list[str] = []
     strange: list[str] = []
     for word in escape(shorten(" ".join(text.split()), width)).split(" "):

@@ -37,7 +37,7 @@ def render_error(error: OuroError) -> str:
 
 
 def _render(audit: Audit, most: int) -> Iterator[str]:
-    """Yield the lines, with at most ``most`` entries in each list."""
+    """Yield the lines, with at most ``most`` kept results, errors and warnings each."""
     yield f"{START}{conclude(audit)}"
     yield ""
     yield from _list_facts(audit)

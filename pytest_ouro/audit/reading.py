@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Reading:
     """A ledger as it is read: its file, the name of its metric ("": unknown), and the meaning of
-    words for a status that were unknown (None: nothing shows it)."""
+    words for a status that were unknown (None: there are none, or nothing shows it)."""
 
     file: LedgerFile
     metric: str
@@ -85,8 +85,8 @@ class FirstReading:
 
     @property
     def commits(self) -> list[str]:
-        """The full ids of the commits of experiments, without those of baselines, in the order of
-        the rows."""
+        """The full ids of the commits that rows are linked to, without those of baselines, in the
+        order of the rows."""
         pairs = zip(self.reading.rows, self.links, strict=True)
         return [link.commit for row, link in pairs if link.commit and row.status != "baseline"]
 
@@ -101,7 +101,8 @@ class Work:
         self._wide = False
 
     def __call__(self, step: Step) -> bool:
-        """Return whether a commit changes the code of an experiment."""
+        """Return whether a commit changes the code of an experiment; False for a merge and for a
+        commit without a parent."""
         if self._wide:
             return self._fates.changes_code(step)
         return len(step.parents) == 1 and any(map(is_code, self._history.changes(step)))
@@ -150,8 +151,9 @@ def _start(file: LedgerFile, options: Options, words: Inferred | None) -> Readin
 
 
 def explain_words(reading: Reading) -> list[Inference]:
-    """Return the first four words, cut to 20 characters, that were read as each class of status,
-    and what shows the meaning of those that were unknown."""
+    """Return an inference that lists for each class of status the first four words that were read
+    as it, cut to 20 characters, and, if words were unknown, one with their meaning and what shows
+    it."""
     words: dict[str, dict[str, None]] = {}
     for row in reading.rows:
         words.setdefault(row.status, {})[row.word[:20] or "(none)"] = None

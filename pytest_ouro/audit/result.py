@@ -52,8 +52,8 @@ class Statement:
 @dataclass(frozen=True)
 class AuditFinding:
     """A finding with the name of the ``check`` that it is from. ``commits`` are the full ids of the
-    commits that it is about, oldest first, and ``lines`` the numbers of such lines in the ledger;
-    each is () if there are none. Its severity is "error" if the evidence is conclusive, otherwise
+    commits that it is about, and ``lines`` the numbers of the ledger's lines that it is about; each
+    is () if there are none. Its severity is "error" if the evidence is conclusive, otherwise
     "warning"."""
 
     check: str
@@ -86,9 +86,9 @@ class KeptResult:
 class Point:
     """One experiment in the order of the ledger: the row's line, its commit ("": none), its status
     class, and its claimed value. ``best`` is the best claimed value so far among kept results (None
-    before the first). ``honest_best`` is the best so far among the kept results that stand, of
-    several measurements of one code the first; if no result of the audit stands, among those that
-    are doubtful (None before the first of them)."""
+    before the first, and without a metric). ``honest_best`` is the best so far among the kept
+    results that stand, of several measurements of one code the first; if no result of the audit
+    stands, among those that are doubtful (None before the first of them)."""
 
     row: int
     commit: str
@@ -121,13 +121,13 @@ class Counts:
 class Audit:
     """The result of an audit.
 
-    ``subject`` names what was audited, as the user gave it; ``head`` is the full id of the last
-    commit that was read, ``start`` and ``end`` those of the commit from which the loop starts and
-    of its last commit ("": unknown). ``ledger`` is the path of the ledger in the repository ("":
-    none), ``metric`` the metric with its direction (None: not inferred). ``claimed_best`` and
-    ``honest_best`` are the best kept result as the ledger has it, and the best that stands or, if
-    none stands, that is doubtful (None: none). ``notes`` are whole sentences on what limits the
-    audit, such as a shallow clone.
+    ``subject`` names what was audited, as the user gave it (``.`` for the current folder); ``head``
+    is the full id of the last commit that was read, ``start`` and ``end`` those of the commit from
+    which the loop starts and of its last commit ("": unknown). ``ledger`` is the path of the ledger
+    ("": none), ``metric`` the metric with its direction (None: one of them is not known).
+    ``claimed_best`` and ``honest_best`` are the best kept result as the ledger has it, and the best
+    that stands or, if none stands, that is doubtful (None: none). ``notes`` are whole sentences on
+    what limits the audit, such as a shallow clone.
     """
 
     subject: str

@@ -258,8 +258,8 @@ def _why_ledger(file: LedgerFile, options: Options, rows: Sequence[ClaimedRow]) 
 
 
 def _extent(loop: Loop) -> list[Inference]:
-    """Return one inference, in a list: the loop as ``START..END`` in short ids ("" if no row is
-    linked to a commit of the branch), and how many rows are linked in which way."""
+    """Return one inference, in a list: the loop as ``START..END`` in short ids ("" if its end is
+    not known), and how many rows are linked in which way."""
     how: dict[str, int] = {}
     for one in loop.logged:
         how[one.how or "none"] = how.get(one.how or "none", 0) + 1

@@ -77,8 +77,8 @@ def show_value(audit: Audit, value: float | None) -> str:
 
 
 def count_rows(counts: Counts) -> str:
-    """Return the counts, without those of a kind that are 0, as ``12 rows (5 kept, 6 discarded, 1
-    crashed), 14 commits, 2 of them without a row``; "" if nothing was read."""
+    """Return the counts, without the kinds of rows that do not occur, as ``12 rows (5 kept, 6
+    discarded, 1 crashed), 14 commits, 2 of them without a row``; "" if nothing was read."""
     if not (counts.rows or counts.commits):
         return ""
     names = ("kept", "discarded", "crashed", "other", "unreadable", "unverifiable")

@@ -188,10 +188,9 @@ def _followed(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
 
 
 def _only_numbers(columns: Found, cells: Mapping[str, Sequence[str]]) -> str:
-    """Return the only column without a known meaning in which a third or more of the cells are
-    numbers, at least three cells differ, and the numbers do not count the rows. Return "" if there
-    is not exactly one, if no row was kept or none was discarded, or if the statuses do not agree
-    with its values."""
+    """Return the only column of numbers (`_is_numeric`) without a known meaning that has three
+    different cells or more and does not count the rows. Return "" if there is not exactly one, if
+    no row was kept or none was discarded, or if the statuses do not agree with its values."""
     names = list(cells)
     known = columns.complete(names, find_columns(names, "")).known
     found = [

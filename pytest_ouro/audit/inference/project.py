@@ -115,8 +115,8 @@ def _printing(top: Path, metric: str, usual: Sequence[str]) -> tuple[str, ...]:
 
 def _folders(within: str, ledger: str, usual: Sequence[str]) -> list[str]:
     """Return the folders, from the top, in which the project may be: the one that is audited, the
-    top, then those with the ledger and with what experiments usually change, the innermost
-    first."""
+    top, then those around the ledger, and those around all that experiments usually change, each
+    from the innermost out."""
     places = [posixpath.dirname(ledger), posixpath.commonpath(usual or ("",))]
     above = []
     for place in places:
@@ -155,7 +155,8 @@ def _prose(folder: Path, top: Path) -> Prose:
 
 
 def _place(prose: Prose, folder: Path, top: Path) -> Prose:
-    """Return what instructions in ``folder`` state, with the paths of files from ``top``."""
+    """Return what the instructions state, with the paths of files from ``top`` in place of those
+    from ``folder``; unchanged if the instructions do not lie in ``folder``."""
     import dataclasses
 
     if folder == top or not (folder / prose.file).is_file():
@@ -316,7 +317,7 @@ def _only_rule(words: Sequence[str]) -> bool:
 
 def _named(found: discover.Project, root: str, prose: Prose, options: Options) -> tuple[str, ...]:
     """Return the files that an option, the instructions or the script's import names as what
-    measures, from the repository's top."""
+    measures, from the repository's top; folders that the instructions name are left out."""
     own = [path for path in prose.fixed if path in found.tracked]  # a folder is less sure
     own += [found.harness.name] if found.harness else []
     return (*options.harness, *(join(root, path) for path in own))

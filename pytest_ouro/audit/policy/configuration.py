@@ -86,8 +86,9 @@ def _describe(asked: Runs, numbers: Sequence[Number], run: Run) -> _Configuratio
 
 
 def _reduce(source: str, may_differ: Sequence[str]) -> tuple[str, ...]:
-    """Return the lines of source code that matter, without white space at their right ends.
-    Comments, empty lines, and lines in which a pattern of ``may_differ`` is found are left out."""
+    """Return the lines of source code that matter, without white space at their right ends. Lines
+    of comments alone, empty lines, and lines in which a pattern of ``may_differ`` is found are left
+    out."""
     free = [re.compile(pattern) for pattern in may_differ]
     lines = (line.rstrip() for line in source.splitlines())
     return tuple(
@@ -100,9 +101,8 @@ def _reduce(source: str, may_differ: Sequence[str]) -> tuple[str, ...]:
 
 
 def _state(asked: Runs, configurations: Sequence[_Configuration], logs: Logs, notes: Notes) -> None:
-    """Add a statement about the configurations: what the policy compared in all logs, or, of what
-    it compares, what no log states (of the source code: what one log lacks), or that it compares
-    nothing."""
+    """Add a statement about the configurations: what was compared in all logs, what the logs do not
+    state, or that there was nothing to compare."""
     values: Mapping[str, list[str]] = {
         name: [dict(one.shared)[name] for one in configurations]
         for name in dict(configurations[0].shared if configurations else ())

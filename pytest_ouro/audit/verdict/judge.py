@@ -60,7 +60,7 @@ class Judgement:
 
 def judge(loop: Loop, bound: Bound) -> Judgement:
     """Return what each commit of the loop breaks that its parent does not break yet, and which
-    checks were applied. Merges are not judged."""
+    checks were applied. Commits without a parent, and merges, are not judged."""
     rules = [rule for rule in bound.rules if rule.check in CHECKS]
     judge = _Judge(loop.history, loop.start, bound, rules)
     found: list[Judged] = []

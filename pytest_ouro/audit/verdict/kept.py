@@ -56,8 +56,8 @@ def judge_kept(
 
 
 def _counts(claims: Claims, finding: AuditFinding) -> bool:
-    """Return whether a finding concerns what builds on its commit: it is an error, or a kept commit
-    changes what the metric means."""
+    """Return whether a finding concerns what builds on its commit: one of `metric-meaning` does if
+    its commit was kept, any other if it is an error."""
     if finding.check == "metric-meaning":
         return claims.is_kept(finding.commits[0])
     return finding.severity == "error"
@@ -76,7 +76,7 @@ def _verdict(
     id and each line of the ledger. ``lasting`` are findings that also concern what builds on their
     commit, each with the place of that commit in the loop. ``places`` maps commit ids to places in
     the loop. ``baselines`` are pairs of a baseline's line and its commit's place: lasting findings
-    before the last baseline do not count. ``unjudged`` is as in `judge_kept`."""
+    up to the last baseline before the row do not count. ``unjudged`` is as in `judge_kept`."""
     row = one.row
     assert row is not None
     measured = bool(one.commit) and row.status != "baseline"
@@ -108,12 +108,12 @@ def _verdict(
 
 
 def _is_elsewhere(finding: AuditFinding, line: int) -> bool:
-    """Return whether a finding about the log is about other rows than the one at ``line``."""
+    """Return whether a finding of `logged` names lines of the ledger, and not this one."""
     return finding.check == "logged" and bool(finding.lines) and line not in finding.lines
 
 
 def _is_about_rows(finding: AuditFinding) -> bool:
-    """Return whether a finding about the log is about rows that are gone."""
+    """Return whether a finding of `logged` is about rows that are gone from the ledger."""
     return finding.check == "logged" and not finding.lines and "rows" in finding.finding.facts
 
 
