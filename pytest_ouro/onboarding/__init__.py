@@ -36,8 +36,8 @@ def slug(text: str) -> str:
 
 
 def stem(path: str) -> str:
-    """Return the name of a path up to its first dot, for use in an id: ``prepare`` for
-    ``src/prepare.py``, ``data`` for ``data/``; the whole path as words if its name has no letters
-    or digits, ``files`` if it has none either."""
+    """Return the `slug` of a path's name up to its first dot, for use in an id: ``prepare`` for
+    ``src/prepare.py``, ``data`` for ``data/``, ``env`` for ``.env``. If that is "", return the slug
+    of the whole path, and ``files`` if that is "" too."""
     name = path.rstrip("/*").rpartition("/")[2]
     return slug(name.lstrip(".").partition(".")[0]) or slug(path) or "files"

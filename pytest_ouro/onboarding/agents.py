@@ -143,8 +143,8 @@ IMPORTER = f"<!-- pytest-ouro: written by `pytest-ouro init --agents` -->\n{IMPO
 
 def found(top: Path) -> list[str]:
     """Return the names of the agents that the project at ``top`` uses, by the files that it has; []
-    if there are none. If AGENTS.md is the only sign of an agent, it counts only with more text than
-    the section that init writes; OuroError if it cannot be read."""
+    if there are none. If AGENTS.md is the only sign of an agent, it does not count if the section
+    that init writes is its whole text; OuroError if it cannot be read."""
     names = []
     for name, agent in AGENTS.items():
         signs = [sign for sign in agent.signs if (top / sign).exists()]
@@ -207,9 +207,9 @@ def _with_entry(entries: list[Any], entry: dict[str, object]) -> list[Any]:
 
 
 def _has_own(events: Iterable[Any]) -> bool:
-    """Return whether a hook of any event calls the guard by a command that a person wrote, which is
-    not one of `OURS`. ``events`` are the lists of entries, one for each event; a value that is not
-    a list is ignored."""
+    """Return whether a hook of any event calls the guard (`_calls_guard`) by a command that is not
+    one of `OURS`, and so was written by a person. ``events`` are the lists of entries, one for each
+    event; a value that is not a list is ignored."""
     found = [each for entries in events if isinstance(entries, list) for each in _commands(entries)]
     return any(_calls_guard(command) for command in found if command not in OURS)
 
@@ -240,15 +240,16 @@ def calls_guard_alone(command: object) -> bool:
 
 def _calls_guard(command: str) -> bool:
     """Return whether one of the simple commands of a shell command, or of a text that it gives to
-    ``sh -c``, starts ``pytest-ouro guard``."""
+    ``sh -c``, starts ``pytest-ouro guard`` directly or by a starter of `_STARTS`, such as ``uv
+    run``; False for other starters, such as ``timeout 60``."""
     if script := _SCRIPT.fullmatch(command):
         command = script[1]
     return any(_words_for_guard(part) is not None for part in _JOINS.split(command))
 
 
 def _words_for_guard(command: str) -> list[str] | None:
-    """Return the arguments of ``pytest-ouro guard`` in a simple command that starts it; None if the
-    command starts something else, such as ``echo pytest-ouro guard``."""
+    """Return the arguments of ``pytest-ouro guard`` in a simple command that starts it, directly or
+    by a starter of `_STARTS`; None for any other command, such as ``echo pytest-ouro guard``."""
     try:
         words = list(dropwhile(_STARTS.fullmatch, shlex.split(command)))
     except ValueError:  # a quote is open

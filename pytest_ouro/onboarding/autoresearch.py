@@ -53,13 +53,13 @@ def statements(
     manifests: Sequence[str] = (),
 ) -> list[Statement]:
     """Return those rules of the preset ``autoresearch`` (`_RULES`) that apply to the experiment,
-    with its names filled in. ``fixed`` are the files that measure; if it is empty, the harness
-    counts as the only one.
+    with its names filled in. ``fixed`` are the files that measure; if it is empty, the harness, if
+    there is one, counts as the only one.
 
-    The other parameters say which rules apply. ``serves``: the harness of a script has the function
-    that yields batches. ``timed``: a script's run takes exactly its budget. ``python``: a command's
-    project declares its dependencies in files of Python. ``manifests``: files that declare
-    dependencies of other languages. Rules that need what is not so are left out.
+    The other parameters say what the project has; a rule that needs what it lacks is left out.
+    ``serves``: the harness of a script has the function that yields batches. ``timed``: a script's
+    run takes exactly its budget. ``python``: a command's project declares its dependencies in files
+    of Python. ``manifests``: files that declare dependencies of other languages.
     """
     data_check, data_params = data_pipeline(experiment)
     files = list(fixed or filter(None, [experiment.harness]))

@@ -83,7 +83,7 @@ def text(name: str, experiment: Experiment, statements: Sequence[Statement]) -> 
 
 def value(given: Value | tuple[str, ...]) -> str:
     """Return a value as TOML, which is JSON except for the control character DEL. A whole float is
-    written without a fraction."""
+    written without a fraction, unless it is in a list."""
     if isinstance(given, float) and given.is_integer():
         given = int(given)
     return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -40,8 +40,8 @@ _ADVICE = re.compile(
 @dataclass(frozen=True)
 class _Block:
     """A part of a Markdown text: a heading, a list item, a paragraph or fenced code. ``lines`` are
-    its lines, ``level`` is the level of a heading and 0 for all else, and ``gap`` says whether an
-    empty line stands before it."""
+    its lines, ``level`` is the level of a heading and 0 for all else. ``gap`` says whether an empty
+    line stands before it; it is True for a heading and for what follows one."""
 
     lines: list[str]
     level: int = 0

@@ -141,8 +141,8 @@ def holds(path: str, editable: list[str]) -> bool:
 
 
 def _narrowed(paths: list[str]) -> list[str]:
-    """Return the paths, without each folder (a path that ends with ``/``) of which another path
-    lies inside."""
+    """Return the paths without the folders (paths that end with ``/``) in which another of the
+    paths lies."""
     folders = {path for path in paths if path.endswith("/")}
     return [
         path

@@ -22,7 +22,8 @@ NAMES = tuple(_HOOKS)
 
 
 def command(python: Sequence[str], root: str) -> str:
-    """Return the shell command that runs the gate, from the repository's top, without options.
+    """Return the shell command that runs the gate, without options; it must be run in the
+    repository's top folder.
 
     ``python`` are the words that start the project's interpreter; ``python`` alone stands for the
     interpreter of this process. ``root`` is the experiment's folder, from the repository's top; ""

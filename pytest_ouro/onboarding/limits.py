@@ -23,9 +23,10 @@ _MOST = 4
 
 
 def guards(text: str, metric: str) -> Iterator[str]:
-    """Yield a sentence for each number, other than the metric ``metric``, that the instructions
-    ``text`` limit, such as the bytes of an artefact: it states the limit, and the [[guard]] table
-    for bound.toml that holds runs to it. At most `_MOST` numbers; nothing if there are none."""
+    """Yield a sentence for numbers, other than the metric ``metric``, that the instructions
+    ``text`` limit by a quoted comparison, such as `` `bytes < 16,000` ``: it states the limit, and
+    the [[guard]] table for bound.toml that holds runs to it. At most `_MOST` numbers; nothing if
+    there are none."""
     heading, found = "", dict[str, tuple[str, str]]()
     for line in text.splitlines():
         heading = line if line.startswith("#") else heading

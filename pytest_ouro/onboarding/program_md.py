@@ -1,5 +1,5 @@
 """Render the program of a bound: the Markdown file of instructions that an agent reads
-(``program.md``), with every enforced rule and no other."""
+(``program.md``), with its rules, the enforced ones apart from the others."""
 
 from __future__ import annotations
 
@@ -244,8 +244,8 @@ def _timeout(bound: Bound, device: str) -> str:
 
 
 def _say_kept(bound: Bound) -> str:
-    """Return a sentence that says which gain of a single run over another is kept, and which of
-    these is an improvement."""
+    """Return sentences that say which gain of a single run over another is kept, and which of these
+    is an improvement."""
     margins = {device: bound.verdicts[device].margin for device in _devices(bound)}
     beyond = _each(bound, lambda bound, d: _difference(bound, d, max(CLEAR, margins[d]) * 2**0.5))
     least = ""

@@ -120,8 +120,8 @@ class _Rule:
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
-        """The names in the words that the harness defines, as in ``evaluate_bpb()`` or
-        ```TIME_BUDGET```; () if there are none."""
+        """The names that the harness defines among those in the words that are called, as in
+        ``f()``, or quoted, and those of its subject with a ``_``; () if there are none."""
         called = re.findall(r"\b([A-Za-z_]\w*)\(\)", self.words)
         quoted = re.findall(r"`([A-Za-z_]\w*)(?:\(\))?`", self.words)
         plain = re.findall(r"\b([A-Za-z]+_\w+)\b", self.subject)

@@ -150,7 +150,7 @@ def replace(text: str, section: list[str], file: str) -> str:
     added at the end.
 
     All other text stays the same. OuroError, with ``file`` as the name, if the markers are not one
-    pair, if there are several headings BOUND, or rules outside of a section.
+    pair, or, without markers, if there are several headings BOUND, or rules under none.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     kept = text.split("\n")
@@ -229,8 +229,8 @@ def _kind(heading: str) -> str:
 
 def _bullet(file: str, section: str, line: int, parts: list[str]) -> Bullet:
     """Return the bullet that consists of the lines ``parts``, the first of which is ``line`` of
-    ``file``. If its last line says how the rule is judged, it gets that statement; OuroError if
-    that is not valid."""
+    ``file``. If the last of several lines says how the rule is judged, it gets that statement;
+    OuroError if that is not valid."""
     said = _JUDGED.match(parts[-1]) if len(parts) > 1 else None
     if said is None:
         return Bullet(section, " ".join(parts), line)

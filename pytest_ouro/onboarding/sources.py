@@ -95,7 +95,7 @@ def _built(text: str, tracked: Sequence[str]) -> list[str]:
 
 def in_scripts(files: Iterable[str], folder: Path, tracked: Sequence[str]) -> list[str]:
     """Return the tracked files whose code the shell scripts (``.sh``) among ``files`` run, as
-    `sources_of` finds them in a script's text."""
+    `sources_of` finds them in a script's text. A path may occur twice."""
     texts = [_text(folder / path) for path in files if path.endswith(".sh")]
     return [path for text in texts for path in sources_of((text,), folder, tracked)]
 

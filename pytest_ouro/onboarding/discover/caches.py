@@ -47,10 +47,10 @@ def find_caches(files: list[PythonFile], remarks: Remarks) -> tuple[tuple[str, .
 
 
 def _loads(file: PythonFile) -> Iterator[tuple[int, str, str, str]]:
-    """Yield a tuple for each call that loads from the hub of torch or Hugging Face: its line, the
-    name of what it loads ("a model" or "a repository" if only a run would show it), the folder of
-    the cache, and a glob for what it loads in that folder. A call that loads from a local path is
-    left out."""
+    """Yield a tuple for each call that seems to load from the hub of torch or Hugging Face: its
+    line, the name of what it loads ("a model" or "a repository" if only a run would show it), the
+    folder of the cache, and a glob for what it loads in that folder. A call that plainly loads from
+    a local path is left out."""
     for call in file.source.of(ast.Call):
         function = dotted(call.func)
         called = function.rpartition(".")[2]

@@ -93,9 +93,9 @@ def find_command(
     folder: Path, python: Sequence[str], options: InitOptions, prose: Prose, tracked: Sequence[str]
 ) -> Command | None:
     """Return the command that runs the experiment, None if there is none: that of the option; else
-    the first of `_possible` that has the arguments which it demands, and prints a metric of the
-    instructions (asked of Python and compiled programs, and of all after one that does not); else
-    the first with its arguments. ``python`` are the words that start Python.
+    the first of `_possible` that has the arguments which it demands, and seems to print a metric
+    that the instructions name, if they name one; else the first that has its arguments. ``python``
+    are the words that start Python.
 
     OuroError if a command cannot be split into words, or if every command lacks an argument.
     """
@@ -172,7 +172,7 @@ def _measures(words: str, folder: Path, prose: Prose, tracked: Sequence[str]) ->
 
 def _command(text: str, python: Sequence[str], folder: Path, tracked: Sequence[str]) -> Command:
     """Return the command that ``text`` states. A text that needs a shell is given to ``sh``.
-    Otherwise a first word ``python`` becomes the words ``python``, which also start a tracked
+    Otherwise the words ``python`` replace a first word such as ``python3``, and start a tracked
     ``.py`` script; ``bash`` starts a tracked ``.sh`` script; ``uv run`` gets ``--frozen`` if git
     tracks uv.lock. OuroError if the text is empty or cannot be split into words."""
     try:
@@ -207,7 +207,7 @@ def facts(
 ) -> Experiment:
     """Return the experiment that follows from the command, its files, ``rules`` (words of rules),
     ``prose`` and the options, without folder and interpreter; add assumptions and notes to
-    ``remarks``. OuroError if the metric, its direction or the editable files are not known."""
+    ``remarks``. OuroError if a fact such as the metric is missing or ambiguous."""
     label = _metric(command, folder, prose, options, remarks, tracked)
     metric = label.name
     editable = _editable(command, folder, rules, prose, options, remarks, tracked)
@@ -272,9 +272,9 @@ def _metric(
 
     The name is that of the option; else the one that `choose` takes among these values. If none of
     the metrics that the instructions name is among them, it is the first that the instructions
-    name, and ``remarks`` notes this if other values are printed. A metric that is not among the
-    values counts as printed on a line of its own. OuroError if no metric is found, or several are
-    possible.
+    name, which may be noted in ``remarks``. A metric that is not among the values is looked for
+    where the instructions say, else on a line of its own. OuroError if no metric is found, or
+    several are possible.
     """
     printed = [label for path in command.files for label in printed_by(folder, path)]
     modules = [module for path in command.files for module in _modules(folder, path)]
@@ -305,7 +305,7 @@ def _metric(
 
 
 def _modules(folder: Path, path: str) -> list[str]:
-    """Return the paths of the modules that a Python program imports; [] if it cannot be read."""
+    """Return the paths of modules in ``folder`` that a Python program imports; [] for any other."""
     try:
         return PythonFile.read(folder / path, path).modules(folder) if path.endswith(".py") else []
     except OuroError:
@@ -361,8 +361,8 @@ def _editable(
 
 
 def _is_measure(path: str) -> bool:
-    """Return whether a program measures, by its file name (a word of `_MEASURES`, such as
-    ``bench``, or a test of Go), or is a file of build commands, such as a Makefile."""
+    """Return whether a program measures, by its file name (it begins with a word of `_MEASURES`,
+    such as ``bench``, or is a test of Go), or is a file of build commands, such as a Makefile."""
     name = posixpath.basename(path)
     starts = name.endswith("_test.go") or name.lower() in ("makefile", "justfile", "package.json")
     return starts or posixpath.splitext(name)[0].lower().startswith(_MEASURES)

@@ -102,7 +102,8 @@ def _opened(file: PythonFile, node: ast.expr) -> str:
 
 def _saved(file: PythonFile, call: ast.Call) -> Iterator[tuple[ast.expr, Dumped]]:
     """Yield the expression that a call ``Path(…).write_text(json.dumps(…))`` writes as JSON, with a
-    `Dumped` that has the file's path; nothing for any other call."""
+    `Dumped` that has the file's path; nothing for any other call, or if the path is not known to be
+    relative."""
     match call:
         case ast.Call(
             func=ast.Attribute(value=place, attr="write_text"), args=[ast.Call() as inner, *_]
@@ -145,9 +146,9 @@ class _Reader:
     changes: dict[ast.AST, dict[str, list[ast.AST]]] = field(default_factory=dict)
 
     def keys_of(self, node: ast.expr, scope: ast.AST) -> list[Keys]:
-        """Return the keys that lead to each value of the dictionary that an expression stands for;
-        [] if it is not known to be a dictionary, or is nested too deeply. ``scope`` is the function
-        or module in which the names of the expression are assigned."""
+        """Return the keys that lead to the values of the dictionary that an expression stands for,
+        as far as they are known; [] if it is not known to be a dictionary, or is nested too deeply.
+        ``scope`` is the function or module in which the names of the expression are assigned."""
         if self.depth >= _DEEPEST:
             return []
         self.depth += 1
@@ -157,7 +158,7 @@ class _Reader:
             self.depth -= 1
 
     def _follow(self, node: ast.expr, scope: ast.AST) -> Iterator[Keys]:
-        """Yield the keys that lead to each value of the dictionary that an expression stands for,
+        """Yield the keys that lead to the values of the dictionary that an expression stands for,
         as `keys_of` returns them; the same keys may come twice."""
         match node:
             case ast.Dict(keys=keys, values=given):
@@ -192,7 +193,7 @@ class _Reader:
 
     def _assigned(self, name: str, scope: ast.AST) -> Iterator[Keys]:
         """Yield the keys of the dictionaries that are assigned to the variable ``name`` in a scope,
-        and of entries that are added by ``name["key"] = …``, ``|=`` or ``update``."""
+        and of entries that are added by ``name["key"] = …``, ``|=`` or ``update(other)``."""
         for node in self._changes(scope).get(name, ()):
             match node:
                 case ast.Assign(targets=targets, value=value):

@@ -63,9 +63,10 @@ _BENCHMARK = re.compile(r"(?m)^func (Benchmark\w*)\(")
 @dataclass(frozen=True)
 class Label:
     """A value that a program prints under a ``name``. ``source`` is where to find it, in the form
-    of the key ``metric-from``; ``unit`` is its unit, "" for none; ``leads`` is whether the name
-    begins its line. For a value of a dictionary, ``keys`` lead to it, and ``file`` is the file that
-    it is written into, "" if it is printed."""
+    of the key ``metric-from``; ``unit`` is its unit, "" for none. ``leads`` is False for a label
+    that is rarely the metric's, such as one behind other text, of several words, or without ``:``
+    or ``=``. For a value of a dictionary that is printed or written as a whole, ``keys`` lead to
+    it, and ``file`` is the file that it is written into, "" if it is printed."""
 
     name: str
     source: str = "line"
@@ -83,7 +84,8 @@ class Label:
 def printed_by(folder: Path, path: str) -> list[Label]:
     """Return the values that the program at ``path`` in ``folder`` prints, as far as its text shows
     them: in Python those of ``label: value`` lines first, then those of dictionaries. Return [] if
-    it prints no such value, or if a Python file cannot be read or parsed."""
+    it prints no such value, or if a Python file cannot be read or parsed. OuroError if another file
+    exists and cannot be read."""
     if not path.endswith(".py"):
         text = (read_file(folder / path) or b"").decode(errors="replace")
         if path.endswith("_test.go"):
@@ -179,9 +181,8 @@ def _place(shown: printed.Shown) -> str:
 
 def choose(names: Iterable[str], prose: Prose, *, sure: bool = False) -> list[str]:
     """Return the name of the metric among ``names``, in a list of one. It is the first that the
-    instructions name as a metric; else the only name, unless ``sure``; else the only one that a
-    goal in them names, the only one whose name says which values are better, or, of several of
-    these, the only one measured on held-out data.
+    instructions name as a metric; else the only name, unless ``sure``; else the only one that looks
+    like a metric, by the goals in the instructions and by what the names themselves say.
 
     If none of these decides, return all names, each once; but [] if ``sure``.
     """
@@ -213,8 +214,8 @@ def unseen(name: str, words: str, prose: Prose) -> str:
 
 
 def is_held_out(name: str) -> bool:
-    """Return whether a metric's name begins with ``val``, ``eval`` or ``test``, so that it was
-    measured on data that is not trained on."""
+    """Return whether a metric's name begins with ``val``, ``eval`` or ``test``, in any case, as
+    that of one does which was measured on data that is not trained on."""
     return name.lower().startswith(("val", "eval", "test"))
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class InitOptions:
     """The facts of the experiment that options give. An empty value ("", () or None) means that the
-    fact is searched for in the project. ``given`` are the words of the call after ``init``."""
+    option was not given; most facts are then searched for in the project. ``given`` are the words
+    of the call after ``init``."""
 
     script: str = ""
     harness: str = ""

@@ -23,9 +23,10 @@ _PRINTS = re.compile(r"\w*print\w*|write|info|warning|echo|secho|log\d?|success"
 @dataclass(frozen=True)
 class Shown:
     """What a line prints after its label. It is the variable ``name``, the item ``key`` of the
-    variable ``name``, or the result of ``function``; what does not apply is "". ``unit`` is the
-    unit printed after the value, "" for none. ``words`` is the label as printed if it has several
-    words, else "". ``leads`` is whether nothing is printed before the label."""
+    variable ``name``, or the result of ``function``; what does not apply is "", and all three for
+    another expression. ``unit`` is the unit printed after the value, "" for none. ``words`` is the
+    label as printed if it has several words, else "". ``leads`` is whether the call prints nothing
+    before the label."""
 
     name: str = ""
     key: str = ""
@@ -44,8 +45,8 @@ _LABEL = re.compile(
 
 
 def summary(file: PythonFile) -> dict[str, Shown]:
-    """Return a dict from the labels of printed ``label: value`` lines to what is printed; {}
-    without such a line. Of a label that is printed twice, the last counts.
+    """Return a dict from the labels of printed ``label: value`` lines, of a few words each, to what
+    is printed; {} without such a line. Of a label that is printed twice, one counts.
 
     The words metric, metrics, result, results and final at the start of a label are dropped.
     Several words that remain are joined by ``_`` in lower case: ``Final score: 1`` is ``score``,
@@ -56,8 +57,8 @@ def summary(file: PythonFile) -> dict[str, Shown]:
 
 
 def bare(file: PythonFile) -> list[str]:
-    """Return the names, each once, that a program prints as text before a value without ``:`` or
-    ``=``, as in ``print("accuracy", x)``."""
+    """Return the names, each once, that come first in what a call prints, as text before a value
+    without ``:`` or ``=``: ``accuracy`` for ``print("accuracy", x)``."""
     calls = [parts_of(call) for call in file.source.of(ast.Call) if prints(call)]
     found = [
         name[1]
@@ -70,7 +71,7 @@ def bare(file: PythonFile) -> list[str]:
 
 def _ends(after: list[ast.expr]) -> bool:
     """Return whether a printed value ends there: ``after``, the parts printed after it, is empty or
-    does not begin with a text that continues the value, such as ``%``."""
+    does not begin with a literal that continues the value, such as ``%``."""
     first = after[0] if after else ast.Constant("")
     text = first.value if isinstance(first, ast.Constant) else ""
     return isinstance(text, str) and (not text or text[0].isspace())
@@ -95,8 +96,9 @@ _BRACES = re.compile(r"\{[^{}]*\}")
 
 
 def parts_of(call: ast.Call) -> list[ast.expr]:
-    """Return the texts and the values that a call prints, in their order: the arguments, the parts
-    of an f-string, and those of a text that is formatted by ``%``, ``format`` or a logger."""
+    """Return the texts and the values that a call prints, in their order: its arguments, of which
+    the first is taken apart if it is an f-string or a text that is formatted by ``%``, ``format``
+    or a logger."""
     match call.args:
         case [ast.JoinedStr(values=values), *rest]:
             return [*values, *rest]

@@ -139,8 +139,8 @@ def _command(
     instead: OuroError | None = None,
 ) -> Project:
     """Return the experiment that is one command. Assumptions and notes are added to ``remarks``.
-    ``instead`` is the error by which no script with a
-    harness was found, None if none was looked for.
+    ``instead`` is the error by which no script with a harness was found, None if none was looked
+    for.
 
     OuroError if there is no command, or if a fact about the command is missing. Without a command,
     ``instead`` itself is raised if it is an AmbiguousError.
@@ -183,7 +183,7 @@ def _command(
 
 def _below(folder: Path, tracked: Sequence[str]) -> list[str]:
     """Return the folders below ``folder`` that have both code and a file of instructions about an
-    experiment; [] if there are none."""
+    experiment; [] if there are none. The first `_MOST` files of instructions are read."""
     code = {posixpath.dirname(path) for path in code_in(tracked)}
     named = [path for path in tracked if "/" in path and posixpath.basename(path) in FILES]
     found = []

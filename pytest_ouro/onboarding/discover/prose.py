@@ -100,13 +100,14 @@ class Prose:
     """What a file of instructions states; a part that it does not state is empty. ``file`` is its
     name, "" without instructions; ``whole`` is its text, ``text`` the text outside of fences.
 
-    ``commands`` run an experiment, ``builds`` build a program, and ``examples`` are other commands
-    in sentences, and those of a README; ``not_run`` are files that an agent must not run.
-    ``metrics`` are names, ``unit`` is the metric's unit. ``editable`` and ``fixed`` are paths of
-    files. ``more`` says that a bullet begins with "new files" or the like, so that an agent may
-    perhaps add files which have no path yet. ``budget`` is the seconds of training, ``limit`` those
-    of a whole run. ``forbidden`` are pairs of a line number and the words of what an agent must not
-    do. ``metric_from`` and ``plausible`` are as in bound.toml.
+    ``commands`` run an experiment, ``builds`` build a program, and ``examples`` are the commands in
+    sentences, which may be among ``commands`` too, and those of a README; ``not_run`` are files
+    that an agent must not run. ``metrics`` are names, ``unit`` is the metric's unit. ``editable``
+    and ``fixed`` are paths of files or folders, and globs. ``more`` says that a bullet begins with
+    "new files" or the like, so that an agent may perhaps add files which have no path yet.
+    ``budget`` is the seconds of training, ``limit`` those of a whole run. ``forbidden`` are pairs
+    of a line number and the words of what an agent must not do. ``metric_from`` and ``plausible``
+    are as in bound.toml.
     """
 
     file: str = ""
@@ -150,8 +151,8 @@ class Prose:
 
     @property
     def loops(self) -> bool:
-        """Whether the text says that something is repeated without end, such as "never stop" or
-        "loop"."""
+        """Whether the text has words such as "never stop", "loop" or "repeat forever", as
+        instructions for a loop have."""
         return says(r"never stop|\bloop\b|repeat (?:forever|indefinitely)", self.text)
 
     @property
@@ -213,8 +214,8 @@ def read(text: str, file: str) -> Prose:
 
 def _as_sentences(fence: re.Match[str]) -> str:
     """Return the text that replaces a matched fence: if the fence states a loop by the field
-    ``Verify:`` and ``Scope:`` or ``Metric:``, each field as a sentence of instructions; else the
-    fence unchanged."""
+    ``Verify:`` and ``Scope:`` or ``Metric:``, its lines with each field as a sentence of
+    instructions; else the fence unchanged."""
     fields = {name for name, _ in _FIELD.findall(fence[1])}
     if "Verify" not in fields or len(fields) < 2:
         return fence[0]
@@ -310,7 +311,8 @@ def _formulas(lines: list[_Line]) -> Iterator[str]:
 
 
 def _not_run(line: _Line) -> list[str]:
-    """Return the paths behind words that forbid to run them; [] if the line has no such words."""
+    """Return the paths behind words that forbid to run them; [] if the line has no such words, or
+    is in a fence."""
     found = _NOT_RUN.search(line.text)
     return paths_in(line.text[found.end() :]) if found and not line.fenced else []
 

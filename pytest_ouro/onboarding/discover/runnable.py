@@ -103,10 +103,10 @@ def names_others(script: str, prose: Prose, tracked: Sequence[str]) -> bool:
 
 
 def may_be_silent(files: Sequence[str]) -> bool:
-    """Return whether the text of a command's program files shows all that they print: there is a
-    file, and all are in Python or a compiled language. Programs in other languages often print by
-    other programs. If it is true, and `printed_by` does not find the metric, `find_command` prefers
-    another command."""
+    """Return whether the text of a command's program files is taken to show all that they print:
+    there is a file, and all are in Python or a compiled language. Programs in other languages often
+    print by other programs. If it is true, and `printed_by` does not find the metric,
+    `find_command` prefers another command."""
     return bool(files) and all(path.endswith((*_COMPILED, ".py")) for path in files)
 
 
@@ -179,8 +179,8 @@ def _demanded(file: PythonFile) -> Iterator[list[str]]:
 
 
 def faults(words: Sequence[str], folder: Path, tracked: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence, with what to do, for each thing that a command needs and a run would lack:
-    a program that this machine does not have; a file that the command names and git does not track,
+    """Yield sentences, with what to do, on what a command seems to need and a run would lack: a
+    program that this machine does not have; a file that the command names and git does not track,
     since a run starts from what is committed; a place outside of the repository that its shell
     scripts name; and a variable that they demand and a run does not set."""
     for program in _programs(words):
@@ -215,7 +215,8 @@ def _demanded_variables(folder: Path, path: str) -> Iterator[str]:
 
 def _programs(words: Sequence[str]) -> list[str]:
     """Return the names of the programs that a command starts: its first word, and for ``sh -c
-    TEXT`` also the first word of each command in the text, without the shell's own commands."""
+    TEXT`` also the first word of each command in the text, if it is a plain name and no command of
+    the shell's own."""
     if tuple(words[:2]) != ("sh", "-c") or len(words) < 3:
         return [words[0]]
     parts = [part.split() for part in re.split(r"&&|\|\||[;|]", words[2])]

@@ -118,8 +118,8 @@ def facts(
 
 def times(pair: Pair) -> bool:
     """Return whether a run takes exactly the budget: the script or its harness has a constant for
-    the budget (named as in `_BUDGETS`) whose value can be computed, or the script has an option of
-    that name with a default."""
+    the budget (named as in `_BUDGETS`) whose value can be computed, or the script has a setting of
+    that name (`PythonFile.settings`)."""
     constants = {**pair.script.constants, **pair.harness.constants}
     return any(name in constants or name.lower() in pair.script.settings for name in _BUDGETS)
 
@@ -178,8 +178,9 @@ def _harness(folder: Path, script: PythonFile, options: InitOptions) -> PythonFi
 
 def _harnesses(folder: Path, script: PythonFile) -> list[PythonFile]:
     """Return the modules below ``folder`` that the script imports and that look like a harness:
-    they define an evaluation, a function whose result the script prints, or a function or constant
-    with the name in `LOADER` (``make_dataloader``) or `BUDGET` (``TIME_BUDGET``).
+    they define an evaluation, a function whose result the script prints under a telling label, or a
+    function or constant with the name in `LOADER` (``make_dataloader``) or `BUDGET`
+    (``TIME_BUDGET``).
 
     OuroError if any module there that the script imports cannot be parsed as Python.
     """
@@ -293,8 +294,8 @@ def _budget(
     pair: Pair, rules: Iterable[str], prose: Prose, options: InitOptions, remarks: Remarks
 ) -> float:
     """Return the seconds of training from the option of ``init``, else the harness's or the
-    script's constant, else the script's option, else the rules or the instructions; ASSUMED_BUDGET,
-    which is added to ``remarks``, if they state none."""
+    script's constant, else a default setting of the script, else the rules or the instructions;
+    ASSUMED_BUDGET, which is added to ``remarks``, if they state none."""
     if options.budget is not None:
         return options.budget
     constants = [file.constants for file in (pair.harness, pair.script)]

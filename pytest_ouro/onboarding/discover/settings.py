@@ -13,8 +13,9 @@ _BARE = r"regex:^\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*$"
 def read(table: dict[str, object]) -> Prose:
     """Return what autoresearch.toml states, as a `Prose`; ``table`` is the whole file. It may have
     ``eval_command``, ``target_file``, ``metric_name``, ``metric_direction``,
-    ``time_budget_seconds``, and in its table ``bounds`` the bounds beyond which a value is
-    implausible. What it lacks, or states in another type, is empty."""
+    ``time_budget_seconds``, and in its table ``bounds`` the two bounds beyond which a value is
+    implausible. What it lacks, or states in another type, has no effect. The metric is looked for
+    as a number alone on its line."""
 
     def text(key: str) -> str:
         value = table.get(key)

@@ -65,7 +65,8 @@ class PythonFile:
 
     @cached_property
     def functions(self) -> tuple[str, ...]:
-        """The names of the module-level functions, in the order of the file."""
+        """The names of the functions that the module defines outside of blocks, in the order of the
+        file."""
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
         return tuple(node.name for node in self.source.tree.body if isinstance(node, kinds))
 
