@@ -244,8 +244,8 @@ class HarnessHooks:
     def _score(self, args: tuple[Any, ...], kwargs: dict[str, object]) -> Any:
         """Return what the evaluation of a newly built harness, which the script cannot have
         changed, returns for the script's arguments. Before the call, the data takes the place of
-        each `HeldOut` in them, and `_normalise_call` replaces tokenizer and batch size. Report each
-        finding of `Probes` about the model."""
+        each argument that is a `HeldOut`, and `_normalise_call` replaces tokenizer and batch size.
+        Report each finding of `Probes` about the model."""
         fresh = harness.build(self._job)
         evaluate = getattr(fresh, self._job["evaluate"])
         model = _argument(evaluate, "model", args, kwargs, first=True)
@@ -319,10 +319,10 @@ def _argument(
 def _normalise_call(
     module: types.ModuleType, evaluate: Any, args: tuple[Any, ...], kwargs: dict[str, object]
 ) -> tuple[tuple[Any, ...], dict[str, object]]:
-    """Return the ``args`` and ``kwargs`` of a call of ``evaluate`` with two arguments replaced. For
-    the tokenizer a new one of the harness ``module`` is passed, if it can make one. The batch size
-    becomes a plain int; if the harness has EVAL_TOKENS and MAX_SEQ_LEN, it is lowered to divide the
-    number of rows (`_even_batch_size`).
+    """Return the ``args`` and ``kwargs`` of a call of ``evaluate`` with two arguments replaced, if
+    it has them. For the tokenizer a new one of the harness ``module`` is passed, if it can make
+    one. The batch size becomes a plain int; if the harness has EVAL_TOKENS and MAX_SEQ_LEN, it is
+    lowered to divide the number of rows, as far as `_even_batch_size` does that.
 
     Both are returned unchanged if they do not fit the signature.
     """

@@ -74,8 +74,8 @@ class Confinement(TypedDict):
 
 class Question(TypedDict, total=False):
     """A message of the judge to the training process: a question, which states how many ``rows``
-    lie in the shared memory and how many tokens each has (``length``); or the score (``value``),
-    after which no question follows."""
+    lie in the shared memory and how many tokens each has (``length``); {}, by which the judge says
+    that there is room for the logits; or the score (``value``), after which no question follows."""
 
     rows: int
     length: int

@@ -81,12 +81,11 @@ def error_text(error: Exception) -> str:
 
 
 def opened_hidden(error: BaseException | None, job: Job) -> str:
-    """Return the path of a file or folder that the sandbox hides, if a script failed to open it; ""
-    if not.
+    """Return the path of a file or folder that the sandbox hides, if an OSError of the script names
+    it, as one does that failed to open it; "" if none does.
 
-    It is the path that an OSError names: ``error`` itself, its cause or context, or that one's, and
-    so on, ten exceptions at most. The first that names a hidden path counts. A path below a hidden
-    folder does not count.
+    The errors are ``error`` itself, its cause or context, or that one's, and so on, ten exceptions
+    at most. The first that names a hidden path counts. A path below a hidden folder does not count.
     """
     hidden = {os.path.realpath(name) for name in job.get("sandbox", {}).get("hidden", ())}
     for _ in range(10):  # a script can make a ring of exceptions

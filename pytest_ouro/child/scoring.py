@@ -227,7 +227,7 @@ class Score:
     def findings(self) -> list[str]:
         """Return a line for each failed test; a failure that explains others comes first. [] if all
         tests hold, or if the score is infinite or NaN. The answers to all questions must have been
-        added."""
+        added; a loss that is infinite or NaN is replaced in them."""
         if not math.isfinite(self.value()[0]):
             return []  # the outcome of the run reports a metric that is not a number
         # A NaN in a test question alone counts as a large loss, so that the test fails.

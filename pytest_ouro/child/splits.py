@@ -206,8 +206,9 @@ def takes_data(function: ast.FunctionDef) -> bool:
 
 
 def functions_of(source: str) -> dict[str, ast.FunctionDef]:
-    """Return the functions that a module defines at its top level, by name. ``source`` holds its
-    bytes as Latin-1 text. Raise SyntaxError or ValueError if it is not Python."""
+    """Return the functions, without async ones, that a module defines at its top level, by name.
+    ``source`` holds its bytes as Latin-1 text. Raise SyntaxError or ValueError if it is not
+    Python."""
     body = ast.parse(source.encode("latin-1")).body
     return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
 

@@ -201,7 +201,7 @@ def _is_own_pickle() -> bool:
 
 
 def _place() -> str:
-    """Return `` (FILE:LINE)`` of the innermost line of the evaluation's own code (files in the
+    """Return `` (FILE:LINE)`` of the innermost line of the evaluation's own code (files below the
     current folder) that is being executed; "" if there is none."""
     own = str(Path.cwd())
     frame: FrameType | None = sys._getframe(1)

@@ -49,11 +49,11 @@ def enter(spec: Mapping[str, Iterable[str]], *, newest: int = 7, network: bool =
     """Enter the sandbox permanently. Call this while the process has one thread.
 
     ``spec`` has lists of paths. ``read`` and ``write`` are files, or folders with all below them;
-    ``list`` are folders whose entries may be listed; ``devices`` are device nodes. ``hidden`` are
-    files and folders that cannot be read, except for what ``write``, or a deeper path in ``read``,
-    allows. ``packages`` are names of installed packages, which are hidden. The interpreter, its
-    other packages and the system's libraries can be read. ``newest`` is the highest version of
-    Landlock to use. ``network`` allows the internet.
+    ``list`` are folders whose entries may be listed; ``devices`` are device nodes, or folders of
+    them. ``hidden`` are files and folders that cannot be read, except for what ``write``, or a
+    deeper path in ``read``, allows. ``packages`` are names of installed packages, which are hidden.
+    The interpreter, its other packages and the system's libraries can be read. ``newest`` is the
+    highest version of Landlock to use. ``network`` allows the internet.
 
     Raise OSError if there is a second thread, or with what the system or the kernel refuses; then
     the process must not run anything else.

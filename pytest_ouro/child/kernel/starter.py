@@ -105,7 +105,8 @@ def _wait(child: int, channel: int, awake: int) -> tuple[int, float, int, int]:
     seconds, largest = 0.0, 0
 
     def reap() -> tuple[int, int]:
-        """Wait for a process that has ended, and count what it and its children used."""
+        """Return the id of a process that has ended, 0 if none has, and its wait status; count what
+        it and its children used."""
         nonlocal seconds, largest
         pid, status, used = os.wait4(-1, os.WNOHANG)
         if pid and not os.WIFSTOPPED(status):  # as one stops that asks its parent to trace it

@@ -80,14 +80,16 @@ def watch_children() -> int:
 
 
 def _reap() -> tuple[int, int]:
-    """Wait for a child that has ended: return its id, 0 if there is none, and its wait status."""
+    """Return the id of a child that has ended, 0 if none has, and its wait status, without waiting;
+    ChildProcessError if there is no child."""
     return os.waitpid(-1, os.WNOHANG)
 
 
 def wait(child: int, channel: int, awake: int, reap: Callable[[], tuple[int, int]] = _reap) -> int:
-    """Wait until the process ``child`` ends, and return its wait status; wait for adopted orphans
-    too. If the supervisor hangs up ``channel`` first, kill all descendants and this process
-    instead. ``awake`` is what `watch_children` returned, and ``reap`` waits for one process."""
+    """Wait until the process ``child`` ends, and return its wait status; adopted orphans that end
+    before it are reaped too. If the supervisor hangs up ``channel`` first, kill all descendants and
+    this process instead. ``awake`` is what `watch_children` returned, and ``reap`` returns as
+    `_reap` does."""
     poll = select.poll()
     poll.register(awake, select.POLLIN)
     poll.register(channel, getattr(select, "POLLRDHUP", 0))
