@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def find_broken_records(case: Case) -> tuple[RuleResult, ...]:
-    """Return the broken rules about the records and the branch of the working tree. They keep every
-    candidate from being run, as they keep a single run: in a commit alone they have nothing to
-    judge. Raise OuroError if a rule cannot be checked."""
+    """Return the results of the rules about the records and the branch of the working tree that are
+    broken. If there are any, no candidate is run. (In a commit alone, these rules have nothing to
+    judge.) Raise OuroError if a rule cannot be checked."""
     rules = [rule for rule in case.bound.rules if rule.checker.stage == "ledger"]
     return tuple(one for rule in rules if (one := check_rule(rule, case.evidence)).broken)
 
@@ -40,9 +40,9 @@ def answer_by_keep(
     say: Callable[[str], None],
 ) -> Result | None:
     """Return the result of the run by which the checked commit of ``case`` was kept, if that keep
-    stands and can be compared with the run ``described``, which would start now; otherwise None.
-    Nothing is recorded. ``say`` is called with a line about the earlier run. Raise RecordError if
-    the journal cannot be read."""
+    stands and can be compared with the run ``described``, which would start now; otherwise None. No
+    record is written; ``recorder`` notes the keep, and ``say`` is called with a line about it.
+    Raise RecordError if the journal cannot be read."""
     journal = case.evidence.journal
     alike = [run for run in journal.runs() if comparable(run, described)]
     kept = standing_keeps([case.repository.head], alike, journal.statements())

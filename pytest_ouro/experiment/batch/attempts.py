@@ -40,8 +40,9 @@ _AWAY = 10.0
 
 
 class Attempts:
-    """The attempts of a batch that go on, on an ``engine``. ``case`` is that of the working tree,
-    ``timeout`` that of a run in seconds; ``tell`` is called with a task and a line about it."""
+    """Makes the attempts of a batch on an ``engine``, and knows those that go on. ``case`` is that
+    of the working tree, ``timeout`` that of a run in seconds; ``tell`` is called with a task and a
+    line about it."""
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class Attempts:
         return found[0] if found else None
 
     def send(self, task: Task) -> None:
-        """Start a new attempt of a task. Raise OuroError if that cannot be done."""
+        """Start a new attempt of a task. Raise OuroError if it cannot be started."""
         request = self._sender.request(task.commit, task.turn)
         self._engine.start(request)
         task.attempt, task.tries = request.attempt, task.tries + 1
@@ -102,8 +103,8 @@ class Attempts:
     def handle_next(self, *, again: bool, patience: float = PATIENCE) -> None:
         """Wait for events, at most for ``patience`` seconds, and handle those that have arrived.
         One whose handling is interrupted is handled again by the next call: no end that has arrived
-        is lost. A lost attempt is made again, unless ``again`` is False or it was the last of
-        `RETRIES`."""
+        is lost. The task of a lost attempt becomes ready for another one, unless ``again`` is False
+        or it was the last of `RETRIES`."""
         if not self._events:
             self._events.extend(self._engine.wait(patience))
         while self._events:
@@ -112,26 +113,27 @@ class Attempts:
         self._look_at_deadlines()
 
     def end_all(self) -> None:
-        """End all attempts, and record them as interrupted. Return when none is left, or after
-        `GRACE` seconds."""
+        """End all attempts, and record how those end whose run had begun. Return when none is left,
+        or after about `GRACE` seconds."""
         self._engine.cancel()
         deadline = time.monotonic() + GRACE
         while self._requests and time.monotonic() < deadline:
             self.handle_next(again=False)
 
     def forget_all(self) -> None:
-        """Record all attempts as interrupted; their workers must have ended."""
+        """Record as interrupted each attempt whose run had begun, and forget all; their workers
+        must have ended."""
         for attempt in [*self._requests]:
             self._handle(events.Lost(attempt=attempt, why="the batch was ended"), again=False)
 
     def fail(self, task: Task, error: OuroError) -> None:
-        """End a task without a result."""
+        """End a task with an error in place of a result, and say so."""
         self._forget(task)
         task.error = error
         self._tell(task, f"not measured: {error.message}")
 
     def _look_at_deadlines(self) -> None:
-        """Give up each worker whose attempt should have ended, although it gives signs of life: it
+        """Give up each worker whose attempt has passed its deadline: it gives signs of life, and
         hangs. The event that it is lost follows. While a run waits for the end of another one to be
         recorded, no time passes for it."""
         now = time.monotonic()
@@ -148,7 +150,8 @@ class Attempts:
                 self._engine.give_up(attempt, f"{what} within {seconds:g} s")
 
     def _handle(self, event: events.Event, *, again: bool) -> None:
-        """Record what an event tells."""
+        """Handle an event, unless its attempt does not go on any more. With ``again``, let the runs
+        begin that wait to."""
         if event.attempt not in self._requests:
             return
         task, _ = self._requests[event.attempt]
@@ -181,9 +184,9 @@ class Attempts:
             self._begin()
 
     def _begin(self) -> None:
-        """Record that the runs begin that are about to, and let them; refuse one where that cannot
-        be done. One whose device another attempt still has on record waits: the worker of that has
-        ended its run, and its end is recorded first."""
+        """Record the start of each run that is about to begin, and let it begin; refuse a run whose
+        start cannot be recorded. A run waits as long as another attempt has its device on record:
+        that one's worker has ended its run, and its end is recorded first."""
         for attempt, event in [*self._waiting.items()]:
             task, request = self._requests[attempt]
             reply = events.Answer(attempt=attempt)
@@ -203,8 +206,9 @@ class Attempts:
             self._engine.answer(reply)
 
     def _lose(self, task: Task, event: events.Lost, *, again: bool) -> None:
-        """Record that an attempt was lost, and forget it, so that another one can be made; if none
-        is to be made, it is the result."""
+        """Record that an attempt was lost. With ``again``, and a try left, make its task ready for
+        another attempt. Otherwise give the task the recorded result; if its run had not begun, an
+        error with ``again``, and neither without it."""
         result = self._recorder.lose(event.attempt, "lost" if again else "interrupted", event.why)
         if again and task.tries <= RETRIES:
             self._tell(task, f"attempt {task.tries} was lost: {event.why}")
@@ -217,7 +221,8 @@ class Attempts:
             self._forget(task)
 
     def _end(self, task: Task, result: Result) -> None:
-        """Give a task its result."""
+        """Give a task its result, and say it, unless it is the value of one side of a pair or of a
+        repeat."""
         self._forget(task)
         task.result = result
         if result.value is not None and (task.turn.purpose == "pair" or task.turn.series):

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class Base(NamedTuple):
-    """What must be measured before a candidate: ``commit``, as a try of its own ("search": it
-    becomes the baseline) or once more on a new salt ("reference"). "" if nothing must be. ``salt``
-    is that of the candidate's run, unless a new one is drawn."""
+    """What must be measured before a candidate: ``commit`` ("": nothing), as a try of its own
+    (``purpose`` "search") or once more on a new salt ("reference"). ``salt`` is that of the
+    candidate's run, unless a new one is drawn for ``commit``."""
 
     commit: str = ""
     purpose: Purpose = "search"
@@ -35,8 +35,9 @@ class Base(NamedTuple):
 
 
 def find_data(case: Case, experiment: Experiment, elsewhere: Elsewhere | None) -> str:
-    """Return the digest of the data that a batch is measured on; "" if it is not known before the
-    first worker states it. Raise OuroError if a file cannot be read."""
+    """Return the digest of the data of a batch: that of ``elsewhere`` if it is known there,
+    otherwise that of the files here; "" if one of these is missing. Raise OuroError if a file
+    cannot be read."""
     if elsewhere is not None and elsewhere.digest:
         return elsewhere.digest
     root = case.evidence.root
@@ -71,14 +72,14 @@ def find_base(case: Case, described: StartedRun, profile: Profile, common: str) 
 
 def find_common(git: Git, commits: Iterable[str]) -> str:
     """Return the best common ancestor of these commits, which may be one of them; "" if they have
-    none."""
+    none, or git fails."""
     return git.line("merge-base", "--octopus", *dict.fromkeys(commits)).partition("\n")[0]
 
 
 def find_nearest(git: Git, commits: Iterable[str]) -> dict[str, list[str]]:
-    """Return for each of these commits (full ids) those of the others that are in its history, and
-    that none of the others in it descends from. The history is walked once. Raise GitError if git
-    fails."""
+    """Return for each of these commits (full ids) the nearest of the others in its history: those
+    that a way through its ancestors reaches before any other. The history is walked once. Raise
+    GitError if git fails."""
     wanted = dict.fromkeys(commits)
     asked = "".join(f"{one}\n" for one in wanted).encode()
     options = ("--topo-order", "--reverse", "--parents", "--stdin")

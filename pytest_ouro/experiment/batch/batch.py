@@ -53,7 +53,8 @@ class Batch:
     """The candidates of one session, measured on the engine that ``make_engine`` makes.
 
     ``order`` are the options of the session; ``profile`` is what is measured on. ``say`` is called
-    with lines about the course, ``progress`` with the positions of the runs. Leave it by `close`.
+    with lines about the course, ``progress`` with the positions of the runs and a text. Call
+    `close` at the end.
     """
 
     def __init__(
@@ -87,8 +88,9 @@ class Batch:
         self._is_cut = False
 
     def measure(self, commit: str) -> Result:
-        """Return the result of the candidate with this commit; the first call starts them all.
-        Raise OuroError if it cannot be measured, KeyboardInterrupt for Ctrl-C."""
+        """Return the result of the candidate with this commit; the first call starts the batch, and
+        each lets other candidates go on too. Raise OuroError if it cannot be measured,
+        KeyboardInterrupt for Ctrl-C."""
         task = self._tasks[commit]
         if self._failed is not None:
             raise self._failed
@@ -111,7 +113,8 @@ class Batch:
 
     def finish(self) -> Outcome:
         """Return what came of the batch, and move the branch to its best candidate if the order
-        says so, unless the batch was interrupted. Call it after `close`."""
+        says so, unless the batch was interrupted or the branch must stay. An error is not raised,
+        but is the ``fault`` of what is returned. Call it after `close`."""
         ended = [(one, self._tasks[one.commit]) for one in self._candidates]
         results = [(one, task.result) for one, task in ended if task.result is not None]
         outcome = Outcome(results, unmade=len(ended) - len(results))
@@ -121,8 +124,8 @@ class Batch:
             return replace(outcome, fault=to_error(error))
 
     def _settle(self, outcome: Outcome) -> Outcome:
-        """Return the outcome of the batch with what the journal says about it, and move the branch.
-        Raise OuroError if the journal or the repository cannot be read."""
+        """Return the outcome of the batch with what the journal says about it, and move the branch
+        as `finish` says. Raise OuroError if the journal or the repository cannot be read."""
         runs = tuple(self._case.evidence.journal.runs())
         outcome = replace(outcome, runs=runs, discarded=self._find_discarded(outcome.results))
         lines: tuple[str, ...] = ()
@@ -139,8 +142,8 @@ class Batch:
             case.close()
 
     def _find_discarded(self, results: Sequence[tuple[Candidate, Result]]) -> dict[str, str]:
-        """Return, for each candidate that cannot be kept for this, the newest commit below it that
-        was discarded."""
+        """Return, for each candidate that cannot be kept because a commit below it was discarded,
+        the newest such commit; {} if there are none."""
         found = {}
         for one, result in results:
             if result.reason is Reason.ON_DISCARD:
@@ -150,14 +153,15 @@ class Batch:
         return found
 
     def close(self) -> None:
-        """End everything that goes on, and record it as interrupted. Nothing is left when this
-        returns, also after Ctrl-C."""
+        """End everything that goes on, and record the runs that had begun. Nothing is left when
+        this returns, also after Ctrl-C."""
         self._is_cut = not all(task.has_ended for task in self._tasks.values())
         self._stack.close()
 
     def _start(self) -> None:
-        """Prepare the records, the data and the engine. Raise OuroError if nothing can be
-        measured."""
+        """Prepare the records, the data and the engine. If a rule about the records is broken,
+        start no engine, and give each candidate the result "closed". Raise OuroError if nothing can
+        be measured."""
         budget, stack = self._order.budget, self._stack
         prepared = prepare(self._case, self._profile, budget, stack, self._say)
         self._case, self._experiment = case, experiment = prepared.case, prepared.experiment
@@ -180,8 +184,8 @@ class Batch:
     def _dispatch(self, attempts: Attempts) -> bool:
         """Start the attempts for which there are places, those of bases first, and give results to
         candidates that need no run. A task whose base is found to be unmeasured waits for that.
-        Return whether more is to be done at once: it leaves off after a result while runs go on,
-        whose events come first."""
+        Return whether to call this again without waiting for events: a base was added, or it left
+        off after a result while runs go on, whose events come first."""
         found = len(self._bases)
         for task in (*self._bases.values(), *self._tasks.values()):
             if not task.is_ready:
@@ -202,10 +206,10 @@ class Batch:
         return len(self._bases) > found
 
     def _may_start(self, attempts: Attempts) -> bool:
-        """Return whether the night goes on, so that a candidate may be started; if it is over, end
-        all that wait. Where the last of its tries are made now, they may yet turn out to be none:
-        then nothing is started before they have ended. Raise RecordError if the journal cannot be
-        read."""
+        """Return whether a candidate may be started. If the night ended during the batch, none may,
+        and all that wait get an error. Where the last tries of the night are made now, they may yet
+        turn out to be none: then nothing is started before they have ended. Raise RecordError if
+        the journal cannot be read."""
         if self._case.bound.night is None or self._was_over or self._order.budget is not None:
             return True
         case = self._case.again()
@@ -221,10 +225,11 @@ class Batch:
             case.close()
 
     def _prepare(self, task: Task) -> Task | None:
-        """Give a candidate the result that needs no run, if it has one: a rule is broken, or it was
-        measured before. Otherwise return the task that must end before it is started, or None: then
-        its salt is set. Raise ExperimentError if its base gave no value, another OuroError if its
-        code or the records cannot be read."""
+        """Return the task that must end before ``task`` is started; None if none must, or if
+        ``task`` has a result. First give it the result that needs no run, if it has one: a rule is
+        broken, or it was measured before. Set the salt of a candidate that can start; a base and a
+        rehearsal keep theirs. Raise ExperimentError if its base ended and was not kept, another
+        OuroError if its code or the records cannot be read."""
         if self._tasks.get(task.commit) is not task:
             return None  # a base has no base
         case = self._case.at(task.commit)
@@ -306,7 +311,8 @@ class Batch:
         self._say(task.line(text))
 
     def _show(self, attempts: Attempts) -> None:
-        """Show the positions of the runs that go on, and how many candidates have ended."""
+        """Pass the positions of the runs that go on to ``progress``, if one is known, and how many
+        candidates have ended."""
         if self._progress is not None and (positions := attempts.positions):
             ended = sum(task.has_ended for task in self._tasks.values())
             self._progress(positions, f"{ended}/{len(self._tasks)} ended")

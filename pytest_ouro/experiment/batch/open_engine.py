@@ -87,9 +87,9 @@ def open_engine(
     tell: Callable[[Task, str], None],
 ) -> Opened:
     """Return what makes attempts on an engine. When ``stack`` is closed, those that go on are
-    interrupted and recorded, also after a further Ctrl-C, and the engine is closed. If the engine
-    is on this machine, data that is missing is made first. ``tell`` is called with a task and a
-    line about it. Raise OuroError if nothing can be measured."""
+    interrupted, recorded if their run had begun, and the engine is closed, also after a further
+    Ctrl-C. If runs may be made on this machine, data that is missing here is made first. ``tell``
+    is called with a task and a line about it. Raise OuroError if nothing can be measured."""
     case, experiment, profile, budget = prepared
     demand_sent(case, experiment)
     scratch = stack.enter_context(temp_folders.temporary())

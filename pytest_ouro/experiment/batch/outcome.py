@@ -30,9 +30,9 @@ class Outcome:
     """The ``results`` of the candidates of a batch that had one, in their order. ``runs`` are all
     finished runs of the journal, oldest first. ``unmade`` is the number of candidates without a
     result: they could not be measured, or the batch was interrupted. ``discarded`` has, for a
-    candidate, the newest commit below it that was discarded. ``settlement`` and ``over`` are lines
-    about the branch, and about the end of the night. ``fault`` is the error for which the branch
-    stayed where it was, or None."""
+    candidate that cannot be kept for it, the newest commit below it that was discarded.
+    ``settlement`` and ``over`` are lines about the branch, and about the end of the night.
+    ``fault`` is the error by which `Batch.finish` failed, or None."""
 
     results: Sequence[tuple[Candidate, Result]]
     runs: Sequence[FinishedRun] = ()
@@ -59,8 +59,8 @@ class Outcome:
 
     @property
     def rivals(self) -> int:
-        """How many tries were compared with the reference of the best candidate, itself included:
-        in this batch and before it."""
+        """How many tries were compared with the reference of the best candidate, in this batch and
+        before it, itself included; 0 without a best candidate, or if that is a baseline."""
         best = self.best
         return sum(
             run.best_commit == best.best_commit and run.reason.compares and comparable(run, best)
@@ -70,8 +70,8 @@ class Outcome:
 
     @property
     def chance(self) -> float | None:
-        """The probability that the best of as many candidates gains at least as much if none of
-        them has an effect; None if there is no gain, or the noise is not known."""
+        """The probability that the best of as many tries (`rivals`) gains at least as much if none
+        of them has an effect; None if there is no gain, or the noise is 0 or not known."""
         best = self.best
         if best is None or best.gain is None or not best.noise or not best.se:
             return None
@@ -79,8 +79,8 @@ class Outcome:
         return chance_of_best(best.gain, self.rivals, noise=best.noise, reference=reference)
 
     def lines(self, *, quiet: bool = False) -> tuple[str, ...]:
-        """Return the lines before the last one: one for each candidate, and unless ``quiet`` what
-        the best one is worth; then those about stale candidates, the branch and the night."""
+        """Return the lines before the last one: one for each result, and unless ``quiet`` what the
+        best candidate is worth; then those about stale candidates, the branch and the night."""
         lines = [result.last_line for _, result in self.results]
         if not quiet:
             lines += self._describe_best()
@@ -169,5 +169,6 @@ def chance_of_best(gain: float, rivals: int, *, noise: float, reference: float) 
 
 
 def _percent(share: float) -> str:
-    """Return a share in percent, with two digits that count, and not as 0."""
+    """Return a share in percent, rounded to two digits that count; a small one as ``less than 0.01
+    %``, also 0."""
     return f"{100 * share:.2g} %" if share >= 1e-4 else "less than 0.01 %"

@@ -39,8 +39,9 @@ _LOG = 48 << 20
 
 
 class Running:
-    """An attempt whose start is on record: ``started``, and ``snapshot``, what was there before it
-    (None: nobody looks after that)."""
+    """An attempt whose start is on record: ``started``, ``snapshot``, what was there before it
+    (None: the run is not on this machine), and ``position``, how far it is (None: not known
+    yet)."""
 
     def __init__(self, started: StartedRun, beating: Beating) -> None:
         self.started = started
@@ -53,9 +54,9 @@ class Recorder:
     """Writes the records of a batch.
 
     ``case`` is that of the working tree in which the batch was started, ``experiment`` the bound's
-    for the profile. ``is_local``: candidates run on this machine as this user, so that what they
-    could change of the records is looked after as in any run. ``data`` is the digest of the data
-    that the batch is measured on, "" until the first worker states it.
+    for the profile. ``is_local``: candidates may run on this machine as this user, so that what
+    they could change of the records is looked after as in any run. ``data`` is the digest of the
+    data that the batch is measured on, "" until the first worker states it.
     """
 
     def __init__(
@@ -81,14 +82,16 @@ class Recorder:
 
     def read_start(self, request: Request, began: Began) -> StartedRun:
         """Return the record of the start of a run as its worker states it. Raise ExperimentError if
-        it is not one, or if the worker would measure something else than ``request`` asks for."""
+        it is not one, or if the worker would measure something else than ``request`` asks for, on
+        other data or on another model of device than the runs before."""
         stated = _read(began.record, StartedRun)
         self._demand_same(request, stated)
         return stated
 
     def is_in_use(self, stated: StartedRun) -> bool:
-        """Return whether an attempt whose end is not on record yet has a device of the run that
-        ``stated`` describes. While one goes on, a record of the other looks forged."""
+        """Return whether an attempt whose end is not on record yet may have a device of the run
+        that ``stated`` describes: the two have a device in common, or one of them states none.
+        While one goes on, a record of the other looks forged."""
         holds = set(stated.holds)
         others = [set(one.started.holds) for one in self.running.values()]
         return any(not holds or not other or holds & other for other in others)
@@ -120,7 +123,9 @@ class Recorder:
         return started
 
     def _demand_same(self, request: Request, stated: StartedRun) -> None:
-        """Raise ExperimentError if the record of a worker is not about what was asked for."""
+        """Raise ExperimentError if the record of a worker is not about what was asked for, or
+        states other data or another model of device than the first one, whose data and model are
+        noted."""
         self.data = self.data or stated.data or ""
         pairs = {
             "commit": (request.commit, stated.commit),
@@ -142,7 +147,8 @@ class Recorder:
             raise messages.other_model(self._device_name, stated.device_name)
 
     def show(self, event: Progressed) -> None:
-        """Write how far a run is to the file for those who watch."""
+        """Write how far a run is to the file for those who watch; do nothing if its start is not on
+        record."""
         if running := self.running.get(event.attempt):
             window = None if event.window < 0 else event.window
             facts = (window, event.budget, event.wall, event.text, event.ended)
@@ -180,8 +186,8 @@ class Recorder:
     def revise(self, run: FinishedRun, case: Case) -> FinishedRun:
         """Return a run that is about to be recorded; discarded in place of kept if the branch could
         not be moved to it: a commit that this would add was discarded, or it is not better by more
-        than the margin than a keep of this batch with the same reference. ``case`` is that of its
-        commit."""
+        than the margin than a keep of this batch with the same reference. A baseline stays as it
+        is. ``case`` is that of its commit."""
         if run.status != "keep" or run.reason is Reason.BASELINE:
             return run
         if self.find_discarded(case):
@@ -207,7 +213,7 @@ class Recorder:
         return find_unwanted(runs, evidence.all_runs, evidence.statements, among)
 
     def note(self, run: FinishedRun) -> None:
-        """Note a recorded run if it is a candidate that is kept."""
+        """Note a recorded run if it is a keep that was measured in a batch."""
         if run.status == "keep" and run.plan:
             self.kept.append(run)
 
@@ -236,16 +242,16 @@ class Recorder:
         return make_result(run, self._experiment.described_metric)
 
     def _look_after(self, running: Running, level: str | None) -> list[str]:
-        """Take the run from those that are watched, and return lines about what it changed of the
-        records, which are restored."""
+        """Stop showing the position of a run; on this machine, restore what it changed of the
+        records. Return lines about that, [] if it changed nothing."""
         running.beating.__exit__(None, None, None)
         if running.snapshot is None:
             return []
         return running.snapshot.restore(cast("Level", level or "supervised"))
 
     def _keep_log(self, run: str, log: bytes) -> None:
-        """Write the log of a run beside the journal, as `record.archive` does; nothing if it cannot
-        be read or written."""
+        """Write the log of a run, which is compressed, beside the journal, where `record.archive`
+        writes it; keep at most `_LOG` bytes. Nothing is raised if it cannot be read or written."""
         journal = self._case.evidence.journal
         name, new = f"{journal.folder.name}/runs/{run}.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with contextlib.suppress(OSError, OuroError, zlib.error):

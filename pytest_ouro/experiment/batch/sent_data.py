@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class SentData(NamedTuple):
     """The data of an experiment: ``outside`` are the globs of the files that are read where they
     lie, on each machine; ``brought`` the lines (`Fingerprints.lines`) of those that are committed.
-    ``is_whole``: no file is neither of both, such as one that each worker makes in its working
-    tree; otherwise ``brought`` is (). ``digest`` is that of ``outside`` and ``brought`` on this
-    machine, "" if some of it is missing here."""
+    ``is_whole``: these two are all the data there is. Otherwise, as when each worker makes files in
+    its working tree, ``brought`` is (). ``digest`` is that of ``outside`` and ``brought`` on this
+    machine, "" if a file outside is missing here, or if both have no file."""
 
     outside: tuple[str, ...]
     brought: tuple[str, ...]

@@ -57,7 +57,8 @@ class Spread:
     def measure(self, wanted: Sequence[Wanted], take: Take) -> None:
         """Make the wanted runs, see `Measurer.measure`. If a rule about one of the commits is
         broken, start none: ``take`` gets the result "closed". After Ctrl-C it gets the results of
-        what was interrupted; raise KeyboardInterrupt if there are none."""
+        what was interrupted; raise KeyboardInterrupt if there are none, or if no further run was
+        wanted."""
         if not wanted:
             return
         work = _Work([Task(one.commit, one.turn) for one in wanted], take)
@@ -79,14 +80,14 @@ class Spread:
             raise work.error
 
     def close(self) -> None:
-        """End everything that goes on, and record it as interrupted. Nothing is left when this
-        returns, also after Ctrl-C."""
+        """End everything that goes on, and record the runs that had begun. Nothing is left when
+        this returns, also after Ctrl-C."""
         self._prepared = self._attempts = None
         self._stack.close()
 
     def _make(self, work: _Work) -> None:
-        """Make the wanted runs, until all have ended or ``take`` wants no more. A run that was lost
-        is made again, as `Attempts` says."""
+        """Make the wanted runs, until all have ended; start no more once ``take`` wants none or one
+        cannot be made. A run that was lost is made again, as `Attempts` says."""
         if self._prepared is None:
             stack, say = self._stack, self._say
             self._prepared = prepare(self._case, self._profile, self._budget, stack, say)
@@ -111,7 +112,8 @@ class Spread:
                 self._progress(positions, work.course)
 
     def _open(self, prepared: Prepared) -> Attempts:
-        """Make the engine. Raise OuroError if nothing can be measured."""
+        """Make the engine, and return what makes attempts on it. Raise OuroError if nothing can be
+        measured."""
 
         def tell(task: Task, text: str) -> None:
             self._say(task.line(text))
@@ -167,7 +169,7 @@ class _Work:
 
     def hand_over(self) -> None:
         """Give ``take`` each result that it has not got yet, in the order in which they were
-        recorded."""
+        recorded. Start no further runs once it returns False, or a task has an error."""
         ended = {place for place, task in enumerate(self.tasks) if task.has_ended}
         for place in sorted(ended - self._taken, key=self._find_seq):
             task = self.tasks[place]

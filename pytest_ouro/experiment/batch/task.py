@@ -19,10 +19,10 @@ FAULTS = (OuroError, OSError, ValueError, LookupError)
 @dataclass(frozen=False)
 class Task:
     """A commit to measure: a candidate, the base of some, one side of a pair, or a repeat. ``turn``
-    says what its run is for. ``after`` are the tasks that must end before it, ``tries`` the
-    attempts that were made, and ``attempt`` the one that goes on ("": none); ``is_lawful``: no rule
-    about the commit is broken; ``has_begun``: its run was allowed to start. It has ended once it
-    has a ``result`` or an ``error``."""
+    says what its run is for. ``after`` are the tasks that must end before it, ``tries`` the number
+    of attempts that were made, and ``attempt`` the id of the one that goes on ("": none).
+    ``is_lawful``: the rules about the commit were checked and hold; ``has_begun``: the run of the
+    present attempt was allowed to start. It has ended once it has a ``result`` or an ``error``."""
 
     commit: str
     turn: Turn = field(default_factory=Turn)
@@ -36,7 +36,7 @@ class Task:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing is to be done for it any more."""
+        """Whether it has a result or an error."""
         return self.result is not None or self.error is not None
 
     @property
