@@ -49,9 +49,10 @@ def answer_from_record(
     if there is none, so that the commit must be run.
 
     ``say`` is called with a line that names the earlier run. ``plan`` is the id of the batch that
-    the commit is a candidate of, ``revise`` may change the verdict before it is recorded, and
-    ``elsewhere`` says where it would be run, None: on this machine. Raise
-    RecordError if the result cannot be recorded, another OuroError if a rule cannot be checked.
+    the commit is a candidate of, None for none; ``revise`` may change the verdict before it is
+    recorded, and ``elsewhere`` says where it would be run (None: on this machine). Raise
+    RecordError or GitError if the result cannot be recorded, another OuroError if a rule cannot be
+    checked.
     """
     found = find_earlier(case, experiment, profile, elsewhere)
     if found is None:
@@ -88,8 +89,8 @@ def answer_from_record(
 
 
 class Elsewhere(NamedTuple):
-    """Where the runs of a batch are made, if that is not this machine: the name of the device, and
-    the digest of the data ("": it is not known)."""
+    """Where the runs of a batch on a cluster are made: the name of the device, and the digest of
+    the data ("": it is not known)."""
 
     device_name: str
     digest: str = ""
@@ -118,11 +119,10 @@ def find_earlier(
     """Return the record of a run of the checked commit as it would start, and the earlier run whose
     measurement counts for it; None if it must be run. Nothing is recorded.
 
-    It must be run if `describe_start` raises an error, as for data that is missing; if
-    `history.find_measured` finds no run; if the two commits differ in a file that is neither
-    editable, nor one of the rules, nor one that a run may leave; if that run had too low a level,
-    or a value that is not plausible; or if it would break a rule about runs now. Raise OuroError if
-    a rule cannot be checked.
+    It must be run if `describe_start` raises an OuroError; if `history.find_measured` finds no run;
+    if the two commits differ in a file that is neither editable, nor one of the rules, nor one that
+    a run may leave; if that run had too low a level, or a value that is not plausible; or if it
+    would break a rule about runs now. Raise OuroError if a rule cannot be checked.
     """
     try:
         described = describe_start(case, experiment, profile, elsewhere)

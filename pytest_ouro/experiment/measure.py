@@ -71,8 +71,8 @@ def measure_commit(
     that the run was made with. If a rule is broken, nothing is run, and the result is "closed".
 
     ``device`` and ``budget``, in seconds, replace the bound's unless they are None. ``turn`` says
-    what the run is for. Without ``again``, code that was measured before is not run: an earlier run
-    answers (`answer_from_record`). ``hidden`` are folders that a sandbox hides beside the
+    what the run is for. Without ``again``, code that was measured before is not run if an earlier
+    run answers (`answer_from_record`). ``hidden`` are folders that a sandbox hides beside the
     repository. ``progress`` is called with the position of the run, ``say`` with lines about its
     course, and ``begin`` with the record of the start, before there is a process; what it raises is
     raised.

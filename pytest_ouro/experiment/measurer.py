@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """A run that is wanted: of ``commit``, a full id, with the salt and the purpose of ``turn``."""
+    """A run that is wanted: of ``commit``, a full id, as ``turn`` says."""
 
     commit: str
     turn: Turn
@@ -50,8 +50,8 @@ class Measurer(Protocol):
 @dataclass(frozen=True)
 class Serial:
     """Makes runs in this process, one after the other. ``device`` replaces the bound's unless it is
-    None; ``progress`` is called with the position of the run, ``say`` with lines about its
-    course."""
+    None; ``progress`` is called with the position of the run, unless it is None, ``say`` with lines
+    about its course."""
 
     case: Case
     device: Device | None

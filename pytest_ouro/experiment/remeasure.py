@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 
 def find_last_keep(case: Case, profile: Profile) -> FinishedRun | None:
-    """Return the last keep on the branch that was measured on ``profile``; None if there is none,
-    or if a person began another baseline since. Raise RecordError if the journal cannot be
-    read."""
+    """Return the last keep on the branch, among the runs on ``profile``; None if there is none, or
+    if a person began another baseline since. Raise RecordError if the journal cannot be read."""
     journal = case.evidence.journal
     runs = [run for run in journal.runs() if run.device == profile]
     kept = standing_keeps(case.repository.history, runs, journal.statements())

@@ -28,11 +28,10 @@ class Result:
     larger. ``record`` is the run's last record in the journal. ``message`` says what went wrong, ""
     if nothing did. ``tail`` are the last lines of output of a crash. ``repeats`` has the values of
     a series, None if there are fewer than two. ``stopped`` is a line that says why repeats were not
-    made, or "". ``settlement`` and ``notes`` are lines about the
-    branch and about earlier runs; ``before`` is one about an earlier run of the same code, or "".
-    ``ended_by`` is the exception by which the run was not started, or ended from outside; None for
-    every other run. ``over`` are lines that say why the night is over and what to do; () if it is
-    not over.
+    made, or "". ``settlement`` and ``notes`` are lines about the branch and about earlier runs;
+    ``before`` is one about an earlier run of the same code, or "". ``ended_by`` is the exception by
+    which the run was not started, or ended from outside; None for every other run. ``over`` are
+    lines that say why the night is over and what to do; () if it is not over.
     """
 
     reason: Reason
@@ -67,8 +66,8 @@ class Result:
 
     @property
     def interrupted(self) -> bool:
-        """Whether something else than the run ended it: Ctrl-C, TERM, or an exception of another
-        plugin of pytest."""
+        """Whether something else than the run ended it, such as Ctrl-C, TERM, or an exception of
+        another plugin of pytest."""
         return self.reason is Reason.INTERRUPTED
 
     @property

@@ -96,8 +96,8 @@ def run_experiment(
 
 
 def _is_final(result: Result) -> bool:
-    """Return whether no repeat follows a run with this result: it crashed, a rule is broken, it
-    completes the series, or it is a clear loser."""
+    """Return whether no repeat follows a run with this result: it crashed, a rule is broken, or its
+    verdict decides, as that of a clear loser or of the last repeat."""
     return result.status in ("closed", "crash") or result.reason.decides
 
 
@@ -120,7 +120,8 @@ class _Here:
 
     def prepare(self) -> int:
         """Make the runs that must precede a single one, of a placebo and of the last keep on a new
-        salt; return the salt of the next try. Raise as `run_experiment` does."""
+        salt; return the salt of the next try. Repeats and a rehearsal need neither: return 0. Raise
+        as `run_experiment` does."""
         order, head = self._order, self.case.repository.head
         if placebo := _find_placebo(self.case, order):
             self._commit = head
@@ -135,8 +136,8 @@ class _Here:
         return salt
 
     def measure(self, wanted: Sequence[Wanted], take: Take) -> None:
-        """Make the wanted runs, see `Measurer.measure`. Raise ExperimentError if HEAD moved since
-        the last run."""
+        """Make the wanted runs, all of HEAD, see `Measurer.measure`. Raise ExperimentError if HEAD
+        moved since the last run."""
         order = self._order
         for place, one in enumerate(wanted):
             if self._commit:
@@ -171,9 +172,9 @@ def _explain_stop(result: Result, left: int) -> str:
 
 def _find_placebo(case: Case, order: Order) -> str:
     """Draw whether a placebo precedes the run that ``order`` asks for, and return the commit to
-    measure, that of the last keep; "" for none. None precedes repeats or a rehearsal, a run that a
-    broken rule prevents, the first keep, or an answer from the record. Raise OuroError if a rule
-    cannot be checked, or HEAD cannot be run."""
+    measure, that of the last keep; "" for none. None precedes repeats, a rehearsal, a run that a
+    broken rule prevents, or an answer from the record, nor any run while nothing is kept. Raise
+    OuroError if a rule cannot be checked, or HEAD cannot be run."""
     if order.repeat != 1 or order.budget is not None:
         return ""
     profile = devices.choose(order.device or case.experiment.device)

@@ -147,7 +147,7 @@ def _used_cores(profile: Profile) -> Iterable[str]:
 
 @contextmanager
 def _confined(cores: Iterable[int]) -> Iterator[None]:
-    """Confine this process, and those that it starts, to ``cores`` until the context ends; then
+    """Confine this thread, and processes that it starts, to ``cores`` until the context ends; then
     allow it the cores from before."""
     before = cores_of()
     confine_to(cores)

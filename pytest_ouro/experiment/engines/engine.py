@@ -21,7 +21,7 @@ class Engine(Protocol):
 
     @property
     def is_local(self) -> bool:
-        """Whether all candidates run on this machine, as this user."""
+        """Whether candidates may run on this machine, as this user."""
 
     @property
     def elsewhere(self) -> Elsewhere | None:

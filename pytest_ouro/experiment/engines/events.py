@@ -38,11 +38,11 @@ class Request(Message):
     does. ``bound`` is the path of bound.toml from the repository's top. ``base`` is the path, on
     the worker's machine, of the bundle of all commits that candidates have in common, and
     ``base_digest`` its sha256; ``bundle`` and ``digest`` are those of the candidate itself.
-    ``salt``, ``purpose``, ``plan``, ``series``, ``repeat`` and ``repeats`` are those of its `turn`,
-    "" or 0 for None. ``device`` and ``budget``, in seconds, replace the bound's unless they are ""
-    and 0. ``venv`` is the folder of the project's environment, "" for none. ``hidden`` are the
-    paths of the repository that the candidates come from, which a sandbox hides. ``version`` is
-    that of pytest-ouro.
+    ``salt``, ``purpose``, ``plan``, ``series``, ``repeat`` and ``repeats`` are those of its
+    ``turn``, with "" or 0 in place of None. ``device`` and ``budget``, in seconds, replace the
+    bound's unless they are "" and 0. ``venv`` is the folder of the project's environment, "" for
+    none. ``hidden`` are the paths of the repository that the candidates come from, which a sandbox
+    hides. ``version`` is that of pytest-ouro.
     """
 
     kind: ClassVar[str] = "request"
@@ -196,8 +196,8 @@ def _plain(value: object) -> object:
 
 
 def _typed(value: Any, wanted: Any) -> object:
-    """Return a value of JSON as the type of its attribute asks for. Raise ValueError, or TypeError,
-    if it has another one."""
+    """Return a value of JSON as the type of its attribute asks for; the items of a list become
+    text. Raise ValueError or TypeError if it does not fit."""
     if wanted is bytes:
         return base64.b64decode(value, validate=True)
     if wanted == tuple[str, ...]:

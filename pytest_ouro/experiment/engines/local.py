@@ -190,7 +190,8 @@ class LocalEngine:
         """None: its places are on this machine."""
 
     def start(self, request: Request) -> None:
-        """Start an attempt in a free place, in whose worker an earlier one may have ended."""
+        """Start an attempt in a free place, by the worker of an earlier attempt if there is one.
+        Raise ExperimentError if no worker can be started."""
         idle = (n for n, worker in self._workers.items() if not worker.attempt)
         number = next(idle, None)
         if number is None:
@@ -242,7 +243,8 @@ class LocalEngine:
                 self._selector.unregister(worker.input)
 
     def _read(self, number: int) -> list[Event]:
-        """Return the events that have arrived from the worker in a place."""
+        """Return the events that have arrived from the worker in a place; once it is gone, also
+        that its attempt is lost."""
         worker = self._workers[number]
         arrived, more = worker.read()
         found: list[Event] = []
@@ -277,7 +279,7 @@ class LocalEngine:
                 self._made += self._give_up(number, why)
 
     def cancel(self) -> None:
-        """Interrupt each worker that has an attempt, as Ctrl-C would."""
+        """Interrupt each worker that has an attempt, by TERM."""
         for worker in self._workers.values():
             if worker.attempt:
                 with contextlib.suppress(OSError):

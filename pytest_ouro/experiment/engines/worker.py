@@ -77,7 +77,7 @@ class Worker:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _beat(self) -> None:
-        """Send a sign of life every `BEAT` seconds."""
+        """Send a sign of life every `BEAT` seconds, unless the reader is behind."""
         wait = threading.Event()
         while not wait.wait(BEAT):
             self._offer(events.Beat())
@@ -144,14 +144,14 @@ class Worker:
             raise messages.relayed(answer.refusal, answer.help)
 
     def _refuse(self, request: Request, error: OuroError) -> None:
-        """Send that nothing was run, because of ``error``."""
+        """Send that an attempt is refused, because of ``error``."""
         refused = events.Refused(attempt=request.attempt, text=error.message, help=error.help)
         self._send(refused)
 
 
 def _keep_own_records() -> None:
-    """Let the records of this process, which are sent back, stay in its own repository; devices
-    stay locked where the clones that share records lock them."""
+    """Let this process keep its records, which are sent back, in its own repository. Devices are
+    also locked in the folder of records that clones share, if there is one."""
     if named := find_named():
         device_lock.ALSO[:] = [named.folder / "locks"]
     os.environ[VARIABLE] = OWN

@@ -62,8 +62,8 @@ def _lock_first(parent: Path, stack: contextlib.ExitStack) -> Path:
 
 
 def make_repository(folder: Path, request: Request) -> Path:
-    """Make the repository of an attempt in the empty folder ``folder``, and return the path of
-    bound.toml in its working tree.
+    """Make the repository of an attempt in the workplace ``folder``, in place of that of the
+    attempt before, and return the path of bound.toml in its working tree.
 
     It has the objects of both bundles. Its HEAD is ``request.head``, whose files are written from
     these objects. The objects that candidates have in common stay in ``folder`` for the next
@@ -104,8 +104,9 @@ def _make(folder: Path, request: Request) -> Path:
 
 
 def _receive_base(base: Path, request: Request) -> None:
-    """Unpack the bundle of what candidates have in common into the new repository ``base``.
-    Raise ExperimentError if it cannot be read or is damaged."""
+    """Unpack the bundle of what candidates have in common into the new repository ``base``. Raise
+    ExperimentError if the bundle cannot be read or is damaged, OSError or GitError if the
+    repository cannot be made."""
     partial = base.with_name(f"{base.name}-new")
     temp_folders.remove(partial)
     try:

@@ -45,8 +45,8 @@ class Places(NamedTuple):
 
 
 def choose(nodes: Sequence[Node], setup: Setup) -> Device:
-    """Return the device of a batch: the one that ``setup`` prefers, otherwise the one with most
-    places. Raise ExperimentError, which says why, if no node can be used."""
+    """Return the device of a batch: the one that ``setup`` prefers, if there are places on it,
+    otherwise the one with most places. Raise OuroError, which says why, if no node can be used."""
     usable = [node for node in nodes if not refuse(node.name, node.facts, setup)]
     with_cards = [node for node in usable if node.gpus >= 1 and node.facts.cards]
     kind = ("cuda" if with_cards else "cpu") if setup.device == "auto" else setup.device
@@ -76,8 +76,8 @@ def _refuse_node(node: Node, kind: str, digest: str, setup: Setup) -> OuroError 
 
 
 def find_fault(node: Node, device: Device, setup: Setup) -> OuroError | None:
-    """Return why a batch on ``device`` cannot use a node; None if it can, or if Ray shares out
-    nothing there, as on a head node without resources."""
+    """Return why a batch on ``device`` cannot use a node; None if it can, or if the only reason is
+    that Ray shares out nothing there, as on a head node without resources."""
     if fault := _refuse_node(node, device.kind, device.digest, setup):
         return fault
     has = node.gpus if device.kind == "cuda" else node.cpus
@@ -96,7 +96,8 @@ def places_of(node: Node, device: Device, setup: Setup) -> Places:
 
 def _share(node: Node, kind: str, setup: Setup) -> Places:
     """Return the places that a node has: one for each card, if all are of one model, or one for
-    each slot of the processor, with an equal share of the CPUs."""
+    each slot of the processor, with an equal share of the CPUs; none if there are fewer CPUs than
+    slots."""
     if kind == "cuda":
         same = len(set(node.facts.cards)) == 1
         return Places(int(node.gpus) if same else 0, 0, 1)

@@ -45,7 +45,7 @@ _AT_ONCE = 4
 class Seat:
     """A place of ``node``, which has ``share`` of Ray: the actor in it, None before its first
     attempt; the attempt that goes on ("": none); the number of the last message that arrived; when
-    the worker last said something (None: not yet), and since when it is waited for."""
+    the actor last answered (None: not yet), and since when its place is waited for."""
 
     node: Node
     share: Places
@@ -116,7 +116,8 @@ class RayCluster:
         self._tell_places()
 
     def handle(self, item: object) -> None:
-        """Handle a message of the engine, or a reply. Raise OSError if a bundle cannot be read."""
+        """Handle a message of the engine or a reply, or call what `_later` put off. Raise OSError
+        if a bundle cannot be read."""
         if isinstance(item, events.Request):
             self._waiting.append(item)
         elif isinstance(item, events.Answer):
@@ -143,7 +144,8 @@ class RayCluster:
         self._start_waiting()
 
     def tick(self) -> None:
-        """Give up attempts whose time is over, and see which nodes are gone or new."""
+        """Give up attempts whose worker is silent, say which still wait for a place, and see which
+        nodes are gone or new."""
         now = time.monotonic()
         for seat in [one for one in self._seats if one.attempt]:
             if seat.latest is None:
@@ -319,8 +321,9 @@ class RayCluster:
         ref.future().add_done_callback(put)
 
     def _handle_reply(self, seat: Seat, reply: Reply) -> None:
-        """Handle the reply of a place. What it was asked may have got lost on the way: then its
-        attempt is lost too, since it would wait for that forever."""
+        """Handle the reply of a place. If the question failed, it may have got lost on the way:
+        then the attempt is lost too, since it would wait for that forever. Only the question for
+        new messages is repeated, while Ray says that the actor is unavailable."""
         try:
             found = reply.get()
         except Exception as error:
@@ -370,7 +373,8 @@ class RayCluster:
         timer.start()
 
     def _pass_on(self, seat: Seat, message: Message) -> None:
-        """Send a message of a worker to the engine; those about devices name the node too."""
+        """Send a message of a worker to the engine, unless it is not about the attempt that goes on
+        there; those about devices name the node too."""
         if not seat.attempt or message.attempt != seat.attempt:
             return  # a sign of life
         self._send(name_node(message, seat.node.name))

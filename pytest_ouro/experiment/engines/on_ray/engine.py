@@ -73,7 +73,8 @@ class RayEngine:
         say(f"ouro: {setup.address}: {_count(self.cluster)}")
 
     def _connect(self, address: str) -> None:
-        """Wait until the relay has found places. Raise ExperimentError if it cannot."""
+        """Wait until the relay has found places. Raise ExperimentError if it cannot find any, or
+        takes too long."""
         deadline = time.monotonic() + _CONNECT
         while self._found is None:
             self._early += self._receive(0.5)
@@ -82,7 +83,7 @@ class RayEngine:
 
     @property
     def capacity(self) -> int:
-        """The number of places that the cluster has now."""
+        """The number of places that the cluster has now; 0 once the relay is gone."""
         return self._found.places if self._found and self._relay else 0
 
     @property
@@ -98,14 +99,15 @@ class RayEngine:
 
     @property
     def elsewhere(self) -> Elsewhere:
-        """The device of all places, and the digest of the data on their nodes."""
+        """The device of all places, and the digest of the data on their nodes, "" if it is not
+        known."""
         found = self.cluster
         is_known = found.device in self._knows_all_data
         return Elsewhere(found.device_name, found.digest if is_known else "")
 
     def start(self, request: Request) -> None:
-        """Start an attempt in a place of the cluster. Raise ExperimentError if the relay is
-        gone."""
+        """Start an attempt in a place of the cluster, once one is free. Raise ExperimentError if
+        the relay is gone."""
         if self._relay is None:
             raise messages.cluster_failed(self._why)
         self._attempts.add(request.attempt)
@@ -127,8 +129,9 @@ class RayEngine:
         return found
 
     def _receive(self, seconds: float) -> list[Event]:
-        """Return the events that arrive within so many ``seconds``. Once the relay is gone, all
-        attempts are lost. Raise ExperimentError if it could not connect."""
+        """Wait for messages, at most for so many ``seconds``, and return the events among those
+        that have arrived. Once the relay is gone, all attempts are lost. Raise ExperimentError if
+        it could not connect."""
         relay = self._relay
         if relay is None:
             time.sleep(seconds)
@@ -148,8 +151,9 @@ class RayEngine:
         return found
 
     def _handle(self, message: Message) -> list[Event]:
-        """Return the event in a message of the relay; [] if it is about no attempt that goes on.
-        Raise ExperimentError if the relay states that it could not connect."""
+        """Take note of a message of the relay (the places of the cluster, why it failed, a line to
+        say, the end of an attempt), and return the event in it; [] if it is about no attempt that
+        goes on. Raise ExperimentError if the relay states that it could not connect."""
         if isinstance(message, wire.Cluster):
             if self._found is not None and message.places != self._found.places:
                 self._say(f"ouro: {_count(message)} now")

@@ -54,7 +54,8 @@ def explain(address: str, error: Exception) -> OuroError:
 
 
 def brief(error: BaseException) -> str:
-    """Return the one line of an error of Ray that says most, without control characters."""
+    """Return one line of an error of Ray, if possible one that names the cause, without control
+    characters and cut to 200 characters; the kind of the error if it has no text."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line for line in lines if "because" in line or line.startswith(_CAUSES)]
     text = causes[-1] if causes else lines[0] if lines else type(error).__name__

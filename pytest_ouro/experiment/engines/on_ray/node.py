@@ -133,8 +133,9 @@ def refuse_data(name: str, found: Found, setup: Setup, digest: str) -> OuroError
 
 
 def describe_skew(name: str, facts: Facts, asked: float, answered: float) -> OuroError | None:
-    """Return what is to be said about the clock of a node, which was asked and answered between two
-    times of the clock here; None if the two clocks agree, or it did not tell its own."""
+    """Return what is to be said about the clock of a node; None if it agrees with the clock here,
+    up to `SKEW` seconds, or if the node did not state its time. ``asked`` and ``answered`` are the
+    times here at which the node was asked and had answered."""
     ahead = max(facts.clock - answered, 0.0) or min(facts.clock - asked, 0.0)
     if not facts.clock or abs(ahead) <= SKEW:
         return None

@@ -48,8 +48,8 @@ class Place:
 
     def take(self, line: bytes, base: bytes) -> None:
         """Start the attempt of the request in ``line``. ``base`` is the bundle of all commits that
-        candidates have in common, which is written to this node once. An attempt that cannot be
-        started is refused."""
+        candidates have in common, which is written to this node if the place does not have it. An
+        attempt that cannot be started is refused."""
         request = cast("Request", events.read(line))
         with self._arrived:  # a worker that ends now either has this attempt or is not used
             self._attempt, worker = request.attempt, self._worker
@@ -63,7 +63,7 @@ class Place:
             self._keep(events.Refused(attempt=request.attempt, text=error.message, help=error.help))
 
     def answer(self, line: bytes) -> None:
-        """Pass an answer on to the worker."""
+        """Pass an answer on to the worker; do nothing if there is none."""
         worker = self._worker
         if worker is not None:
             self._send(worker, events.read(line))
@@ -84,8 +84,8 @@ class Place:
             self._worker.process.send_signal(signal.SIGTERM)
 
     def end(self) -> None:
-        """Let the worker end, which is killed after `GRACE` seconds, and remove what was
-        written."""
+        """Interrupt the attempt that goes on, let the worker end, which is killed after `GRACE`
+        seconds, and remove the bundle that was written."""
         worker, self._has_ended = self._worker, True
         if worker is not None:
             self.interrupt()
@@ -134,7 +134,8 @@ class Place:
         return found
 
     def _serve(self, started: list[OuroError | WorkerProcess], ready: threading.Event) -> None:
-        """Start a worker, and keep what it sends until it ends."""
+        """Start a worker, and keep what it sends until it ends, and then that its attempt, if it
+        has one, is lost."""
         try:
             worker = self._worker = WorkerProcess({}, self._words)
             started.append(worker)

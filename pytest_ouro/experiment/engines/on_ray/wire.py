@@ -12,7 +12,7 @@ from pytest_ouro.experiment.engines.events import Message, add_kind
 class Data(Message):
     """The data that a batch is measured on: ``outside`` are the globs of what no candidate brings,
     ``brought`` the lines (`Fingerprints.lines`) of the files that each brings. ``digest`` is that
-    of all of it on this machine, "" if some is missing here."""
+    of all of it on this machine, "" if a file outside is missing here, or there is no file."""
 
     kind: ClassVar[str] = "data"
     outside: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Data(Message):
 @dataclass(frozen=True, kw_only=True)
 class Found(Message):
     """What a node has of the `Data` of a batch: the globs of which it has no file, and the digest
-    of all of it, "" if something is missing."""
+    of all of it, "" if something is missing or there is no data."""
 
     kind: ClassVar[str] = "found"
     missing: tuple[str, ...] = ()
