@@ -62,7 +62,7 @@ def assure(case: Case, experiment: Experiment, job: Job, tree: Path, rule: Verdi
     runs; if the job is a command in a sandbox, the validation files in ``tree`` are deleted. Raise
     ExperimentError if the harness is not trusted, or if the job gets a sandbox and the driver does
     not know the card; SyntaxError if the harness is not Python; OSError if a validation file cannot
-    be deleted; another OuroError if git's objects cannot be read.
+    be examined or deleted; another OuroError if git's objects or the data cannot be read.
     """
 
     def tried() -> Availability:
@@ -102,8 +102,8 @@ def reachable(
     *sandboxed*).
 
     ``tried`` runs the sandbox's self-test; it is called only if everything else allows a sandbox.
-    Raise SyntaxError or an OuroError as `no_judge` does, or for a command without an evaluation an
-    OuroError as `of_command_alone` does.
+    Raise what `no_judge`, `no_sandbox` and, for a command without an evaluation, `of_command_alone`
+    raise.
     """
     if experiment.command and not experiment.evaluate_command:
         return of_command_alone(case, experiment)
@@ -148,7 +148,8 @@ def _is_inside(name: str) -> bool:
 def no_sandbox(case: Case, experiment: Experiment, tried: Callable[[], Availability]) -> str:
     """Return why a script that can have a judge cannot be sandboxed, or "" if it can: the bound's
     ``highest`` is "judged", its validation data cannot be hidden, or the self-test fails. ``tried``
-    runs the self-test, and is not called if there is another reason."""
+    runs the self-test, and is not called if there is another reason. Raise what `unhidden`
+    raises."""
     if experiment.highest == "judged":
         return _HIGHEST_JUDGED
     if why := sandbox_spec.unhidden(case, experiment):
@@ -164,8 +165,8 @@ def no_judge(case: Case, experiment: Experiment) -> str:
     The bound's ``highest`` must allow *judged*. For a script, the harness must also define each
     name in ``INTERFACE``, at its top level, as a function or class. For a command, the bound must
     have an evaluate-command, and `_no_evaluation` must return "". Raise ExperimentError if the
-    harness is not trusted, SyntaxError if it is not Python, GitError or LimitError if it cannot be
-    read.
+    harness of a script is not trusted, SyntaxError if it is not Python, another OuroError if it, or
+    the data of a command, cannot be read.
     """
     if LEVELS.index(experiment.highest) < LEVELS.index("judged"):
         return f'the bound says highest = "{experiment.highest}"'

@@ -51,8 +51,7 @@ def available(
     The test runs in a process of its own, started by the command ``python`` in ``folder`` with the
     variables ``environment`` (None: this process's folder and variables). It tries actions that
     must fail and actions that must succeed. ``newest`` is the highest version of Landlock that it
-    uses; ``network`` allows the internet. A test that cannot be run is a failure, and nothing is
-    raised.
+    uses; ``network`` allows the internet. A test that cannot be run counts as a failure.
     """
     try:
         with (
@@ -146,7 +145,7 @@ def confine(case: Case, experiment: Experiment, job: Job, tree: Path) -> Job:
     other data, and write to the job's scratch folder. A command may also write to ``tree``, where
     nothing can stay hidden, so that the validation files in it are deleted. Raise ExperimentError
     if the driver does not know the card, OuroError if a data file cannot be examined, OSError if a
-    validation file cannot be deleted.
+    validation file cannot be examined or deleted.
     """
     from pytest_ouro.experiment.devices import nvml  # only a sandbox needs it
 

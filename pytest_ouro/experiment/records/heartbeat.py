@@ -67,14 +67,13 @@ class Heartbeat(NamedTuple):
 
     @property
     def is_alive(self) -> bool:
-        """Whether its supervisor is a process of this machine."""
+        """Whether its supervisor still runs on this machine."""
         return self.process != "" and processes.identity(self.pid) == self.process
 
 
 class Beating:
     """A context in which the position of a run is written to ``live/RUN.json`` beside the journal,
-    at most once a second. Its end removes the file. A file that cannot be written is not an
-    error.
+    about once a second. Its end removes the file. A file that cannot be written is not an error.
 
     A placebo has no such file: nothing shows that a run is one until its night is over.
     """
@@ -102,8 +101,8 @@ class Beating:
         )
 
     def __enter__(self) -> Beating:
-        """Remove the files of killed supervisors and write the first position, unless the run is a
-        placebo; return this."""
+        """Return this. Unless the run is a placebo, remove the files of killed supervisors first,
+        and write the first position."""
         if not self._hidden:
             with contextlib.suppress(OSError):
                 _remove_stale(self._journal)
@@ -117,7 +116,7 @@ class Beating:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Remove the file."""
+        """Remove the file, if there is one; raise nothing if it cannot be removed."""
         file = self._journal.folder / FOLDER / f"{self._beat.run}.json"
         with contextlib.suppress(OSError):
             if not self._hidden and not file.parent.is_symlink():
@@ -142,7 +141,7 @@ class Beating:
         self._write()
 
     def evaluate(self) -> None:
-        """Write that the result of the run is evaluated now."""
+        """Write that the result of the run is evaluated now, unless the run is a placebo."""
         self._beat = self._beat._replace(phase="evaluating")
         if not self._hidden:
             self._write()

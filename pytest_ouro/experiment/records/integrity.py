@@ -113,13 +113,13 @@ class Snapshot:
     def _restore_journal(self) -> list[str]:
         """Restore the journal: its lines from before the run, followed by the sound lines that
         other runs added. Return a list of one line about what the run changed, [] if it changed
-        nothing.
+        nothing, or another run may have done it.
 
         The journal is not written if it has all old lines, its file and git's copy agree, no record
         contradicts another, and either no line is new or at least one new line is of another run.
         In the latter case, new lines that claim to be of this run, which it forged, are reported
         and stay. In all other cases the journal is written again, and what was found is kept in a
-        file; the returned line names that file.
+        file; a returned line names that file.
         """
         journal, start = self.case.evidence.journal, len(self.lines)
         with journal.locked():
@@ -191,8 +191,8 @@ class Snapshot:
         )
 
     def _restore_refs(self) -> list[str]:
-        """Restore the refs of tried commits that were moved or removed; return a list of one line
-        if there were any, or an empty one.
+        """Restore the refs of tried commits and of looks that were moved or removed; return a list
+        of one line if there were any, or an empty one.
 
         Refs that were added stay. Raise GitError if a ref cannot be set.
         """

@@ -235,13 +235,13 @@ def abandon(
 def recover(case: Case, say: Callable[[str], None]) -> bool:
     """Let the clone join the records that it is to share. Complete those of this working tree's
     runs whose supervisor was killed: record a run without an end as a crash, and write a row that
-    the ledger lacks. Return whether there was anything to do, after which the case must be observed
-    again.
+    the ledger lacks. Return whether the clone joined or a record was written, after which the case
+    must be observed again.
 
     If the folder of the journal does not exist, or the journal is not what was recorded, record
-    nothing and return False. Raise RecordError if something cannot be read or written, or if that
-    folder is a symlink; OuroError if a lock file is not a regular file. ``say`` is called with a
-    line about each run.
+    nothing. Raise RecordError if something cannot be read or written, or if that folder is a
+    symlink; OuroError if a lock file is not a regular file. ``say`` is called with a line about
+    each run.
     """
     before, case = case, sharing.join_case(case)
     folder = case.evidence.journal.folder

@@ -50,8 +50,8 @@ def copy_commit(case: Case, commit: str) -> None:
 
 def keep_commit(case: Case, ref: str, commit: str) -> None:
     """Let a ref (full name) keep a commit where the records are; in a clone that shares them, let
-    the same ref keep it in the clone too, unless that names another one there. Raise RecordError if
-    the commit cannot be copied, GitError if the ref cannot be set."""
+    it keep the commit in the clone too, unless it exists there or cannot be made. Raise RecordError
+    if the commit cannot be copied, GitError if the ref of the records cannot be set."""
     place, git = case.evidence.place, case.repository.git
     if place.folder is not None:
         copy_commit(case, commit)

@@ -190,8 +190,8 @@ def _put(path: Path, before: _Entry | None, after: _Entry | None) -> str:
 
 
 def _say_put(kept: str) -> str:
-    """Return the clause that says that a path is as before; ``kept`` is the name that what was
-    found there has now, "" if nothing was."""
+    """Return the clause that says that a path is as before the run. ``kept`` is the new name of
+    what was found there, "" if nothing was."""
     return f"it is put back; if you changed it, take it from {kept}" if kept else "it is put back"
 
 

@@ -46,11 +46,11 @@ class Attempts:
 def count_attempts(case: Case, plan: Plan, pairs: Sequence[Pair], *, level: str = "") -> Attempts:
     """Return what the runs of a plan cost it, of which ``pairs`` are complete.
 
-    A run fails if it gives no value, whatever ended it, or one at a lower level than ``pairs``; one
-    whose process could not be started does not count. Each halves the alpha. A tip that failed by
-    itself more often than the baseline, or that broke a guard in a pair, or whose pairs were
-    measured at a lower level than ``level``, that of its search ("": any), is granted nothing.
-    Raise RecordError if the journal cannot be read.
+    A run fails if it gives no value, whatever ended it, or one at a lower level than the tips of
+    ``pairs``; one whose process could not be started does not count. Each halves the alpha. A tip
+    that failed by itself more often than the baseline, or that broke a guard in a pair, or whose
+    pairs were measured at a lower level than ``level``, that of its search ("": any), is granted
+    nothing. Raise RecordError if the journal cannot be read.
     """
     counted = {run.run for pair in pairs for run in (pair.baseline, pair.tip)}
     failed = tuple(
@@ -74,8 +74,8 @@ def last_records(case: Case, plan: Plan) -> list[StartedRun]:
 
 
 def _gave_value(run: StartedRun, pairs: Sequence[Pair]) -> bool:
-    """Return whether a run did not fail: it gave a value at no lower level than the pairs, or its
-    process could not be started."""
+    """Return whether a run does not count as failed: it gave a value at no lower level than the
+    pairs' tips, or its process could not be started."""
     if not isinstance(run, FinishedRun):
         return False
     if run.reason is Reason.NOT_STARTED:

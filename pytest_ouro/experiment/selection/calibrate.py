@@ -81,7 +81,7 @@ class Noise:
 class Calibration:
     """The result of a calibration. ``statement`` is its line in the journal; None if a run gave no
     value that counts: then ``result`` is that of the run, and ``message`` says why. ``runs`` is the
-    number of complete runs."""
+    number of runs in complete pairs."""
 
     metric: Metric
     runs: int
@@ -202,8 +202,9 @@ def calibrate(
     record the noise, and return it. If a run gives no value that counts, no noise is recorded, and
     what is returned says why.
 
-    A calibration that was begun and has no result is continued. The runs count for ``noise =
-    "auto"`` too. Raise OuroError, mostly ExperimentError, if a run cannot be made.
+    A calibration that was begun and has no result is continued, with its own number of runs. The
+    runs count for ``noise = "auto"`` too. Raise OuroError, mostly ExperimentError, if a run cannot
+    be made.
     """
     commit, metric = case.repository.head, case.experiment.described_metric
     plan, continued = open_plan(case, "calibration", commit, commit, pairs=runs // 2)

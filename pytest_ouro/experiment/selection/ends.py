@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def find_ends(case: Case) -> tuple[FinishedRun, FinishedRun]:
-    """Return the baseline and the tip of a night, the runs from a baseline on: of the branch's
-    keeps that stand, the oldest one that can be compared with the last one, and the last one.
+    """Return the baseline and the tip of the night of the last keep (`find_night`): its oldest
+    keep, and the last one.
 
     Raise ExperimentError if nothing is kept, or nothing after the baseline; RecordError if the
     journal is not what was recorded.

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class Winner:
     """What a night kept. ``baseline`` and ``tip`` are the kept runs of the first and the last
     commit, ``keeps`` those after the baseline, oldest first, the tip's last. ``certificates`` are
-    the results of all certificates of the tip, oldest first, and ``later`` the keeps after the tip,
-    also oldest first, which are not part of it."""
+    those of the tip against the baseline that have a result, granted or not, oldest first.
+    ``later`` are the keeps after the tip, also oldest first, which are not part of it."""
 
     baseline: FinishedRun
     tip: FinishedRun

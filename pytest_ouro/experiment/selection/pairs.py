@@ -61,8 +61,8 @@ class Pair:
 
 class Unfinished(Exception):
     """Raised if a run of a pair gives no value that counts: it crashed, a rule is broken, or its
-    level is too low. ``result`` is that of the run, and ``message`` the reason in words (by default
-    "", for that which the result states)."""
+    level is too low. ``result`` is that of the run, and ``message`` says why: by default what
+    ``result`` says."""
 
     def __init__(self, result: Result, message: str = "") -> None:
         self.result = result
@@ -71,8 +71,9 @@ class Unfinished(Exception):
 
 
 class Pairs:
-    """The pairs of ``plan``, whose runs ``measurer`` makes. Runs of an earlier session count; their
-    conditions must be the present ones. ``say`` is called with a line about each new run."""
+    """The pairs of ``plan``, whose runs ``measurer`` makes. Runs of an earlier session count; all
+    pairs must have the same conditions. ``say`` is called with a line about each new run that
+    counts."""
 
     def __init__(
         self, case: Case, plan: Plan, measurer: Measurer, say: Callable[[str], None]

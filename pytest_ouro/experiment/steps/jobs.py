@@ -195,7 +195,7 @@ def _command(words: tuple[str, ...], folder: Path) -> Message:
 
 def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
     """If data of the bound is missing, run the bound's ``prepare`` script, from its trusted bytes,
-    to make it; return whether there is new data. If another run makes it now, wait for that.
+    to make it. If another run makes it now, wait for that. Return whether the data may be new.
 
     ``say`` is called with a line before the run, and with each line that the script prints. Raise
     ExperimentError if data is missing and the bound names no ``prepare`` script; if the script is

@@ -91,8 +91,8 @@ def demand_no_submodule(case: Case) -> None:
 
 
 def demand_same_head(case: Case, commit: str) -> None:
-    """Raise ExperimentError if HEAD is not ``commit``, which the earlier repeats of the series
-    measured."""
+    """Raise ExperimentError if HEAD is not ``commit``, which is about to be measured, or was
+    measured before."""
     if case.repository.head != commit:
         raise messages.head_moved(commit, case.repository.head)
 

@@ -29,8 +29,8 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ..
     already.
 
     With ``apply`` False, or if the branch must not or cannot be moved, it stays, and a line names
-    the command that would move it. ``case`` is that of the run, observed before
-    the run; ``tried`` is the ref of the tried commit.
+    the command that would move it. ``case`` is that of the run, observed before the run; ``tried``
+    is the ref of the tried commit.
     """
     target = place_to_return(case, target)
     if target == case.repository.head:
@@ -51,12 +51,12 @@ def settle(case: Case, *, target: str, tried: str, apply: bool) -> tuple[str, ..
 
 
 def fast_forward(case: Case, target: str, *, apply: bool) -> tuple[str, ...]:
-    """Move the branch forward to the commit ``target``, the best candidate of a batch; return a
-    line that says what was done, () if the branch is there already.
+    """Move the branch forward to the commit ``target``, the best candidate of a batch; return lines
+    that say what was done, () if the branch is there already.
 
-    With ``apply`` False, or if ``target`` does not descend from the branch's commit, or the branch
-    must not or cannot be moved, it stays, and a line names the command. It is not moved back to
-    ``target``, either.
+    The branch stays with ``apply`` False, if ``target`` does not descend from its commit, or if it
+    must not or cannot be moved: then a line names a command. It is not moved back to ``target``,
+    either.
     """
     git, head = case.repository.git, case.repository.head
     if target == head:

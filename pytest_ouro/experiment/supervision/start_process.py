@@ -176,8 +176,9 @@ _kept: list[Starter | None] = []
 
 @contextlib.contextmanager
 def keep_starter() -> Iterator[None]:
-    """Let one starter start all commands until the context ends, and end it then. It is started for
-    the first command. Outside of this context, a launcher starts each command."""
+    """Let one starter start the commands for which `find_starter` returns it, until the context
+    ends, and end it then. It is started for the first of them. Outside of this context, a launcher
+    starts each command."""
     _kept.append(None)
     try:
         yield

@@ -81,21 +81,20 @@ class Measurement:
 
     ``judgment`` is the judge's score, if there was a judge; then ``value`` is its value, and
     ``losses`` has the contents of the files of losses by row (`child.losses.file`): "rows" of those
-    that are scored, "vault" of the others, if there are any. ``unable``
-    says why the judge cannot score this harness; then the script was not run. ``findings`` are
-    faults of the model or the run found by the judge, the probes or the supervisor,
-    ``judge_failed`` the last line of a judge that gave no score. ``level`` is the level that was
-    achieved. ``generators`` are digests of the global random generators in a run with a salt, as
-    claimed by the script. ``evaluation`` is the run of the bound's evaluate-command; then ``value``
-    is the metric that it printed. ``exposed`` is for such a run itself: how the evaluation ran the
-    candidate's code in its own process, "" if it did not. ``pace`` says how the training batches
-    went, ``clock_start`` what began the window, and ``clock_after`` how many seconds after the
-    script that was; see `evidence.records.pace`. ``steps`` is how many batches were counted under
-    the clock ``steps``, None under another. ``numbers`` are those that the program printed for
-    guards, by name, None if one was not read; ``guarded`` has all numbers that guards limit, by
-    `Guard.source`. ``launched`` is False if the process ended before the launcher reported
-    anything. ``alone``: the program is a command without an evaluation, and ``value`` is the metric
-    that it printed.
+    that are scored, "vault" of the others, if there are any. ``unable`` says why the judge cannot
+    score this harness; then the script was not run. ``findings`` are faults of the model or the run
+    found by the judge, the probes or the supervisor, ``judge_failed`` the last line of a judge that
+    gave no score. ``level`` is the level that was achieved. ``generators`` are digests of the
+    global random generators in a run with a salt, as claimed by the script. ``evaluation`` is the
+    run of the bound's evaluate-command; then ``value`` is the metric that it printed. ``exposed``
+    is for such a run itself: how the evaluation ran the candidate's code in its own process, "" if
+    it did not. ``pace`` says how the training batches went, ``clock_start`` what began the window,
+    and ``clock_after`` how many seconds after the script that was; see `evidence.records.pace`.
+    ``steps`` is how many batches were counted under the clock ``steps``, None under another.
+    ``numbers`` are those that the program printed for guards, by name, None if one was not read;
+    ``guarded`` has the numbers that guards limit, by `Guard.source`, as far as they were read.
+    ``launched`` is False if the process ended before the launcher reported anything. ``alone``: the
+    program is a command without an evaluation, and ``value`` is the metric that it printed.
     """
 
     program: str

@@ -22,7 +22,7 @@ class Turn:
 
     All three are None for an ordinary run. ``salt`` is mixed into the seeds that the script sets; 0
     leaves them as they are. ``purpose`` is what the run is for, and ``plan`` the id of the
-    certificate, confirmation, ablation or calibration that it is part of, None for none.
+    certificate, confirmation, ablation, calibration or batch that it is part of, None for none.
     """
 
     number: int | None = None

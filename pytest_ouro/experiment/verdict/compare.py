@@ -64,15 +64,15 @@ def compare(
     ``runs`` are the finished runs of the journal, oldest first, and ``statements`` its statements:
     a keep that does not stand any more (`KeepState.stands`) does not count. ``history`` has the ids
     of the run's commit and its ancestors, newest first. The run is compared with the reference, the
-    last keep in ``history`` among the runs that are `comparable`; without a reference it becomes
-    the baseline. The run that completes a series is compared by the mean of the series, and its own
-    commit is not taken as the reference; the first run of a series decides too if it is a clear
-    loser.
-    ``experiment`` states the level that a keep needs, ``rule`` the noise and how large a gain must
-    be. A run that breaks one of the ``guards`` is not kept. Further runs of the reference's commit
-    count too (`weigh_reference`), and estimated noise is reduced, by the share of its variance that
-    a calibration measured, if the run and its reference drew the same random numbers. A placebo
-    itself decides nothing; the verdict that it would have as other code is stated in ``would``.
+    last keep in ``history`` among the runs that are `comparable`; a try without a reference that
+    succeeds becomes the baseline. The run that completes a series is compared by the mean of the
+    series, and its own commit is not taken as the reference; the first run of a series decides too
+    if it is a clear loser. ``experiment`` states the level that a keep needs, ``rule`` the noise
+    and how large a gain must be. A run that breaks one of the ``guards`` is not kept. Further runs
+    of the reference's commit count too (`weigh_reference`), and estimated noise is reduced, by the
+    share of its variance that a calibration measured, if the run and its reference drew the same
+    random numbers. A placebo itself decides nothing; the verdict that it would have as other code
+    is stated in ``would``.
 
     ``describe_again`` is called with each earlier run whose code is compared with this one's: it
     returns the run with the sizes and digests of its code computed again, since an older version

@@ -148,8 +148,8 @@ def standard_error(run: Candidate, best: Candidate, noise: float | None) -> floa
 
 
 def band(error: float) -> float:
-    """Return the largest difference of two runs that tie: ``TIE`` of ``error``, the standard error
-    of their difference."""
+    """Return the band: the difference within which two runs tie, ``TIE`` times ``error``, the
+    standard error of their difference."""
     return TIE * error
 
 

@@ -94,8 +94,8 @@ def measure_limits(
 
     ``runs`` are those of the night, oldest first (`runs_of_night`); ``now`` is the present time,
     and must be aware. A try is a run of the search, also one that crashed, and the last of repeats;
-    not a rehearsal, nor a run that was interrupted or not started. One that was answered by an
-    earlier run's measurement is a try, and costs nothing. Of a night without a run, ``until`` is
+    not a rehearsal, nor a run that was interrupted, lost or not started. One that was answered by
+    an earlier run's measurement is a try, and costs nothing. Of a night without a run, ``until`` is
     left out unless it is a date and time.
     """
     found: list[Limit] = []
@@ -164,6 +164,7 @@ def _occurrences(day: datetime.date, time: datetime.time) -> list[datetime.datet
 
 def _moment(shown: datetime.datetime) -> datetime.datetime:
     """Return the moment of a date and time, in UTC. One that is not aware is a time of the
-    machine's clock; if the clock was set forward over it, the offset before that change counts
-    (unlike in `datetime.astimezone`)."""
+    machine's clock. Of a time that occurs twice there, ``fold`` 0 is the first, 1 the second. For a
+    time that the clock was set forward over, 0 takes the offset before the change, 1 that after it
+    (`datetime.astimezone` does the opposite)."""
     return datetime.datetime.fromtimestamp(shown.timestamp(), datetime.timezone.utc)

@@ -93,10 +93,10 @@ class Night(NamedTuple):
 
     ``tries`` is the number of changes that were tried, ``kept`` of which were kept, ``false`` of
     these without a true gain. ``claimed`` is the gain of the last keep over the baseline by their
-    runs in the search, ``true`` the gain that it has. ``certificate`` is None if there was nothing
-    to certify. ``confirmed`` and ``falsely`` count the keeps that were confirmed, and those of them
-    that have no true gain. ``placebos`` counts the runs of the reference's own code, and
-    ``placebos_kept`` those that would have been kept.
+    runs in the search, ``true`` the gain that it has. ``certificate`` is None if no pairs were
+    planned, or nothing was kept. ``confirmed`` and ``falsely`` count the keeps that were confirmed,
+    and those of them that have no true gain. ``placebos`` counts the runs of the reference's own
+    code, and ``placebos_kept`` those that would have been kept.
     """
 
     tries: int
@@ -174,7 +174,8 @@ class _Night:
         self._compared: dict[bool, tuple[Candidate, float | None]] = {}
 
     def play(self) -> Night:
-        """Search, certify what was found, confirm each keep, and return the result."""
+        """Search, certify what was found and confirm each keep, as far as the settings ask for it,
+        and return the result."""
         pairs, looks = self._settings.pairs, self._settings.looks
         alpha = alpha_of_look(1, stated=looks or None)
         for _ in range(self._settings.runs - 2 * pairs - 1):
