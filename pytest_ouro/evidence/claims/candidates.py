@@ -46,7 +46,7 @@ def candidates(history: History, top: Path | None) -> Iterator[LedgerFile | Limi
     """Yield the files that may be the ledger (see `_first`), in the working tree ``top`` (None:
     there is none) and in the last commit, or the error that one is too large. A file of the working
     tree is yielded as in the last commit, too, only if it is longer there. A file that cannot be
-    read is left out."""
+    read is left out. Raise LimitError if a commit's trees are too large."""
     seen: set[str] = set()
     for path, usual in _on_disk(top) if top else ():
         if not usual and not _head_is_table(top / path if top else Path(path)):
@@ -163,8 +163,8 @@ def _is_usual(path: str) -> bool:
 
 
 def _is_longer(history: History, path: str, top: Path | None) -> bool:
-    """Return whether a ledger has more bytes in the last commit than on the disk. False if one of
-    them is absent or cannot be read."""
+    """Return whether a ledger has more bytes in the last commit than on the disk. False if the
+    commit does not have it, or one of them cannot be read."""
     entry = history.entry(history.head, path)
     try:
         size = (top / path).stat().st_size if top else 0

@@ -40,8 +40,9 @@ class Edit(NamedTuple):
 
 
 class Edits:
-    """Finds what commits change in texts, which ``read`` returns for a commit and a path, and keeps
-    it. All checks ask for the same edits, and one commit after another."""
+    """Finds what commits change in texts, which ``read`` returns for a commit and a path. What it
+    found is kept, up to a limit: all checks ask for the same edits, and one commit after
+    another."""
 
     def __init__(self, read: Callable[[str, str], str]) -> None:
         self._known: dict[tuple[str, str, str], Edit] = {}
@@ -79,9 +80,9 @@ class Claims:
     metric (None: not known; with a metric, its direction is known too), and the globs of editable
     and frozen files relative to the repository's top. ``evaluate`` is the harness's function that
     returns the metric ("": unknown), ``instructions`` are the words of the project for its agents.
-    ``unread`` grows by the files that `text` could not read, as in a partial clone, each once for a
-    commit. ``bound`` is whether a trusted bound.toml states all this; otherwise it is inferred.
-    ``budget`` is the stated training time in seconds (None: unknown)."""
+    ``unread`` grows by the files whose bytes `text` could not read, as in a partial clone, each
+    once for a commit. ``bound`` is whether a trusted bound.toml states all this; otherwise it is
+    inferred. ``budget`` is the stated training time in seconds (None: unknown)."""
 
     loop: Loop
     ledger: str
@@ -102,7 +103,7 @@ class Claims:
 
     @cached_property
     def rows_of(self) -> dict[str, list[ClaimedRow]]:
-        """The rows by the full id of their commit."""
+        """The rows that have a commit, by its full id."""
         found: dict[str, list[ClaimedRow]] = {}
         for one in self.loop.logged:
             if one.commit and one.row:

@@ -67,8 +67,8 @@ class Found(NamedTuple):
         )
 
     def plain(self, name: str, text: str) -> str:
-        """Return a cell of the column ``name``, a number in the usual way of writing, any other
-        text unchanged."""
+        """Return a cell of the column ``name`` as `Numbers.plain` does; unchanged if ``numbers``
+        does not have the column."""
         numbers = self.numbers.get(name)
         return numbers.plain(text) if numbers else text
 
@@ -177,8 +177,8 @@ def find(ledger: Ledger) -> Found:
 
 
 def _find_commit(cells: Mapping[str, Sequence[str]]) -> str:
-    """Return the column with the most hashes if at least 40% of its cells are hashes; one of digits
-    alone does not count. Otherwise ""."""
+    """Return the column with the most hashes if at least 40% of its cells are hashes; otherwise "".
+    A hash of digits alone does not count."""
     hashes = {
         name: sum(bool(commit_of(text)) and not text.isdigit() for text in texts)
         for name, texts in cells.items()
@@ -203,7 +203,8 @@ def _find_status(cells: Mapping[str, Sequence[str]], commit: str) -> str:
 
 def are_words(texts: Sequence[str]) -> bool:
     """Return whether the cells of a column that are not empty have at most 24 characters, fewer
-    than half are numbers, and at most half, or four, of them differ. False if all are empty."""
+    than half of them are numbers, and there are few different ones: at most four, or half as many
+    as such cells. False if all are empty."""
     filled = [text for text in texts if text]
     few = len(set(filled)) <= max(4, len(filled) / 2)
     numbers = sum(number_of(text) is not None for text in filled)
@@ -245,9 +246,9 @@ def agreement(texts: Sequence[str], statuses: Sequence[StatusClass], direction: 
 
 
 def _agrees(numbers: Sequence[float | None], statuses: Sequence[StatusClass], sign: int) -> float:
-    """Return the share of the statuses "keep" and "discard", after the first row, that the numbers
-    explain as `agreement` says; 0.0 if there are fewer than two. ``sign`` is 1 if higher ones are
-    better, else -1."""
+    """Return the share of the statuses "keep" and "discard", after the first row that is kept or a
+    baseline, that the numbers explain as `agreement` says; 0.0 if there are fewer than two.
+    ``sign`` is 1 if higher ones are better, else -1."""
     best: float | None = None
     right = judged = 0
     for value, status in zip(numbers, statuses, strict=False):

@@ -49,7 +49,7 @@ class Step(NamedTuple):
 class History:
     """The commits that ``head`` (full id) reaches, without those that ``since`` ("": none) reaches,
     each after its parents. Of more than 20 000, the older ones are left out, and ``cut`` is True.
-    Raise GitError if a commit cannot be read."""
+    Raise GitError if a commit cannot be read, LimitError if one is too large."""
 
     def __init__(self, git: Git, head: str, since: str = "") -> None:
         self.git, self.head = git, head
@@ -184,6 +184,6 @@ class History:
 
 
 def _is_detail(line: list[str]) -> bool:
-    """Return whether a line of ``git cat-file --batch-check`` is a hint or error that git adds
-    below the line of an ambiguous name, or empty, and so does not stand for a name of its own."""
+    """Return whether a line of ``git cat-file --batch-check`` is not the answer to a name: it is
+    empty, or a hint or error that git adds for an ambiguous name."""
     return not line or line[0] in ("hint:", "error:")

@@ -28,9 +28,10 @@ _LARGEST = 4 << 20
 
 @dataclass(frozen=True)
 class LedgerFile:
-    """A ledger that was found: its path in the repository, its bytes, the kind of place where it
-    was found, the full id of the commit that has it ("" for a file on the disk), and in words why
-    it is taken for the ledger ("": by its name and its columns)."""
+    """A ledger that was found: its path from the repository's top (as it was given, if it lies
+    outside), its bytes, the kind of place where it was found, the full id of the commit that has it
+    ("" for a file on the disk), and in words why it is taken for the ledger ("": by its name and
+    its columns, or since the user named it)."""
 
     path: str
     data: bytes

@@ -28,8 +28,8 @@ _NO_COMMIT = re.compile(
 
 
 class Link(NamedTuple):
-    """The commit of a row (full id, "": none) and how it was found. ``stated`` is the full id of
-    the commit that the row itself names, if that exists."""
+    """The commit of a row (full id, "": none), how it was found, and in ``stated`` the full id of
+    the commit that the row itself names ("": there is none)."""
 
     commit: str
     how: How
@@ -72,10 +72,9 @@ class Linker:
 
     def _by_hash(self, row: ClaimedRow, commit: str) -> Link:
         """Return the link of a row by its hash or tag, which names ``commit`` ("": no commit, and
-        the link is empty). A row with a description, other than a baseline, is linked to a child
-        of this commit instead, with ``commit`` as ``stated``, if that changes the code of an
-        experiment, and the row describes the child and not this commit, or else the child adds the
-        row, and this commit is not described by it and does not change such code."""
+        the link is empty). A row with a description, other than a baseline, may be linked to a
+        child of this commit instead, with ``commit`` as ``stated``: to one that changes the code of
+        an experiment and fits the row better, by its subject or because it adds the row."""
         if not commit:
             return Link("", "")
         adding = self.added.get(key_of(row))

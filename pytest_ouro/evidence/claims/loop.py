@@ -49,10 +49,10 @@ class Experiment:
 @dataclass(frozen=True)
 class Loop:
     """A past loop. ``start`` is the full id of the commit that it starts from, ``end`` that of its
-    last commit ("" for both: unknown), ``steps`` the commits that ``end`` reaches and ``start``
-    does not, each after its parents. ``experiments`` are those of the rows, in the order of the
-    ledger, then those without a row. ``rows`` are all rows, ``lost`` and ``odd`` as in `Rows`,
-    ``versions`` the history of the ledger."""
+    last commit ("": unknown), ``steps`` the commits that ``end`` reaches and ``start`` does not,
+    each after its parents. ``experiments`` are those of the rows, in the order of the ledger, then
+    those without a row. ``rows`` are all rows, ``lost`` and ``odd`` as in `Rows`, ``versions`` the
+    history of the ledger."""
 
     history: History
     start: str
@@ -76,9 +76,9 @@ class Loop:
 
     @cached_property
     def first_line(self) -> int | None:
-        """The line of the first row about a commit that was made after ``start``: one of the
-        history, or one made from such a commit and dropped, as a discard is. The rows above it are
-        from before. None if there is no such row."""
+        """The line of the first row about a commit of the history other than ``start``, or about
+        one made from such a commit or from ``start`` and dropped, as a discard is. None if there is
+        no such row."""
         made = self.history.by_id.keys()
         return min(
             (
@@ -167,7 +167,7 @@ def _measures_again(
     history: History, step: Step, row: ClaimedRow, best: float | None, editable: Sequence[str]
 ) -> bool:
     """Return whether a kept row measures the code of the one kept before again: its commit moves
-    that code, and its value is the same; or the commit is not a merge and changes no editable file,
+    that code, and its value is the same; or the commit has one parent and changes no editable file,
     as a person's repair of what measures does, and the row says that it is measured again. ``best``
     is the value kept before."""
     if row.value is not None and row.value == best and moved(history, step, editable):
@@ -291,15 +291,15 @@ class _Undone:
         )
 
     def standing(self, step: Step) -> Standing:
-        """Return where the change of a commit of the loop is at the end; "on the branch" if it
-        changes no editable file."""
+        """Return where the change of a commit of the loop is at the head of the history; "on the
+        branch" if it changes no editable file."""
         if step.id not in self._standings:
             self._standings[step.id] = self._find_standing(step)
         return self._standings[step.id]
 
     def _find_standing(self, step: Step) -> Standing:
-        """Compute where the change of a commit of the loop is at the end, which `standing` returns
-        and keeps."""
+        """Compute where the change of a commit of the loop is at the head of the history, which
+        `standing` returns and keeps."""
         place = self._places[step.id]
         paths = matching(self._history.changes(step), self._editable)
         before = {path: self._blob(step.parent, path) for path in paths}
@@ -323,9 +323,10 @@ class _Undone:
 
     def _is_left(self, step: Step, path: str, place: int) -> bool:
         """Return whether a change is left standing in a file: whether every later version has all
-        lines that the commit was the first to have; or, if the commit added no lines, whether no
-        later version has all lines that it removed. False for a commit that only brings earlier
-        lines back or adds an option or a setting, since the change may be there and not in use."""
+        lines that the commit was the first to have. False if one of these is an option, a setting
+        or an ``if``, since the change may be there and not in use, and for a commit that only
+        brings earlier lines back. For a commit that only removes lines: whether no version from it
+        on has all of them. Lines of up to three characters do not count."""
         lines = self._lines(path)
         if place not in lines.removed:
             return place in lines.left

@@ -72,9 +72,9 @@ class Numbers(NamedTuple):
     mixed: bool = False
 
     def plain(self, text: str) -> str:
-        """Return a cell as `number_of` reads it; unchanged if it is not a number, or is read as it
-        is. A number has no separators of thousands and no spread then; a time of the clock is in
-        seconds, and of a share as ``37/50`` only the first number is left."""
+        """Return a cell as text that `number_of` can read; unchanged if it is not a number, or
+        needs no change. The number has no separators of thousands and no spread; a time of the
+        clock is in seconds, and of a share such as ``37/50`` only the first number is left."""
         if not text or (self == _USUAL and number_of(text) is not None):
             return text
         found = _read(text)
@@ -115,8 +115,8 @@ def _read(text: str) -> re.Match[str] | None:
 
 def _has_commas(bodies: Iterable[str], *, commas: bool) -> bool:
     """Return whether the decimals of these numbers follow a comma: some number tells so, and none
-    the contrary. A comma with three digits behind it tells nothing, unless a 0, a
-    point or nothing is before it; with ``commas``, such a number is enough."""
+    the contrary. A comma with three digits behind it tells nothing, unless a 0, a point or nothing
+    is before it; with ``commas``, such a number is enough."""
     tell, deny, open_ = 0, 0, 0
     for body in bodies:
         whole, comma, rest = body.rpartition(",")
@@ -145,8 +145,8 @@ def _join(body: str, decimal: str) -> str | None:
 
 
 def _factor(unit: str, wanted: str) -> float:
-    """Return what a number in ``unit`` is multiplied with to be in the unit ``wanted``; 1.0 for
-    units of different kinds."""
+    """Return what a number in ``unit`` is multiplied with to be in the unit ``wanted``; 1.0 if the
+    two are not of one kind."""
     for kind in _UNITS:
         if unit in kind and wanted in kind:
             return kind[unit] / kind[wanted]

@@ -19,8 +19,8 @@ _Code = tuple[tuple[str, str], ...]
 def relink(history: History, links: Sequence[Link], editable: Sequence[str]) -> tuple[Link, ...]:
     """Return the links. A link to a commit that neither ``history`` nor the ancestors of its head
     include names instead the first commit in the history that no row has and that gives the
-    editable files (globs ``editable``) the same content: what was measured is the code, whatever
-    the id of its commit."""
+    editable files (globs ``editable``) the same content, if there is one: what was measured is the
+    code, whatever the id of its commit."""
     if all(not link.commit or link.commit in history.by_id for link in links):
         return tuple(links)
     taken = {link.commit for link in links}

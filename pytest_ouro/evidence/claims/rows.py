@@ -45,13 +45,14 @@ SENTINELS = (0.0, 99.0, 999.0, 9999.0, -1.0)
 class ClaimedRow(NamedTuple):
     """What a row of a ledger says about its experiment.
 
-    ``line`` is the number of the row's first line. ``cell`` is the text of the commit cell, and
-    ``hash`` the hexadecimal id at its start, "" without one. ``word`` is the status as it is
-    written, ``status`` its class. ``metric`` is the metric as it is written, and ``value`` the
-    number, None if that is not a finite one or the row is a crash. ``memory`` is in MB, ``seconds``
-    is the training time (for both, None: not stated). ``others`` has pairs of the normalised name
-    of a column without another known meaning, that of ``seconds`` included, and its number.
-    ``subject`` names what was measured, in small letters, where the table has columns for that.
+    ``line`` is the number of its first line, ``cell`` the text of the commit cell, and ``hash`` the
+    hash in it, in lower case ("": none; see `commit_of`). ``word`` is the text of the status,
+    ``status`` its class. ``metric`` is the text of the metric, with a number in the usual way of
+    writing, and ``value`` that number; None if it is not finite or the row is a crash. ``memory``
+    is in MB, ``seconds`` is the training time (for both, None: not stated). ``others`` has a pair
+    for each number in a column without a meaning named above, or in that of ``seconds``: the
+    column's normalised name, and the number. ``subject`` is what was measured, in small letters; ""
+    if no column says it.
     """
 
     line: int
@@ -74,8 +75,8 @@ class ClaimedRow(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The rows of a ledger, in their order, and the numbers of the lines that are not rows, and of
-    those that could be read although they are not as their header says."""
+    """The rows of a ledger, in their order, and the numbers of the lines that could not be read as
+    rows, and of those that could although they are not as their header says."""
 
     rows: tuple[ClaimedRow, ...]
     lost: tuple[int, ...]
@@ -178,8 +179,8 @@ def _claim(
     columns: Columns,
     how: Found,
 ) -> Iterator[ClaimedRow]:
-    """Yield the claim of a row with these columns and cells; nothing if no cell of it is a commit,
-    a metric or a status."""
+    """Yield the claim of a row with these columns and cells; nothing if it says too little of a
+    commit, a metric and a status to be a row."""
     texts = ["" if cell is None else str(cell).strip() for cell in cells]
     if how.numbers:
         texts = [how.plain(name, text) for name, text in zip(names, texts, strict=True)]

@@ -61,7 +61,7 @@ def find(
     and, in words, the files that look like one and are too large. Files of earlier commits are
     tried too if no file is surely a ledger. Of those that are sure, or of the others, one in
     ``folder``, relative to the repository's top, goes first. The paths ``without`` do not count on
-    the disk."""
+    the disk. Raise LimitError if a commit's trees are too large."""
     faults: list[str] = []
     on_disk = (
         one
@@ -77,9 +77,9 @@ def find(
 
 class _Candidate(NamedTuple):
     """A file that can be the ledger, what was read of it, and the positions of its known columns.
-    ``sure`` is whether these are the columns of a ledger; a file that is not ``sure`` is used only
-    if there is no sure one. ``linked`` is the number of commits that its cells name, ``settles``
-    whether it has a column of words that tell its rows apart."""
+    ``sure`` is whether its columns, or commits of the history, show that it is a ledger; a file
+    that is not ``sure`` is used only if there is no sure one. ``linked`` is the number of commits
+    that its cells name, ``settles`` whether it has a column of words that tell its rows apart."""
 
     file: LedgerFile
     read: Ledger
@@ -172,10 +172,11 @@ def _measures(cells: Mapping[str, Sequence[str]], columns: Columns) -> bool:
 
 
 def _is_list_of_results(cells: Mapping[str, Sequence[str]], columns: Columns) -> bool:
-    """Return whether a table without a status lists results: it has a column of numbers whose name
-    says whether lower or higher is better, such as ``loss``, and names commits, or describes each
-    row in words of its own. A table without commits whose rows are numbered is taken for the curve
-    of one run."""
+    """Return whether a table without a status lists results. It must have a column of mostly
+    numbers whose name says whether lower or higher is better, such as ``loss``. With a column of
+    commits, at least half of its cells must be hashes; without one, the table must have at least
+    three rows, most of them with a description of their own, and no column that counts the rows:
+    that would be the curve of one run."""
     names = list(cells)
     measures = any(
         named_direction(name)
@@ -197,10 +198,11 @@ def _rank(
     found: _Candidate, folder: str
 ) -> tuple[bool, bool, bool, bool, int, bool, int, int, bool]:
     """Return what candidates are compared by, of which the largest is the ledger: whether it is
-    sure, whether it lies in ``folder``, whether it has both commits and statuses, whether these
-    tell rows apart or no commits are known, the number of its rows up to 3, whether its name
-    contains ``result``, the number of its known columns, the number of its rows, and whether it is
-    another file than a Markdown text, which may report what is in another one."""
+    sure, whether it lies in ``folder``, whether it has both commits and statuses (or other words
+    that tell rows apart), whether such words tell its rows apart or few of its commits are known,
+    the number of its rows up to 3, whether its name contains ``result``, the number of its known
+    columns, the number of its rows, and whether it is another file than a Markdown text, which may
+    report what is in another one."""
     file, read, columns, sure, linked, settles = found
     known = sum(place is not None for place in columns.known)
     rows = sum(bool(row.cells) for row in read.rows)

@@ -37,10 +37,10 @@ def key_of(row: ClaimedRow) -> Key:
 
 
 def read_versions(history: History, path: str, metric: str, found: Found) -> tuple[Version, ...]:
-    """Return the versions of the ledger at ``path``, one for each commit of ``history`` that
-    changed or deleted it, oldest first; () if no commit has it. If a merge only takes over what its
-    branch logged, the commits of that branch are used in its place. A version that cannot be read
-    is left out.
+    """Return the versions of the ledger at ``path`` on the way to the head of ``history``, one for
+    each commit that changed or deleted it, oldest first; () if no commit has it. If a merge only
+    takes over what its branch logged, the way leads through that branch. A version that cannot be
+    read is left out.
 
     ``metric`` is the name of the metric. ``found`` has the names of the ledger's columns that do
     not have a usual name.
@@ -115,8 +115,8 @@ class _Line:
 
 
 class _Lines:
-    """Reads versions of one ledger. A version that only appends to the one before is read from
-    there on, so that all versions together cost as much as the last."""
+    """Reads versions of one ledger. Where the format allows it, a version that only appends to the
+    one before is read from there on."""
 
     def __init__(self, path: str, metric: str, found: Found) -> None:
         self._path, self._metric, self._found = path, metric, found

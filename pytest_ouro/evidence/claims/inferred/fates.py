@@ -43,10 +43,10 @@ class Fates:
 
     def of_rows(self, rows: Sequence[ClaimedRow], linker: Linker) -> list[Fate]:
         """Return the fate of the code of each row, in their order. A row with a hash that names no
-        commit is of code that is gone, if the hashes of other rows name commits and it does not
-        look made up. A row about the commit of an earlier row has the fate "". Code that another
-        change replaced "stays" if the loop takes changes back by resets or by commits of their
-        own."""
+        commit is of code that is gone, if other rows are linked to commits and it does not look
+        made up. A row about the commit of an earlier row has the fate "". Code that another change
+        replaced "stays" in a loop that takes changes back by resets or by commits of their own; in
+        others its fate is ""."""
         links = linker.link(rows)
         resolves = any(link.commit for link in links)
         seen: set[str] = set()
@@ -73,8 +73,8 @@ class Fates:
         ]
 
     def _beside(self, row: ClaimedRow, linker: Linker, seen: set[str]) -> str:
-        """Return the commit of a row without a hash: the one that adds it if that changes code,
-        else the one before; "" if neither does, or if another row has it."""
+        """Return the commit of a row without a hash: the one that adds it or else the one before,
+        if it changes code and is not in ``seen``; "" if neither is so, or for a row with a hash."""
         adding = None if row.hash else linker.adding(row)
         before = self._history.by_id.get(adding.parent) if adding else None
         for step in (adding, before):
@@ -97,7 +97,7 @@ class Fates:
 
     def of(self, commit: str) -> _Detail:
         """Return the fate of the code of a commit (full id): "gone" for one outside the history; ""
-        if it changes no code, or if its files have different fates, other than "stays" and
+        if `changes_code` is false, or if its files have different fates, other than "stays" and
         "replaced", which make "stays"."""
         if commit not in self._known:
             self._known[commit] = self._find(commit)
@@ -190,7 +190,7 @@ class Fates:
 
     def _text(self, commit: str, path: str) -> frozenset[bytes]:
         """Return the first 20 000 lines of a file in a commit, without blanks around them and
-        without empty ones; an empty set for an absent or missing file."""
+        without empty ones; an empty set for a file that is absent or cannot be read."""
         entry = self._history.entry(commit, path)
         if entry is None or entry.is_submodule:
             return frozenset()

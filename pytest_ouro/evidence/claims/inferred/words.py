@@ -35,7 +35,7 @@ _JUDGED = 5
 
 
 class Inferred(NamedTuple):
-    """What the words of a column mean: the column's name, the class of each word that was unknown
+    """What the words of a column mean: the column's name, the class of each word that is explained
     (in small letters), and in words what shows it. ``rows`` is the number of rows whose word is
     known or explained."""
 
@@ -57,8 +57,8 @@ class _Tally(NamedTuple):
 
     def meaning(self, *, best: int, judged: int, measured: bool) -> StatusClass:
         """Return the class that the rows show; "other" if they show none, or disagree. ``best`` is
-        how many of ``judged`` values are better than all kept before, ``measured`` whether the
-        metric is known."""
+        how many of ``judged`` values are better than all kept before, ``measured`` whether at least
+        half of all rows have a value."""
         if measured and self.valued == 0 and not self.stays:
             return "crash"
         known = self.stays + self.gone
@@ -85,11 +85,10 @@ def infer_words(
     ``find_fates`` returns what became of the code of each, and is called only if a word is unknown,
     ``metric`` is the name of its metric ("": unknown).
 
-    A word means that a result was kept if the code of its rows stays, and that it was dropped if it
-    is gone: for at least two rows, and without a contradiction (with one, if at least three show
-    it). A column counts only if it has words of both kinds. A word whose rows have no value is that
-    of a crash; the word of the first row, if that measures the code as it was, of a baseline.
-    Values alone may show it too (see `_only_word` and `_by_values`).
+    As a rule, a word means that a result was kept if the code of its rows stays, and that it was
+    dropped if that is gone, and a column must have words of both kinds. A word whose rows have no
+    value is that of a crash; the word of the first row, if that measures the code as it was, of a
+    baseline. Values alone may show it too (see `_only_word` and `_by_values`).
     """
     cells = read_columns(ledger)
     names = list(cells)
@@ -151,8 +150,8 @@ def _can_be_words(texts: Sequence[str]) -> bool:
 
 
 def _infer(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferred | None:
-    """Return what the words of one column mean; None if it has none that is unknown and explained,
-    or no words of both kinds. ``pairs`` are the word, the row and the fate of each row."""
+    """Return what the words of one column mean; None if nothing explains the unknown ones well
+    enough. ``pairs`` are the word, the row and the fate of each row."""
     normal = normalise(column)
     values = [row.value for _, row, _ in pairs if row.value not in (None, *SENTINELS)]
     found: dict[str, StatusClass] = {}
@@ -187,8 +186,8 @@ def _infer(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferr
 
 def _only_word(column: str, pairs: Sequence[tuple[str, ClaimedRow, Fate]]) -> Inferred | None:
     """Return that the only word of a column, in a log of nothing but results that were kept, means
-    *keep*: no code of its rows is gone, and each of at least four has a better value than the one
-    before. None otherwise."""
+    *keep*, if each of at least four rows has a value, all of which rise or all fall; None
+    otherwise. The caller knows that no code of the rows is gone."""
     words = {word for word, _, _ in pairs}
     values = [row.value for _, row, _ in pairs]
     numbers = [value for value in values if value is not None]
@@ -253,7 +252,7 @@ def _count(
     own: Sequence[tuple[str, ClaimedRow, Fate]], *, first: bool, others: Sequence[float | None]
 ) -> _Tally:
     """Return the tally of the rows of a word. A value that stands for no result elsewhere does not
-    count, unless ``others`` are below and above it."""
+    count, unless it lies between ``others``."""
     real = [value for value in others if value is not None]
     least, most = min(real, default=0.0), max(real, default=0.0)
 
