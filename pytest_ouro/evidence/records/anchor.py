@@ -46,8 +46,9 @@ _DURABLE = ("core.fsync=loose-object,reference",)
 
 @dataclass(frozen=True)
 class Fault:
-    """How the journal's file differs from what was recorded: the line (from 1), what is wrong, the
-    expected and actual value ("" if not applicable), and how to fix it."""
+    """How the journal's file differs from what was recorded: the line (from 1; 0 if the file has
+    none), what is wrong, the expected and actual value ("" if not applicable), and how to fix
+    it."""
 
     line: int
     headline: str

@@ -324,7 +324,7 @@ class Journal:
 
     def _write(self, lines: list[bytes], line: bytes) -> None:
         """Write ``line`` to the file after ``lines``, overwriting whatever follows them, and flush
-        it to disk. Raise OSError, and remove a partly written line, if that fails."""
+        it to disk. Raise OSError if that fails; a partly written line is removed."""
         whole = sum(len(line) + 1 for line in lines)
         name = f"{self.folder.name}/{self.path.name}"
         handle = open_plain(self.common_dir, name, os.O_RDWR | os.O_CREAT)

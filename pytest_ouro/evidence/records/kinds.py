@@ -168,8 +168,8 @@ def optional(default: T, kind: Kind, meaning: str, **facts: Any) -> T:
 
 
 def keys_of(cls: type) -> dict[str, Key]:
-    """Return the keys that a journal line has for a record of class ``cls``, by name, in the order
-    of the attributes."""
+    """Return the keys that a journal line may have for a record of class ``cls``, by name, in the
+    order of the attributes."""
     return _keys(cls)
 
 

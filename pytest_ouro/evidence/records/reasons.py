@@ -130,8 +130,8 @@ class Reason(str, Enum):
     @property
     def compares(self) -> bool:
         """Whether the verdict comes from comparing the metric with the reference's; False for a
-        first run, for a run that broke a guard (a limit that the bound sets for another number),
-        and for any run that does not count as a try."""
+        first run, for a run that only a guard (a limit that the bound sets for another number) kept
+        from being a keep, and for any run that does not count as a try."""
         return self.counts_as_try and self not in (Reason.BASELINE, Reason.GUARD)
 
     @property

@@ -39,10 +39,10 @@ def keep_states(
     A statement decides about a keep if it is a confirmation with a decision, or a granted
     certificate of the keep against its reference, the keep that it was compared with; the last such
     statement counts. A keep is *refuted* if this statement refutes it. Otherwise it is *void* if a
-    later run of the same code was a breach (one of its time alone does not count, since that
-    depends on the machine), if the last run in its place has another harness, other data or another
-    baseline, or if its reference does not stand. Otherwise it is *confirmed* if the statement
-    confirms it. All others are *provisional*.
+    later run of the same code, under the same harness, was a breach (one of its time alone does not
+    count, since that depends on the machine), if the last run in its place has another harness,
+    other data or another baseline, or if its reference does not stand. Otherwise it is *confirmed*
+    if the statement confirms it. All others are *provisional*.
     """
     return _find_states(last_verdicts(runs), runs, statements)
 

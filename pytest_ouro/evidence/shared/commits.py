@@ -25,8 +25,9 @@ _DURABLE = ("core.fsync=loose-object,pack,pack-metadata",)
 
 
 def copy_commit(place: RecordPlace, commit: str) -> None:
-    """Copy a commit (full id) of the clone, with its history, to the shared records, unless they
-    have it; do nothing if the clone shares none. Raise RecordError if it cannot be copied."""
+    """Copy a commit (full id) of the clone, with its history, to the shared records; do nothing if
+    a ref there names it already, or if the clone shares none. Raise RecordError if it cannot be
+    copied."""
     if place.folder is None:
         return
     try:

@@ -128,7 +128,7 @@ def _copy(place: RecordPlace, own: Journal, lines: list[bytes]) -> None:
 
 def _new_name(place: RecordPlace) -> str:
     """Return a name for a clone that joins: that of its folder, as far as it can be part of a file
-    name, and six digits that no other clone has."""
+    name, and six hex digits; no other clone has it."""
     folder = re.sub(r"[^A-Za-z0-9]+", "-", place.git.top.name).strip("-")[:40] or "clone"
     while True:
         name = f"{folder}-{os.urandom(3).hex()}"

@@ -57,7 +57,8 @@ def configuration() -> str:
 
 def _read(path: str) -> str | None:
     """Return the folder that the configuration at ``path`` names; None if it names none. Raise
-    RecordError if it cannot be read, is not valid TOML, or has another key."""
+    RecordError if it cannot be read, is not valid TOML, has another key, or a value that is not a
+    text."""
     from pytest_ouro.evidence import toml  # most users have no configuration
     from pytest_ouro.evidence.content import read_regular
 

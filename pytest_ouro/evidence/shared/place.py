@@ -44,8 +44,9 @@ class RecordPlace:
     its own unless ``folder`` names the folder of shared records; then it may not exist yet.
 
     ``source`` is what named that folder, ``project`` the full id of the project's first commit, and
-    ``clone`` the name of this clone in the records. ``joined``: the clone is known there, under
-    this name and path. Without shared records the four texts are "", and ``joined`` is True.
+    ``clone`` the name of this clone in the records ("?": it has none yet). ``joined``: the clone is
+    known there, under this name and path. Without shared records the three texts are "", and
+    ``joined`` is True.
     """
 
     git: Git
@@ -88,7 +89,8 @@ class RecordPlace:
 
     @property
     def own_files(self) -> tuple[Path, ...]:
-        """The files that say how this clone is called: () if it shares nothing."""
+        """The files that say how this clone is called; () if it has no name in the records
+        (`is_named`)."""
         if not self.is_named:
             return ()
         return (self.git.common_dir / MARK, self.common_dir / CLONES / self.clone)
@@ -158,8 +160,8 @@ def find_place(git: Git) -> RecordPlace:
 
 def _read_mark(common_dir: Path) -> tuple[str, str] | None:
     """Return the name of the clone with this git folder, and the first commit of its project, as
-    its mark has them; None without a mark. Raise OuroError if something else than a regular file
-    is in its place, or if it cannot be read."""
+    its mark has them; None without a mark. Raise OuroError if it is damaged, not a regular file, or
+    cannot be read."""
     stated = read_own(common_dir / MARK)
     if stated is None:
         return None

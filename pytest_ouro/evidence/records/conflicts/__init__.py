@@ -50,8 +50,8 @@ _LOOKED_UP = ("run", "commit", "series", "plan")
 
 
 class _Walk:
-    """A walk over the lines of a journal, oldest first. ``lines`` are those passed so far, without
-    a contradiction; the other attributes are what a later line is compared with."""
+    """A walk over the lines of a journal, oldest first. ``lines`` are those passed so far; the
+    other attributes are what a later line is compared with."""
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
