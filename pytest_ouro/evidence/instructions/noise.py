@@ -63,9 +63,9 @@ class Noise(NamedTuple):
 
 def stated_noise(instructions: str, metric: str) -> Noise | None:
     """Return the noise of the metric that a sentence of the instructions states, as in "two runs
-    differ by up to 0.02"; None if there is none. Of the first ones of several sentences, the one
-    with the smallest number counts, whether or not it is in per cent. A number with any other unit
-    counts only if the metric's name has that unit."""
+    differ by up to 0.02"; None if there is none. If several sentences state one, the smallest
+    number counts, whether or not it is in per cent. A number with any other unit counts only if the
+    metric's name has that unit."""
     found = [
         noise
         for sentence in sentences_of(instructions)

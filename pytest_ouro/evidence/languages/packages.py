@@ -62,8 +62,8 @@ _R_OWN = frozenset(_R_OWN_NAMES.split())
 
 
 def declared(path: str, text: str) -> set[str] | None:
-    """Return the packages that a manifest declares; None if its format is not known, or it is
-    invalid."""
+    """Return the packages that a manifest declares; None if its format is not known, or it cannot
+    be parsed."""
     name = posixpath.basename(path)
     read = _MANIFESTS.get(name) or (_read_xml if name.endswith(("proj", "pom.xml")) else None)
     if read is None:

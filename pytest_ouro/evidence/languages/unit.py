@@ -108,7 +108,7 @@ class _Linear(NamedTuple):
 @lru_cache(maxsize=4)  # what is after one commit is before the next
 def _find_printed(text: str, metric: str) -> _Linear | None:
     """Return the value that a Python script prints under the metric's name; None if there is none,
-    there are several, it is a plain number, or the text is not Python."""
+    there are different ones, it is a plain number, or the text is not Python."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
@@ -174,9 +174,9 @@ def _labelled(nodes: list[ast.AST], metric: str) -> Iterator[ast.expr]:
 
 
 def _linear(node: ast.expr, known: dict[str, ast.expr | _Linear], depth: int) -> _Linear:
-    """Return the linear form of an expression (see `_find_linear`), of any other and of one nested
-    too deep that with itself as the base; ``known`` has the names that are bound once, with what
-    they are bound to, which is replaced by its own form once that is known."""
+    """Return the linear form of an expression (see `_find_linear`); one that has none, or is nested
+    too deep, is itself the base. ``known`` maps the names that are bound once to what they are
+    bound to, which is replaced by its own form once that is known."""
     found = _find_linear(node, known, depth) if depth <= _DEEP else None
     return found or _Linear(ast.dump(node), 1.0, 0.0)
 

@@ -134,9 +134,9 @@ def _find_table(lines: Sequence[tuple[int, str]], path: Path, metric: str) -> Ta
 
 def _find_unknown_header(lines: Sequence[tuple[int, str]], metric: str) -> Table | None:
     """Return the table whose header is the first line that is not a comment, although no name in it
-    is known: it has at least three different cells, none empty or a value, and the lines below have
-    as many, of which those of one column are mostly numbers or hashes. None if the line is not a
-    header."""
+    is known: it has at least three different cells, none empty or a value, at least half of the
+    lines below have as many, and in one column these are mostly numbers or hashes. None if the line
+    is not a header."""
     plain = [(number, line) for number, line in lines[:_HEADER_WITHIN] if not _is_marked(line)]
     if len(plain) < 2:
         return None

@@ -79,10 +79,10 @@ class Columns(NamedTuple):
 def find_columns(names: Sequence[str], metric: str) -> Columns:
     """Find the known columns among the header's ``names``, in any order, letter case and
     separators; the position of a column that is not found is None. If a column has several
-    candidates, the most specific name counts.
+    candidates, the most specific name counts; for the memory, the first column.
 
-    ``metric`` is the name of the bound's metric; if it is "", common names of metrics are tried.
-    A column with the name of another metric is not taken for the metric's.
+    ``metric`` is the name of the bound's metric; if it is "", common names of metrics are tried. A
+    column with the name of another metric is not taken for the metric's.
     """
     normal = [normalise(name) for name in names]
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def one_assignment_each(tree: ast.Module) -> ast.Module:
     """Split assignments of constants in place, and return the same tree: ``a, b = 1, 2`` becomes
-    two statements, and ``f(a := 1)`` an assignment before the call. Only constants are moved, so
-    that the order does not matter."""
+    two statements, and the statement ``f(a := 1)`` an assignment before the call. Only constants
+    are moved, so that the order does not matter."""
     for node in ast.walk(tree):
         for name in ("body", "orelse", "finalbody"):
             statements = getattr(node, name, None)

@@ -33,8 +33,9 @@ class Names:
     These attributes are dicts by name. ``loads`` has the uses of the name; ``assigned`` its plain
     assignments (``x = …`` or ``x: T = …``, with no other target); ``parameters`` the plain
     functions that have a parameter of this name; ``functions`` the plain function of this name;
-    ``aliases`` the full name of what is imported under it. A plain function is defined once, at the
-    top of the module, without decorators, ``*`` and ``**``, and its name is used only to call it.
+    ``aliases`` the full name of what is imported under it. A plain function is a ``def`` at the top
+    of the module, the only definition of its name, without decorators, ``*args`` and ``**kwargs``,
+    whose name is used only in calls without ``*`` and ``**``.
     """
 
     def __init__(self, tree: ast.Module) -> None:
@@ -162,8 +163,7 @@ class Names:
                 yield node.rest
 
     def _find_functions(self, tree: ast.Module) -> dict[str, ast.FunctionDef]:
-        """Return the plain functions of the module, by name: those that are defined once, at the
-        top, without decorators, ``*`` and ``**``, and whose name is used only to call them."""
+        """Return the plain functions of the module (see `Names`), by name."""
         names = list(self._names_of_definitions())
         return {
             function.name: function

@@ -203,8 +203,8 @@ class Seeds:
         return found + (call.args[:1] if self.is_seeded(call) else [])
 
     def _is_call_of(self, call: ast.Call, functions: Functions) -> bool:
-        """Return whether a call calls one of ``functions``, which the module does not define
-        itself."""
+        """Return whether a call calls one of ``functions``, and no plain function of the module
+        (see `Names`)."""
         name = self.names.resolve(call.func)
         if not name and isinstance(call.func, ast.Attribute):
             name = f".{call.func.attr}"  # of an expression: torch.Generator().manual_seed

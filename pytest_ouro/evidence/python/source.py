@@ -127,9 +127,9 @@ class Source:
         return ast.dump(self.tree)
 
     def defines(self, name: str) -> bool:
-        """Return whether the module binds ``name`` at its top level. Lines are searched first
-        (`source_encoding.defines`); the text is parsed only if they do not show it. Then raise
-        SyntaxError, RecursionError or LimitError if it cannot be parsed."""
+        """Return whether the module seems to bind ``name`` at its top level. Lines are searched
+        first (`source_encoding.defines`); the text is parsed only if they do not show it. Then
+        raise SyntaxError, RecursionError or LimitError if it cannot be parsed."""
         return defines(self.text, name) or name in self.bindings
 
     @cached_property
