@@ -26,8 +26,8 @@ def make_cache_folder(*names: str) -> Path:
     and return its path; an existing folder is kept. If the cache folder has no .gitignore, write
     one that ignores everything in the folder.
 
-    Raise OSError if a folder or .gitignore cannot be made, or if a link or a file is in its place;
-    ExperimentError as `cache_folder` does.
+    Raise OSError if a folder or .gitignore cannot be made, as where a link or a file is in the
+    place of one of these folders; ExperimentError as `cache_folder` does.
     """
     cache = cache_folder()
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -146,7 +146,8 @@ def open_regular(path: str, *, follow: bool = False) -> tuple[int, int]:
     size in bytes.
 
     Raise OSError if nothing is at ``path``; if a folder, pipe, socket or device is there (this does
-    not wait for a pipe's writer); or if a symbolic link is there and ``follow`` is false.
+    not wait for a pipe's writer); if a symbolic link is there and ``follow`` is false; or if the
+    file cannot be opened.
     """
     descriptor = os.open(path, _READ if follow else _READ | os.O_NOFOLLOW)
     found = os.fstat(descriptor)

@@ -52,13 +52,13 @@ def files(pattern: str, root: Path) -> list[Path]:
 
 
 def _hidden_siblings(found: set[Path], last: str) -> set[Path]:
-    """Return the hidden files (with a name that begins with a dot) that ``last``, the last part
-    of a glob, would match if its wildcards could match the first dot. Only those in the folder
-    and with the suffix of a file in ``found`` count, since code that lists a folder by suffix
-    would read them.
+    """Return the hidden files (with a name that begins with a dot) that ``last``, the last part of
+    a glob, would match if its wildcards could match the first dot. Only those in the folder and
+    with the suffix of a file in ``found`` count, since code that lists a folder by suffix would
+    read them.
 
-    Return an empty set if ``last`` does not begin with a wildcard. Raise OuroError if a file cannot
-    be examined.
+    Return an empty set if ``last`` does not begin with ``*`` or ``?``. Raise OuroError if a file
+    cannot be examined.
     """
     if not last.startswith(("*", "?")):  # the pattern cannot match a hidden name
         return set()
@@ -87,8 +87,8 @@ def names(patterns: Iterable[str], root: Path) -> dict[Path, str]:
     `files`), in the order of the names; {} without patterns.
 
     A name is as the first glob that matches has it: absolute, ``~/…``, or relative to ``root``. So
-    it is the same on every machine, wherever ``root`` and the home folder lie there. Raise
-    RuntimeError if a glob begins with ``~`` and the home folder is unknown.
+    it is the same on every machine, wherever ``root`` and the home folder lie there. Raise what
+    `files` raises.
     """
     found: dict[Path, str] = {}
     for pattern in patterns:
@@ -144,8 +144,8 @@ class State:
     links: int
 
     def written_since(self, before: State) -> bool:
-        """Return whether the file was written, renamed or replaced after the state ``before``
-        was taken, even if its bytes or its mtime were restored.
+        """Return whether the file seems to have been written, renamed or replaced after the state
+        ``before`` was taken, even if its bytes or its mtime were restored.
 
         A change of ctime alone counts only if the number of hard links is the same: to make or
         remove a hard link, as backups do, changes ctime too.

@@ -317,7 +317,8 @@ class Evidence:
 
     @cached_property
     def logged_run(self) -> LoggedRun | None:
-        """What ``run.log`` says of the last run; None if it has no training time."""
+        """What ``run.log`` says of the last run; None if it has no training time or cannot be
+        read."""
         from pytest_ouro.evidence.claims.run_log import read_log
 
         return read_log(self.root / "run.log", self.layout.metric.name)

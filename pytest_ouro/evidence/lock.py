@@ -59,9 +59,8 @@ def loads(text: str, *, name: str = NAME) -> Lock:
     """Parse the text of a bound.lock. ``name`` is the path that errors show.
 
     Raise TrustError if the text is not TOML, or has a ``version`` that is later than `VERSION` or
-    no integer, if ``[files]`` is missing,
-    if a table maps to anything but ``sha256:…`` digests, or if ``id`` or ``baseline`` is present,
-    not empty, and not 16 hex digits in lower case.
+    no integer, if ``[files]`` is missing, if a table maps to anything but ``sha256:…`` digests, or
+    if ``id`` or ``baseline`` is present, not empty, and not 16 hex digits in lower case.
     """
     from pytest_ouro.evidence import toml
 

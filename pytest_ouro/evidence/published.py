@@ -50,8 +50,8 @@ def published(evidence: Evidence) -> Published:
     work. A file is beside other work if it is in the tree of a commit since the trusted one, or in
     the index, and that commit or index changes an unpublished file.
 
-    Raise GitError in a shallow clone that lacks the trusted commit, LimitError if there are too
-    many commits.
+    Raise GitError if git fails, as in a shallow clone that lacks the trusted commit, LimitError if
+    there are too many commits.
     """
     found = Published(tuple(evidence.layout.path(path) for path in evidence.layout.publish))
     if found.globs:

@@ -24,13 +24,13 @@ _BRANCH = b"ref: refs/heads/"
 
 
 def read_head(folder: Path, common_dir: Path) -> tuple[str, str] | None:
-    """Return the full id of the commit HEAD, and the name of the branch that is checked out (""
-    if HEAD is detached).
+    """Return the full id of the commit HEAD, and the name of the branch that is checked out ("" if
+    HEAD is detached).
 
-    ``folder`` is the git folder of the working tree, ``common_dir`` the one that all of them
-    share. Return None if the files do not show it, so that git must be asked: there is no commit
-    yet, HEAD or the branch is a link, or refs are kept in another format. Raise OuroError if a
-    pipe or a device is in the place of a file.
+    ``folder`` is the git folder of the working tree, ``common_dir`` the one that all of them share.
+    Return None if the files do not show it, so that git must be asked: there is no commit yet, HEAD
+    or the branch is a link, or refs are kept in another format. Raise OuroError if one of the files
+    is not a regular one or cannot be read.
     """
     if uses_reftable(common_dir) or (folder / "HEAD").is_symlink():
         return None
@@ -78,8 +78,8 @@ def packed_refs(common_dir: Path, start: str) -> dict[str, bytes]:
 
 def write_object(common_dir: Path, kind: bytes, data: bytes, *, like: str) -> str:
     """Store ``data`` as a loose git object of this ``kind`` (``b"blob"``, ``b"tree"``), flushed to
-    disk, unless it exists already. Return its id, made by SHA-1 or SHA-256, as the id ``like`` was.
-    Raise OSError if it cannot be written."""
+    disk, unless there is such a file already. Return its id, made by SHA-1 or SHA-256, as the id
+    ``like`` was. Raise OSError if it cannot be written."""
     name = object_id(kind, data, like=like)
     objects = f"{common_dir}/objects"
     folder = f"{objects}/{name[:2]}"
