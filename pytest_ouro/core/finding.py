@@ -25,8 +25,8 @@ class Finding:
 
     ``warns`` is whether the finding has innocent explanations: a rule with only such findings is
     "warned", not "broken". ``facts`` are values for programs, such as ``path`` and ``line``;
-    ``paths`` are all changed files that it reports. ``parts`` are texts by which it is recognised
-    as the same on another commit.
+    ``paths`` are the files that it reports. ``parts`` are texts by which it is recognised as the
+    same on another commit.
     """
 
     headline: str
@@ -41,8 +41,8 @@ class Finding:
 
     @property
     def stable_headline(self) -> str:
-        """The headline with ``#`` for each number (a line, a size, a count), which may vary while
-        the finding stays the same."""
+        """The headline with ``#`` for the numbers that stand alone, such as a line, a size or a
+        count, which may vary while the finding stays the same."""
         return re.sub(_VARYING, "#", self.headline)
 
     @property

@@ -30,8 +30,8 @@ _LARGEST = 1.6e308
 @dataclass(frozen=True)
 class Metric:
     """A metric, and how its values are shown. ``plausible`` is the lowest and the highest plausible
-    value (None: any number), ``unit`` may be "". ``decimals`` are how many are shown (None: as many
-    as a value needs)."""
+    value (None: any number), ``unit`` may be "". ``decimals`` are how many are shown (None: up to
+    six, more for a value near 0)."""
 
     name: str
     direction: Direction = "lower"
@@ -57,11 +57,10 @@ class Metric:
         return cls(name, direction, unit, plausible, decimals)
 
     def text(self, value: float | None) -> str:
-        """Return a finite value as text for display and logs, with `decimals` or as many as it
-        needs; "none" for None (a run without a measurement).
+        """Return a finite value as text for display and logs, with `decimals`, or as `_shortest`
+        writes it if that is None; "none" for None (a run without a measurement).
 
-        A value other than 0 is never shown as 0: it gets more decimals than `decimals` if
-        needed.
+        A value other than 0 is never shown as 0: it gets more decimals than `decimals` if needed.
         """
         if value is None:
             return "none"

@@ -19,7 +19,7 @@ def line_numbers(text: str) -> dict[Where, int]:
     ``[[never-do]]`` is ``("never-do", 0, "id")``, and its header both ``("never-do", 0)`` and
     ``("never-do",)``. Keys in inline tables are not in the dict, nor is what is within a string of
     three quotation marks. A dotted key ``a.b =`` is the single key ``"a.b"``; what looks like a key
-    in a comment may count.
+    in a comment, or like a header in a list, may count.
     """
     lines: dict[Where, int] = {}
     table: Where = ()
