@@ -67,9 +67,9 @@ def find_active(markdown: str) -> str:
 
 
 def _as_code(words: list[str]) -> list[str]:
-    """Return a list with one text: the words as a code span. Quotation marks, brackets, and
-    punctuation such as ``.`` or ``,`` at both ends stay outside of the span. Return [] without
-    words."""
+    """Return a list with one text: the words as a code span. Quotation marks and round brackets
+    around them, and punctuation such as ``.`` or ``,`` at the end, stay outside of the span. Return
+    [] without words."""
     around = re.fullmatch(r"([(\"'“]*)(.*?)([)\"'”.,;:?]*)", " ".join(words))
     assert around  # it matches any line
     before, inside, after = around.groups()

@@ -143,8 +143,9 @@ def _follow(history: History, layout: Layout) -> Layout:
 def _find_ledger(
     subject: Subject, history: History, options: Options
 ) -> tuple[LedgerFile, tuple[str, ...]]:
-    """Return the ledger, and the files that look like one and cannot be read. Raise RecordError if
-    no file can be one; LimitError if the one that an option names is too large."""
+    """Return the ledger and, in words, which files look like one and cannot be read (() if an
+    option names the ledger). Raise RecordError if no file can be one; LimitError if the one that an
+    option names is too large."""
     if options.ledger:
         return tables.read_given(options.ledger, history, subject.top), ()
     file, faults = tables.find(history, subject.top, subject.folder)

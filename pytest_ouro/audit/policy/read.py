@@ -50,7 +50,7 @@ _REMEDY = "fix each line that is named; docs/policies.md has the keys"
 
 def read(path: Path) -> Policy:
     """Return the policy in a file. Raise OuroError if the file cannot be read or is too long, and
-    BoundError, with every fault and its line, if it is not a policy."""
+    BoundError, with its faults, if it is not a policy."""
     try:
         data = read_regular(str(path), limits.BOUND, follow=True)
     except OSError as error:

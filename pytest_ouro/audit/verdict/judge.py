@@ -97,7 +97,7 @@ class _Judge:
         self.faults: dict[str, str] = {}
 
     def judge(self, step: Step) -> Iterator[Judged]:
-        """Yield what a commit breaks, without what its parent breaks too."""
+        """Yield what a commit breaks, without what its parent, if that was judged, breaks too."""
         for rule in self._rules.values():
             before = self._standing.get(f"{rule.key} {step.parent}", frozenset())
             findings = self._findings(rule, step)
