@@ -22,17 +22,18 @@ _RANGE = "find out why; a person who knows better widens 'plausible' in bound.to
 class Metric(Check):
     """One finite and plausible metric, measured and not claimed, orders the keeps. The measured
     value of the judged run (the one just measured, or the last one of the checked commit) is within
-    `plausible` in `[experiment]`. No recorded run was kept with a value that was worse than the
-    best of its time by more than a tie. Where runs are logged by hand, the same holds for the
-    values of the ledger."""
+    `plausible` in `[experiment]`. No run recorded since the last blessing was kept with a value
+    that was worse than the best of its time by more than a tie. Where runs are logged by hand, the
+    same holds for the values of the ledger."""
 
     stage = "run"
     judges_claims = True
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield the findings about rows that are judged as claims; one if the present run, if there
-        is one, has a measured value that is not plausible; and one for each recorded keep whose
-        record states that it was worse than the best of its time by more than the tie band."""
+        is one, has a measured value that is not plausible; and one for each keep recorded since the
+        last blessing whose record states that it was worse than the best of its time by more than
+        the tie band."""
         if evidence.claimed:
             from pytest_ouro.checks._claims import metric as claims
             from pytest_ouro.checks._claims.present import judge_present

@@ -55,9 +55,10 @@ _TOO_LONG = "with paths that are too long for the system"
 @dataclass(frozen=True, kw_only=True)
 class Scope(Check):
     """In the watched folder (``within``) only the editable files were changed since trust: by a
-    commit, in the index, in the working tree, or by an untracked file. Four exceptions: files of
-    ``allowed`` in ``[experiment]`` and the ledger may be untracked, files of ``publish`` in
-    ``[experiment]`` may be in report commits, and texts of the rule's ``documents`` may change.
+    commit, in the index, in the working tree, or by an untracked file. Exceptions: the ledger,
+    files of ``allowed`` in ``[experiment]`` and Python's bytecode may be untracked, files of
+    ``publish`` in ``[experiment]`` may be in report commits, texts of the rule's ``documents`` may
+    change, and a commit may restore what trust has.
 
     The script, and trusted editable files that are named without a wildcard, must be there. A
     changed editable file may not be a link.

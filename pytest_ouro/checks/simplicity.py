@@ -26,10 +26,10 @@ class Simplicity(Check):
     judges_claims = True
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield the findings about rows that are judged as claims, one for each recorded run that
-        was discarded although it tied with less code, and one for each that was kept without a
-        gain, unless it tied with less code. Runs whose verdict did not follow from a comparison are
-        left out."""
+        """Yield the findings about rows that are judged as claims, one for each run recorded since
+        the last blessing that was discarded although it tied with less code, and one for each that
+        was kept without a gain, unless it tied with less code. Runs whose verdict did not follow
+        from a comparison are left out."""
         if evidence.claimed:
             from pytest_ouro.checks._claims import simplicity as claims
             from pytest_ouro.checks._claims.present import judge_present

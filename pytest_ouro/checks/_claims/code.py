@@ -68,7 +68,7 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 def _generated(claims: Claims, step: Step) -> Iterator[Claimed]:
     """Yield up to three findings about what a commit adds: compiled code, other binary files, and
-    Python files in which it adds a line that a program wrote and that is unpacked and run."""
+    Python files to which it adds packed code (`_is_packed`)."""
     history = claims.loop.history
     paths = history.changes(step)
     added = [path for path in paths if not history.entry(step.parent, path)]
@@ -115,7 +115,7 @@ def _is_used(claims: Claims, step: Step, compiled: list[str]) -> bool:
 
 
 def _is_packed(claims: Claims, step: Step, path: str) -> bool:
-    """Return whether a commit adds to a file a line too long to be written by hand, and calls that
-    unpack and run data, such as ``exec`` or ``b64decode``."""
+    """Return whether a commit adds to a file a line too long to be written by hand, and a word of
+    what unpacks or runs data, such as ``exec`` or ``b64decode``."""
     new = claims.edit(step.parent, step.id, path).added
     return bool(_UNPACKS.search(new)) and any(len(line) > _LONG for line in new.splitlines())

@@ -119,8 +119,8 @@ def is_limit(name: str) -> bool:
 
 
 def _limit_change(path: str, before: str, after: str) -> str:
-    """Return in words how a constant of the time of a run differs between two texts of a file that
-    measures, in any language; "" if none does."""
+    """Return in words how the number of a constant of the time of a run differs between two texts
+    of a file that measures, in any language; "" if none does. New constants do not count."""
     was, now = surface.constants(path, before), surface.constants(path, after)
     for name, value in now.items():
         old = was.get(name, value)
@@ -156,16 +156,17 @@ def _bound_again(claims: Claims, path: str, before: str, after: str) -> tuple[st
 
 
 def _is_joined(claims: Claims, path: str, other: str, text: str) -> bool:
-    """Return whether names of the file at ``path`` are those of the file ``other``, which has this
-    text: it includes the file, or both are of one package of Go."""
+    """Return whether the file ``other``, with this text, has the names of the file at ``path``: it
+    includes that file, or both are Go files of one folder."""
     if path.endswith(".go"):
         return posixpath.dirname(path) == posixpath.dirname(other) and other.endswith(".go")
     return posixpath.basename(path) in surface.included(other, text)
 
 
 def _budget_change(before: str, after: str) -> str:
-    """Return in words how the constants of the training time differ between two texts of a file, or
-    which imported one is bound again; "" if they do not, or a text is not Python."""
+    """Return in words the first change of the training time between two texts of a file: a constant
+    that has another number, or an imported one or an attribute that is newly bound. Return "" if
+    there is none, or a text is not Python."""
     try:
         old, new = ast.parse(before), ast.parse(after)
     except (SyntaxError, ValueError, RecursionError):
@@ -241,5 +242,6 @@ def _imported(tree: ast.Module) -> set[str]:
 
 
 def _is_number(text: str) -> bool:
-    """Return whether the text of an expression is made of numbers alone, as ``5 * 60``."""
+    """Return whether the text of an expression looks like numbers alone, as ``5 * 60``: it has only
+    digits, ``e``, and signs of arithmetic."""
     return bool(re.fullmatch(r"[\d\s_.*+/()e-]+", text))

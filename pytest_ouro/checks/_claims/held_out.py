@@ -200,8 +200,8 @@ def _is_unseen(path: str) -> bool:
 
 def says_unseen(instructions: str, path: str) -> bool:
     """Return whether a sentence of the instructions names a file, or a folder that it is in, and
-    says that it is held out or must not be read. Where a sentence also says what may be used, the
-    part of it between commas that names the file decides."""
+    says that it is held out or must not be read, without an exception. Where a sentence also says
+    what may be used, the part of it between commas that names the file decides."""
     folders = [path]
     while parent := posixpath.dirname(folders[-1]):
         folders.append(parent)

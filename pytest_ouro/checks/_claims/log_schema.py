@@ -23,8 +23,8 @@ _FORBIDS = re.compile(
 
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield one finding about all lines of the ledger that do not fit its header, and one if
-    commits of the loop change a ledger that .gitignore names. The first only warns unless a bound
-    names the ledger and a line could not be read."""
+    commits change a ledger that .gitignore names. The first only warns unless a bound names the
+    ledger and a line could not be read."""
     lost = tuple(sorted({*claims.loop.lost, *claims.loop.odd}))
     read = len(claims.loop.odd)
     if lost:

@@ -49,11 +49,11 @@ def judge(claims: Claims) -> Iterator[Claimed]:
 
 
 def _unlogged(claims: Claims) -> Iterator[Claimed]:
-    """Yield one finding about all commits of the loop that change the editable files, are not
-    called a repair or a report, and have no row. It is an error only if a bound states what is
-    editable and the commits are more than the kept rows whose commits are gone, since it may be
-    these rows that are about them; otherwise it is a warning. Yield nothing if more experiments
-    lack a row than have one, or if rows share commits: such a log has no row for each commit."""
+    """Yield one finding about all commits of the loop that change the editable files, have no row,
+    and are neither called a repair or a report nor repaired by a later one. It is an error only if
+    a bound states what is editable and the commits are more than the kept rows whose commits are
+    gone, which may be about them; otherwise it is a warning. Yield nothing if more experiments lack
+    a row than have one, or if rows share commits."""
     loop = claims.loop
     found = [
         one
@@ -169,7 +169,7 @@ def _taken_back(claims: Claims) -> Iterator[Claimed]:
 
 def _flipped(claims: Claims) -> Iterator[Claimed]:
     """Yield one finding about rows whose status a later commit changed between kept and not kept,
-    and not a value that they had: an error if one became kept whose code is gone from the files."""
+    without another value: an error if one became kept whose code is gone."""
     found: dict[int, tuple[ClaimedRow, ClaimedRow, Version]] = {}
     settled = ("keep", "baseline", "discard", "crash")
     for before, after in itertools.pairwise(claims.loop.versions):

@@ -304,9 +304,10 @@ def _noise(claims: Claims, metric: Metric) -> tuple[float, int]:
 
 
 def _repeats(rows: Sequence[ClaimedRow]) -> Iterator[list[float]]:
-    """Yield lists of values that measure the same code again. ``rows`` are the rows of one commit.
-    The first list has its baselines (empty if it has other rows too); a second one has the rows
-    that say that they repeat, after the first row that does not."""
+    """Yield lists of values that measure the same code again. ``rows`` are the rows of one commit;
+    those with another commit cell than the first are left out. The first list has its baselines
+    (empty if it has other rows too); a second one has the rows that say that they repeat, after the
+    first row that does not."""
     whole = [row for row in rows if row.value is not None and row.cell == rows[0].cell]
     base = [row for row in whole if row.status == "baseline"]
     yield [row.value for row in base if row.value is not None] if len(base) == len(whole) else []

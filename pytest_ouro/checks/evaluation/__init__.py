@@ -55,9 +55,9 @@ class Evaluation(Check):
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
         """Yield a finding for each wanted file that is gone, for each editable script that became a
-        link, and for each suspect construct that a changed script has and trust does not; after a
-        run, also one if it printed another metric than was measured. OuroError if a changed script
-        cannot be parsed."""
+        link, and for each kind of suspect construct that a changed script has more often than its
+        trusted version; after a run, also one if it printed another metric than was measured.
+        OuroError if a changed script cannot be parsed."""
         yield from missing(evidence)
         yield from linked_scripts(evidence)
         for script in changed_scripts(evidence):

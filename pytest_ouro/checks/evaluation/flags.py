@@ -25,8 +25,8 @@ _PASSING = ("float", "round", "int", "bool")
 
 
 class State(NamedTuple):
-    """What is known at one point of a way through a function. ``done`` is the node of the last
-    evaluation that has succeeded, None if none has; ``caught`` tells whether a handler caught an
+    """What is known at one point of a way through a function. ``done`` is the ``by`` of the last
+    `Evaluation` that has succeeded, None if none has; ``caught`` tells whether a handler caught an
     error after that, and ``facts`` are the keys of flags with the values that are known."""
 
     done: ast.AST | None = None

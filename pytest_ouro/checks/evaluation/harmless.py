@@ -89,8 +89,8 @@ def only_asks(call: ast.Call, value: Value) -> bool:
 def _words(call: ast.Call, value: Value) -> list[str]:
     """Return the words of the command that a call starts, by its first argument or ``args``; [] if
     the command is unknown. A list or tuple gives its items, "" for each that is not a literal
-    string. A text, and ``"…".split()``, is split at blanks; a text with characters of shell syntax
-    gives []."""
+    string. A text, and ``"…".split()``, is split at blanks; a text that is not split so and has
+    characters of shell syntax gives []."""
     named = [keyword.value for keyword in call.keywords if keyword.arg == "args"]
     given = next((value(one) for one in (*call.args[:1], *named)), None)
     if isinstance(given, ast.List | ast.Tuple):
@@ -199,8 +199,8 @@ def _calls(function: _Function) -> Iterator[ast.Call]:
 
 
 def _own(function: _Function) -> Iterator[ast.AST]:
-    """Yield the nodes below a function. A function or lambda in it is yielded itself, but not what
-    is below that."""
+    """Yield the nodes below a function. A ``def`` (not ``async def``) or lambda in it is yielded
+    itself, but not what is below that."""
     waiting = list(ast.iter_child_nodes(function))
     for node in waiting:
         yield node

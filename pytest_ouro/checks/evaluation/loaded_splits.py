@@ -86,8 +86,9 @@ class Splits:
             yield from (text for text in held if text in HELD_OUT)
 
     def _loops(self) -> Iterator[tuple[ast.AST, ast.AST]]:
-        """Yield a tuple for each loop and comprehension over a literal or a call: the target that
-        it assigns, and what it loops over."""
+        """Yield a tuple for each ``for`` loop (not ``async for``) and each ``for`` of a
+        comprehension over a call, or a tuple, list, set or dict that is written out: the target
+        that it assigns, and what it loops over."""
         loops: list[ast.For | ast.comprehension] = [*self._source.of(ast.For)]
         for node in [*loops, *self._source.of(ast.comprehension)]:
             if isinstance(node.iter, ast.Tuple | ast.List | ast.Set | ast.Dict | ast.Call):

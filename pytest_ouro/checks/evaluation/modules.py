@@ -91,9 +91,9 @@ def outside_called(names: Names, node: ast.Call) -> Iterator[Construct]:
     calls.
 
     Such a call starts a program, unless that only asks about the machine or the commit; loads code
-    or weights from elsewhere; calls ``numpy.load`` with ``allow_pickle``; imports a module by name;
-    or changes where imports are searched. ``sys.path`` is changed by ``insert``, ``extend`` and
-    ``site.addsitedir``; ``append`` is allowed.
+    or weights from elsewhere; calls ``numpy.load`` with ``allow_pickle``; imports a suspect module,
+    or one whose name is not literal; or changes where imports are searched. ``sys.path`` is changed
+    by ``insert``, ``extend`` and ``site.addsitedir``; ``append`` is allowed.
     """
     meant = names.meant(node.func)
     owner, _, last = meant.rpartition(".")

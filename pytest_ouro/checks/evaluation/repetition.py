@@ -145,9 +145,9 @@ class _Script:
 
     @cached_property
     def _objects(self) -> dict[str, str]:
-        """A dict from the dotted name of each variable that is assigned a call to the dotted name
-        of what is called: the class, if the variable gets a new object. The last assignment in the
-        script counts."""
+        """A dict from the dotted names of variables that are assigned a call (of ``a = b = f()``
+        only ``a``) to the dotted name of what is called: the class, if the variable gets a new
+        object. The last assignment in the script counts."""
         return {
             dotted(node.targets[0]): dotted(node.value.func)
             for node in self._source.of(ast.Assign)

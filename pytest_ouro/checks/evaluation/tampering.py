@@ -173,8 +173,9 @@ class Tampering(Script):
 
     def _written_into(self, leaf: ast.Attribute | ast.Subscript) -> Iterator[Construct]:
         """Yield a construct if ``leaf``, the target of an assignment, is in the harness, in a
-        `PROTECTED` module (except for `_SETTINGS`) or in ``sys.modules``; or if it sets a name of
-        `_ours` in ``globals()``, ``vars()``, ``locals()`` or ``__main__``. Otherwise nothing."""
+        `PROTECTED` module (except for `_SETTINGS`) or in ``sys.modules`` (an item of an imported
+        name of the harness only if that is in upper case); or if it sets a name of `_ours` in
+        ``globals()``, ``vars()``, ``locals()`` or ``__main__``. Otherwise nothing."""
         name = written_into(leaf, self._names.value)
         base, meant = name.partition(".")[0], self._guarded(owner_of(leaf.value))
         if name in ("globals()", "vars()", "locals()") and isinstance(leaf, ast.Subscript):
@@ -287,7 +288,7 @@ class Tampering(Script):
 
     def _evaluations(self) -> Iterator[Construct]:
         """Yield a construct for each place where a run can evaluate after a successful evaluation,
-        and for each use of the evaluation's name without a call."""
+        and for each use, without a call, of a name under which the evaluation is imported."""
         calls = [
             call for call in self._source.of(ast.Call) if self._is_harness(call.func, self.evaluate)
         ]
