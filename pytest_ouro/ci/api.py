@@ -35,8 +35,8 @@ def send(env: Mapping[str, str], method: str, path: str, content: object) -> obj
 
 def download(env: Mapping[str, str], path: str) -> bytes:
     """Return the bytes of the file to which ``path`` of the job's repository redirects. The file
-    may lie on another server, which does not get the job's token. GitError if there is no redirect;
-    else as in `ask`."""
+    may lie on another server, which does not get the job's token. GitError if there is no redirect,
+    or if a server refuses, is too slow or cannot be reached."""
     place = _call(env, _address(env, path), follows=True)
     return _call({**env, "INPUT_TOKEN": ""}, place.decode(errors="replace"))
 

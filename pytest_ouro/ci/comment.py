@@ -34,7 +34,8 @@ _BOT, START = "github-actions[bot]", "### ouro audit"
 class Finished:
     """The workflow run that the event ``workflow_run`` is about: its id (``run``), the full id of
     the commit that it ran for, the branch of that commit, and the repository that has the branch:
-    its owner and its full name, as ``owner/name``."""
+    its owner and its full name, as ``owner/name``. The last three are "" if the event lacks
+    them."""
 
     run: int
     commit: str
@@ -44,9 +45,9 @@ class Finished:
 
 
 def read_finished(env: Mapping[str, str]) -> Finished:
-    """Return the workflow run that the job's event names. TrustError if it names none, as the job
-    was started by another event than ``workflow_run``, or if that run was not for a pull
-    request."""
+    """Return the workflow run that the job's event names. TrustError if the event cannot be read or
+    names none, as for another event than ``workflow_run``, or if that run was not started by the
+    event ``pull_request``."""
     run = table(read_event(env.get("GITHUB_EVENT_PATH", "")), "workflow_run")
     number, commit = run.get("id"), str(run.get("head_sha") or "")
     whole = isinstance(number, int) and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit)
@@ -64,8 +65,9 @@ def read_finished(env: Mapping[str, str]) -> Finished:
 
 
 def find_pull_request(env: Mapping[str, str], run: Finished) -> int | None:
-    """Return the number of the one open pull request whose head is the run's commit now; None if
-    there is none, or more than one. GitError if the server cannot be asked."""
+    """Return the number of the one open pull request of the job's repository whose head is the
+    run's commit now; None if there is none, or more than one. GitError if the server cannot be
+    asked."""
     head = quote(f"{run.owner}:{run.branch}", safe="")
     found = tables(ask(env, f"pulls?state=open&per_page=100&head={head}"))
     numbers = [

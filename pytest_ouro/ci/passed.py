@@ -97,9 +97,9 @@ def list_runs(env: Mapping[str, str], path: str, **facts: str) -> list[Mapping[s
 
 
 def _list_passed(env: Mapping[str, str], path: str, base: str) -> dict[str, object]:
-    """Return a dict from the id of each commit that passed a run of the workflow at ``path``, as a
-    push to the branch ``base`` of this repository, to the id of that run. GitError if the server
-    does not answer."""
+    """Return a dict from the ids of commits that passed one of the newest runs of the workflow at
+    ``path``, as pushes to the branch ``base`` of this repository, to the ids of these runs.
+    GitError if the server does not answer."""
     facts = {"head_branch": base, "event": "push", "conclusion": "success"}
     return {
         str(run.get("head_sha")): run.get("id")

@@ -53,7 +53,7 @@ def judge_in_parts(
     """Judge a merge group, or a push to the protected branch, step by step from ``start``: each
     step that people approved in ``environment`` is accepted, and those between are judged by the
     rules before them. Return the result. TrustError if people approved no step, or if there are too
-    many steps; another OuroError if a part cannot be judged."""
+    many steps to ask about them in time; another OuroError if a part cannot be judged."""
     steps = git.call(
         "rev-list", "--first-parent", "--reverse", question.head, f"^{start.commit}"
     ).decode()

@@ -28,8 +28,9 @@ class Question:
     ``server`` is the repository's address without a user, ``header`` authorises to read it ("" for
     none), ``head`` is the full id of the judged commit, ``base`` the branch whose rules count,
     ``trust`` the commit that the workflow names as trusted ("" for none), ``bound`` the path or
-    glob of bound.toml. ``what`` names the change in messages; ``on_base`` says that it is on that
-    branch already, ``queue`` is the branch of a merge group, else "".
+    glob of bound.toml ("" if none is named). ``what`` names the change in messages; ``on_base``
+    says that it was pushed to that branch, ``queue`` is the branch of a merge group ("-" if it is
+    not known), "" for any other change.
     """
 
     server: str
