@@ -15,7 +15,8 @@ _PERF = ("perf", "stat", "-x,", "-e", "instructions:u", "-o")
 
 
 class Refused(SystemExit):
-    """There is no lawful time: an answer is wrong, a program failed, or this machine cannot count.
+    """There is no lawful time: the arguments or an answer are wrong, a program failed, or this
+    machine cannot count.
 
     Unless it is caught, Python prints its text to standard error and exits with status 1, which is
     how an evaluation says that there is no metric.

@@ -42,9 +42,9 @@ _FLAGS = ("--same-output", "--help")
 
 
 def main(words: list[str]) -> None:
-    """Execute the command with the arguments ``words``, and print the lines of `USAGE` to standard
-    output. Raise `Refused`, which says why, if they cannot be used, or if a program fails or prints
-    what it should not."""
+    """Execute the command with the arguments ``words``, and print the lines that `USAGE` describes;
+    with ``--help``, or without words, print `USAGE`. Raise `Refused`, which says why, if the words
+    cannot be used, or there is no lawful time."""
     if "--help" in words or not words:
         sys.stdout.write(USAGE)
         return
@@ -76,9 +76,9 @@ def main(words: list[str]) -> None:
 
 
 def _parse(words: list[str]) -> tuple[dict[str, list[str]], dict[str, str], set[str]]:
-    """Return the words of the two commands, the values of the other options, and the flags; each by
-    the option's name. Raise `Refused` if a command is missing or empty, a value is missing, or a
-    word belongs to no option."""
+    """Return the words of the two commands and the values of the other options, each by the
+    option's name, and the flags. Raise `Refused` if a command is missing or empty, a value is
+    missing, or a word belongs to no option."""
     commands: dict[str, list[str]] = {}
     values: dict[str, str] = {}
     flags: set[str] = set()

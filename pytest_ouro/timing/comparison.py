@@ -97,7 +97,8 @@ class Comparison:
     def report(self, name: str, *, factor: float = 1.0, work: float | None = None) -> str:
         """Return lines ``key: value`` for an evaluation to print: ``NAME``, what the candidate
         took; ``NAME_error``, its standard error; ``NAME_reference``, what the reference took; these
-        three times ``factor``; ``NAME_ratio`` and ``NAME_ratio_error``. Numbers have six digits.
+        three times ``factor``; ``NAME_ratio`` and ``NAME_ratio_error``. Numbers have at most six
+        significant digits.
 
         With ``work``, they state how much of that work is done in a second instead of the seconds
         for it: ``NAME`` is ``work`` over the seconds, times ``factor``, and ``NAME_ratio`` is above

@@ -22,16 +22,16 @@ def compare(
     rounds: int = 40,
     equal: Callable[[bytes, bytes], bool] | None = operator.eq,
 ) -> Comparison:
-    """Ask both programs the same new ``question()`` in each of the ``rounds``, and return the
-    amounts that they took, in the unit in which they return them (such as seconds or instructions).
-    Amounts must be above 0, which is not checked. One more round comes first: its answers are
-    compared too, and its amounts are dropped.
+    """Ask both programs one new ``question()`` in each of the ``rounds``, and return the amounts
+    that they took, in the unit in which they return them (such as seconds or instructions). Amounts
+    must be above 0, which is not checked. One more round comes first: its answers are compared too,
+    and its amounts are dropped.
 
     The rounds come in twos with opposite orders, of which the first is drawn: reference, candidate,
-    candidate, reference or the reverse. So a cost that grows evenly during the rounds cancels, and
-    a program does not know its turn. Raise `Refused` if ``equal(candidate's answer, reference's
-    answer)`` is false; if ``equal`` is None, the answers may differ. What a program raises is
-    raised. Raise ValueError unless ``rounds`` is an even number above 0.
+    candidate, reference or the reverse. So a cost that grows evenly during the rounds cancels.
+    Raise `Refused` if ``equal(candidate's answer, reference's answer)`` is false; if ``equal`` is
+    None, the answers may differ. What a program raises is raised. Raise ValueError unless
+    ``rounds`` is an even number above 0.
     """
     if rounds < 2 or rounds % 2:
         raise ValueError("the number of rounds must be even, and above 0")
