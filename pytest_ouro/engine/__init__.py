@@ -53,19 +53,17 @@ class Case:
 
     @property
     def repository(self) -> Repository:
-        """The git repository as the case's evidence observes it (``evidence.repository``), for code
-        that has a case."""
+        """The git repository as the case's evidence observes it: ``evidence.repository``."""
         return self.evidence.repository
 
     @property
     def experiment(self) -> Experiment:
-        """The table ``[experiment]`` of the bound as it stands, before ``[experiment.cpu]`` or
-        ``[experiment.cuda]`` replaces some of its values for a run."""
+        """The experiment of the bound's ``cpu`` profile, for the keys that are the same on every
+        device: ``bound.experiment``."""
         return self.bound.experiment
 
     def close(self) -> None:
-        """Stop the git processes that trust and the repository keep open. They start again when
-        needed."""
+        """Stop the git processes that the case keeps open. They start again when needed."""
         for git in (self.trust.git, self.repository.git):
             git.close()
         if "place" in self.evidence.__dict__:
@@ -73,9 +71,10 @@ class Case:
 
     def again(self, measured: MeasuredRun | None = None) -> Case:
         """Return a new case with the same rules and trust, whose evidence is observed again, with
-        the present HEAD, or with the commit of `at`: for use after a run. ``measured`` is the
-        run that has just ended, if rules are to be applied to it. Data files are read again only if
-        their size or times changed. Raise GitError if the repository cannot be read."""
+        the present HEAD or, if a commit alone is checked, with that commit: for use after a run.
+        ``measured`` is the run that has just ended, if rules are to be applied to it. Data files
+        are read again only if their size or times changed. Raise GitError if the repository cannot
+        be read."""
         git, subject = self.repository.git.again(), self.repository.subject
         head = self.repository.head if subject == "commit" else ""
         repository = Repository(git, trust=self.repository.trust, subject=subject, head=head)
@@ -98,7 +97,7 @@ class Case:
 @dataclass(frozen=True)
 class Answer:
     """The ``results`` of the rules of one case. ``ref`` is the git ref that was checked before a
-    push, or the path of bound.toml if several were asked for; else ""."""
+    push, or the path of bound.toml if a glob of several was asked for; else ""."""
 
     case: Case
     results: list[RuleResult]
@@ -125,8 +124,8 @@ class Answer:
 
     @property
     def empty(self) -> bool:
-        """Whether a commit or an index was checked that has no change since the trusted commit, so
-        that no rule could be broken. Always False for a working tree."""
+        """Whether a commit or an index was checked that has neither commits since the trusted one
+        nor a staged change. Always False for a working tree."""
         repository = self.case.repository
         changed = repository.commits or repository.staged
         return repository.subject != "working tree" and not changed
@@ -186,11 +185,12 @@ def open_commit(
     ``bound`` is bound.toml's path in the repository; if it is "", the nearest one in or above
     ``git.prefix`` is used, in the trusted commit if one is named, else in the checked one. With
     ``named``, ``trust`` (which ``trust_by`` names), OURO_TRUST or git's setting ouro.trust must
-    name the trusted commit; without it, a bound.lock of the checked commit is enough. The commit is
-    compared with the point where it left the trusted one's history. Raise GitError, TrustError,
-    BoundError, LimitError or another OuroError if ``revision`` names no commit, if the rules cannot
-    be read, or if the trusted commit has rules or frozen files that changed after that point and
-    that the checked commit does not have.
+    name the trusted commit; without it, a bound.lock of the checked commit is enough. If a trusted
+    commit is named, the checked one is compared with the point where it left the history of that
+    commit, as `point_of_departure` says. Raise GitError, TrustError, BoundError, LimitError or
+    another OuroError if ``revision`` names no commit, if the rules cannot be read, or if the
+    trusted commit has rules or frozen files that changed after that point and that the checked
+    commit does not have.
     """
     head = demand_commit(git, revision)
     commit, _ = trusts.named(git, asked=trust, asked_by=trust_by)
@@ -290,9 +290,9 @@ def _no_run_for(rule: Rule, evidence: Evidence) -> str:
     For a commit alone that was not measured just now, neither kind of rule has anything to judge.
     For the index, no rule about a run has: the next commit may be the one that takes back what the
     run broke. Elsewhere, a rule that judges rows written by hand has something to judge if there
-    are such rows. Any other rule about a run needs a run that has just been measured, or one whose
-    code is still in the working tree; any other rule about the records needs a recorded run, or a
-    journal or ledger that is damaged or was deleted.
+    are such rows. Any other rule about a run needs `Evidence.run`: a run that has just been
+    measured, or one of HEAD without a later edit. Any other rule about the records needs a ledger,
+    a recorded run, or a sign that records are damaged or gone.
     """
     stage, subject = rule.checker.stage, evidence.repository.subject
     if stage == "repository":

@@ -36,9 +36,9 @@ def judge_commit(
     trust: str | None = None,
     trust_by: str = "--trust",
 ) -> list[Answer]:
-    """Check the commit ``revision`` and each commit between trust and it. Return a list of one
-    answer or, if ``bound`` is a glob, of one answer for each bound.toml that it matches in the
-    trusted commit. The parameters are those of `open_commit`.
+    """Check the commit ``revision`` and the commits between trust and it, as `check_history` does.
+    Return a list of one answer or, if ``bound`` is a glob, of one answer for each bound.toml that
+    it matches in the trusted commit. The parameters are those of `open_commit`.
 
     Raise the errors of `open_commit` and `check_history`; TrustError if the glob matches nothing in
     the trusted commit, or if ``revision`` has a bound.toml of the glob that the trusted commit
@@ -58,9 +58,10 @@ def judge_commit(
 
 
 def check_history(case: Case) -> list[RuleResult]:
-    """Apply every rule to the checked commit, and each rule that is not skipped there to every
-    commit between trust and it. Return one result for each rule, in the order of the bound. Raise
-    OuroError as from `check_rule`, LimitError if there are too many commits.
+    """Apply every rule to the checked commit, and each rule that is not skipped there to the
+    commits between trust and it that `_list_earlier_commits` yields. Return one result for each
+    rule, in the order of the bound. Raise OuroError as from `check_rule`, LimitError if there are
+    too many commits.
 
     What a commit breaks is reported even if a later one reverts it, but not again if the checked
     commit still has it. Findings that only warn are not reported of earlier commits, unless the
@@ -95,8 +96,8 @@ def _with_undone(case: Case, rule: Rule, result: RuleResult, undone: _Undone) ->
 
 def _describe_undone(case: Case, finding: Finding, commits: list[Commit]) -> Finding:
     """Return a copy of a finding of earlier commits whose violation later commits undid. Its
-    ``where`` names the first of these ``commits`` and the number of the others; its ``help`` is a
-    git command that joins the commits into one, which no longer has the finding."""
+    ``where`` names the first of these ``commits`` and the number of the others; its ``help`` says
+    by which git command a person joins the commits into one."""
     more = f" and {len(commits) - 1} more commits" if commits[1:] else ""
     oldest = case.repository.on_branch(commits[0])
     help = (
