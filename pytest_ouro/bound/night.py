@@ -80,7 +80,7 @@ def _cost_fault(night: Any) -> str:
 
 
 def _empty_fault(night: Any) -> str:
-    """Return a message if no condition is stated; otherwise ""."""
+    """Return a message if no key of the table is stated; otherwise ""."""
     stated = (night.until or None, night.tries, night.cost, night.price, night.plateau)
     if any(value is not None for value in stated):
         return ""

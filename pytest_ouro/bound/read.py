@@ -138,8 +138,9 @@ def read(
     checks: Mapping[str, type[Check]] | None = None,
     remedy: str = "",
 ) -> Bound:
-    """Parse the bytes of the bound.toml at the repository-relative ``path``. Raise BoundError if
-    they are too many, are not UTF-8, or have faults. The other arguments are those of `parse`."""
+    """Return the bound that the bytes of the bound.toml at the repository-relative ``path`` state.
+    Raise BoundError if they are too many, are not UTF-8, or have faults. The other arguments are
+    those of `parse`."""
     if len(data) > limits.BOUND:
         raise messages.too_long(path, len(data), limits.BOUND, remedy)
     try:
@@ -159,10 +160,10 @@ def parse(
     checks: Mapping[str, type[Check]] | None = None,
     remedy: str = "",
 ) -> Bound:
-    """Parse the text of a bound.toml. Raise BoundError if it has faults, with a list of all of them
-    and their lines if known. If the text is not TOML or is of a later version, the list has only
-    that fault. Paths are checked only if [experiment] has no other fault, the ledger only if
-    nothing else has one.
+    """Return the bound that the text of a bound.toml states. Raise BoundError if it has faults,
+    with a list of all of them and their lines if known. If the text is not TOML or is of a later
+    version, the list has only that fault. Paths are checked only if [experiment] has no other
+    fault, the ledger only if nothing else has one.
 
     ``folder`` is bound.toml's repository-relative folder, ``name`` the file's name in messages.
     ``checks`` are classes, by name, that rules may name besides pytest-ouro's own checks;
@@ -340,8 +341,8 @@ def _check_paths(
     problems: Problems,
 ) -> None:
     """Add a problem for each path of the experiments or rules that its type refuses
-    (`PathParameter.fault`), also in checks of packages. A fault that both devices share is added
-    once."""
+    (`PathParameter.fault`), also in checks of packages. A fault that both devices have from a key
+    of [experiment] is added once."""
     try:
         root = join(folder, experiments["cpu"].root)
     except ValueError:

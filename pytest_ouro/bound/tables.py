@@ -318,8 +318,8 @@ PER_DEVICE = (
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictRule:
-    """The table ``[verdict]``: by how much runs of one code differ, and by how much a run must be
-    better to be kept."""
+    """The table ``[verdict]``: by how much runs of one code differ, when a run is kept, and what
+    else is measured or withheld."""
 
     noise: float | Literal["auto"] = option(
         'the standard deviation of one run\'s metric; `"auto"`: from repeats of one code',

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def is_glob(bound: str) -> bool:
-    """Return whether ``bound``, a path or glob of bound.toml, has wildcards and so may name several
-    files."""
+    """Return whether ``bound``, a path or glob of bound.toml, has a wildcard (``*`` or ``?``), and
+    so may name several files."""
     return "*" in bound or "?" in bound
 
 
