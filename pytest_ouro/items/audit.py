@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 def isolate(config: pytest.Config) -> None:
-    """Keep pytest from loading a conftest.py, and from writing into the audited repository. Raise
-    OuroError if an option that asks for runs is given too, or if the ini file that pytest has read
-    already belongs to that repository."""
+    """Keep pytest from loading a conftest.py, and its cache plugins from writing into the audited
+    repository. Raise OuroError if an option that asks for runs is given too, or if the ini file
+    that pytest has read already belongs to that repository."""
     namespace = config.known_args_namespace
     if tasks := find_tasks(namespace):
         raise messages.audit_alone(tasks[0])
@@ -60,7 +60,7 @@ class AuditHooks:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
         """Make the audit, and replace ``items``, in place, by what `AuditCollector.collect` returns
-        for it. Raise UsageError if nothing can be audited."""
+        for it. Raise UsageError if the audit fails, as where nothing can be audited."""
         try:
             self.audit = audit(Options(subject=self.config.option.ouro_audit))
         except Exception as error:
@@ -99,8 +99,8 @@ class AuditCollector(pytest.Collector):
         self.audit = audit
 
     def collect(self) -> list[pytest.Item]:
-        """Return an item for each statement of the audit (`Statement`: whether one of its checks
-        could be made), and for each check that has findings but no statement."""
+        """Return an item for each statement of the audit, and for each further check that has
+        findings."""
         return [*self._collect()]
 
     def _collect(self) -> Iterator[pytest.Item]:
@@ -114,8 +114,9 @@ class AuditCollector(pytest.Collector):
 
 
 class AuditItem(pytest.Item):
-    """One statement of an audit, as a test. It fails if its check found an error, is skipped if the
-    statement could not be judged, and passes otherwise."""
+    """One statement of an audit, or one check that has findings but no statement, as a test. It
+    fails if its check found an error, is skipped if the statement could not be judged, and passes
+    otherwise."""
 
     def __init__(
         self, *, statement: Statement | None, found: list[AuditFinding], **kwargs: Any
@@ -140,8 +141,7 @@ class AuditItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Return the folder of the session, the line 0, and ``audit::`` with the name of the
-        item."""
+        """Return the root folder, the line 0, and ``audit::`` with the name of the item."""
         return self.path, 0, f"audit::{self.name}"
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 
 class Failure(Exception):
-    """Raised by an item for a broken rule, a crash, or no run; pytest shows its text alone."""
+    """Raised by an item for a broken rule, a crash, a run without a value that counts, or no run;
+    pytest shows its text alone."""
 
 
 class BoundFile(pytest.File):
@@ -63,7 +64,7 @@ class Section(pytest.Collector):
         self.rules = rules
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield the item of the runs if this is their section; else one for each rule, with the
+        """Yield the items of the runs if this is their section; else one for each rule, with the
         marker of its section."""
         if self.name == "experiment":
             if find_session(self.config).settings.candidates:
@@ -108,7 +109,7 @@ class OuroItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Return the text that pytest shows for a failure: that of a Failure; why no run was made
         for an ExperimentError; for another Exception, why the rule could not be checked; for
-        anything else, such as pytest's Exit, what ended the item from outside."""
+        anything else, such as pytest's Failed, what ended the item from outside."""
         error = excinfo.value
         if isinstance(error, Failure):
             return str(error)
@@ -146,9 +147,9 @@ class RuleItem(OuroItem):
             raise pytest.skip.Exception(escape(result.reason), _use_item_location=True)
 
     def _text(self, result: RuleResult, reported: dict[str, str]) -> str:
-        """Return the text of a broken rule. For a rule about runs whose findings other rules
-        reported before, it is one line that names one of those rules. ``reported`` maps the
-        headline of each finding of such a rule to the rule that reported it; new headlines are
+        """Return the text of a broken rule. For a rule about runs or records all of whose headlines
+        other rules reported before, it is one line that names one of those rules. ``reported`` maps
+        the headline of each finding of such a rule to the rule that reported it; new headlines are
         added."""
         if self.order == 2:
             headlines = {finding.headline for finding in result.findings}
@@ -232,8 +233,8 @@ class CandidateItem(ExperimentItem):
 
 
 class SelectionItem(MeasuringItem):
-    """A certificate, a confirmation or an ablation. It passes if every pair was measured, whatever
-    the result is, and fails if a run gave no value that counts, or none was made."""
+    """A certificate, a confirmation or an ablation. It passes if its runs gave values, whatever the
+    statement is, and fails if one gave no value that counts, or none was made."""
 
     def runtest(self) -> None:
         """Measure the pairs; add the numbers of the statement to the item's properties. Raise

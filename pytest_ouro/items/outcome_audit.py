@@ -110,8 +110,8 @@ class OutcomeAudit:
 
     def _unjudged(self, session: pytest.Session) -> list[str]:
         """Return the node ids of the expected rules that were not checked. [] if the session
-        stopped early or ended by an error (an exit status other than 0, 1 and 5), if a person chose
-        rules by an option, or under xdist."""
+        stopped early or ended by an error (an exit status other than 0, 1 and 5), if `_is_chosen`,
+        or under xdist."""
         if session.shouldstop or session.shouldfail or self._is_chosen():
             return []
         if session.exitstatus not in (0, 1, 5) or hasattr(self._config, "workerinput"):
@@ -121,8 +121,9 @@ class OutcomeAudit:
         return [nodeid for nodeid in self._expected if nodeid not in self._outcomes]
 
     def _is_chosen(self) -> bool:
-        """Return whether the command line has an option of ``_CHOOSING``, by which a person leaves
-        rules unchecked; options in PYTEST_ADDOPTS or an ini file do not count."""
+        """Return whether an argument of the command line begins with an entry of ``_CHOOSING``, the
+        options by which a person leaves rules unchecked; PYTEST_ADDOPTS and ini files do not
+        count."""
         given = [str(arg) for arg in self._config.invocation_params.args]
         return any(arg.startswith(_CHOOSING) for arg in given)
 

@@ -40,9 +40,9 @@ def refuse_outside_config(config: pytest.Config, top: Path | None = None) -> Non
 
 def find_outside_config(config: pytest.Config, top: Path) -> list[str]:
     """Return the files and folders that configure pytest, lie outside the repository at ``top``,
-    and were named by no person; [] if there are none. They are the ini file, or else the root
-    folder (or its setup.py), and conftest.py files. The paths are relative to the folder in which
-    pytest was started."""
+    and were not named by a person, as by their folder; [] if there are none. They are the ini file,
+    or else the root folder (or its setup.py), and conftest.py files. The paths are relative to the
+    folder in which pytest was started."""
     named = _NamedPaths(config)
     top = top.resolve()
     found = []

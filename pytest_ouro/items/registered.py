@@ -16,9 +16,9 @@ def read_checks(config: pytest.Config) -> dict[str, type[Check]]:
     """Return a dict from name to class of the checks that conftest.py files and plugins give; {} if
     there are none.
 
-    Raise a BoundError that lists each hook that returns no mapping, each value that is not a class
-    derived from `Check`, and each name that another plugin, a package or pytest-ouro gives to a
-    different check.
+    Raise a BoundError that lists each hook that returns something else than a mapping or nothing,
+    each value that is not a class derived from `Check`, and each name that another plugin, a
+    package or pytest-ouro gives to a different check.
     """
     hooks = config.hook.pytest_ouro_checks.get_hookimpls()
     if not hooks:  # to read what every installed package registers is costly

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def write_reports(session: pytest.Session, settings: Settings) -> list[str]:
-    """Write the reports of a session, and return a line for each. Nothing is raised: if one cannot
-    be written, the lines say why, and exit status 0 or 5 becomes 1. Under xdist, only the process
-    that collects the results writes."""
+    """Write the reports of a session, and return lines that name them. Nothing is raised: if one
+    cannot be written, the line says why, and exit status 0 or 5 becomes 1. Under xdist, only the
+    process that collects the results writes; [] in any other."""
     if hasattr(session.config, "workerinput"):
         return []
     try:

@@ -135,8 +135,7 @@ class Session:
 
     def measure_candidate(self, commit: str, candidates: Sequence[Candidate]) -> Result:
         """Return the result of one of the candidates of this session, of which the first call
-        starts all. Raise OuroError if it cannot be measured; what ended it from outside is
-        raised."""
+        starts all. Raise OuroError if it cannot be measured, KeyboardInterrupt for Ctrl-C."""
 
         def make(progress: Progress) -> Result:
             if self._unmade is not None:
@@ -316,7 +315,8 @@ class Session:
 
     def result_for_test(self) -> Result:
         """Return the run's result to a test that uses the fixture, also if the run crashed. If no
-        run was made, or a rule is broken, fail the test. Ctrl-C is raised as by `experiment`."""
+        run was made, as because a rule is broken, fail the test. Ctrl-C is raised as by
+        `experiment`."""
         try:
             result = self.experiment()
         except OuroError as error:

@@ -45,10 +45,10 @@ class Settings:
     certificate or an ablation, and ``looks`` how many certificates are stated before the first (0:
     no number). ``trackio`` is the project that shows the runs live, of trackio or as
     ``wandb:PROJECT`` ("": none), and ``reports`` are the absolute paths of the files to write at
-    the end. ``candidates`` are the words that name commits to measure in place of HEAD.
-    ``engine``: an engine is named; ``places`` is how many runs it makes at a time (0: as many as
-    there are devices), and ``ray`` the address of its Ray cluster, as `find_address` returns it
-    ("": it is of this machine)."""
+    the end. ``candidates`` are the words that name commits to measure in place of HEAD. ``engine``:
+    an engine is named; ``places`` is how many runs it makes at a time (0: as many as there are
+    devices), and ``ray`` the address of its Ray cluster, as `find_address` returns it ("": it is
+    not Ray)."""
 
     bound: Path
     trust: str | None
@@ -157,10 +157,10 @@ def _read_candidates(config: pytest.Config) -> tuple[str, ...]:
 
 def _read_engine(config: pytest.Config) -> tuple[int, str]:
     """Return how many runs are made at a time (0: not stated), and the address of the Ray cluster
-    that makes them ("": this machine does), by ``--ouro-engine``. Raise UsageError for another
-    engine than ``local``, ``local=N``, ``ray`` and ``ray=ADDRESS``, for a cluster that
-    `find_address` refuses, for an engine that would make a single run, for candidates without an
-    experiment, and for either with an option that has no use for it."""
+    that makes them ("": none does), by ``--ouro-engine``. Raise UsageError for another engine than
+    ``local``, ``local=N``, ``ray`` and ``ray=ADDRESS``, for a cluster that `find_address` refuses,
+    for an engine that has no runs to make, for candidates without an experiment, and for either
+    with an option that has no use for it."""
     words, engine = config.getoption("ouro_candidates"), config.getoption("ouro_engine")
     repeats = config.getoption("ouro_repeat") > 1
     if words and not config.getoption("ouro_experiment"):

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def hold_time_limits() -> Iterator[list[str]]:
-    """Keep the time limits of other plugins from ending the present test until the context ends.
-    Yield a list, which gets an entry each time that a limit passes (SIGALRM arrives): the name of
-    the module that set the handler before, or "another program". That handler is restored at the
-    end.
+    """Keep time limits by SIGALRM, such as those of other plugins, from ending the present test
+    until the context ends. Yield a list, which gets an entry each time that a limit passes (SIGALRM
+    arrives): the name of the module that set the handler before, or "another program". That handler
+    is restored at the end.
 
     Pytest's `faulthandler_timeout` is cancelled for the present test. Outside of the main thread
     only that is done, since Python allows no handler there; the list then stays empty.

@@ -176,7 +176,8 @@ class Tracker:
 
 
 def _numbers_of(run: FinishedRun) -> dict[str, float]:
-    """Return the numbers that a record has, by name; ``kept`` and ``crashed`` are 1 or 0."""
+    """Return the numbers of a record that are passed on, by name, without those that it lacks;
+    ``kept`` and ``crashed`` are 1 or 0."""
     found = {
         run.metric_name: run.value,
         "gain": run.gain,
