@@ -99,8 +99,8 @@ check = "scope"
 @dataclass(frozen=True)
 class Trial:
     """The result of a canary, a small experiment, honest or cheating, that tests the isolation of
-    runs. ``level`` is the assurance level at which it ran ("claimed", "supervised", "judged" or
-    "sandboxed"); ``why`` says why the level is not higher.
+    runs. ``level`` is the assurance level at which it ran, or, if no run was made, the highest that
+    was allowed; ``why`` says why the level is not higher.
 
     ``state``: an honest run ``held``; a cheat was ``caught``, ``neutralised`` (it had no effect) or
     is ``open``; a run that shows nothing ``failed``. ``words`` explain it. ``value`` is the
@@ -129,11 +129,8 @@ def attempt(
     command under the interpreter of this process. Without ``torch`` the model of a script is in
     plain Python.
 
-    ``honest`` is the metric of the honest canary at that level. A cheat that is not caught is
-    ``open`` if its metric differs from ``honest``, or if ``honest`` is None. A canary that left a
-    trace outside of its run is ``open`` whatever its metric. A canary without a metric ``failed``.
-    A cheat that acts outside of its process also ``failed`` if its run.log says neither that the
-    action was refused nor which process it started. KeyboardInterrupt if the run was interrupted.
+    ``honest`` is the metric of the honest canary at that level, None if it is not known;
+    `_classify` says how it decides about the state. KeyboardInterrupt if the run was interrupted.
     """
     try:
         with _make_workspace(name, python, highest, torch) as workspace:
@@ -160,10 +157,10 @@ def _classify(
     of these that applies decides.
 
     A trace outside of the run: ``open``. No run: ``failed``. A run of a cheat that ended as a
-    breach, since it broke a rule or was seen to forge its result: ``caught``. Any other end without
-    a metric: ``failed``. An honest canary: ``held``. A cheat whose metric differs from ``honest``,
-    or if ``honest`` is None: ``open``. A cheat that acts outside of its process, if
-    `_Workspace.refusal` is "": ``failed``. Any other cheat: ``neutralised``.
+    breach, since it broke a rule or was seen to forge its result: ``caught``. Any other end than a
+    success with a metric: ``failed``. An honest canary: ``held``. A cheat whose metric differs from
+    ``honest`` by more than `_SAME`, or if ``honest`` is None: ``open``. A cheat that acts outside
+    of its process, if `_Workspace.refusal` is "": ``failed``. Any other cheat: ``neutralised``.
     """
     if effect := workspace.effect():
         return "open", effect

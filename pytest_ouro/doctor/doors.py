@@ -118,8 +118,9 @@ def _examine_agent(top: Path, name: str, fault: Callable[[], str]) -> Item:
     """Return the item about the agent ``name``: ``ok`` if its settings call the guard before it
     acts, even if it is not known whether the agent's program trusts them; ``weak`` if a session
     that is started in the current folder would not read those settings. It is ``off`` if the
-    settings do not call the guard, if other settings turn hooks off, if the agent's program does
-    not trust the hooks, or if ``fault``, which tries the hook's command, returns what is wrong."""
+    settings do not call the guard, if other settings turn hooks off or cannot be read, if the
+    agent's program does not trust the hooks, or if ``fault``, which tries the hook's command,
+    returns what is wrong."""
     topic = f"agents {name}"
     if not _calls_guard(top / agents.AGENTS[name].settings, name):
         words = "it edits without asking the guard"

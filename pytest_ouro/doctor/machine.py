@@ -150,8 +150,8 @@ class Machine:
 
     def items(self) -> Iterator[Item]:
         """Yield an item for each topic, in the order of the report; an error becomes the item of
-        its topic: a TrustError ``unknown``, any other ``fails``. The topic ``splits`` has none if
-        the harness does not hand out held-out data."""
+        its topic: a TrustError ``unknown``, any other ``fails``. The topic ``splits`` has none for
+        a command, or if the harness does not hand out held-out data."""
         for topic, item in (
             ("python", self._python),
             ("device", self._device),
@@ -175,7 +175,7 @@ class Machine:
 
     def _python(self) -> Item:
         """Return the item about the interpreter: ``fails`` if the harness imports torch and the
-        interpreter has none, else ``ok``. Raises as `interpreter`."""
+        interpreter has none, else ``ok``. Raises as `lacks_torch`."""
         found = self.interpreter
         words = f"Python {found.version}, {found.path}"
         if self.lacks_torch:

@@ -72,7 +72,7 @@ def _examine_trust(case: Case, path: Path) -> Item:
 
     It is ``ok`` if they are read from a commit that is named as trusted, and ``fails`` if the new
     bound.lock is not committed. Rules by bound.lock are ``weak``; the next step then is to trust a
-    branch that holds the bound, or, without one, the present commit.
+    branch that holds the bound, or, without one, the commit that brought bound.lock.
     """
     trust, git = case.trust, case.repository.git
     if trust.lock is None:
