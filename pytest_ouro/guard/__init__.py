@@ -120,8 +120,8 @@ def answer(call: Call) -> str:
 
 def reason(call: Call) -> str:
     """Return why a rule forbids one of the call's effects, the first that is found; "" if no rule
-    does. OuroError or OSError if the rules that apply, or git, which some effects need, cannot be
-    read."""
+    does. OuroError or OSError if the rules that apply cannot be read, or git, which some effects
+    need, cannot be started."""
     from pytest_ouro.guard import protected
 
     for bound in protected.bounds(call):

@@ -61,8 +61,7 @@ def state(bound: str, folder: str, common: str, names: list[str], more: list[Any
     `protected.state` takes them, with the full name of the branch ("" if there is none) at its end.
     Git's own files, such as the index, are watched too. Of each file in ``names`` and of git the
     list has three numbers, or None, as `_stamp` appends them: the ctime among them is the time of
-    the last change of content, name or mode, which no program can set back. Raise OSError if the
-    top cannot be opened.
+    the last change of content, name or mode. Raise OSError if the top cannot be opened.
     """
     *rules, branch = more
     git = [os.path.join(folder, name) for name in ("index", "HEAD", "MERGE_HEAD")]

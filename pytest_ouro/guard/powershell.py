@@ -166,8 +166,8 @@ def _effects(
     command: Command, name: str, folder: str, start: Start, depth: int
 ) -> Iterator[Write | Action]:
     """Yield the effects of one command, called ``name`` ("" if that is not known), without those of
-    its redirections: the effect of `_unknown` if the text does not show what the command runs. Else
-    ``start``, ``depth`` and errors as in `effects`."""
+    its redirections: the effect of `_unknown` if the text does not show what the command runs.
+    ``start``, ``depth`` and errors are as in `effects`."""
     args = command.words[1:]
     texts = [value for word in args for value in word.values]
     known = all(word.known for word in args)

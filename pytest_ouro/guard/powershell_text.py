@@ -41,9 +41,9 @@ class Word:
 
 class Command:
     """One simple command: its words, the files that it redirects to, whether it is ``piped`` (a
-    pipe gives it objects) and ``invoked`` (by ``&``, so that its first word may be a variable).
-    ``call`` is "" or, for the call of a method, which has no words, the text before its bracket.
-    ``assigned`` is the variable that gets the result, or ""."""
+    pipe gives it objects) and ``invoked`` (``&`` or ``&&`` stands before it, so that its first word
+    may be a variable). ``call`` is "" or, for the call of a method, which has no words, the text
+    before its bracket. ``assigned`` is the variable that gets the result, or ""."""
 
     __slots__ = ("assigned", "call", "invoked", "piped", "words", "writes")
 

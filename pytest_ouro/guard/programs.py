@@ -88,9 +88,10 @@ _PROGRAMS = {
 
 def effects(name: str, args: Sequence[str], folder: str) -> Iterator[Write | Action]:
     """Yield what the program ``name`` with these arguments would change if it ran in ``folder``: a
-    `Write` of each file, its path as stated, or one `Action`. Nothing for a program that is not in
-    the table, for options with which it changes nothing, or for an installation of only what a
-    requirements file or a path declares, as by ``pip install -r FILE`` and ``pip install .``."""
+    `Write` of each file, its path absolute or from there, or one `Action`. Nothing for a program
+    that is not in the table, for options with which it changes nothing, or for an installation of
+    only what a requirements file or a path declares, as by ``pip install -r FILE`` and ``pip
+    install .``."""
     if name == "uv" and args[:1] == ["pip"]:
         name, args = "pip", args[1:]
     program = _PROGRAMS.get(name)

@@ -183,9 +183,9 @@ class Protections:
         `Action` is always forbidden, but an ``install`` only if a rule says so.
 
         A change of a link counts for the link and for its target, a removal for the link alone. An
-        ``add`` is forbidden only for files that must stay untracked. A ``restore`` is always
-        allowed if it brings back the trusted version of a file, or is of a folder, which the gate
-        checks. OuroError or OSError if the rules or git, which some effects need, cannot be read.
+        ``add`` is forbidden only for files that must stay untracked. A ``restore`` is allowed if it
+        brings back the trusted version of a file, or is of a folder, which the gate checks.
+        OuroError or OSError if the rules cannot be read, or git cannot be started.
         """
         if isinstance(effect, Action):
             by = self.install if effect.kind == "install" else _OWN
@@ -297,11 +297,11 @@ class Protections:
         """Return whether the gate would report this effect on a file that a scope rule does not let
         change. ``path`` is absolute, ``name`` the same from the top.
 
-        A file that is only ``named``, without a known use, is not reported. A restored file is
-        reported unless it comes from the index or HEAD, a removed file if `rules.is_known` knows
-        it, an edited one unless git ignores it. A file that a shell writes is reported if git
-        tracks it, or if git does not ignore it and its name ends with ``.py``, ``.pyi``, ``.pth``
-        or ``.so``. OuroError or OSError if the rules or git cannot be read.
+        A file that is only ``named`` is not reported. A restored file is reported unless it comes
+        from the index or HEAD, a removed file if `rules.is_known` knows it, an edited one unless
+        git ignores it. A file that a shell writes is reported if git tracks it, or if git does not
+        ignore it and its name ends with ``.py``, ``.pyi``, ``.pth`` or ``.so``. If git fails, the
+        file counts as neither tracked nor ignored. Errors as of `refusal`.
         """
         if effect.how in ("restore", "named"):
             return effect.how == "restore" and effect.source not in ("", "HEAD")
