@@ -47,8 +47,7 @@ EXIT_STATUS = {
 
 def run(argv: Sequence[str]) -> int:
     """Run the command that ``argv``, the words after the program's name, begins with. Return its
-    exit status: 0 lawful or done, 1 a rule is broken or a demand of the command is not met, 2 an
-    error.
+    exit status, as in `EXIT_STATUS`.
 
     Without words, or for ``--help``, print the help; for ``--version``, the version. An error is
     printed, not raised, except for BrokenPipeError, OutputLost, KeyboardInterrupt and argparse's

@@ -42,9 +42,9 @@ def files(
 
     ``asked`` are the names of agents, separated by commas, "" for the agents that the project uses;
     agents without hooks may be named too. ``statements`` are the rules. ``demand_own`` is called
-    with each path before the file is read, and raises OuroError for a path outside of the
-    repository. OuroError is also raised for an unknown agent, for a file that cannot be read or
-    merged, and for a program that people wrote and that is not in git.
+    with the path of each of these files before it is read, and raises OuroError for a path outside
+    of the repository. OuroError is also raised for an unknown agent, for a file that cannot be read
+    or merged, and for a program that people wrote and that is not in git.
     """
     top = git.top
     program = _find_program(top, bound)

@@ -242,8 +242,9 @@ def _read_lock(target: Path) -> lock.Lock:
 
 
 def _hash_data(bound: Bound, evidence: Evidence, before: lock.Lock) -> dict[str, str]:
-    """Return a dict from the name of each data file on this machine to its sha256. It also has the
-    entries in ``before`` of files in folders that have no data file here."""
+    """Return a dict from the name of each data file on this machine that a rule compares to its
+    sha256. It also has the entries in ``before`` of files in folders that have no such file
+    here."""
     root = evidence.root
     names: set[tuple[Path, str]] = set()
     for rule in bound.rules:

@@ -102,8 +102,8 @@ def _uncommitted(bound: Bound, repository: Repository) -> Iterator[Change]:
 def _commit(bound: Bound, changes: list[Change], repository: Repository) -> Iterator[Lack]:
     """Yield at most two lacks. One lists the ``changes`` to commit: those of tracked files, and
     untracked files that are code or editable. The other lists the remaining untracked files, for
-    git to ignore. Each has one command that fixes it, or, of more than `_NAMED` files to ignore,
-    the first ones."""
+    git to ignore. Each has a command that fixes it; for more than `_NAMED` files to ignore, the
+    command names the first ones."""
     layout = bound.layout
     commit: list[str] = []
     ignore: list[str] = []
@@ -135,8 +135,8 @@ def _folder(path: str, tracked: set[str]) -> str:
 
 
 def _words(git: Git, names: list[str]) -> str:
-    """Return the file names as arguments for a shell command, with blanks between; the top folder
-    alone if there are more than `_NAMED`."""
+    """Return the file names as quoted arguments of a shell command, with blanks between; the top
+    folder alone if there are more than `_NAMED`."""
     return " ".join(map(git.word, names if len(names) <= _NAMED else ["."]))
 
 

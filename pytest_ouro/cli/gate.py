@@ -131,8 +131,9 @@ def _to_error(error: Exception) -> OuroError:
 
 
 def _check(args: Options) -> list[Answer]:
-    """Check what the options name and return a list of one answer; for a push, of one for each ref,
-    [] if none is judged. With ``--staged`` and nothing staged, each commit since trust is checked.
+    """Check what the options name and return a list of one answer; of one for each bound if
+    ``--bound`` is a glob with ``--head``; for a push, of one for each ref, [] if none is judged.
+    With ``--staged`` and nothing staged, each commit since trust is checked.
 
     OuroError if the rules cannot be read or applied, for an argument that only ``--pre-push``
     takes, or if pytest disagrees (``--pytest``). In CI (the variable CI is set and is not "false")

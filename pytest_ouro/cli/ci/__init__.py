@@ -42,8 +42,8 @@ _PEOPLE_GITLAB = "ouro: GitLab is not asked for approvals: a maintainer merges a
 @dataclass(kw_only=True)
 class _Judged:
     """What was found out about a ``question``: the repository (``git``), the id of the base
-    branch's commit (``tip``), the commit to judge from (``start``), the ``answers`` for each bound,
-    and the number of experiments that the change touches (``touched``).
+    branch's commit (``tip``), the commit to judge from (``start``), the ``answers`` about its
+    bounds, and the number of experiments that the change touches (``touched``).
 
     ``approvers`` are the people who approved the change, [] if nobody did or nobody was asked.
     ``refusal`` says why no part of it is approved; "" if nobody was asked, or a part is approved.
@@ -89,11 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Fetch and judge the commit that the job is about, write the reports, and print the result;
-    with ``--audit`` or ``--comment``, do what `_run_audit` does instead. Return 1 if a rule is
-    broken and nobody approved that, else 0. OuroError if it could not be judged, after it is
-    reported to the job. The current folder is another one afterwards, and OURO_TRUST is removed
-    from the environment."""
+    """Fetch and judge the commit that the job is about, write the reports, and print the result.
+    Return 1 if a rule is broken and nobody approved that, else 0. With ``--audit`` or
+    ``--comment``, do what `_run_audit` does instead, and return what it does. OuroError if the
+    commit could not be judged, after that is reported to the job. The current folder may be another
+    one afterwards, and OURO_TRUST is removed from the environment."""
     env = dict(os.environ)
     if args.audit or args.comment:
         return _run_audit(args, env)

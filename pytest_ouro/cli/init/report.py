@@ -91,8 +91,7 @@ class Report:
         }
 
     def _found(self) -> Iterator[tuple[str, str]]:
-        """Yield a tuple for each fact of the experiment that was found: its name, and its value in
-        words."""
+        """Yield a tuple for each fact of the experiment: its name, and its value in words."""
         experiment = self.found.experiment
         if experiment.script:
             yield (
@@ -139,9 +138,9 @@ class Report:
         yield from limits.guards(self.instructions, experiment.metric)
 
     def _harness_notes(self) -> Iterator[str]:
-        """Yield a note if the harness lacks a loader, if nothing states the time of training, if
-        the evaluation returns several numbers, and for each way in which the harness hands out the
-        validation data; nothing for a command."""
+        """Yield a note if the harness lacks a loader, or has one and nothing states the time of
+        training; if the evaluation returns several numbers; and for each way in which the harness
+        hands out the validation data. Nothing for a command."""
         found, experiment = self.found, self.found.experiment
         if found.harness is None:
             return

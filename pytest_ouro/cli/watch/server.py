@@ -171,11 +171,13 @@ class PageServer(ThreadingHTTPServer):
             request.shutdown(socket.SHUT_RDWR)
 
     def end_reading(self, request: socket.socket) -> None:
-        """Note that the request of a connection is read, so that its answer may take its time."""
+        """Stop counting a connection as one whose request is being read, so that its answer may
+        take its time."""
         self._reading.pop(request, None)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close the connection of a request that was answered."""
+        """Close the connection of a request that is over, and stop counting it as one that is being
+        read."""
         self.end_reading(request)
         super().shutdown_request(request)
 
