@@ -26,8 +26,8 @@ _stated: dict[str, str | None] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options ``--ouro-…`` and the ini settings ``ouro_…`` to pytest's, and note what the
-    user's environment says."""
+    """Add the options ``--ouro-…`` and the ini settings ``ouro_…`` to pytest's, and note the
+    present value of OURO_RECORDS."""
     _stated[_RECORDS] = os.environ.get(_RECORDS)
     group = parser.getgroup("ouro", "bounded experiments")
     group.addoption(
@@ -164,14 +164,14 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Keep foreign configuration out of pytest before it imports a conftest.py; UsageError, which
-    ends pytest, if pytest has read some already.
+    """Refuse foreign configuration before pytest imports a conftest.py: raise UsageError, which
+    ends pytest.
 
-    With ``--ouro-audit``, the configuration of the audited repository is foreign, and no
-    conftest.py is imported later. UsageError if an option that asks for runs is given too. With
-    such an option alone, configuration from outside of the repository is foreign unless a person
-    named it; then why nothing is run is printed before the UsageError, which has no text. Without
-    these options, or with one that asks for runs and no repository, nothing is refused.
+    With ``--ouro-audit``, an ini file of the audited repository is foreign, and no conftest.py is
+    imported later. UsageError if an option that asks for runs is given too. With such an option
+    alone, configuration from outside of the repository is foreign unless a person named it; then
+    why nothing is run is printed before the UsageError, which has no text. Without these options,
+    or if runs are asked for outside of a repository, nothing is refused.
     """
     if getattr(early_config.known_args_namespace, "ouro_audit", None) is not None:
         _isolate_audit(early_config)
@@ -209,8 +209,8 @@ def _isolate_audit(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers of sections, and the hooks that load everything else: with
     ``--ouro-audit`` `items.audit.AuditHooks`; otherwise, if runs or a report are asked for, or an
-    argument names a bound, `items.hooks.Hooks`. Raise UsageError for an invalid option, and if runs
-    are asked for that this session cannot make."""
+    argument names a bound, `items.hooks.Hooks`. Raise UsageError for an invalid option, for runs
+    that this session cannot make, and if OURO_RECORDS was changed since pytest started."""
     for name, text in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}")
     if config.getoption("ouro_audit") is not None:
