@@ -40,15 +40,15 @@ def unmergeable(place: str, fault: str) -> OuroError:
 
 
 def not_a_file(name: str) -> OuroError:
-    """A directory or another special file stands where the settings or the rules are to be
-    written."""
+    """A directory, a link to nothing or a special file stands where a file that ``init --agents``
+    reads or writes belongs."""
     return OuroError(
         f"{name} is not a regular file; nothing was written", help="move it away, then run again"
     )
 
 
 def unreadable(name: str, words: str) -> OuroError:
-    """A file that ``init --agents`` is to change cannot be read."""
+    """A file that ``init --agents`` needs cannot be read."""
     return OuroError(
         f"{name} cannot be read: {words}; nothing was written", help="check its permissions"
     )

@@ -14,14 +14,14 @@ def too_long(file: str, size: int, most: int, remedy: str = "") -> BoundError:
 
 
 def not_utf8(file: str, line: int, remedy: str = "") -> BoundError:
-    """bound.toml has bytes that are not UTF-8, the first of them in line ``line``. The help is
-    ``remedy`` if it is not ""."""
+    """bound.toml, or the file of a policy, has bytes that are not UTF-8, the first of them in line
+    ``line``. The help is ``remedy`` if it is not ""."""
     return BoundError((f"{file}:{line}: not UTF-8",), help=remedy or "save the file as UTF-8")
 
 
 def not_toml(file: str, reason: str, remedy: str = "") -> BoundError:
-    """bound.toml is not valid TOML; ``reason`` is the parser's. The help is ``remedy`` if it is not
-    ""."""
+    """bound.toml, or the file of a policy, is not valid TOML; ``reason`` is the parser's. The help
+    is ``remedy`` if it is not ""."""
     return BoundError(
         (f"{file}: not TOML: {reason}",),
         help=remedy or "fix the syntax at that place (https://toml.io)",
@@ -38,8 +38,8 @@ def newer_bound(file: str, version: int, known: int, remedy: str = "") -> BoundE
 
 
 def faulty(problems: tuple[str, ...], remedy: str = "") -> BoundError:
-    """Keys, values or rules in bound.toml are wrong. Each problem has the form ``file:line: text``.
-    The help is ``remedy`` if it is not ""."""
+    """Keys, values or rules in bound.toml, or in the file of a policy, are wrong. Each problem has
+    the form ``file:line: text``. The help is ``remedy`` if it is not ""."""
     return BoundError(
         problems,
         help=remedy

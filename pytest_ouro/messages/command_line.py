@@ -29,7 +29,7 @@ def unknown_argument(word: str) -> OuroError:
 
 
 def unusable_file(path: str, reason: str) -> OuroError:
-    """The operating system refuses to read or write a file, and nothing else reports it."""
+    """A file cannot be read or written, and nothing else reports it."""
     return OuroError(
         f"{path}: {reason}",
         help="fix that file, its permissions or the disk, and try again",

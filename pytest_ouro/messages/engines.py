@@ -192,7 +192,7 @@ def not_recorded(reason: str) -> ExperimentError:
 
 
 def worker_failed(reason: str) -> ExperimentError:
-    """A worker met an error that nobody foresaw."""
+    """A worker or a node failed, for a ``reason`` that no other function reports."""
     return ExperimentError(
         f"the worker failed: {reason}",
         help="start it again; if it happens again, report it with this line",
@@ -218,7 +218,7 @@ def no_address(word: str) -> ExperimentError:
 
 
 def dead_address(address: str, reason: str) -> ExperimentError:
-    """There is no Ray cluster at an address, or it lets nobody in."""
+    """The Ray cluster at an address cannot be reached, or does not answer."""
     return ExperimentError(
         f"the Ray cluster at {address} cannot be reached: {reason}",
         help="see whether it runs, on its head node: ray status",
@@ -303,7 +303,8 @@ def node_not_asked(name: str, reason: str) -> ExperimentError:
 
 
 def nodes_silent(count: int, seconds: str) -> ExperimentError:
-    """Nodes of the cluster, and no other ones are there, did not say in time what they have."""
+    """No node of the cluster can be used, and ``count`` of them did not say in time what they
+    have."""
     return ExperimentError(
         f"no node of the cluster answered within {seconds} s, of {count}",
         help="see what they do: ray status; a node whose cores are all busy answers late",

@@ -141,7 +141,7 @@ def unusable_folder(folder: Path | str, why: str) -> ExperimentError:
 
 
 def no_temporary_folder(why: str) -> ExperimentError:
-    """No folder can be made where the system has its temporary files."""
+    """No folder, or no file, can be made where the system has its temporary files."""
     return ExperimentError(
         f"no folder for temporary files can be made: {why}",
         help="free some space, or set TMPDIR to a folder with room",

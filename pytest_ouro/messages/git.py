@@ -192,7 +192,8 @@ def no_such_repository(server: str) -> GitError:
 
 
 def not_on_server(what: str, server: str) -> GitError:
-    """The server lacks the base branch or the judged commit; ``what`` says in words which."""
+    """The server lacks what a job fetches, such as the base branch or the judged commit; ``what``
+    says in words which."""
     return GitError(
         f"{what} is not on {server}",
         help="it was deleted or replaced, as by a force push: push again, which starts the check "

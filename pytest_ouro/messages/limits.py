@@ -57,8 +57,9 @@ def too_many_objects(limit: int) -> LimitError:
 
 
 def too_large_tree(tree: str, what: str, limit: int) -> LimitError:
-    """A tree, with all below it, has more entries, more characters in its paths, or deeper folders
-    than the limit. ``what`` is what is counted, as in "entries"."""
+    """A tree, or a folder to be judged by a policy, has with all below it more entries, more
+    characters in its paths, or deeper folders than the limit. ``what`` is what is counted, as in
+    "entries"."""
     return LimitError(
         f"tree {tree:.10} has more than {limit} {what}: it could not be judged",
         help=f"commit fewer and shallower files{_OTHERWISE}",

@@ -47,7 +47,7 @@ def no_printed_metric(command: str, call: str) -> OuroError:
 def several_found(what: str, where: str, names: list[str], call: str) -> OuroError:
     """A fact of the experiment that ``init`` must know has several candidates, ``names``. ``what``
     names the fact, ``where`` the place that was searched; ``call`` is the command of ``init`` that
-    chooses the first."""
+    chooses one: the first, or NAME as a placeholder."""
     return AmbiguousError(
         f"{where} has several candidates for the {what}: {', '.join(names)}",
         help=f"name one of them: {call}",
@@ -219,7 +219,8 @@ def several_sections(file: str, lines: list[int]) -> OuroError:
 
 
 def rules_outside_section(file: str) -> OuroError:
-    """A file states rules under the headings of a BOUND section, but has no such section."""
+    """A file has a heading of the rules of a BOUND section, such as NEVER DO, but no such
+    section."""
     return OuroError(
         f"{file} states rules outside of a BOUND section",
         help="put them under a heading `## BOUND`, which is then replaced",
@@ -310,8 +311,8 @@ def not_writable(path: str, words: str) -> OuroError:
 
 
 def leads_outside(path: str, target: Path) -> OuroError:
-    """A file to read and write is a link that leads out of the repository, into git's folder, or
-    to itself."""
+    """The path of a file to read and write leads out of the repository or into git's folder, mostly
+    by a link, or is a link that leads to itself."""
     return OuroError(
         f"{path} is a link to {target}, which is not a file of this repository",
         help="put a copy of the file in place of the link",

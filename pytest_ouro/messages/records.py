@@ -29,7 +29,8 @@ def _remedy(journal: Path, held: str) -> str:
 def not_a_run_id(journal: Path, text: str, held: str) -> RecordError:
     """A record names a run by ``text``, which is not 12 hexadecimal digits; it could be a path.
 
-    ``held`` is the id of git's copy of the journal, which the help restores; "" if there is none.
+    ``held`` is the id of git's copy of the journal, "" if there is none: the help restores it, or
+    says how to start again.
     """
     return RecordError(
         f"{journal}: {text!r:.40} is not the id of a run", help=_remedy(journal, held)
@@ -60,7 +61,8 @@ def unknown_losses(path: Path, why: str) -> RecordError:
 def damaged_record(journal: Path, line: int, why: str, held: str) -> RecordError:
     """A line of the journal is not JSON, or has a key that is missing or of another type.
 
-    ``held`` is the id of git's copy of the journal, which the help restores; "" if there is none.
+    ``held`` is the id of git's copy of the journal, "" if there is none: the help restores it, or
+    says how to start again.
     """
     return RecordError(
         f"{journal}:{line}: not a record of a run: {why}", help=_remedy(journal, held)
@@ -82,7 +84,7 @@ def altered_journal(
 
 def no_copy(journal: Path, *, there: bool) -> RecordError:
     """``pytest-ouro log --restore`` finds no copy of the journal in git. ``there`` is whether the
-    journal's file exists; if it does not, no run was recorded, as where runs are logged by hand."""
+    journal's file exists; if it does not, the help is to record a run."""
     again = start_again(str(journal))
     return RecordError(
         f"git holds no copy of {journal}: there is nothing to restore",
@@ -109,7 +111,8 @@ def unreadable_journal(journal: Path, why: str) -> RecordError:
 
 def journal_not_a_file(journal: Path, kind: str, held: str) -> RecordError:
     """A folder, a link, a pipe or another special file (``kind``) has the journal's name. ``held``
-    is the id of git's copy of the journal, which the help restores; "" if there is none."""
+    is the id of git's copy of the journal, "" if there is none: the help restores it, or says how
+    to start again."""
     return RecordError(
         f"{journal} cannot be read: it is not a regular file but {kind}",
         help=_remedy(journal, held),
@@ -282,7 +285,7 @@ def ledger_not_a_file(ledger: Path, kind: str) -> RecordError:
 
 
 def unreadable_ledger(ledger: Path, why: str) -> RecordError:
-    """The operating system refuses to read the ledger, which is there."""
+    """A ledger cannot be read, for the reason ``why``."""
     return RecordError(f"{ledger} cannot be read: {why}", help="fix its permissions")
 
 

@@ -116,8 +116,8 @@ def no_such_keep(revision: str) -> ExperimentError:
 
 
 def no_reference(commit: str) -> ExperimentError:
-    """``--ouro-confirm`` names the keep ``commit``, which was not compared with a keep that still
-    stands, such as a baseline."""
+    """``--ouro-confirm`` names the keep ``commit``, and no keep with which it was compared still
+    stands, as for a baseline, which is compared with none."""
     return ExperimentError(
         f"commit {commit:.7} has no keep before it that it could be compared with",
         help="name a keep that follows a baseline: pytest-ouro log",

@@ -213,10 +213,9 @@ def unapproved(environment: str, why: str) -> TrustError:
 
 
 def unapproved_steps(what: str, environment: str, why: str) -> TrustError:
-    """A merge group, or a push to the protected branch, breaks a rule that only a person's approval
-    excuses, and no such approval is found: none of its steps, the commits along the first parents,
-    is of a pull request whose run a person approved in ``environment``. ``why`` is the reason for
-    the last step."""
+    """A merge group, or a push to the protected branch, needs a person's approval, and none is
+    found: none of its steps, the commits along the first parents, is of a pull request whose run a
+    person approved in ``environment``. ``why`` is the reason, mostly that for the last step."""
     return TrustError(
         f"no step of {what} was approved in the environment '{environment}': {why}",
         help="a person approves the run of the pull request, and merges it as git does, by a merge "
