@@ -164,7 +164,7 @@ def _is_ours(data: bytes) -> bool:
 def merge(agent: Agent, before: str) -> str:
     """Return the settings ``before`` (the text of the agent's file, "" for a new one) with the
     guard's hook in each event of ``agent.hooks``, and with the keys of ``agent.base`` that are
-    missing. The text is unchanged if every event has the hook.
+    missing. The text is unchanged if no hook is added or replaced.
 
     A hook of an earlier version is replaced in its place. A hook that calls the guard by a command
     that a person wrote is kept, and its event gets no other; then no hook for after a call is

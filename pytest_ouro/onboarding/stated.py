@@ -37,7 +37,8 @@ def find_section(folder: Path, top: Path, source: str | None) -> Section | None:
 
     It is read from the file ``source``, or for None from CLAUDE.md or AGENTS.md in ``folder`` or
     ``top``. OuroError if ``source`` does not exist, or has neither a BOUND section nor
-    instructions, or if two of the files state different rules.
+    instructions, or if two of the files state different rules. Other errors are as in
+    `_read_section`.
     """
     if source is not None:
         if not (folder / source).is_file():

@@ -83,7 +83,7 @@ _SOURCES = ("src", "lib", "pkg", "crates", "internal", "kernels", "Sources", "ex
 
 @dataclass(frozen=True)
 class Command:
-    """A command that may be the experiment: its words, and the tracked ``files`` that they name."""
+    """A command that may be the experiment: its words, and the tracked ``files`` that it runs."""
 
     words: tuple[str, ...]
     files: tuple[str, ...]

@@ -280,9 +280,9 @@ class _Reader:
 
 
 def listed(file: PythonFile, folder: Path) -> list[tuple[str, bool]]:
-    """Return a tuple for each entry of the dictionaries that a loop over ``.items()`` prints line
-    by line: the key, and whether ``:`` or ``=`` is printed between the key and its value. Each pair
-    is returned once."""
+    """Return a tuple for each value of the dictionaries that a loop over ``.items()`` prints line
+    by line: its key, that of the innermost dictionary, and whether ``:`` or ``=`` is printed
+    between the key and its value. Each pair is returned once."""
     found: dict[tuple[str, bool], None] = {}
     for loop in file.source.of(ast.For):
         match loop:

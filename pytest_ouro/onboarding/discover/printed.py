@@ -137,7 +137,7 @@ def _filled(text: str, place: re.Pattern[str], given: Sequence[ast.expr]) -> lis
 
 
 def _labels(call: ast.Call) -> Iterator[tuple[str, Shown]]:
-    """Yield a tuple for each label that a call prints before a value, as in ``print(f"val_bpb:
+    """Yield a tuple for labels that a call prints before a value, as in ``print(f"val_bpb:
     {x:.6f}")`` and ``print("val_bpb:", x)``: the label as one name, and what is printed after it.
     Literal values and options of the program are left out."""
     parts = parts_of(call)

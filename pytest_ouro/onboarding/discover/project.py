@@ -40,10 +40,11 @@ class Project:
     """The experiment that was found, and its name.
 
     ``script`` and ``harness`` are the files of a training script; None for a command. ``fixed`` are
-    the files that measure, relative to the experiment's folder. ``timed``: a run takes exactly its
-    budget. ``remarks`` say what was assumed and what was not understood. ``manifests`` are further
-    files of a command that may not change: they declare dependencies of other languages than
-    Python. ``tracked`` are the paths of git's files, relative to the bound's folder.
+    the files that measure, or globs of such, relative to the experiment's folder. ``timed``: a run
+    takes exactly its budget. ``remarks`` say what was assumed and what was not understood.
+    ``manifests`` are further files of a command that may not change: they declare dependencies of
+    other languages than Python. ``tracked`` are the paths of git's files, relative to the bound's
+    folder.
     """
 
     name: str

@@ -336,9 +336,9 @@ def _setting(text: str) -> float | None:
 
 
 def _commands(lines: list[_Line]) -> Iterator[str]:
-    """Yield the commands that run an experiment, each once. First come those whose output is
-    redirected to a file, then those whose heading or line has a word such as "run"; of these, a
-    single file name comes last."""
+    """Yield the commands that run an experiment, each once, except on lines that forbid to run
+    something. First come those whose output is redirected to a file, then those whose heading or
+    line has a word such as "run"; of these, a single file name comes last."""
     redirected, called = [], []
     for line in lines:
         if _not_run(line):
@@ -372,8 +372,9 @@ def _builds(lines: list[_Line]) -> Iterator[str]:
 
 
 def _is_command(words: str) -> bool:
-    """Return whether the words are a command that may run an experiment: a known runner or a
-    script, perhaps behind settings of variables, and no word that prepares or inspects."""
+    """Return whether the words are a command that may run an experiment: a known runner with an
+    argument, or a script, perhaps behind settings of variables, and no word that prepares or
+    inspects."""
     try:
         parts = shlex.split(words)
     except ValueError:
