@@ -99,9 +99,9 @@ def opened_hidden(error: BaseException | None, job: Job) -> str:
 
 
 def find_denied(error: Exception, frames: list[traceback.FrameSummary], job: Job) -> str:
-    """Return which kind of action the sandbox refused, as far as the exception and its traceback's
-    ``frames`` show: "git", "lock" (of multiprocessing), "network", "read" or "write"; "" if they
-    show none of them."""
+    """Return which kind of action the sandbox may have refused, by the exception and its
+    traceback's ``frames``: "git", "lock" (of multiprocessing), "network", "read" or "write"; "" if
+    they show none of them."""
     words = vars(error).get("cmd") if type(error).__name__ == "CalledProcessError" else None
     if isinstance(words, (list, tuple)) and words[:1] in (["git"], ("git",)):
         return "git"

@@ -206,9 +206,8 @@ def takes_data(function: ast.FunctionDef) -> bool:
 
 
 def functions_of(source: str) -> dict[str, ast.FunctionDef]:
-    """Return the functions, without async ones, that a module defines at its top level, by name.
-    ``source`` holds its bytes as Latin-1 text. Raise SyntaxError or ValueError if it is not
-    Python."""
+    """Return the functions (``def``) at the top level of a module, by name. ``source`` holds its
+    bytes as Latin-1 text. Raise SyntaxError or ValueError if it is not Python."""
     body = ast.parse(source.encode("latin-1")).body
     return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
 
@@ -382,7 +381,7 @@ def is_data(value: Any) -> bool:
 
 def size_of(batch: Any) -> int:
     """Return how many tokens a batch serves: the elements of its first array (a tensor, anything
-    with a ``shape`` of ints, a list of numbers or of lists of them); otherwise 1, as for []."""
+    with a ``shape`` of ints, numbers in a list or tuple, lists in a list); else 1, as for []."""
     if hasattr(batch, "numel"):
         return int(batch.numel())
     with suppress(Exception):  # there is no shape, or its length is not known

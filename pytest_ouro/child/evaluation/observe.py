@@ -49,9 +49,10 @@ class Observer:
     the candidate's code may run, and nothing after it.
 
     Four things are reported. A file in ``folders`` is executed, imported or loaded. A text from a
-    file in the first of ``folders`` is executed. Data is unpickled, except for messages between the
-    evaluation's own processes. A program is started on files in ``folders`` outside of the sandbox,
-    unless it only reads. ``confine`` are the words that start a program in the sandbox.
+    file in the first of ``folders`` is executed. Data that names a class or a function is
+    unpickled, except for messages between the evaluation's own processes. A program is started on
+    files in ``folders`` outside of the sandbox, unless it only reads. ``confine`` are the words
+    that start a program in the sandbox.
     """
 
     def __init__(self, channel: Channel, folders: list[str], confine: list[str]) -> None:
