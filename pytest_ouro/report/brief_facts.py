@@ -115,9 +115,9 @@ class Facts(TypedDict):
     """The facts of a brief, which are the keys of ``pytest-ouro brief --json``.
 
     Its lists are short; ``tried`` has the newest 60 runs at most, newest first, and ``left_out``
-    counts the others; it does not have runs for another purpose, such as the pairs of a
-    certificate, except for the placebos of a night that is over. A single fact that is not known is
-    None.
+    counts the others. Runs for another purpose, such as the pairs of a certificate, are not in it,
+    except for the placebos of a night that is over. A number or an entry that is not known is None,
+    a text is "".
     """
 
     brief: int

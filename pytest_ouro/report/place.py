@@ -27,8 +27,9 @@ def place(answer: Answer, result: RuleResult, finding: Finding) -> tuple[str, in
 
 
 def _first_change(answer: Answer, path: str) -> int:
-    """Return the number, from 1, of the first line in which a file of the checked commit differs
-    from the trusted one; 1 unless a commit is checked and both have the file."""
+    """Return the number of the first line in which a file of the checked commit differs from the
+    trusted one, or that of its last line if it is the other's beginning; 1 unless a commit is
+    checked and both have the file."""
     case = answer.case
     if case.repository.subject != "commit":
         return 1

@@ -139,10 +139,9 @@ def _has(text: str, signs: tuple[str, ...] | re.Pattern[str]) -> bool:
 
 
 def redact(text: str) -> str:
-    """Return a text without what is private. The user's own home folder and every other home folder
-    become ``~``; names and addresses of hosts become ``<host>``; mail addresses become
-    ``<address>``; keys, tokens and passwords that have a known form or follow a telling name become
-    ``<secret>``. Redacted text does not change again."""
+    """Return a text without what is private, as far as it has a known form or follows a telling
+    name: home folders become ``~``, names and addresses of hosts ``<host>``, mail addresses
+    ``<address>``, and keys, tokens and passwords ``<secret>``."""
     home = os.path.expanduser("~") if "/" in text or "\\" in text else ""  # noqa: PTH111
     if len(home) > 3:
         text = re.sub(rf"{re.escape(home)}(?![\w.-])", HOME, text)

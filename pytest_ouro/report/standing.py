@@ -198,9 +198,9 @@ class Standing:
         return found.text if found else ""
 
     def results(self) -> list[Statement]:
-        """Return the certificates and confirmations, newest first: for each pair of commits the
-        last one of its kind that has a result, and a later one that has none yet, if its commit is
-        still a keep on the branch."""
+        """Return the certificates and confirmations by pairs of commits, the pair with the newest
+        first: of each kind one that has no result yet, if its commit is still a keep on the branch,
+        then the last before it that has a result."""
         statements = self.case.evidence.statements
         ended = {one.plan for one in statements if one.result != "stated"}
         kept = {run.commit for run in self.kept}
@@ -316,11 +316,11 @@ def _step(
 
 
 def _faults(case: Case, *, edited: bool) -> list[Fault]:
-    """Return the faults that keep a run from starting: the first finding of each broken rule, or
-    the error that kept the rules from being judged; [] if there are none. If no rule is broken and
-    no editable file has changes that are not committed (``edited``), it is also a fault if a
-    blessing or the script is not committed (`demand_committed`), or if the experiment's folder has
-    a submodule. The device, the programs and the disk are not examined."""
+    """Return the faults that keep a run from starting: the first finding of each broken rule, or an
+    error, such as that of a damaged journal; [] if there are none. If no rule is broken and no
+    editable file has changes that are not committed (``edited``), it is also a fault if a blessing
+    or the script is not committed (`demand_committed`), or if the experiment's folder has a
+    submodule. The device, the programs and the disk are not examined."""
     try:
         case.evidence.journal.demand_whole()
         found = [

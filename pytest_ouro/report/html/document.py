@@ -42,5 +42,6 @@ def make_policy(*, style: str, script: str = "") -> str:
 
 
 def _digest(text: str) -> str:
-    """Return the source expression by which a policy allows an element with this text."""
+    """Return the source expression, without its quotes, by which a policy allows an element with
+    this text."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -16,9 +16,9 @@ _RIGHT_TO_LEFT = re.compile(
 
 def show(text: str, width: int = 300, *, raw: bool = False) -> str:
     """Return a text as HTML on one line, in which it has no effect on its surroundings: redacted
-    unless ``raw``, cut to ``width`` characters, escaped, and isolated from the direction of the
-    text around it; "" for a blank one. It may stand in an element, in SVG and in an attribute with
-    quotes."""
+    unless ``raw``, cut to ``width`` characters, escaped, and isolated if it has letters that are
+    written from right to left; "" for a blank one. It may stand in an element, in SVG and in an
+    attribute with quotes."""
     line = " ".join(text.split())
     words = escape_html(escape(cut(line, width) if raw else shorten(line, width)))
     return f"\u2068{words}\u2069" if _RIGHT_TO_LEFT.search(words) else words

@@ -94,8 +94,8 @@ def collect(source: Source, *, made: str, raw: bool = False) -> Facts:
 
 def _find_main(source: Source, curves: Sequence[Sequence[FinishedRun]]) -> int | None:
     """Return the index of the curve that the page is about: that of the branch's last keep if this
-    working tree ran it, else that of the tree's last run, else the last one; None without a
-    curve."""
+    working tree ran it, else that of the tree's last run that is on a curve, else the last one;
+    None without a curve."""
     wanted = [*source.kept[:1], *reversed(source.runs)]
     here = [run for run in wanted if (run.worktree or "") == source.worktree]
     for run in here:
@@ -280,8 +280,9 @@ def _find_certified(source: Source, night: Night | None) -> Certified | None:
 def _find_first(
     source: Source, night: Night, diffs: dict[str, str], entries: dict[str, int]
 ) -> First | None:
-    """Return the diff to read first: that of the certified gain, else that of the provisional keep
-    on the branch with the largest gain; None if there is neither."""
+    """Return the diff to read first: that of the certified gain, else that of the night's
+    provisional keep with the largest gain, if it stands on the branch; None if there is neither.
+    The text of the diff is "" if it cannot be read."""
     one = claims.find_certificate(source, night)
     if one is not None and one.result == "granted":
         known = {run.commit: run for run in source.runs}

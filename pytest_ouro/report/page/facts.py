@@ -146,7 +146,8 @@ class Count(TypedDict):
 
 class Side(TypedDict):
     """Another number of the experiments of a curve: its ``values`` (None where unknown), in their
-    order, and the ``limit`` of a guard, which it must be ``at`` "most" or "least" (None: none)."""
+    order, and the ``limit`` of a guard, which it must be ``at`` "most" or "least" (None: there is
+    none, or it is not known)."""
 
     name: str
     unit: str

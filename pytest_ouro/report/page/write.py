@@ -47,8 +47,9 @@ def write_report(source: Source, files: Sequence[Path], *, raw: bool = False) ->
 
 
 def describe_written(source: Source, written: Sequence[Path]) -> list[str]:
-    """Return a line for each written file, and one more if some are in the working tree and new to
-    git, where a rule of the kind ``scope`` takes them for an edit. Raise OuroError if git fails."""
+    """Return a line for each written file, and, if a rule of the kind ``scope`` is there, one more
+    for those in the working tree that are new to git and not ignored, which that rule takes for an
+    edit. Raise OuroError if git fails."""
     lines = [f"ouro: written: {path}" for path in written]
     top = source.git.top.resolve()
     inside = [str(path) for path in (one.resolve() for one in written) if path.is_relative_to(top)]
@@ -83,9 +84,9 @@ def demand_endings(files: Sequence[Path]) -> None:
 
 
 def _write(path: Path, data: bytes, *, private: bool, source: Source) -> None:
-    """Replace a file, in one step. With ``private`` it is in the git folder, whose folder of ours
-    is made if need be, and for this user alone. Raise OuroError if it cannot be written, or if what
-    is there is a folder, a pipe or a device."""
+    """Replace a file, in one step. With ``private`` it goes into our folder in the git folder,
+    which is made if need be, and is for this user alone. Raise OuroError if it cannot be written,
+    or if what is there is a folder, a pipe or a device."""
     try:
         if private:
             make_folder(source.journal.common_dir, source.journal.folder.name)

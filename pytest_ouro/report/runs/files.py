@@ -60,8 +60,9 @@ def read_log_end(journal: Journal, run: str, *, raw: bool) -> list[str]:
 
 
 def _read_end(journal: Journal, run: str) -> str:
-    """Return the end of the copy of a run's log, at most `_READ` bytes; "" if there is none. A word
-    whose start is not among them is left out: it may be a secret that is known by its start."""
+    """Return the end of the copy of a run's log, at most `_READ` bytes; "" if there is none. Of a
+    longer log, a word at the very start is replaced by "…": it may be the end of a secret that is
+    known by its start."""
     try:
         name = f"{journal.folder.name}/runs/{journal.place(run).name}.log"
         file = os.fdopen(open_plain(journal.common_dir, name, os.O_RDONLY), "rb")

@@ -35,10 +35,10 @@ class Follower:
         self.going: dict[str, StartedRun] = {}
 
     def grew(self) -> bool:
-        """Read what was added to the journal since the last call; the whole, if it was replaced.
-        Return whether a finished run or a statement was added, or the journal was replaced. If the
-        journal is gone, forget all, and return whether any such record was known. Raise RecordError
-        if the journal cannot be read."""
+        """Read what was added to the journal since the last call; the whole, if it is read for the
+        first time or was replaced. Return whether that was the whole, or a finished run or a
+        statement was added. If the journal is gone, forget all, and return whether any such record
+        was known. Raise RecordError if the journal cannot be read."""
         try:
             found = self._journal.path.stat()
         except FileNotFoundError:

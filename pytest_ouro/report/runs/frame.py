@@ -114,7 +114,7 @@ def describe_statement(one: Statement) -> str:
 
 
 def _show_time(recorded: str) -> str:
-    """Return the time of day in the time of a record, by the machine's clock; as it was recorded if
-    it cannot be read."""
+    """Return the time of day in the time of a record, by the machine's clock; if that cannot be
+    read, the characters of it that stand where the time of day does."""
     found = to_local_time(recorded)
     return f"{found:%H:%M:%S}" if found else recorded[11:19]

@@ -33,7 +33,7 @@ _RATED = 20
 @dataclass(frozen=True)
 class NightView:
     """A night: all finished ``runs`` that may be shown, oldest first, the ``states`` of keeps by
-    the id of their run, the runs ``tonight`` in one working tree from the baseline on, the ``best``
+    the id of their run, the runs ``tonight`` in one working tree (`runs_of_night`), the ``best``
     run, which is the last keep that stands (None without one), a ``tally`` of tries and gains ("":
     too few), and ``rate``, the runs in an hour by the last ones (None: too few).
 

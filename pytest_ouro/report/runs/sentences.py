@@ -74,8 +74,8 @@ _OTHER = {
 
 
 def describe_claim(run: FinishedRun) -> str:
-    """Return the value that the program of a run printed, and whether it is the measured one if one
-    was measured; "" if it printed none."""
+    """Return the value that the program of a run printed, with whether it is the measured one, if
+    that is known; "" if it printed none."""
     agrees = {None: "", True: ", as measured", False: ", which is not what was measured"}
     compared = run.claim_agrees if run.measured_value is not None else None
     return "" if run.claimed is None else f"{run.claimed:.12g}{agrees[compared]}"

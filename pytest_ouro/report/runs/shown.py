@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 class Mention(NamedTuple):
     """A statement that is about a run's commit, or that the run is a part of: its line in words,
-    and what it allows to claim ("" while it has no result)."""
+    and what it allows to claim ("" while it has no result, and for a mere measurement)."""
 
     line: str
     means: str
@@ -35,9 +35,9 @@ class Mention(NamedTuple):
 class Shown:
     """What is shown of a run: its record, the ``state`` of a keep (None for another run), the files
     in which its commit differs from its reference (None if they are not known), sentences that say
-    ``why`` it has its verdict, what to do ``then``, the end of its ``log``, the statements that
-    mention it, and the ids of the other runs of its commit. ``price`` is what an hour of the device
-    costs, None if no rule states it."""
+    ``why`` it has its verdict or has none, what to do ``then`` ("": nothing), the end of its
+    ``log``, the statements that mention it, and the ids of the other runs of its commit. ``price``
+    is what an hour of the device costs, None if no rule states it."""
 
     run: StartedRun
     state: KeepState | None

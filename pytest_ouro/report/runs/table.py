@@ -106,7 +106,7 @@ def is_running(run: StartedRun) -> bool:
 
 
 def _write_description(run: StartedRun) -> str:
-    """Return the description of a run; what is known of one that has no end and is not running."""
+    """Return the description of a run, behind a note if the run has no end and is not running."""
     text = clean(run.description, width=len(run.description) + 1)
     if isinstance(run, FinishedRun) or is_running(run):
         return text

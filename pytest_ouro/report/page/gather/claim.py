@@ -77,7 +77,8 @@ class Night:
 
 
 def find_night(source: Source, curve: Sequence[FinishedRun]) -> Night:
-    """Return the last night of a curve: the runs of its working tree from its last baseline on."""
+    """Return the last night of a curve, with the runs of its working tree for any purpose until
+    now; one without a run for an empty curve."""
     if not curve:
         return Night((), None, None)
     starts = [run for run in curve if run.reason is Reason.BASELINE and run.status == "keep"]
@@ -218,7 +219,7 @@ def _write_pairs(one: Statement) -> str:
 
 def list_answers(source: Source, night: Night) -> list[Answer]:
     """Return the short answers beside the claim: what was tried, what went wrong, the cost, and
-    what placebos and vault show, where the rules ask for them."""
+    what placebos and vault show, where there is something to say of them."""
     answers = [
         _describe_tries(night),
         _describe_faults(night),
@@ -243,7 +244,8 @@ def count_keeps(source: Source, night: Night) -> list[Count]:
 
 
 def _describe_tries(night: Night) -> Answer:
-    """Return how many runs there were, and how many of them measured new and known code."""
+    """Return the answer on how many runs there were, and how many of them measured new and known
+    code."""
     runs, tries = len(night.runs), len(night.tries)
     known = sum(run.outcome == "ok" and not run.reason.counts_as_try for run in night.runs)
     note = f"{tries} measured new code" + (", the baseline first" if tries else "")

@@ -58,9 +58,9 @@ def place_labels(
     down: bool,
 ) -> list[Placed]:
     """Return the labels for which there is room, those of most weight first, within the ``area``
-    (left, top, right, bottom). None covers one of the ``points``, or one of the level or upright
-    ``lines`` (from x, y to x, y). Where the best values are at the bottom (``down``), the room
-    below and to the left of a kept point is free."""
+    (left, top, right, bottom). None covers another label, one of the ``points``, or one of the
+    level or upright ``lines`` (from x, y to x, y). A label is tried below its point first if
+    ``down``, where the best values are at the bottom; else above it."""
     edge = _Box(*area)
     boxes = [_Box(x - 4, y - 4, x + 4, y + 4) for x, y in points]
     boxes += [_Box(min(a, c), min(b, d), max(a, c), max(b, d)) for a, b, c, d in lines]

@@ -53,7 +53,8 @@ class Page:
         return f"{clock} {moment:%z}" if self.shows_offset else clock
 
     def link(self, place: int) -> str:
-        """Return the short id of a run's commit as a link to the run, which has this place."""
+        """Return the short id of a run's commit as a link to the run, which has the index ``place``
+        in the list of all runs."""
         return f"<a href=#r{place}>{self.facts['runs'][place]['commit'][:ID]}</a>"
 
     @property

@@ -140,8 +140,8 @@ def write_runs(page: Page) -> Iterator[str]:
 
 
 def _write_row(page: Page, place: int) -> str:
-    """Return the row of a run, in few letters, since there is one for each run. It has the place of
-    its run; its mark unless that is "discard", the most frequent one; and no link, since the script
+    """Return the row of the run at the index ``place``, in few letters, since there is one for each
+    run: it has no mark if that is "discard", the most frequent one, and no link, since the script
     makes what opens it."""
     run = page.facts["runs"][place]
     detail = run["state"] or run["reason"]

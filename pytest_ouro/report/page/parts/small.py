@@ -51,7 +51,8 @@ def draw_side(side: Side, mine: Sequence[RunEntry], label: str) -> str:
 
 
 def _write_end(y: float, value: float, kind: str) -> str:
-    """Return a value as SVG text at the right edge of a small picture, at the height ``y``."""
+    """Return a value as SVG text of the CSS class ``kind`` at the right edge of a small picture, at
+    the height ``y``."""
     text = f"{value:,.0f}".replace(",", "\u202f") if abs(value) >= 1000 else f"{value:.4g}"
     return f'<text class="{kind}" x="{_WIDTH - 44}" y="{y + 4:.1f}">{text}</text>'
 
