@@ -82,9 +82,9 @@ else:
         return copy
 
     def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
-        """Return a decorator that makes a class a dataclass, as `dataclasses.dataclass` does. With
-        ``kw_only``, fields are passed by name only. A mutable default is not refused, and instances
-        share it."""
+        """Return a decorator that makes a class a dataclass, as `dataclasses.dataclass` does; its
+        annotations must be texts (``from __future__ import annotations``). With ``kw_only``, fields
+        are passed by name only. A mutable default is not refused, and instances share it."""
         return lambda cls: _add_methods(cls, frozen=frozen, kw_only=kw_only)
 
 

@@ -59,9 +59,9 @@ class PairStatistics:
 @dataclass(frozen=True)
 class Grant:
     """The outcome of a test of paired gains: whether it is ``granted``, the mean ``gain`` and its
-    standard error ``se``, and the bounds ``low`` and ``high``, each of which the true gain is
-    beyond with the probability alpha. ``p_flip`` is the probability of the sign-flip test; None if
-    that was not applied."""
+    standard error ``se``, and the one-sided bounds ``low`` and ``high`` of the true gain, as
+    `interval` returns them. ``p_flip`` is the probability of the sign-flip test; None if that was
+    not applied."""
 
     granted: bool
     gain: float
