@@ -132,8 +132,8 @@ def _prose(folder: Path, top: Path) -> Prose:
 
     They are those that ``init`` reads; or, if these name no file to edit, a file for agents in
     general that names one, and a metric or fixed files; or, without other instructions, README.md
-    if it names fixed files, and a metric or its direction; or, if none of these names fixed files,
-    another Markdown file that names files to edit, fixed ones, and a metric or its direction.
+    if it names fixed files, and a metric or its direction; or, if the first name no fixed files, a
+    Markdown file that names files to edit, fixed ones, and a metric or its direction.
     """
     found = Prose()
     for name in (None, *_AGENT_FILES):

@@ -27,9 +27,9 @@ def usual_files(work: Sequence[tuple[str, ...]], ledger: str) -> tuple[str, ...]
     """Return at most eight files of code that experiments usually change, the most frequent first:
     the files changed by the most experiments, and each other file that at least two experiments,
     and at least a fifth of all, change and whose name is not one of a file that measures. The
-    ledger does not count. () if no experiment changes code. If a file that is not code is changed
-    more than twice as often, as a prompt is, it counts as code, as all others but notes, logs and
-    pictures do then. ``work`` has the changed files of each experiment."""
+    ledger does not count. If a file that is not code is changed more than twice as often as any of
+    code, as a prompt is, all files but notes, logs and pictures count as code. () if none that
+    counts is changed. ``work`` has the changed files of each experiment."""
     everything = Counter(
         path
         for paths in work
