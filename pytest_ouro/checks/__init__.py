@@ -127,8 +127,8 @@ def load(name: str) -> type[Check]:
     """Import the module of the check with this name, one of pytest-ouro or one that a package
     registers, and return its class. KeyError if the name is unknown.
 
-    ImportError if a package's check cannot be loaded, or if more than one distribution has a check
-    of this name, pytest-ouro or packages.
+    ImportError if a package's check cannot be loaded, or if several distributions, of which
+    pytest-ouro may be one, have a check of this name.
     """
     entries = _registered(tuple(sys.path), known=name in CHECKS).get(name, [])
     givers = ["pytest-ouro"] * (name in CHECKS) + sorted(map(provider, entries))

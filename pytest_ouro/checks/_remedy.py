@@ -185,7 +185,7 @@ def _is_trusted(evidence: Evidence, paths: Iterable[str], before: Mapping[str, o
 
 
 def _step(repository: Repository, command: str, paths: Iterable[str]) -> list[str]:
-    """Return a list of one text, the shell command `command_for` for these paths, sorted: quoted,
-    and without a word on those beyond the first 20. [] if there are no paths."""
+    """Return a list of one text, the shell command `command_for` for the first 20 of these paths,
+    sorted and quoted; [] if there are no paths."""
     named = sorted(paths)
     return [command_for(repository, command, named)] if named else []

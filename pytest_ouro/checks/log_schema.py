@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class LogSchema(Check):
     """Every row of the ledger has a commit hash and the metric with its decimals and, if there are
     such columns, the memory as a number and the status keep, discard or crash. Rows from before the
-    first recorded run are claims. Unless the rule is ``strict``, such a row is a violation only if
-    it cannot be read."""
+    first recorded run are claims: unless the rule is ``strict``, they are judged only where runs
+    are logged by hand, and only on whether they fit the table's header."""
 
     strict: bool = option("judge the rows from before our first record as well", default=False)
 

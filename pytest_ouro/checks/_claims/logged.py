@@ -168,8 +168,8 @@ def _taken_back(claims: Claims) -> Iterator[Claimed]:
 
 
 def _flipped(claims: Claims) -> Iterator[Claimed]:
-    """Yield one finding about rows whose status a later commit changed between kept and not kept,
-    without another value: an error if one became kept whose code is gone."""
+    """Yield one finding about rows whose status a later commit changed between kept and not kept
+    while it left the value: an error if one became kept whose code is gone."""
     found: dict[int, tuple[ClaimedRow, ClaimedRow, Version]] = {}
     settled = ("keep", "baseline", "discard", "crash")
     for before, after in itertools.pairwise(claims.loop.versions):

@@ -9,8 +9,8 @@ import re
 def prints_literal(node: ast.Call, metric: str) -> bool:
     """Return whether the first argument of a call is a text with the metric's name, ``:`` or ``=``,
     and then a literal number. The number may also be put in by ``%``, ``format`` or an f-string, or
-    be the next argument. False if words come before the name on its line. ValueError for a call
-    without positional arguments."""
+    be the next argument. False if a word, of two letters or more, comes before the name on its
+    line. ValueError for a call without positional arguments."""
     first, *rest = node.args
     text = ""
     if isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mod):
