@@ -125,9 +125,9 @@ def of_command_alone(case: Case, experiment: Experiment) -> tuple[Level, str]:
 
     The level is *supervised* if a fixed program measures, though in the candidate's own processes.
     Otherwise it is *claimed*: what is printed is a claim. A fixed program is a file that the
-    command names by its path relative to the experiment's folder, that may not be edited, and that
-    has its trusted bytes in the checked commit. A file of settings or data (`is_data`) does not
-    count. Raise OuroError if git's objects cannot be read.
+    command names, by its path relative to the experiment's folder or as a module, that may not be
+    edited, and that has its trusted bytes in the checked commit. A file of settings or data
+    (`is_data`) does not count. Raise OuroError if git's objects cannot be read.
     """
     git, head = case.repository.git, case.repository.head
     editable = [case.bound.path(glob) for glob in experiment.editable]

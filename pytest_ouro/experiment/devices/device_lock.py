@@ -123,8 +123,8 @@ def holder_of(names: Iterable[str]) -> str:
     """Return who holds the first of these devices that is not free, and for how long, as ``process
     4711 since …, for 12 min``; "" if all are free.
 
-    "another process" if the holder is not known, "another user" if this user may not open the lock.
-    Each lock is taken for a moment to test it, and released at once.
+    "another process" if the holder is not known, "another user" if the lock cannot be opened. Each
+    lock is taken for a moment to test it, and released at once.
     """
     for folder, name in ((folder, one) for one in names for folder in lock_folders(one)):
         file = folder / f"{name}.lock"

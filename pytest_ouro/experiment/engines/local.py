@@ -94,7 +94,7 @@ class WorkerProcess:
 
     def read(self) -> tuple[list[events.Message], bool]:
         """Return the messages that have arrived, and whether more may follow: False after the end
-        of the worker's output, or after what is not a message."""
+        of the worker's output, after what is not a message, or a line that is too long."""
         found: list[events.Message] = []
         while True:
             try:

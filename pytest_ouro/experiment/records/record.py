@@ -235,8 +235,8 @@ def abandon(
 def recover(case: Case, say: Callable[[str], None]) -> bool:
     """Let the clone join the records that it is to share. Complete those of this working tree's
     runs whose supervisor was killed: record a run without an end as a crash, and write a row that
-    the ledger lacks. Return whether the clone joined or a record was written, after which the case
-    must be observed again.
+    the ledger lacks. Return whether the case must be observed again: the clone joined, or one of
+    these was written.
 
     If the folder of the journal does not exist, or the journal is not what was recorded, record
     nothing. Raise RecordError if something cannot be read or written, or if that folder is a
@@ -352,8 +352,8 @@ def restore_rows(case: Case) -> int:
 
 
 def write_placebos(case: Case) -> int:
-    """Append to the ledger the rows of this working tree's placebos, which it lacks while a night
-    goes on; return their number. Raise what `restore_rows` raises."""
+    """Append to the ledger the rows that it lacks of this working tree's placebos, as it does while
+    a night goes on; return their number. Raise what `restore_rows` raises."""
     case = case.again()  # which reads journal and ledger again
     return _write_rows(case, [run for run in case.evidence.all_runs if run.purpose == "placebo"])
 

@@ -47,8 +47,8 @@ def confirm_edit(
     After 2, 4 and 8 pairs the gains are looked at, and no more pairs are run once it is decided. It
     stays undecided if the values do not depend on the salts, so that the pairs show nothing, or if
     the gains confirm it and `count_attempts` forbids that. A keep whose reason is ``simpler``
-    claims no gain: it is confirmed if it loses no more than the band within which it tied, refuted
-    if it is shown to be worse, and otherwise stays undecided.
+    claims no gain: it is confirmed if it is shown to lose no more than the band within which it
+    tied, refuted if it is shown to be worse, and otherwise stays undecided.
 
     A confirmation that was begun and has no result is continued, unless one is to be begun
     ``again``, as a further look. If the edit is refuted, the branch is settled to the keep before

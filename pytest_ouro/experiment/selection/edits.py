@@ -29,7 +29,7 @@ class Edit:
 
     @property
     def name(self) -> str:
-        """The first seven digits of the commit, and the first line of its message."""
+        """The first seven digits of the commit, and the subject of its message."""
         return f"{self.after.commit[:7]} {self.after.description}".strip()
 
 

@@ -41,7 +41,8 @@ class Pair:
     @property
     def gain(self) -> float:
         """How much better the tip is than the baseline, in the metric's unit, corrected for the
-        speed of the machine if there is a ``slope``; negative if it is worse."""
+        speed of the machine if there is a ``slope`` and both speeds are known; negative if it is
+        worse."""
         gain = paired_gain(self.baseline, self.tip, self.slope)
         assert gain is not None  # a run without a value is not part of a pair
         return gain

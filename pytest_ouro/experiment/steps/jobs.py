@@ -42,8 +42,8 @@ def script_job(setup: Setup, tree: Path) -> Job:
     with the trusted bytes of the harness.
 
     Of several printed values of the metric the last counts, unless the bound's ``metric-which``
-    says otherwise. Raise ExperimentError if the harness is not trusted, GitError or LimitError if
-    it cannot be read, OSError if ``tree`` lacks the script.
+    says otherwise. Raise ExperimentError if the harness is not trusted, another OuroError if it
+    cannot be read, OSError if ``tree`` lacks the script.
     """
     case, experiment = setup.case, setup.experiment
     folder = tree / case.bound.root
@@ -199,8 +199,8 @@ def make_data(setup: Setup, say: Callable[[str], None]) -> bool:
 
     ``say`` is called with a line before the run, and with each line that the script prints. Raise
     ExperimentError if data is missing and the bound names no ``prepare`` script; if the script is
-    not trusted, cannot be started or fails; or if data is still missing after it. Raise GitError or
-    LimitError if the script cannot be read, KeyboardInterrupt if a person interrupts it.
+    not trusted, cannot be started or fails; or if data is still missing after it. Raise another
+    OuroError if the script cannot be read, KeyboardInterrupt if a person interrupts it.
     """
     case, experiment = setup.case, setup.experiment
     root = case.evidence.root

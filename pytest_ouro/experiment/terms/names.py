@@ -41,7 +41,7 @@ def trusted_source(case: Case, path: str) -> str:
     """Return the trusted bytes of a file as Latin-1 text for JSON, which changes no byte.
 
     ``path`` is from the experiment's folder. Raise ExperimentError if the file is not trusted, or
-    its trusted bytes cannot be found; GitError or LimitError if they cannot be read.
+    its trusted bytes cannot be found; another OuroError if they cannot be read.
     """
     source = case.trust.read(case.bound.path(path))
     if source is None:

@@ -134,11 +134,12 @@ def compare(
 class _Rivals(NamedTuple):
     """What a run is compared with.
 
-    ``kept`` are the keeps that stand, newest first, of which the first is the last keep, and
-    ``lost`` the candidates that lost to it. ``reference`` is the last keep by all that was measured
-    of it, and ``best`` the same as a candidate; ``peak`` is the best value that was ever kept on
-    the branch. Without a keep, these are None. ``noise`` is the standard deviation of a run in this
-    comparison, None if it is not known. ``is_kept``: the run's own commit is a keep that stands.
+    ``kept`` are the keeps that stand and can be compared with it, newest first: the first is the
+    last keep. ``lost`` are the candidates that lost to that. ``reference`` is the last keep by all
+    that was measured of it, and ``best`` the same as a candidate; ``peak`` is the best value of
+    ``kept``. Without a keep, these three are None. ``noise`` is the standard deviation of a run in
+    this comparison, None if it is not known. ``is_kept``: the run's own commit is a keep that
+    stands.
     """
 
     kept: list[FinishedRun]

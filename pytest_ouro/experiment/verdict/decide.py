@@ -76,8 +76,8 @@ def decide(
     (`standard_error`), which follow from ``noise``, the standard deviation of one run (None: not
     known yet). It is an improvement if it also exceeds ``CLEAR`` of them; else it is marginal. A
     run that ties with ``best`` (`is_tie`) is kept if its code is smaller in one kind by more than
-    ``LITERAL`` and larger in none. ``peak`` is the best value that was ever kept on the branch
-    (None: that of ``best``); a run that is worse than it by more than the `band` is not a tie.
+    ``LITERAL`` and larger in none. ``peak`` is the best value of the keeps on the branch (None:
+    that of ``best``); a run that is worse than it by more than the `band` is not a tie.
     """
     if outcome != "ok" or run is None:
         return Reason.CRASH if outcome == "ok" else RECORDED[outcome]

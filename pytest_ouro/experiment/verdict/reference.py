@@ -36,9 +36,9 @@ def weigh_reference(
     """Return what ``measured`` is compared with. ``kept`` is the last keep, which has a value, and
     ``past`` are the comparable runs, oldest first.
 
-    If the keep was measured again with the salt of ``measured``, that run alone counts, since noise
-    that follows from the salt is then in both. Otherwise the mean of the keep and all its further
-    runs counts, unless they are not independent (`why_dependent`): then the keep alone.
+    If the keep was last measured again with the salt of ``measured``, that run alone counts, since
+    noise that follows from the salt is then in both. Otherwise the mean of the keep and all its
+    further runs counts, unless they are not independent (`why_dependent`): then the keep alone.
     """
     assert kept.mean_or_value is not None
     latest = find_reference(kept, past)
