@@ -179,8 +179,8 @@ def read(line: bytes) -> Message:
 
 
 def _message(table: dict[str, Any]) -> Message:
-    """Return the message in a table of JSON. Raise LookupError, TypeError, AttributeError or
-    ValueError if it is not one."""
+    """Return the message in a table of JSON, from which the key ``kind`` is taken out. Raise
+    LookupError, TypeError, AttributeError or ValueError if it is not one."""
     cls = _KINDS[table.pop("kind")]
     hints = _HINTS.get(cls) or _HINTS.setdefault(cls, get_type_hints(cls))
     values = {name: _typed(value, hints[name]) for name, value in table.items()}

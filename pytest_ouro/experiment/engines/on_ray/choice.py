@@ -95,9 +95,9 @@ def places_of(node: Node, device: Device, setup: Setup) -> Places:
 
 
 def _share(node: Node, kind: str, setup: Setup) -> Places:
-    """Return the places that a node has: one for each card, if all are of one model, or one for
-    each slot of the processor, with an equal share of the CPUs; none if there are fewer CPUs than
-    slots."""
+    """Return the places that a node has: one for each GPU that Ray shares out, if all cards are of
+    one model, or one for each slot of the processor, with an equal share of the CPUs; none if there
+    are fewer CPUs than slots."""
     if kind == "cuda":
         same = len(set(node.facts.cards)) == 1
         return Places(int(node.gpus) if same else 0, 0, 1)
