@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 COMMANDS = {
-    "demo": "play a scripted night in half a minute, and judge each try of it",
+    "demo": "play a scripted night in less than a minute, and judge each try of it",
     "init": "write bound.toml for an existing project, or its rules into a file for agents",
     "gate": "check every rule without pytest: exit 0 lawful, 1 broken, 2 could not judge",
     "ci": "judge the commit of a job of GitHub or GitLab by the rules of the base branch",

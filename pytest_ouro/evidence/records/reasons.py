@@ -74,8 +74,8 @@ class Reason(str, Enum):
     BREACH = (
         "breach",
         "crash",
-        "a rule about the run is broken, the printed metric was not the measured one, or two "
-        "evaluations",
+        "a rule about the run is broken, a script printed another metric than was measured, or "
+        "evaluated twice",
     )
     INTERRUPTED = (
         "interrupted",
