@@ -84,7 +84,7 @@ def find_catch(played: Played) -> str:
     if record and result.value is not None and record.claimed not in (None, result.value):
         text = result.metric.text
         printed, measured = text(record.claimed), text(result.value)
-        return f"what it prints is not the metric: {printed} was printed, {measured} measured"
+        return f"an untrue number: {printed} was printed, {measured} measured"
     return result.message or f"{result.status}: {result.reason}"
 
 
