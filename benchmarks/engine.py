@@ -15,7 +15,8 @@ prints the address.
 ``bundle`` prints the sizes of the bundles of this repository and the seconds to make them.
 
 ``driver`` measures what the process that records does for each candidate, while the journal grows:
-one run is real, and a stand-in for the engine answers the others from it at once.
+one run is real, and a stand-in for the engine answers the others from it at once. At the end it
+measures what it takes to merge the lines of one journal into another.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from pytest_ouro.core.fast_dataclass import replace
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.git.client import Git
 from pytest_ouro.evidence.records import record_format
+from pytest_ouro.evidence.records.journal import Journal
 from pytest_ouro.experiment.batch.batch import Batch
 from pytest_ouro.experiment.batch.candidates import Candidate
 from pytest_ouro.experiment.engines import events, local
@@ -277,7 +279,7 @@ def measure_driver(candidates: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         files = {
-            "bound.toml": BOUND.format(slots=1, noise=0.1),
+            "bound.toml": BOUND.format(slots=1, noise=0.1, timeout=600),
             "evaluate.py": EVALUATE,
             "work.py": WORK.format(score=5.0, body=""),
             ".gitignore": "run.log\nresults.tsv\n",
@@ -309,6 +311,18 @@ def measure_driver(candidates: int) -> None:
             print(f"{wall:.1f} ms each, {cpu:.1f} ms of CPU", flush=True)
         size = (top / ".git" / "ouro" / "journal.jsonl").stat().st_size
         print(f"journal: {size / candidates / 1000:.2f} kB a candidate")
+        measure_merge(Journal(top / ".git"))
+
+
+def measure_merge(journal: Journal) -> None:
+    """Print what it takes to append a line to another journal, as the lines of a clone are that
+    joins shared records."""
+    lines = journal.lines()
+    with journal.locked():
+        began = time.perf_counter()
+        journal.put_back([], lines, name="former")
+        merged = time.perf_counter() - began
+    print(f"{len(lines)} lines: {1000 * merged / len(lines):.1f} ms each to merge journals")
 
 
 def run_batch(
