@@ -106,7 +106,7 @@ def opened(manifests: Sequence[str], prose: Prose) -> tuple[str, ...]:
 
 
 def _names(path: str, sentence: str) -> bool:
-    """Return whether a sentence contains a path as a word of its own, not as a part of another
+    """Return whether a sentence contains a path as a word of its own, not as the end of a longer
     path."""
     return bool(re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])", sentence))
 
