@@ -98,7 +98,7 @@ def cores_of(pid: int = 0) -> frozenset[int]:
 
 
 def can_confine() -> bool:
-    """Return whether processes can be confined to cores: on Linux alone."""
+    """Return whether processes can be confined to cores, as on Linux."""
     return hasattr(os, "sched_setaffinity")
 
 
