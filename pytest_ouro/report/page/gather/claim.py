@@ -72,7 +72,8 @@ class Night:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the rules state that runs of one code do not differ; False if there is no try."""
+        """Whether the noise of the last try is 0: the rules state that runs of one code do not
+        differ. False if there is no try."""
         return bool(self.tries) and self.tries[-1].noise == 0
 
 

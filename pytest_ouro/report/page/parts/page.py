@@ -35,8 +35,8 @@ class Page:
     @cached_property
     def shows_offset(self) -> bool:
         """Whether each time is shown with its offset from UTC: on the clock of the machine that
-        makes the page, the night's times have different ones, as when summer time begins or
-        ends."""
+        makes the page, the times of the night and of the runs have different ones, as when summer
+        time begins or ends."""
         facts = self.facts
         ends = (facts["began"], facts["ended"])
         moments = map(to_local_time, (*ends, *(run["time"] for run in facts["runs"])))
