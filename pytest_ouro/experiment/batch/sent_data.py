@@ -58,7 +58,7 @@ def demand_sent(case: Case, experiment: Experiment) -> None:
 
 def _find_unsent(case: Case, inside: Sequence[str]) -> dict[str, bool]:
     """Return the names of the files that these relative globs match and that are not committed as
-    they are here, each with whether a committed link leads to it."""
+    they are here, each with whether it is reached through a committed link or submodule."""
     if not inside:
         return {}
     repository, top = case.repository, str(case.repository.git.top)

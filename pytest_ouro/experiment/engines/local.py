@@ -116,7 +116,7 @@ class WorkerProcess:
                 return found, False
 
     def end(self) -> str:
-        """End the process, and return how it ended, in words. What it started ends with it."""
+        """End the process, if it has not ended by itself, and return how it ended, in words."""
         if self._is_closing:  # how it ends by itself tells more
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=_LAST)

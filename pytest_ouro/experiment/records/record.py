@@ -352,8 +352,9 @@ def restore_rows(case: Case) -> int:
 
 
 def write_placebos(case: Case) -> int:
-    """Append to the ledger the rows that it lacks of this working tree's placebos, as it does while
-    a night goes on; return their number. Raise what `restore_rows` raises."""
+    """Append to the ledger the rows of this working tree's placebos, except for those that it has
+    already, and return how many were missing. It has none of a night that goes on. Raise what
+    `restore_rows` raises."""
     case = case.again()  # which reads journal and ledger again
     return _write_rows(case, [run for run in case.evidence.all_runs if run.purpose == "placebo"])
 

@@ -125,11 +125,12 @@ def ablate(
     counts, no result is recorded, and what is returned says why.
 
     The tip runs once with each salt, for all groups. The bounds of all gains hold together with a
-    probability of 0.9: each is one-sided at 0.05 divided by the number of groups. A group without
-    which a run fails by itself is run once more with the same salt; if that fails too, it is
-    needed, and no further run is made without it. An ablation that was begun and has no result is
-    continued, unless one is to be begun ``again``. Raise OuroError, mostly ExperimentError, if
-    there are no edits, or none that can be taken out, or a run cannot be made.
+    probability of at least 0.9: each is one-sided at 0.05 divided by the number of groups, or at
+    less after failed runs. A group without which a run fails by itself is run once more with the
+    same salt; if that fails too, it is needed, and no further run is made without it. An ablation
+    that was begun and has no result is continued with its own salts, unless one is to be begun
+    ``again``. Raise OuroError, mostly ExperimentError, if there are no edits, or none that can be
+    taken out, or a run cannot be made.
     """
     kept = find_night(case)
     groups, tip = find_groups(case, kept), kept[0].commit
