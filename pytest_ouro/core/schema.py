@@ -268,7 +268,8 @@ def _choices(hint: Any) -> tuple[Any, ...]:
 
 def _as_type(hint: Any, value: object, limits: Limits) -> Any:
     """Return ``value`` converted to a type that is not a union (a list to a tuple, a text to the
-    subclass of ``str``); MISSING if it does not fit or ``limits`` are not met."""
+    subclass of ``str``, a number to int or float); MISSING if it does not fit or ``limits`` are not
+    met."""
     origin = typing.get_origin(hint)
     if origin is Literal:
         return value if value in typing.get_args(hint) else MISSING
