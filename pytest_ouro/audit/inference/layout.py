@@ -24,11 +24,11 @@ class Layout:
     """The inferred layout. ``editable`` and ``frozen`` are globs from the repository's top.
     ``stated`` is true if an option, the instructions or a bound.toml names the editable files,
     false if they were assumed. ``bound`` has the rules (None: none could be inferred). ``metric``
-    and ``direction`` are those that the layout was found with ("": none), ``said`` are the metrics
-    that its instructions, or else its bound.toml, name. ``budget`` is the time for one run in
-    seconds that a bound.toml, the instructions or a constant in the code give (None: unknown).
-    ``named`` are the files that an option, the instructions or an import in the script names as
-    what measures."""
+    is that of the experiment that was found ("": none was), ``direction`` what a bound.toml or the
+    instructions say of it ("": nothing), ``said`` are the metrics that its instructions, or else
+    its bound.toml, name. ``budget`` is the time for one run in seconds that a bound.toml, the
+    instructions or a constant in the code give (None: unknown). ``named`` are the files that an
+    option, the instructions or an import in the script names as what measures."""
 
     editable: tuple[str, ...]
     frozen: tuple[str, ...]

@@ -50,8 +50,8 @@ _HELP = {
 
 def weigh(judged: Sequence[Judged], claims: Claims, layout: Layout) -> Iterator[AuditFinding]:
     """Yield the findings about commits: one for a check and a commit, of `evaluation` one for each
-    construct. Warnings of one check about commits that no row keeps are joined if there are more
-    than `_FEW`."""
+    construct. Warnings of one check about commits that were not kept (`Claims.is_kept`) are joined
+    if there are more than `_FEW`."""
     aside: dict[str, list[AuditFinding]] = {}
     for group in _grouped(judged, claims, layout):
         found = _weigh_group(group, claims, layout)
@@ -111,7 +111,7 @@ def _weigh_group(
 
 
 def _join(check: str, found: Sequence[AuditFinding]) -> AuditFinding:
-    """Return one warning for many about commits that no row keeps, with the words of the first."""
+    """Return one warning for many about commits that were not kept, with the words of the first."""
     commits = tuple(dict.fromkeys(commit for one in found for commit in one.commits))
     return AuditFinding(
         check,
@@ -127,7 +127,7 @@ def _join(check: str, found: Sequence[AuditFinding]) -> AuditFinding:
 
 
 def _standing(rows: Sequence[object]) -> str:
-    """Return words that say of a commit that no row keeps whether it has a row."""
+    """Return words that say of a commit that was not kept whether it has a row."""
     return ", which was not kept" if rows else ", which has no row"
 
 
