@@ -59,8 +59,8 @@ _UNPACKS = re.compile(
 
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield a finding for each kind that a commit of the loop, not a merge, adds: compiled code,
-    other binary files, and code that is unpacked and run. Each only warns unless a row says that
-    the commit was kept and the evidence is conclusive."""
+    other binary files, and code that is unpacked and run. Each only warns unless the commit was
+    kept (`Claims.is_kept`) and the evidence is conclusive."""
     for step in claims.loop.steps:
         if len(step.parents) == 1:
             yield from _generated(claims, step)

@@ -53,7 +53,7 @@ _SETTING = re.compile(r"([A-Za-z_][\w-]*)[\"']?\s*(?:<-|[:=]|\s)\s*(\d[\d_.]*)")
 
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield what the commits of the loop, without merges, show about the training time, each
-    finding about one file of one commit: an error if a row says that the commit was kept and the
+    finding about one file of one commit: an error if the commit was kept (`Claims.is_kept`) and the
     change surely has an effect."""
     for step in claims.loop.steps:
         if len(step.parents) == 1:

@@ -55,8 +55,8 @@ class _Asked(NamedTuple):
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield a finding for each thing that a commit of the loop newly does in an editable file: it
     names data that the files which measure read, or, if it is not Python, calls a function of these
-    files in a loop, or prints their metric itself. It is an error if a row keeps the commit and
-    nothing innocent explains it. Merges are left out."""
+    files in a loop, or prints their metric itself. It is an error if the commit was kept
+    (`Claims.is_kept`) and nothing innocent explains it. Merges are left out."""
     measured = _Measured(claims)
     for step in claims.loop.steps:
         if len(step.parents) == 1 and claims.measuring_texts:

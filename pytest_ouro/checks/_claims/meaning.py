@@ -31,9 +31,9 @@ _ASSIGNED = re.compile(
 
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield a finding for each editable file in which a commit of the loop, not a merge, makes the
-    script not call the evaluation any more or compute with its result (errors if a row keeps the
-    commit), makes a model return another loss than before (a warning), or makes the script print
-    the same value in another unit (see `_judge_unit`)."""
+    script not call the evaluation any more or compute with its result (errors if the commit was
+    kept, by `Claims.is_kept`), makes a model return another loss than before (a warning), or makes
+    the script print the same value in another unit (see `_judge_unit`)."""
     for step in claims.loop.steps:
         if len(step.parents) != 1:
             continue

@@ -48,7 +48,8 @@ class _Request(NamedTuple):
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield a finding for each file in which a commit of the loop, not a merge, newly loads
     held-out data by a function of the modules that no experiment may change, or newly measures in a
-    loop: an error if a row keeps it and the evaluation itself uses these data."""
+    loop: an error if the commit was kept (`Claims.is_kept`) and the evaluation itself uses these
+    data."""
     modules = _Modules(claims)
     for step in claims.loop.steps:
         if len(step.parents) != 1:

@@ -32,7 +32,7 @@ _TELLING = re.compile(
 def judge(claims: Claims) -> Iterator[Claimed]:
     """Yield a finding for each commit of the loop that declares a package in a manifest which had
     none of that name before, loads one in editable code that no manifest of the start declares, or
-    has a command that installs packages: an error if a row keeps the commit."""
+    has a command that installs packages: an error if the commit was kept (`Claims.is_kept`)."""
     project = _Project(claims)
     for step in claims.loop.steps:
         if len(step.parents) != 1:

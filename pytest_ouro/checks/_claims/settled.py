@@ -66,8 +66,8 @@ def _is_its_own(claims: Claims, one: Experiment) -> bool:
 
 
 def _is_left(claims: Claims, one: Experiment) -> bool:
-    """Return whether an experiment was discarded or crashed, no row says that its commit was kept,
-    and its change, or that of some of its files, stands at the end of the loop."""
+    """Return whether all rows about the commit of an experiment say that it was discarded or
+    crashed, and its change of editable files, or of some of them, stands at the end of the loop."""
     if one.row is None or one.row.status not in ("discard", "crash") or not one.code:
         return False
     statuses = {row.status for row in claims.rows_of.get(one.commit, ())}
