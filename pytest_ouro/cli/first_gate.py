@@ -47,9 +47,9 @@ class Lack:
 
 
 def lacks(git: Git, bound: Bound, bound_path: str, make_lock: Callable[[], Lock]) -> list[Lack]:
-    """Return what the first gate would find if bound.toml (at ``bound_path``, relative to the
-    repository's top) and the bound.lock that ``make_lock`` returns were committed now; before that,
-    what must be committed, or ignored by git, before a run. [] if all holds.
+    """Return what must be committed, or ignored by git, before a run, and then what the first gate
+    would find if bound.toml (at ``bound_path``, relative to the repository's top) and the
+    bound.lock that ``make_lock`` returns were committed now; [] if all holds.
 
     In a repository without a commit, that is the only lack. If the rules cannot be judged, the
     error is not raised: it is the only lack, but left out if files must be committed or ignored,

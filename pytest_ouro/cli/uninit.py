@@ -83,8 +83,8 @@ class _Removal:
             self._change(self.git.top / name, partial(removal.without_import, is_gone=is_gone))
 
     def _hooks(self) -> None:
-        """Note git's hooks that ``init --hook`` wrote, and those of others that call the gate, in
-        git's folder and in the one that core.hooksPath names."""
+        """Note git's hooks that ``init --hook`` wrote, and those of others that seem to call the
+        gate, in git's folder and in the one that core.hooksPath names."""
         # Our own calls of git set core.hooksPath too, after the configured values.
         named = self.git.line("config", "--type=path", "--get-all", "core.hooksPath").splitlines()
         other = [self.git.top / named[-2]] if len(named) > 1 else []

@@ -107,8 +107,8 @@ def _find_free(folder: Path) -> str:
 
 
 def _say_waiting_once() -> Callable[[str], None]:
-    """Return a function of lines about the course of runs, which prints the first that says that a
-    run waits for the device."""
+    """Return a function of lines about the course of runs, which prints the first that says what a
+    run waits for."""
     said = False
 
     def say_waiting(line: str) -> None:
