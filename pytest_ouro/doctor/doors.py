@@ -169,7 +169,7 @@ def _calls_guard(settings: Path, name: str) -> bool:
 
 
 def _calls_gate(lines: list[str]) -> bool:
-    """Return whether one of the lines contains a call of the gate."""
+    """Return whether one of the lines seems to call the gate."""
     return any(_GATE.search(line) for line in lines)
 
 
