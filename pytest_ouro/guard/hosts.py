@@ -103,8 +103,8 @@ def read(payload: Any) -> Call:
 
 def _writes_more(payload: dict[str, object]) -> bool:
     """Return whether the tool that the payload names may write more than the files that it names:
-    it is neither one of `_EXACT`, nor by its name one that only reads and gets no content. True if
-    the payload names none."""
+    it is not one of `_EXACT`, and does not only read, by `_only_reads`. True if the payload names
+    none."""
     name, given = payload.get("tool_name"), payload.get("tool_input")
     if not isinstance(name, str):
         return True

@@ -58,8 +58,8 @@ class Command:
 
 def parse(text: str) -> tuple[list[Command], list[str]]:
     """Return a tuple: the commands in their order, those in brackets before the one around them;
-    and all words of the text that may be names of files, also the words inside of quoted texts.
-    Invalid text is read as far as possible. RecursionError if brackets are nested too deeply."""
+    and the words of the text that may be names of files, also those inside of quoted texts. Invalid
+    text is read as far as possible. RecursionError if brackets are nested too deeply."""
     home = [os.path.expanduser("~")]
     reader = _Reader(text, {"pwd": ["."], "home": home, "env:home": home, "env:pwd": ["."]})
     reader.read("")

@@ -22,7 +22,8 @@ _REDIRECTIONS = ("&>>", "&>", "<<<", "<<-", "<<", "<>", "<&", "<", ">>", ">|", "
 
 
 class Command:
-    """One simple command: its words, the files that it redirects to, and its here-documents.
+    """One simple command: its words, the files that it redirects output to, and the texts of its
+    here-documents and of ``<<<``.
 
     ``globs`` are the words and files that the shell would expand to names of files.
     """
@@ -41,9 +42,10 @@ class Command:
 
 
 def parse(text: str) -> list[Command | str]:
-    """Return the commands in their order, with ``"("`` and ``")"`` around those that run in a shell
-    of their own; any other bracket that is not quoted, as of ``f()``, is returned too. Invalid text
-    is read as far as possible.
+    """Return the commands in the order in which they end, so that those of a substitution come
+    before the command around it. ``"("`` and ``")"`` stand around those that run in a shell of
+    their own; any other bracket that is not quoted, as of ``f()``, is returned too. Invalid text is
+    read as far as possible.
 
     ``~``, HOME, PWD (as ``.``) and variables that the text assigns are replaced by their values; a
     word with several possible values becomes several words. Unknown variables stay as they are.
