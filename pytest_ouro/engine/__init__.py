@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Listener(Protocol):
-    """What is called when a run of a case is recorded. Its methods raise nothing."""
+    """What is called when a run of a case is recorded. Its methods raise no Exception."""
 
     def start(self, run: StartedRun) -> None:
         """Take the record of a run that starts: it is written, and there is no process yet."""
