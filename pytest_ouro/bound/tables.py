@@ -62,7 +62,7 @@ class RuleKeys:
 class Experiment:
     """``[experiment]``: the program to run, the files that may change, and how to measure.
 
-    Paths are relative to ``root``, which is relative to the folder of bound.toml. Times are in
+    Relative paths start from ``root``, which is relative to the folder of bound.toml. Times are in
     seconds.
     """
 
