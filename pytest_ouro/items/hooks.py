@@ -86,7 +86,7 @@ class Hooks:
     ) -> Generator[None, None, None]:
         """Pass the rules' node ids to the `OutcomeAudit`, before other plugins deselect any. With
         an option that asks for runs, also put our items first, in the order rules, run, rules about
-        runs, even those that ``-k``, ``-m`` or another plugin deselected."""
+        runs or records, even those that ``-k``, ``-m`` or another plugin deselected."""
         ours = [item for item in items if isinstance(item, RuleItem | MeasuringItem)]
         self.session.audit.expect([item.nodeid for item in ours if isinstance(item, RuleItem)])
         yield

@@ -80,8 +80,9 @@ class _NamedPaths:
 
     def _path(self, word: str) -> Path | None:
         """Return the absolute path that a word of the command line names: the file of ``-cFILE``,
-        the value of ``--rootdir=PATH`` and the other options in ``_NAMING``, the file of a node id,
-        or the word itself if it is not an option. None for every other option."""
+        the value of ``--rootdir=PATH`` and the other options in ``_NAMING`` (without ``=PATH``, the
+        folder in which pytest was started), the file of a node id, or the word itself if it is not
+        an option. None for every other option."""
         option, _, value = word.partition("=")
         if option in _NAMING:
             return self._absolute(value)
