@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def main() -> NoReturn:
     """Run the command in ``sys.argv`` and end the process with its exit status; never return.
 
-    The status is 0 if all is lawful or done, 1 if a rule is broken or a demand is not met
-    (``doctor``, ``init --go``), 2 for an error, also if the output cannot be written, and 130 after
-    Ctrl-C. ``guard`` has 2 also for a call that it refuses.
+    The status is 0 if all is lawful or done, 1 if a rule is broken or a demand is not met, as of
+    ``doctor``, 2 for an error, also if the output cannot be written, and mostly 130 after Ctrl-C.
+    ``guard`` has 2 also for a call that it refuses.
     """
     _open_streams()
     try:

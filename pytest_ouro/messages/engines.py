@@ -177,8 +177,8 @@ def night_over(why: str) -> ExperimentError:
 
 
 def relayed(text: str, help: str) -> ExperimentError:
-    """A worker states that it cannot measure a candidate, or must not, with the ``text`` and
-    the ``help`` of an error that was met elsewhere."""
+    """A worker or a cluster states that it cannot measure, or must not, with the ``text`` and the
+    ``help`` of an error that was met elsewhere."""
     return ExperimentError(text, help=help or "correct that, and measure the candidate again")
 
 
