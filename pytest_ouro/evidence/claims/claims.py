@@ -117,7 +117,7 @@ class Claims:
 
     @cached_property
     def first_kept(self) -> dict[str, int]:
-        """The line of the first row of each commit (full id; "": of the rows without one) that was
+        """By the full id of a commit ("": of rows without one), the line of its first row that was
         kept or is a baseline."""
         kept = [(one.commit, one.row.line) for one in self.keeps if one.row is not None]
         return dict(reversed(kept))

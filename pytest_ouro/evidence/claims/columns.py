@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
     ``numbers`` says of columns, by name, how they write their numbers, if not in the usual way.
     ``words`` has the class of each word for a status (in small letters, without blanks around it)
-    that is known from what became of its rows alone.
+    that was inferred from its rows (see `infer_words`).
     """
 
     commit: str = ""
@@ -52,8 +52,8 @@ class Found(NamedTuple):
     words: Mapping[str, StatusClass] = MappingProxyType({})
 
     def complete(self, names: Sequence[str], columns: Columns) -> Columns:
-        """Return the positions of the columns ``names``: as ``columns`` has them, and of those it
-        lacks, where they were found. A status that was found counts in any case."""
+        """Return ``columns``, which has the known positions among ``names``, with the columns that
+        were found in place of missing ones. A status that was found replaces a known one, too."""
 
         def place(name: str, known: int | None) -> int | None:
             return names.index(name) if known is None and name in names else known

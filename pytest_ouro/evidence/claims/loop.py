@@ -35,7 +35,7 @@ _REVERTS = re.compile(r"(?i)\b(?:revert|reset|roll(?:ed)? ?back|undo|restore)")
 class Experiment:
     """One experiment: its commit and that one's parent (full ids, "": unknown), its row (None: it
     has none), how the two were linked, the editable files that it changes, all files that it
-    changes, and where it stands at the end."""
+    changes, and where its change stands ("": it has no commit)."""
 
     commit: str
     parent: str
@@ -130,8 +130,8 @@ def build(
     versions: tuple[Version, ...] = (),
 ) -> Loop:
     """Return the loop between the commits ``bounds``. It has the experiments of these rows and
-    their links, and those of the commits without a row that change a file of the globs
-    ``editable``, except for merges and commits that take changes back.
+    their links, and those of the commits without a row that have one parent and change a file of
+    the globs ``editable``, except for those that take changes back.
 
     A kept row that only measures the code kept before again (see `_measures_again`) becomes a
     baseline.

@@ -48,11 +48,11 @@ class ClaimedRow(NamedTuple):
     ``line`` is the number of its first line, ``cell`` the text of the commit cell, and ``hash`` the
     hash in it, in lower case ("": none; see `commit_of`). ``word`` is the text of the status,
     ``status`` its class. ``metric`` is the text of the metric, with a number in the usual way of
-    writing, and ``value`` that number; None if it is not finite or the row is a crash. ``memory``
-    is in MB, ``seconds`` is the training time (for both, None: not stated). ``others`` has a pair
-    for each number in a column without a meaning named above, or in that of ``seconds``: the
-    column's normalised name, and the number. ``subject`` is what was measured, in small letters; ""
-    if no column says it.
+    writing, and ``value`` that number; None without a finite one, and for a crash. ``memory`` is in
+    MB, ``seconds`` is the training time (for both, None: not stated). ``others`` has a pair for
+    each number in a column without a meaning named above, or in that of ``seconds``: the column's
+    normalised name, and the number. ``subject`` is what was measured, in small letters; "" if no
+    column says it.
     """
 
     line: int

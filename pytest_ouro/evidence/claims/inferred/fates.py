@@ -83,8 +83,9 @@ class Fates:
         return ""
 
     def changes_code(self, step: Step) -> bool:
-        """Return whether a commit with one parent changes a file that can be that of an experiment:
-        neither the ledger, nor another table or a picture, nor what describes the project."""
+        """Return whether a commit has one parent and changes a file that can be that of an
+        experiment: neither the ledger, nor another table or a picture, nor what describes the
+        project."""
         return len(step.parents) == 1 and bool(self._paths(step))
 
     def _paths(self, step: Step) -> list[str]:
@@ -181,7 +182,7 @@ class Fates:
 
     @cached_property
     def _onward(self) -> dict[str, Step]:
-        """The first step that has each commit as a parent, the first or another."""
+        """By the id of a commit, the first step of the history of which it is a parent."""
         found: dict[str, Step] = {}
         for step in self._history.steps:
             for parent in step.parents:
