@@ -37,8 +37,8 @@ class Course(Protocol):
 
 def describe_pace(run: Course) -> str:
     """Return a text to append to a sentence, ``: its clock started …``, that says when the run's
-    clock started, how many batches there were and how long each took; "" if the start is
-    unknown."""
+    clock started and, if ``pace`` is known, how many batches there were and how long they took; ""
+    if the start is unknown."""
     if run.clock_start not in _STARTS:
         return ""
     text = (

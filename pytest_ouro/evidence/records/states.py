@@ -182,8 +182,8 @@ def _place(run: FinishedRun) -> tuple[object, ...]:
 def _outdated(
     keep: FinishedRun, places: dict[tuple[object, ...], list[FinishedRun]]
 ) -> KeepState | None:
-    """Return the state of a keep if the last run in its place that shares an editable file with it
-    had another harness, other data or another baseline; None if it had not."""
+    """Return the state of a keep if the last run in its place that may share an editable file with
+    it had another harness, other data or another baseline; None if it had not."""
     for last in places[_place(keep)]:
         if keep.code and last.code and keep.code.keys().isdisjoint(last.code):
             continue

@@ -173,7 +173,8 @@ def _read_mark(common_dir: Path) -> tuple[str, str] | None:
 
 def _demand_usable(named: Named, git: Git) -> None:
     """Raise RecordError if the folder that is named for shared records is missing, not a folder of
-    this user that can be written, that of one project, or in the repository ``git``."""
+    this user that can be written, or that of one project; or if it, or the configuration that names
+    it, lies in the repository ``git``."""
     folder, source = named
     own = {Path(os.path.realpath(path)) for path in (git.top, git.common_dir)}
     for path in (folder, Path(os.path.realpath(source)) if source[:1] == "/" else folder):
