@@ -51,9 +51,9 @@ class Noise(NamedTuple):
     is_deviation: bool
 
     def least(self, value: float, metric: str) -> float:
-        """Return the least difference from ``value`` that is more than this noise (2√2 times it if
-        it is a standard deviation). Of a metric in per cent it is the smaller one of the two that
-        the words can mean."""
+        """Return by how much a value must differ from ``value`` to be beyond this noise: by its
+        amount, or 2√2 times it if that is a standard deviation. An amount in per cent can mean two
+        things for a metric that is in per cent itself; the smaller one counts."""
         share = self.amount / 100 * abs(value)
         percent = {"pct", "percent", "acc", "accuracy"} & set(normalise(metric).split("_"))
         plain = min(share, self.amount) if percent else share

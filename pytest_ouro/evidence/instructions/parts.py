@@ -67,8 +67,8 @@ def _keys(text: str, without: set[str]) -> dict[str, object] | None:
 
 
 def _fixed_lines(text: str, names: set[str], sections: set[str]) -> Counter[tuple[str, str]]:
-    """Return how often a text has each line, with its section, of those that are in none of the
-    sections and give none of the names a value; blank lines do not count."""
+    """Return how often each line occurs in a text, by its section and the line, without those that
+    are in one of ``sections`` or give one of ``names`` a value, and blank ones."""
     words = "|".join(map(re.escape, sorted(names))) or "(?!)"
     sets = re.compile(rf"(?:\w+ ){{0,3}}[\"']?(?:{words})[\"']?\s*(?::[^=]*)?(?:=|:|<-)(?!=)")
     found: Counter[tuple[str, str]] = Counter()

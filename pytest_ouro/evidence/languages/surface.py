@@ -50,8 +50,8 @@ _PRINTS = re.compile(
 
 
 class Line(NamedTuple):
-    """A line of code without its comments: its number (of lines after a comment over several lines,
-    too low), its text without blanks around it, and whether it is in a loop."""
+    """A line of code without its comments: its number (too low after a comment over several lines),
+    its text without blanks around it, and whether it is in a loop."""
 
     number: int
     text: str
@@ -73,8 +73,8 @@ def differs_in_seeds(path: str, before: str, after: str) -> bool:
 
 
 def constants(path: str, text: str) -> dict[str, str]:
-    """Return the names of a text, or types beside them, that are given something which begins with
-    a number, with the last such value of each, without blanks at its ends."""
+    """Return the names in a text that are given something which begins with a number, as in ``N =
+    20``, each with the last such value. A type beside a name counts as a name too."""
     found = {}
     for name, other, value in _CONSTANT.findall(bare(path, text)):
         for one in filter(None, (name, other)):  # which of them is the type depends on the language

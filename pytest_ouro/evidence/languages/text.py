@@ -78,8 +78,8 @@ def _zero_seed(found: re.Match[str]) -> str:
 
 
 def count_tokens(text: str) -> int:
-    """Return the number of words and of other single characters in a text, without blanks, so that
-    joining lines makes nothing smaller."""
+    """Return how many words a text has, plus how many single characters that are neither in a word
+    nor blank."""
     return sum(1 for _ in _TOKEN.finditer(text))
 
 

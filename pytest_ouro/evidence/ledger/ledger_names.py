@@ -140,8 +140,8 @@ def is_value(cell: str) -> bool:
 
 
 def _is_value(word: str) -> bool:
-    """Return whether a lower-case cell is a value, not a column name: a status, a number, a hash,
-    or a mark for a missing value such as ``-`` or ``n/a``."""
+    """Return whether a lower-case cell is a value, not a column name: a status, a number that does
+    not end with a letter, a hash, or a mark for a missing value such as ``-`` or ``n/a``."""
     sentinel = word in STATUSES or word in _NOTHING or (word and not word.strip("-–—?."))
     number = not word[-1:].isalpha() and number_of(word) is not None
     return number or bool(sentinel or commit_of(word))

@@ -19,8 +19,8 @@ NO_VALUE = "0.000000"
 
 class Entry(NamedTuple):  # in C: a run hashes those of all runs before it, several times
     """What the ledger's row of a run says. ``commit`` are the first seven digits of the id,
-    ``metric`` is the value as text ("0.000000" for a crash), ``memory_mb`` is 0 for a crash or if
-    unknown. ``more`` has (name, text) pairs for columns that only some ledgers have."""
+    ``metric`` is the value as text ("0.000000" for a crash or if unknown), ``memory_mb`` is 0 for a
+    crash or if unknown. ``more`` has (name, text) pairs for columns that only some ledgers have."""
 
     commit: str
     metric: str

@@ -94,8 +94,8 @@ class Names:
         answer is about its body.
 
         The node must not be in a loop (except in what a ``for`` iterates over), comprehension,
-        class or lambda. Each function around it must be plain, not recursive, and called only from
-        nodes that run once. ``within`` are the functions already visited.
+        class, lambda or ``async def``. Each function around it must be plain, not recursive, and
+        called only from nodes that run once. ``within`` are the functions already visited.
         """
         current: ast.AST | None = node
         inner: ast.AST = node

@@ -72,9 +72,9 @@ def _keys(value: ast.expr, own: list[ast.AST]) -> list[str] | None:
 
 
 def _keys_of_variable(name: str, own: list[ast.AST]) -> list[str] | None:
-    """Return the keys of the dictionary that a function's variable holds; None if it is assigned
-    twice, or used other than to set or read a key or to be returned. ``own`` are the function's
-    nodes."""
+    """Return the keys of the dictionary that a function's variable holds; None if they are unknown,
+    as of one that is assigned twice, or used other than to set or read a constant key or to be
+    returned. ``own`` are the function's nodes."""
     uses = [node for node in own if isinstance(node, ast.Name) and node.id == name]
     parents = {id(child): node for node in own for child in ast.iter_child_nodes(node)}
     keys: list[str] | None = None

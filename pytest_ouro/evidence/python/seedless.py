@@ -37,7 +37,7 @@ _READ_ALL_NAMES = ("globals", "vars", "locals", "exec", "eval", "dir", "__import
 
 class _Reducer(ast.NodeTransformer):
     """Removes statements that only set or carry seeds or skip random numbers, and replaces other
-    seeds by 0. It changes the tree in place."""
+    seeds by what does not show them. It changes the tree in place."""
 
     def __init__(self, seeds: Seeds, *, is_program: bool) -> None:
         self._seeds, self._names = seeds, seeds.names
@@ -183,9 +183,9 @@ class _Reducer(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Return the reduced form of a call: ``Generator().manual_seed(1)`` becomes
         ``Generator()``, an ``islice`` that skips batches becomes the batches; any other call loses
-        arguments that carry seeds, and its other seeds are replaced by `_zero_if`. Where any other
-        call may run several times, a seed that may differ each time stays visible, and so does
-        whether it gets a seed at all, since ``Random()`` draws other numbers each time."""
+        arguments that carry seeds, and its other seeds are replaced by `_zero_if`. In a call that
+        may run several times, a seed that may differ each time stays visible, and so does whether
+        there is a seed at all, since ``Random()`` draws other numbers each time."""
         names, seeds, carriers = self._names, self._seeds, self._seeds.carriers
         held = seeds.slots(node)
         once = not held or names.runs_once(node)  # without a seed it does not matter

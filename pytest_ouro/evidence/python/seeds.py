@@ -106,9 +106,9 @@ class Seeds:
     # --- expressions -----------------------------------------------------------------------------
 
     def is_pure(self, node: ast.AST) -> bool:
-        """Return whether an expression has no side effects: it only calls functions and methods
-        known to have none, such as ``int`` or ``time.time``, and has no ``await``, ``yield``,
-        ``:=`` or ``lambda``."""
+        """Return whether an expression is known to have no side effects: each of its calls is (see
+        `_is_pure_call`), such as those of ``int`` or ``time.time``, and it has no ``await``,
+        ``yield``, ``:=`` or ``lambda``."""
         parts = list(ast.walk(node))
         calls = [part for part in parts if isinstance(part, ast.Call)]
         return not any(isinstance(part, _IMPURE) for part in parts) and all(
@@ -116,8 +116,9 @@ class Seeds:
         )
 
     def _is_pure_call(self, call: ast.Call) -> bool:
-        """Return whether a call calls a function or method known to have no side effects; its
-        arguments are not examined."""
+        """Return whether a call calls a function known to have no side effects, or such a method of
+        an expression other than a name, as in ``str(x).encode()``; its arguments are not
+        examined."""
         if name := self.names.resolve(call.func):
             return bool(re.fullmatch(_PURE, name)) and name not in self.names.functions
         return isinstance(call.func, ast.Attribute) and call.func.attr in _PURE_METHODS
@@ -150,8 +151,8 @@ class Seeds:
         )
 
     def is_seeded(self, call: ast.Call) -> bool:
-        """Return whether a call's first argument seeds a generator or key that the call makes, or
-        the object whose method it is, as in ``default_rng(1)`` (`_SEEDED`)."""
+        """Return whether a call's first argument, if it has one, seeds a generator or key that the
+        call makes, or the object whose method it is, as in ``default_rng(1)`` (`_SEEDED`)."""
         return self._is_call_of(call, _SEEDED)
 
     def draws(self, node: ast.AST) -> bool:
