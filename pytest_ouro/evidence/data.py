@@ -124,8 +124,8 @@ def name(path: Path, root: Path) -> str:
 
 def blessed_name(path: Path, named: str, root: Path, blessed: Container[str]) -> str:
     """Return the name by which to look for the data file ``path`` among the ``blessed`` names of a
-    bound.lock: ``named``, its name by a glob ("": no glob names it), otherwise its name by where it
-    lies, if only that is there or it has no other."""
+    bound.lock: ``named``, its name by a glob ("": no glob names it); but its name by where it lies
+    (see `name`) if only that is blessed, or if ``named`` is ""."""
     if named in blessed:
         return named
     by_place = name(path, root)

@@ -213,7 +213,7 @@ def statements(path: str, data: bytes) -> Mapping[str, str]:
     ``>=2`` ("": none; see `_pyproject`). For a TOML lock file, map each package's name to its
     version. For a requirements file, map each requirement's name to its constraint. For any other
     file, and for a pyproject.toml or a lock file that is invalid TOML or has another form, map
-    ``line TEXT`` to "" for each line, without comments, so that any change shows.
+    ``line TEXT`` to "" for each line, without comments.
     """
     text = canonical(data).decode(errors="replace")
     name = path.rpartition("/")[2]
@@ -237,7 +237,7 @@ def in_script(data: bytes | None) -> dict[str, str]:
     ``python`` and ``tool.uv.sources``.
 
     Return {} if the script declares nothing, or if ``data`` is None. If the comments are invalid
-    TOML, each of their lines is a key ``line TEXT`` with the value "".
+    TOML, or have another form, each of their lines is a key ``line TEXT`` with the value "".
     """
     text = _block(canonical(data or b"").decode(errors="replace"))
     if not text:

@@ -83,8 +83,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The facts about one experiment, each observed when it is first used, and then kept. Modules
-    that only few rules need are imported at that time, too.
+    """The facts about one experiment, each observed when it is first used; most are then kept.
+    Modules that only few rules need are imported at that time, too.
 
     ``measured`` is the run that has just ended; None if there was none. With ``rehash`` every data
     file is read again, even if its size and times are unchanged. ``run_commands`` is whether the

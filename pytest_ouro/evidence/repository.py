@@ -72,8 +72,9 @@ class Change:
 
 class Repository:
     """What changed since the trusted commit, in the checked places (see `__init__`); paths are
-    relative to the repository's top. Each fact is computed once, when it is first used. Any member
-    may raise GitError, LimitError or OuroError if git, an object or a file cannot be read."""
+    relative to the repository's top. Each attribute is computed once, when it is first used. Any
+    member may raise GitError, LimitError or OuroError if git, an object or a file cannot be
+    read."""
 
     def __init__(
         self,
@@ -131,7 +132,8 @@ class Repository:
     @cached_property
     def hidden(self) -> list[str]:
         """The paths of importable files (``.py``, ``.pth``, ``.so``, ``.pyd``) that git ignores
-        only by patterns outside of .gitignore files; [] unless the working tree is checked."""
+        only by patterns outside of .gitignore files; [] unless the working tree is checked and this
+        clone has such patterns of its own."""
         if self.subject != "working tree" or not excludes.has_local_excludes(self.git):
             return []
         listed = self.git.call("ls-files", "-o", "-z", "--exclude-per-directory=.gitignore")

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Ref:
     """One ref that a push updates or, without the lines of git's hook, may update. ``name`` is the
-    local ref, or the object's id if no ref is known; ``id`` is the object that is pushed, and
-    ``replaces`` the object that the remote ref has now ("" if there is no such ref or it is
-    unknown)."""
+    local ref, or the object's id if no ref is known; ``id`` is the object that is pushed (of a tag
+    it may be the commit), and ``replaces`` the object that the remote ref has now ("" if there is
+    no such ref or it is unknown)."""
 
     name: str
     id: str
