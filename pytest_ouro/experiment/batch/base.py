@@ -36,8 +36,8 @@ class Base(NamedTuple):
 
 def find_data(case: Case, experiment: Experiment, elsewhere: Elsewhere | None) -> str:
     """Return the digest of the data of a batch: that of ``elsewhere`` if it is known there,
-    otherwise that of the files here; "" if one of these is missing. Raise OuroError if a file
-    cannot be read."""
+    otherwise that of the files here; "" if one of these is missing, or the bound names no data.
+    Raise OuroError if a file cannot be read."""
     if elsewhere is not None and elsewhere.digest:
         return elsewhere.digest
     root = case.evidence.root

@@ -41,10 +41,10 @@ class Snapshot:
 
     ``run`` is the id of the run, ``holds`` are the devices that the run has locked, and
     ``patterns`` the globs of its data files. ``lines`` are the lines of the journal. ``tried`` maps
-    the full name of each ref of a tried commit to the commit's id. ``data`` maps the path of each
-    data file to its metadata; the content is not read. ``modes`` maps each file and folder in which
-    records are written to its permissions. ``start_files`` are the files that later programs start
-    from.
+    the full name of each ref of a tried commit, and of each look, to the commit's id. ``data`` maps
+    the path of each data file to its metadata; the content is not read. ``modes`` maps each file
+    and folder in which records are written to its permissions. ``start_files`` are the files that
+    later programs start from.
     """
 
     case: Case

@@ -131,8 +131,8 @@ def return_branch(git: Git, target: str) -> None:
 
 def _demand_unchanged(git: Git, path: str, entry: Entry | None) -> None:
     """Raise ExperimentError unless the file at ``path`` on the disk is missing or as committed
-    (``entry``), except for line endings; with ``entry`` None, unless nothing is at the path. Raise
-    OuroError if it cannot be read.
+    (``entry``), except for line endings; with ``entry`` None, unless it is missing. A folder at the
+    path counts as a missing file. Raise OuroError if the file cannot be read.
 
     A file of Git LFS passes only as its pointer, which is what is committed.
     """
