@@ -51,13 +51,12 @@ def infer_metric(
     The first of these counts: the name ``given`` by an option; the name that the project prints
     (``discovered``) or that its instructions give (``said``), if the ledger has a column of numbers
     with that name; a column with a usual name for a metric (if that name fits any metric, as
-    ``value`` does, the metric has the printed name); a column of numbers whose name can be a
-    metric's, of several the one that `_most_agreeing` chooses; a column of a time, a size or the
-    like that the statuses follow (`_followed`); the only column of numbers that they follow
-    (`_only_numbers`); the printed name if a column can be that metric's. If the table has no
-    header, the name is ``discovered``, else the first of ``said``, else "metric". ``columns`` are
-    those that are recognised by their cells (None: they are recognised here). Raise RecordError if
-    the ledger has names of columns, and none is that of the ``given`` metric.
+    ``value`` does, the metric has the printed name); another column of numbers, by its name and by
+    how well the statuses of the rows agree with it; the printed name if a column can be that
+    metric's. If the table has no header, the name is ``discovered``, else the first of ``said``,
+    else "metric". ``columns`` are those that are recognised by their cells (None: they are
+    recognised here). Raise RecordError if the ledger has names of columns, and none is that of the
+    ``given`` metric.
     """
     if given:
         names = [] if _has_no_header(ledger) else list(read_columns(ledger))

@@ -130,10 +130,8 @@ def _prose(folder: Path, top: Path) -> Prose:
     """Return what the instructions of a project state about its loop; an empty one if there are
     none that can be read.
 
-    They are those that ``init`` reads; or, if these name no file to edit, a file for agents in
-    general that names one, and a metric or fixed files; or, without other instructions, README.md
-    if it names fixed files, and a metric or its direction; or, if the first name no fixed files, a
-    Markdown file that names files to edit, fixed ones, and a metric or its direction.
+    They are those that ``init`` reads or, if these say too little, a file for agents in general,
+    README.md or another Markdown file that says more.
     """
     found = Prose()
     for name in (None, *_AGENT_FILES):
