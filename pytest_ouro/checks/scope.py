@@ -258,10 +258,8 @@ def _hidden(evidence: Evidence, within: str, seen: list[Change]) -> list[Change]
     """Return, as untracked changes, the files that could be imported from the experiment's folder
     and that git hides in this clone alone; [] unless the working tree is checked.
 
-    They are the files of modules that the clone's own settings, or a .gitignore that is not in git,
-    ignore; the .gitignore files in the folders of such modules; and the .gitignore of the
-    experiment's folder if git ignores it. ``seen`` are changes that are known already. Only files
-    in ``within``, the watched folder, are returned.
+    The .gitignore files that hide them are among them. ``seen`` are changes that are known already.
+    Only files in ``within``, the watched folder, are returned.
     """
     repository = evidence.repository
     if repository.subject != "working tree":
@@ -290,11 +288,10 @@ def _ignore_files(evidence: Evidence, within: str) -> list[Change]:
 
 
 def _remedy(evidence: Evidence, strays: dict[str, list[Change]], paths: list[str]) -> str:
-    """Return the shell command, or words, that undo the changes of one kind: of the first kind that
-    there is. The kinds are, in this order, changes in commits; changes of files that the trusted
-    commit has; new files in the index; other changes in the index; changes in the working tree;
-    untracked folders; untracked files. Changes of the other kinds are left to the finding of the
-    next check, after the user has undone these.
+    """Return the shell command, or words, that undo the changes of one kind, the first that there
+    is: commits come first, then the index and the working tree, then untracked folders, and
+    untracked files last. Changes of other kinds are left to the finding of the next check, after
+    the user has undone these.
 
     ``strays`` maps each path to its changes; ``paths`` are the same paths in the order to name
     them, at most 20 in a command.

@@ -131,10 +131,8 @@ def _limit_change(path: str, before: str, after: str) -> str:
 
 def _bound_again(claims: Claims, path: str, before: str, after: str) -> tuple[str, bool]:
     """Return in words which constant of a file that measures, about its time or how often it
-    measures, an editable file newly gives a value, or "", and whether that surely has an effect:
-    the name is that of a part of another module or a variable of the environment that is read
-    there, the file is included there as it is, or both are of one package of Go. ("", False) for a
-    Python file."""
+    measures, an editable file newly gives a value, or "", and whether the file that measures surely
+    sees the new value. ("", False) for a Python file."""
     if path.endswith(".py"):
         return "", False
     new = "\n".join(set(after.splitlines()) - set(before.splitlines()))
