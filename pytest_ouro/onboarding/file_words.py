@@ -55,14 +55,15 @@ SPAN = re.compile(r"`([^`\n]+)`")
 
 
 def files(lines: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """Return a tuple: the paths that instructions let an agent edit, and the paths that they call
+    """Return a tuple: paths that instructions seem to let an agent edit, and paths that they call
     fixed. ``lines`` are pairs of a line and the heading above it.
 
     The words of a sentence, or of a part of it, decide; else the label before a colon, or for a
     bullet, or a line that ends with a colon, the heading above. A sentence without a path is about
-    the paths of the one before. A path that is only the object of a request, as in "optimize
-    solve.py", counts only if no sentence says what may be edited. A folder is left out of the first
-    list if files in it are listed. A path may occur twice, or in both lists.
+    the paths of the one before; of several paths in one that lets files be edited, the first may be
+    the only one taken. A path that is only the object of a request, as in "optimize solve.py",
+    counts only if no sentence says what may be edited. A folder is left out of the first list if
+    files in it are listed. A path may occur twice, or in both lists.
     """
     editable: list[str] = []
     asked: list[str] = []

@@ -112,8 +112,8 @@ def printed_by(folder: Path, path: str) -> list[Label]:
 
 
 def _written(text: str) -> Iterator[Label]:
-    """Yield a label for each value that a program in a language other than Python prints, as far as
-    its text shows them."""
+    """Yield labels for the values that a program in a language other than Python prints, as far as
+    its text shows them; some may come twice."""
     yield from (Label(name) for name in _METRIC.findall(text))
     for _, words, after in _TEXT.findall(text):
         if (marked := _MARKED.match(words)) and marked[1] != "METRIC":

@@ -137,8 +137,8 @@ class Prose:
         )
 
     def direction(self, metric: str) -> phrases.Said:
-        """Return ``lower`` or ``higher``, as a sentence with the metric's name says, else as any
-        sentence says plainly; "" if none does."""
+        """Return ``lower`` or ``higher`` by the first telling word of a sentence with the metric's
+        name, else as any sentence says plainly; "" if none does."""
         named = re.compile(rf"(?<!\w){re.escape(metric)}(?!\w)", re.IGNORECASE)
         sentences = [_aim(sentence) for sentence in phrases.sentences(in_english(self.text))]
         beside = [sentence for sentence in sentences if named.search(sentence)]
