@@ -183,7 +183,7 @@ class Standing:
 
     def tally(self) -> str:
         """Return the numbers of tries and keeps and the gain since the baseline, as `history.tally`
-        does, of the runs ``compared``; "" for fewer than two tries."""
+        does, of the runs ``compared``; "" without a baseline, and for fewer than two tries."""
         return tally(self.compared)
 
     def unseen(self) -> str:
