@@ -241,8 +241,8 @@ class Protections:
         does. Forbidden are a frozen file, one that enforces the rules, and a folder with such a
         file in it. ``name`` is ``path`` from the top.
 
-        A file in the repository counts as frozen here only if it is one of ``files``, which the
-        trusted commit has: a new file that a frozen glob happens to match may be removed.
+        A file in the repository counts as frozen here only if it is one of ``files``: a new file
+        that a frozen glob happens to match may be removed.
         """
         below = path.rstrip("/") + "/"
         for file, rule, words in self.files:
