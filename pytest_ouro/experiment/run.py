@@ -57,15 +57,14 @@ def run_experiment(
     settle the branch if ``order`` says so. Return the result of the run that decided, or of the
     first that crashed, with the lines that say whether the night is over.
 
-    With ``placebo`` in ``[verdict]``, one run more may come first, of the last keep, and one by
-    which the last keep is measured again (`find_salt`): their results are not part of what is
-    returned. If a rule is broken, nothing more is run or settled, and the result is "closed".
-    Repeats end with the first crash, or with the first run if that is a clear loser
-    (`is_clear_loser`). ``measurer`` makes the repeats: the first one, then all others; by default
-    this process makes each run. ``say`` is called with lines about the course, ``progress`` with
-    the position of the run. Raise OuroError, mostly ExperimentError, if a run cannot be prepared or
-    recorded, or if HEAD moves between two runs; KeyboardInterrupt for Ctrl-C except during the run
-    itself.
+    Runs of the last keep may come first: a placebo (``placebo`` in ``[verdict]``), and one on a new
+    salt (`find_salt`). Their results are not part of what is returned. If a rule is broken, nothing
+    more is run or settled, and the result is "closed". Repeats end with the first crash, or with
+    the first run if that is a clear loser (`is_clear_loser`). ``measurer`` makes the repeats: the
+    first one, then all others; by default this process makes each run. ``say`` is called with lines
+    about the course, ``progress`` with the position of the run. Raise OuroError, mostly
+    ExperimentError, if a run cannot be prepared or recorded, or if HEAD moves between two runs;
+    KeyboardInterrupt for Ctrl-C except during the run itself.
     """
     ended: list[Result] = []
 

@@ -95,11 +95,11 @@ def find_winner(case: Case) -> Winner:
 def finalize(case: Case, *, branch: str = "", squash: bool = False) -> Final:
     """Make a branch of what the night of the current branch kept (`find_winner`), and return it.
 
-    It begins at the baseline's commit. Each kept commit follows with its own message, author and
-    times, or with ``squash`` one commit for all. Their trees have the editable files of the kept
-    commits, and all other files as the baseline has them. The last message ends with the trailers
-    ``Ouro-Certificate`` and ``Ouro-Runs``. ``branch`` is the name; "" for ``ouro/TIP``, with the
-    first seven digits of the tip.
+    It begins at the baseline's commit. Each kept commit that changes editable files follows with
+    its own message, author and times, or with ``squash`` one commit for all. Their trees have the
+    editable files of the kept commits, and all other files as the baseline has them. The last
+    message ends with the trailers ``Ouro-Certificate`` and ``Ouro-Runs``. ``branch`` is the name;
+    "" for ``ouro/TIP``, with the first seven digits of the tip.
 
     The rows of the night's placebos are written to the ledger, which is all that changes besides:
     HEAD, the index and the current branch stay as they are, and no hook runs. A branch of this name

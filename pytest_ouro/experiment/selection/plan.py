@@ -205,7 +205,7 @@ def _is_open(case: Case, one: Statement, statements: Sequence[Statement]) -> boo
 def _count(case: Case, plan: Plan) -> None:
     """Set the ref that counts a look to the plan's tip, if the plan is a look (it has a night):
     before its first run, and again if somebody deleted it. Its name says how many looks were
-    stated, unless none was. Raise GitError if that fails."""
+    stated, unless none was. Raise GitError or RecordError if that fails."""
     if plan.night:
         of = f"-of-{plan.looks}" if plan.looks else ""
         ref = f"{LOOKS}{plan.event}/{plan.night}/{plan.look}{of}"

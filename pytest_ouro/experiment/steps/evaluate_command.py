@@ -127,7 +127,7 @@ def digest(case: Case, experiment: Experiment) -> str:
     For a script it is the digest of its trusted harness, "" if that is not trusted. The evaluation
     of a command may use every file of the trusted commit in the experiment's folder, except for the
     editable ones, bound.toml and bound.lock: the digest is of these files and of the
-    evaluate-command. Raise GitError or LimitError if they cannot be read.
+    evaluate-command. Raise OuroError if they cannot be read.
     """
     if not experiment.command:
         return case.trust.digest(case.bound.path(experiment.harness))

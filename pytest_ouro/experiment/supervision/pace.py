@@ -19,12 +19,12 @@ def summarise(reported: object, served: int) -> dict[str, float]:
 
     ``batches`` is the number of batches served, ``before`` how many of these were served before the
     clock started. ``tokens`` is the number of tokens in a batch: ``served``, the tokens of all
-    batches, divided by ``batches``. ``usually`` is the mean time of the batches after the first 64
-    or, if there are none, the median of all; ``longest`` is the time of the longest. A batch is
-    slow if it took more than ``SLOW`` times the usual time, and more than ``_SHORT`` seconds.
-    ``slow`` is the place, from 1, of the last slow batch among the first 64, except the last batch
-    of all; 0 if none is slow. ``slow-seconds`` is the time of the batches up to that place, without
-    those before the clock started.
+    batches, divided by ``batches`` and rounded down. ``usually`` is the mean time of the batches
+    after the first 64 or, if there are none, the median of all; ``longest`` is the time of the
+    longest. A batch is slow if it took more than ``SLOW`` times the usual time, and more than
+    ``_SHORT`` seconds. ``slow`` is the place, from 1, of the last slow batch among the first 64,
+    except the last batch of all; 0 if none is slow. ``slow-seconds`` is the time of the batches up
+    to that place, without those before the clock started.
     """
     if not isinstance(reported, dict):
         return {}
