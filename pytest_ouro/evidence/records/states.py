@@ -99,11 +99,11 @@ def find_unwanted(
     statements: Iterable[Statement],
     among: Collection[str],
 ) -> list[FinishedRun]:
-    """Return, for each of the commits ``among`` that may not stay on a branch, the one of ``runs``,
-    those that count on the branch, that decided about it: it was discarded, or its keep does not
-    stand. A commit with the editable files of its reference changes no code of the experiment, such
-    as one that commits a new bound.lock, and may stay. ``every`` are all finished runs of the
-    working tree, oldest first, ``statements`` those of the journal."""
+    """Return those of ``runs`` (the ones that count on a branch) that decided about a commit of
+    ``among`` which may not stay on the branch: it was discarded, or its keep does not stand. A
+    commit with the editable files of its reference changes no code of the experiment, such as one
+    that commits a new bound.lock, and may stay. ``every`` are all finished runs of the working
+    tree, oldest first, ``statements`` those of the journal."""
     gone = fallen(every, statements)
     code = {run.commit: run.code for run in every}
 

@@ -75,7 +75,8 @@ def _read(path: str) -> str | None:
 
 
 def _find_fault(path: str, others: dict[str, object], stated: object) -> RecordError | None:
-    """Return the error about a configuration with unknown keys, or whose folder is not a text."""
+    """Return the error about a configuration with unknown keys, or whose folder is not a text; None
+    if it has no such fault."""
     if others:
         return messages.invalid_configuration(path, f"unknown key '{next(iter(others))}'")
     if stated is not None and not isinstance(stated, str):
