@@ -19,9 +19,9 @@ _BINARY = (".so", ".pyd", ".dylib")
 
 def shadows(root: Path, harness: str, own: set[str]) -> list[tuple[str, str]]:
     """Return ``(name, effect in words)`` for each file or folder directly in ``root`` that Python
-    would import in place of the harness or of a package that a script in ``own`` imports, or that
-    an interpreter runs at its start; [] if there are none or ``root`` cannot be listed. Files that
-    git ignores are included.
+    may import in place of the harness or of a package that a script in ``own`` imports, or that an
+    interpreter runs at its start; [] if there are none or ``root`` cannot be listed. Files that git
+    ignores are included.
 
     ``harness`` is the harness's file name. ``own`` are the names of the files and folders in
     ``root`` that are trusted or editable, the harness among them; these are never reported. A

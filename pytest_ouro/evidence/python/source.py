@@ -111,9 +111,8 @@ class Source:
 
     @property
     def size(self) -> int:
-        """The size of the code in nodes of the syntax tree, without docstrings. A signed
-        literal, a name and a dotted name count one each, so that no spelling of a value is
-        shorter than another.
+        """The size of the code in nodes of the syntax tree, without docstrings. A signed literal, a
+        name and a dotted name count one each.
 
         Raise SyntaxError, RecursionError or LimitError if the text cannot be parsed.
         """

@@ -147,7 +147,8 @@ class Fates:
 
     @cached_property
     def _changing(self) -> dict[str, list[int]]:
-        """The places on the branch, from 0, of the commits that give each file another content."""
+        """By path, the places on the branch, from 0, of the commits that give the file another
+        content."""
         found: dict[str, list[int]] = {}
         for place, step in enumerate(self._history.branch):
             paths = self._history.changes(step)
