@@ -128,9 +128,9 @@ def kind_of(path: str, *, follow: bool = False) -> str:
 
 def refuse_other(path: str, *, restore: str = "") -> None:
     """Raise OuroError if something other than a regular file is at ``path``, such as a folder, a
-    pipe or a symbolic link (to whatever it leads). Return if a regular file or nothing is there.
-    The help of the error is a command that removes what is there, followed by the command
-    ``restore``, if that is not ""."""
+    pipe or a symbolic link (to whatever it leads). Return if a regular file or nothing is there, or
+    it cannot be examined. The help of the error is a command that removes what is there, followed
+    by the command ``restore``, if that is not ""."""
     if kind := kind_of(path):
         raise limit_messages.special_file(path, kind, restore)
 

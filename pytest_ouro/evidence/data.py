@@ -41,10 +41,10 @@ def files(pattern: str, root: Path) -> list[Path]:
     """Return the regular files, and links to regular files, that a glob matches, sorted; [] if
     there are none. The glob is absolute, begins with ``~``, or is relative to ``root``.
 
-    Hidden files that lie beside a matched file and have its suffix are included, although ``glob``
-    leaves them out (see `_hidden_siblings`). Raise RuntimeError if the glob begins with ``~`` and
-    the home folder is unknown, and OuroError if what it matches cannot be examined, as in a folder
-    that may be listed and not entered.
+    Hidden files beside a matched file are included as `_hidden_siblings` says, although ``glob``
+    leaves them out. Raise RuntimeError if the glob begins with ``~`` and the home folder is
+    unknown, and OuroError if what it matches cannot be examined, as in a folder that may be listed
+    and not entered.
     """
     whole = str(root / Path(pattern).expanduser())
     found = {path for path in map(Path, glob(whole, recursive=True)) if _is_file(path)}

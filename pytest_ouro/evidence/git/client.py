@@ -387,7 +387,8 @@ class Git:
         return [self.store.read(blob) for blob in ids]
 
     def close(self) -> None:
-        """End the ``git cat-file`` process that reads objects; the next read starts another."""
+        """End the ``git cat-file`` process that reads objects, and forget what was read; the next
+        read starts another process."""
         if "store" in self.__dict__:
             self.store.close()
 
