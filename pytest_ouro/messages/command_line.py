@@ -150,8 +150,8 @@ def script_untracked(script: str) -> OuroError:
 
 
 def not_blessable(path: str) -> OuroError:
-    """``bless``: a file that a rule freezes is missing, or is a link or a directory. ``path`` is ""
-    for the repository's top."""
+    """``bless``: a file to be blessed, such as one that a rule freezes, is missing, or is a link or
+    a directory. ``path`` is "" for the repository's top."""
     return TrustError(
         f"{path or 'the top of the repository'} is not a regular file, so it cannot be blessed",
         help="put a regular file there, or fix its name in bound.toml",
@@ -257,8 +257,8 @@ def unusable_port(port: int, reason: str) -> OuroError:
 
 
 def no_python(command: str, reason: str) -> ExperimentError:
-    """The command that ``python`` in bound.toml names does not start a Python interpreter, or that
-    does not answer in time."""
+    """A command, such as that of ``python`` in bound.toml, does not start a Python interpreter that
+    answers in time."""
     return ExperimentError(
         f"'{command}' starts no Python: {reason}",
         help="install it, or fix 'python' in bound.toml",

@@ -132,8 +132,8 @@ def disk_full(folder: Path, free: int, needed: int) -> ExperimentError:
 
 
 def unusable_folder(folder: Path | str, why: str) -> ExperimentError:
-    """The path of the cache folder is not absolute, or the operating system refuses to tell whether
-    a folder that a run writes to exists, or how much room its disk has."""
+    """A folder that a run or a worker needs cannot be used, as when the path of the cache folder is
+    not absolute, or nobody can tell how much room its disk has."""
     return ExperimentError(
         f"{folder} cannot be used: {why}",
         help="set XDG_CACHE_HOME to a folder of yours, for what pytest-ouro keeps in a cache",

@@ -164,8 +164,8 @@ def no_place(folder: Path, source: str) -> RecordError:
 
 
 def unusable_place(folder: Path, source: str, why: str) -> RecordError:
-    """The folder that ``source`` names for shared records is not a folder, or this user may not
-    write in it."""
+    """The folder that ``source`` names for shared records cannot be used, as when it is not a
+    folder, or this user may not write in it."""
     return RecordError(
         f"{folder}, which {source} names for shared records, cannot be used: {why}",
         help="name a folder of your own that you may read and write",

@@ -32,8 +32,8 @@ def counting_words(file: str) -> list[str]:
 
 
 def read_instructions(file: str) -> float:
-    """Return the number of instructions that ``perf`` wrote to a file. Raise `Refused` if it wrote
-    none, as in most virtual machines."""
+    """Return the first number of instructions that ``perf`` wrote to a file. Raise `Refused` if it
+    wrote none, as in most virtual machines."""
     with Path(file).open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             number, _, rest = line.partition(",")

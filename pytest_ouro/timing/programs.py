@@ -121,10 +121,9 @@ class Whole:
     """A program that is run whole each time it is called, with the question as its input.
 
     ``words``, ``candidate`` and ``count`` are as for `Asked`, except that CPU seconds and
-    instructions are those of the program and of the children that it has waited for. Before each
-    run a program that does nothing is started in the same way, and the median of these costs, so
-    far, is subtracted, so that ``OURO_CONFINE`` costs nothing. Raise ValueError if ``count`` is not
-    one of `COUNTS`.
+    instructions include those of its children. Before each run a program that does nothing is
+    started in the same way, and the median of these costs, so far, is subtracted, so that
+    ``OURO_CONFINE`` costs nothing. Raise ValueError if ``count`` is not one of `COUNTS`.
     """
 
     def __init__(
