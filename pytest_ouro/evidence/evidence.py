@@ -203,7 +203,7 @@ class Evidence:
 
     @cached_property
     def shadows(self) -> list[tuple[str, str]]:
-        """Files that Python would import or run in place of the harness or of a package, or at each
+        """Files that Python may import or run in place of the harness or of a package, or at each
         start: pairs of the repository-relative path and the effect in words. [] if there are none,
         or if the working tree is not checked. Raise OuroError if an editable script cannot be
         decoded, LimitError if it is too large."""

@@ -111,7 +111,7 @@ def _run(
 def _rev_parse(start: Path, *args: str) -> bytes:
     """Return the output of ``git ARGS`` in ``start``, where ``args`` begin with ``rev-parse``. If
     git fails, raise a GitError that explains the cause: no repository, a damaged one, one that is
-    gone, or no working tree."""
+    gone, or no working tree; otherwise the error of `run_git`."""
     try:
         return run_git(*args, cwd=start)
     except GitError as error:
