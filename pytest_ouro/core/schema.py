@@ -92,7 +92,7 @@ def option(help: str, *, default: Any = MISSING, **limits: Any) -> Any:
 
 @dataclass(frozen=True)
 class Relation:
-    """A condition on several ``keys`` of a TOML table, which ``rule`` states in words; a
+    """A condition on one or more ``keys`` of a TOML table, which ``rule`` states in words; a
     dataclass lists its conditions in ``relations``.
 
     ``fault`` takes an object whose attributes are the table's values, named as the fields, and
