@@ -21,9 +21,9 @@ _PULL = re.compile(r"#?(\d{1,6})|(?:pull|pr|merge-requests)/(\d{1,6})(?:/head)?"
 
 @dataclass(frozen=True)
 class Subject:
-    """What is audited: the repository, the full id of the last commit, that of the commit before
-    the first one ("": the beginning), the working tree whose files count (None: none), and the
-    folder in it, from its top."""
+    """What is audited: how the user named it, the repository, the full id of the last commit, that
+    of the commit before the first one ("": the beginning), the working tree whose files count
+    (None: none), and the audited folder in it, from its top ("": all of it)."""
 
     name: str
     git: Git
