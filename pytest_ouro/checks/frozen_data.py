@@ -49,9 +49,10 @@ class FrozenData(Check):
         return "" if self._present(evidence) else "the data is not on this machine"
 
     def findings(self, evidence: Evidence) -> Iterator[Finding]:
-        """Yield a finding for each file that is changed, gone or not blessed, or one warning if
-        none of the present files has a blessed digest; then one for each training file that is a
-        copy of one that ``paths`` names. OuroError if a file cannot be read."""
+        """Yield a finding for each file that is changed, not blessed, or gone from a folder that
+        still has another, or one warning if none of the present files has a blessed digest; then
+        one for each training file that is a copy of one that ``paths`` names. OuroError if a file
+        cannot be read."""
         present = evidence.fingerprints.of(self._present(evidence))
         blessed, root = evidence.trust.data, evidence.root
         named = data.names(self.data_globs(evidence.layout), root)
@@ -74,8 +75,8 @@ class FrozenData(Check):
         self, evidence: Evidence, blessed: dict[str, str], now: dict[str, str]
     ) -> Iterator[Finding]:
         """Yield a finding for each present file that is not blessed or has another digest, and for
-        each blessed file that is gone from a folder that has a present one. Both dicts map the name
-        of a file, as in bound.lock, to its sha256."""
+        each blessed file that is not present, in a folder that has a present one. Both dicts map
+        the name of a file, as in bound.lock, to its sha256."""
         help = "make the data again, or a person blesses it as it is: pytest-ouro bless"
         for name, digest in sorted(now.items()):
             if name not in blessed:

@@ -127,9 +127,9 @@ class _Modules:
 
     def find_requests(self, path: str, text: str) -> Iterator[_Request]:
         """Find calls by which the Python file at ``path`` with this ``text`` could cheat. Yield an
-        item for each held-out split that a call of a function of these modules loads, and one if
-        the file calls a measuring function in a loop. Yield nothing if the text cannot be parsed as
-        Python."""
+        item for each held-out split that a call of a function of these modules loads, unless its
+        name says that it measures, and one if the file calls a measuring function in a loop. Yield
+        nothing if the text cannot be parsed as Python."""
         from pytest_ouro.checks.evaluation.loaded_splits import Splits
         from pytest_ouro.checks.evaluation.repetition import repetitions
         from pytest_ouro.evidence.python.source import dotted, source
