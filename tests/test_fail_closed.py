@@ -95,7 +95,7 @@ def test_where_no_rule_is_judged_nothing_is_green(project, in_javascript):
     assert "  help: " in error
 
 
-@pytest.mark.parametrize("arg", ["-q", "--ouro-experiment"])
+@pytest.mark.parametrize("arg", ["-q", "--ouro-experiment", "--color=no", "--confcutdir=."])
 def test_a_session_of_pytest_that_judged_no_rule_fails(project, in_javascript, run_pytest, arg):
     test = "def test_works(): pass\n"
     in_javascript("dependencies", {"package.json": "{}\n", "tests/test_it.py": test})

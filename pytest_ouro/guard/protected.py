@@ -300,8 +300,8 @@ class Protections:
         A file that is only ``named`` is not reported. A restored file is reported unless it comes
         from the index or HEAD, a removed file if `rules.is_known` knows it, an edited one unless
         git ignores it. A file that a shell writes is reported if git tracks it, or if git does not
-        ignore it and its name ends with ``.py``, ``.pyi``, ``.pth`` or ``.so``. If git fails, the
-        file counts as neither tracked nor ignored. Errors as of `refusal`.
+        ignore it and its name ends with ``.py``, ``.pyi``, ``.pth`` or ``.so``. If git fails
+        to say what is ignored, the file is not. Errors as of `refusal`.
         """
         if effect.how in ("restore", "named"):
             return effect.how == "restore" and effect.source not in ("", "HEAD")

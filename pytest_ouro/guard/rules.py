@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from pytest_ouro.bound.read import NAME
 from pytest_ouro.checks import sources
 from pytest_ouro.core import limits
-from pytest_ouro.core.errors import GitError, OuroError
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.core.plain_file import make_folder, write_whole
 from pytest_ouro.engine import open_case
 from pytest_ouro.evidence.git import spawn
@@ -97,12 +97,9 @@ def is_ignored(top: str, name: str) -> bool:
 
 
 def is_tracked(top: str, name: str) -> bool:
-    """Return whether git's index has the file, or anything in the folder, called ``name``; False if
-    git fails."""
-    try:
-        return bool(run_git("ls-files", "-z", "--", name, cwd=Path(top)))
-    except GitError:
-        return False
+    """Return whether git's index has the file, or anything in the folder, called ``name``. GitError
+    if git fails."""
+    return bool(run_git("ls-files", "-z", "--", name, cwd=Path(top)))
 
 
 def is_known(bound: str, name: str) -> bool:

@@ -25,9 +25,11 @@ HOOKS = (
 )
 #: Options that select rules; on the command line they are a person's choice.
 _CHOOSING = (
-    *("-k", "-m", "--deselect", "--lf", "--last-failed", "--nf", "--sw", "--stepwise"),
-    *("--co", "--collect-only", "--setup-only", "--setup-plan", "-x", "--exitfirst", "--maxfail"),
+    *("--deselect", "--lf", "--last-failed", "--nf", "--new-first", "--sw", "--stepwise"),
+    *("--sw-skip", "--stepwise-skip", "--co", "--collect-only", "--setup-only", "--setup-plan"),
+    *("--exitfirst", "--maxfail"),
 )
+_SHORT = ("-k", "-m", "-x")  # a value or further letters may follow
 ADVICE = "only pytest-ouro gate is authoritative"
 
 
@@ -121,11 +123,11 @@ class OutcomeAudit:
         return [nodeid for nodeid in self._expected if nodeid not in self._outcomes]
 
     def _is_chosen(self) -> bool:
-        """Return whether an argument of the command line begins with an entry of ``_CHOOSING``, the
-        options by which a person leaves rules unchecked; PYTEST_ADDOPTS and ini files do not
-        count."""
+        """Return whether an argument of the command line is one of the options by which a person
+        leaves rules unchecked: it is in ``_CHOOSING``, with or without ``=VALUE``, or begins with
+        one of ``_SHORT``. PYTEST_ADDOPTS and ini files do not count."""
         given = [str(arg) for arg in self._config.invocation_params.args]
-        return any(arg.startswith(_CHOOSING) for arg in given)
+        return any(a.partition("=")[0] in _CHOOSING or a.startswith(_SHORT) for a in given)
 
     def _reported(self) -> dict[str, set[str]] | None:
         """Return a dict from node id to the set of outcomes that pytest's terminal counts for it,

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from pytest_ouro import guard
+from pytest_ouro.core.errors import OuroError
 from pytest_ouro.guard import hosts
 from pytest_ouro.guard.shell import parse
 
@@ -255,3 +256,14 @@ def test_a_variable_that_is_doubled_without_end_costs_nothing():
     [*_, last] = parse("X=aa; " + "X=$X$X; " * 60 + "echo $X")
 
     assert len(last.words[1]) == 4096
+
+
+def test_a_write_is_not_allowed_because_git_fails(project, shell):
+    (project.path / "notes.md").write_text("a\n")
+    project.git("add", "notes.md")
+    assert shell("echo b > notes.md"), "it is tracked, and only train.py may change"
+
+    (project.path / ".git" / "index").write_bytes(b"no index")
+
+    with pytest.raises(OuroError):
+        shell("echo b > notes.md")
