@@ -102,6 +102,7 @@ HARD = [
     ("min(evaluate_bpb(m) for m in x)", "calls evaluate_bpb in a loop"),
     ("{m: evaluate_bpb(m) for m in x}", "calls evaluate_bpb in a loop"),
     ("best = min(models, key=evaluate_bpb)", "hands evaluate_bpb on without calling it"),
+    ("import prepare as p\nf(p.evaluate_bpb)", "hands evaluate_bpb on without calling it"),
     ("e = evaluate_bpb\ne(1.0)", "calls evaluate_bpb again"),
     ("import prepare\ne = prepare.evaluate_bpb\ne(1.0)", "calls evaluate_bpb again"),
     ("import prepare\ngetattr(prepare, 'evaluate_bpb')(1)", "calls evaluate_bpb again"),
@@ -194,6 +195,7 @@ def test_a_construct_with_innocent_uses_only_warns(project, judged, trust, code)
 
 
 INNOCENT = [
+    "import prepare\nscore = prepare.evaluate_bpb",
     *("# evaluate_bpb = 0", "'evaluate_bpb = 0'", "x = 'val_bpb: 0.9'", "best = val_bpb"),
     *("torch.backends.cuda.matmul.allow_tf32 = True", "torch.backends.cudnn.benchmark = True"),
     *("torch._dynamo.config.cache_size_limit = 64", "torch._inductor.config.x.y = 1"),

@@ -288,7 +288,7 @@ class Tampering(Script):
 
     def _evaluations(self) -> Iterator[Construct]:
         """Yield a construct for each place where a run can evaluate after a successful evaluation,
-        and for each use, without a call, of a name under which the evaluation is imported."""
+        and for each use, without a call, of the evaluation itself."""
         calls = [
             call for call in self._source.of(ast.Call) if self._is_harness(call.func, self.evaluate)
         ]
@@ -296,13 +296,23 @@ class Tampering(Script):
             how = "in a loop" if one.in_loop else "again"
             yield Construct(one.line, f"calls {self.evaluate} {how}")
         called = {id(call.func) for call in calls}
-        for name in self._source.of(ast.Name):
-            if (
-                isinstance(name.ctx, ast.Load)
-                and self._from_harness.get(name.id) == self.evaluate
-                and id(name) not in called
-            ):
-                yield Construct(name.lineno, f"hands {self.evaluate} on without calling it")
+        handed: list[ast.Name | ast.Attribute] = [
+            name
+            for name in self._source.of(ast.Name)
+            if self._from_harness.get(name.id) == self.evaluate
+        ]
+        # Calls by a name that an assignment gives it are counted above.
+        named = {id(assigned.value) for assigned in self._source.of(ast.Assign)}
+        handed += [
+            attribute
+            for attribute in self._source.of(ast.Attribute)
+            if attribute.attr == self.evaluate
+            and id(attribute) not in named
+            and self._is_harness(attribute, self.evaluate)
+        ]
+        for use in handed:
+            if isinstance(use.ctx, ast.Load) and id(use) not in called:
+                yield Construct(use.lineno, f"hands {self.evaluate} on without calling it")
 
 
 @lru_cache(maxsize=256)
