@@ -72,7 +72,7 @@ def test_killed_between_the_line_and_the_ref(lab, night, monkeypatch):
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(plans.repo, "set_ref", killed)
+        patch.setattr(plans, "keep_commit", killed)
         with pytest.raises(Killed):
             certify(case_of(lab), pairs=2)
     assert certify(case_of(lab), pairs=2).statement.look == 1
