@@ -17,7 +17,7 @@ VERSION = 1
 
 def render(audit: Audit) -> str:
     """Return the audit as the text of a JSON object with all of its facts, redacted and escaped.
-    ``broken`` is null if nothing could be judged."""
+    ``broken`` is null if nothing could be judged and no error was found."""
     metric = audit.metric
     facts = {
         "version": VERSION,

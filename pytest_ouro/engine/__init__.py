@@ -34,10 +34,12 @@ class Listener(Protocol):
     """What is called when a run of a case is recorded. Its methods raise no Exception."""
 
     def start(self, run: StartedRun) -> None:
-        """Take the record of a run that starts: it is written, and there is no process yet."""
+        """Take the record of a run that starts. Its line in the journal is written already, and
+        there is no process yet."""
 
     def finish(self, run: FinishedRun) -> None:
-        """Take the record of a run that has ended, with its verdict: it is written."""
+        """Take the record of a run that has ended, with its verdict. Its line in the journal is
+        written already."""
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,8 @@ def text(name: str, experiment: Experiment, statements: Sequence[Statement]) -> 
 
 
 def value(given: Value | tuple[str, ...]) -> str:
-    """Return a value as TOML, which is JSON except for the control character DEL. A whole float is
-    written without a fraction, unless it is in a list."""
+    r"""Return a finite value as TOML, which is the same as JSON except for the control character
+    DEL, written as ``\u007f`` here. A whole float loses its fraction, unless it is in a list."""
     if isinstance(given, float) and given.is_integer():
         given = int(given)
     return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")

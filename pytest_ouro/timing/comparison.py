@@ -95,13 +95,13 @@ class Comparison:
         return median([one.reference for one in self.rounds])
 
     def report(self, name: str, *, factor: float = 1.0, work: float | None = None) -> str:
-        """Return lines ``key: value`` for an evaluation to print: ``NAME``, what the candidate
-        took; ``NAME_error``, its standard error; ``NAME_reference``, what the reference took; these
-        three times ``factor``; ``NAME_ratio`` and ``NAME_ratio_error``. Numbers have at most six
-        significant digits.
+        """Return lines ``key: value`` for an evaluation to print: ``NAME``, what the candidate took
+        (seconds or instructions); ``NAME_error``, its standard error; ``NAME_reference``, what the
+        reference took; ``NAME_ratio`` and ``NAME_ratio_error``. The first three are multiplied by
+        ``factor``. Numbers have at most six significant digits.
 
-        With ``work``, they state how much of that work is done in a second instead of the seconds
-        for it: ``NAME`` is ``work`` over the seconds, times ``factor``, and ``NAME_ratio`` is above
+        With ``work``, amounts are seconds, and the lines state how much of that work is done in a
+        second: ``NAME`` is ``work`` over the seconds, times ``factor``, and ``NAME_ratio`` is above
         1 for a faster candidate.
         """
         mine, other, ratio = self.candidate, self.reference, self.ratio

@@ -81,11 +81,11 @@ def judge_allowed(asked: Files, submission: Submission, notes: Notes) -> None:
 
 
 def judge_refused(asked: Sequence[Refused], submission: Submission, notes: Notes) -> None:
-    """Add a finding for each line, unless it begins with ``#``, that a pull request adds and that a
-    [[refused]] table of the policy forbids. A line that the base's file has as often is not added.
-    What is not searched in full is stated: a changed file that cannot be read, an added line of
-    more than `_LONG` characters, and, as a whole, a folder alone. Nothing is done if ``asked`` is
-    empty."""
+    """Add a finding for each line that a pull request adds and that a [[refused]] table of the
+    policy forbids. White space around a line does not count; a comment, a line that then begins
+    with ``#``, is left out. A line that the base's file has as often is not added. What is not
+    searched in full is stated: a changed file that cannot be read, an added line of more than
+    `_LONG` characters, and, as a whole, a folder alone. Nothing is done if ``asked`` is empty."""
     if not asked:
         return
     if submission.read_base is None:
@@ -122,16 +122,17 @@ def judge_refused(asked: Sequence[Refused], submission: Submission, notes: Notes
 
 
 def _find_lines(pattern: re.Pattern[str], data: bytes | None) -> list[tuple[int, str]]:
-    """Return the number, from 1, and the text, without white space around it, of each line whose
-    first `_LONG` characters have a match of the pattern. Lines that begin with ``#`` are left out;
-    [] if ``data`` is None."""
+    """Return the number, from 1, and the text, without white space around it, of each line with a
+    match of the pattern in the first `_LONG` characters of that text. Comments (a text that begins
+    with ``#``) are left out; [] if ``data`` is None."""
     return [(n, text) for n, text in _read_code(data) if pattern.search(text[:_LONG])]
 
 
 def _find_long(before: bytes | None, after: bytes | None) -> list[int]:
     """Return the numbers, from 1, of the lines of more than `_LONG` characters, of which a pattern
-    sees no more, that ``after`` has more often than ``before``; of equal lines the last ones. Lines
-    that begin with ``#`` are left out, and white space around a line does not count."""
+    sees no more, that ``after`` has more often than ``before``; of equal lines the last ones. White
+    space around a line does not count. Comments (a text that then begins with ``#``) are left out.
+    """
     known = Counter(text for _, text in _read_code(before))
     found = []
     for n, text in _read_code(after):
@@ -142,8 +143,8 @@ def _find_long(before: bytes | None, after: bytes | None) -> list[int]:
 
 
 def _read_code(data: bytes | None) -> Iterator[tuple[int, str]]:
-    """Yield the number, from 1, and the text, without white space around it, of each line that does
-    not begin with ``#``; nothing if ``data`` is None."""
+    """Yield the number, from 1, and the text, without white space around it, of each line but
+    comments (a text that begins with ``#``); nothing if ``data`` is None."""
     lines = (data or b"").decode(errors="replace").splitlines()
     code = ((n, line.strip()) for n, line in enumerate(lines, 1))
     return ((n, text) for n, text in code if not text.startswith("#"))

@@ -67,8 +67,8 @@ def judge(policy: Policy, submission: Submission) -> Audit:
 
 
 def _state_rest(policy: Policy, submission: Submission, logs: Logs, notes: Notes) -> None:
-    """State which files of the record no part of the policy reads, or that there are no such files,
-    so that a reader knows how complete the judgement is."""
+    """State which files of the record no part of the policy names, or that there are none, so that
+    a reader knows how complete the judgement is. ``[[refused]]`` does not count."""
     known = {*(run.name for run in logs.runs), *logs.unread, *logs.excluded}
     globs = (*policy.files.required, *(policy.artefact.files if policy.artefact else ()))
     prefix = f"{submission.folder}/"

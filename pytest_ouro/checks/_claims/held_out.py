@@ -167,8 +167,8 @@ class _Measured:
 
     @cached_property
     def _data(self) -> dict[str, bool]:
-        """A dict from the paths of data in the measuring files, without those that an experiment
-        may edit, to whether its name or the instructions say that it is held out."""
+        """The data files that the measuring files name, by path, each with whether it is held out,
+        as its file name or the instructions say. Paths that an experiment may edit are left out."""
         claims = self._claims
         found: set[str] = set()
         for path, text in claims.measuring_texts.items():

@@ -159,9 +159,10 @@ class _Modules:
             yield _Request(f"calls {origin[1]} of {origin[0]} in a loop", sure)
 
     def _imported(self, path: str, tree: ast.Module) -> dict[str, tuple[str, str]]:
-        """Return, by the dotted name in the file at ``path``, the file and the name of each thing
-        that a ``from`` statement imports from these modules, and of each function of a module that
-        is imported as a whole."""
+        """Return a dict from names, as the file at ``path`` writes them, to the file and the name
+        of what each stands for: what ``from MODULE import`` takes from these modules, and each
+        top-level ``def`` of a module that ``import`` names. ``*``, ``from . import`` and
+        ``async def`` are not followed."""
         found: dict[str, tuple[str, str]] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (module := self._file(path, node.module)):

@@ -101,8 +101,9 @@ def written_into(leaf: ast.Attribute | ast.Subscript, value: Callable[[ast.expr]
 
 
 def place_of(leaf: ast.Attribute | ast.Subscript) -> str:
-    """Return the source text of the place that is written, ``a.b`` or ``a['key']``. An index at
-    its end that is not a literal string is shown as ``…``."""
+    """Return the place that is written as text, ``a.b`` or ``a['key']``. An index at its end is
+    shown as the string that `literal_text` reads, also from parts (``'k' + 'ey'``), and as ``…`` if
+    it reads none."""
     if isinstance(leaf, ast.Attribute):
         return ast.unparse(leaf)
     inner = leaf.value

@@ -166,10 +166,10 @@ def build(
 def _measures_again(
     history: History, step: Step, row: ClaimedRow, best: float | None, editable: Sequence[str]
 ) -> bool:
-    """Return whether a kept row measures the code of the one kept before again: its commit moves
-    that code, and its value is the same; or the commit has one parent and changes no editable file,
-    as a person's repair of what measures does, and the row says that it is measured again. ``best``
-    is the value kept before."""
+    """Return whether a kept row only measures again the code that was kept before. Either its value
+    is ``best``, the value kept before, and its commit only moves editable files; or the row says
+    that it is measured again, and its commit has one parent and changes no editable file, as a
+    person's repair of what measures does. The latter is False if ``editable`` is empty."""
     if row.value is not None and row.value == best and moved(history, step, editable):
         return True
     code = matching(history.changes(step), editable)

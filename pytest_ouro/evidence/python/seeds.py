@@ -191,8 +191,8 @@ class Seeds:
     def slots(self, call: ast.Call) -> list[ast.expr]:
         """Return the arguments of a call that hold a seed; [] if there are none. If the call sets
         seeds (`_SEEDS`), these are all of its arguments. Otherwise they are the keyword arguments
-        with the name of a seed, ``default`` of a command-line option with such a name, and the
-        first argument if `is_seeded`."""
+        with the name of a seed, ``default`` if a positional argument is a text with such a name,
+        as in a command-line option, and the first argument if `is_seeded`."""
         if self._is_call_of(call, _SEEDS):
             return [*call.args, *(word.value for word in call.keywords)]
         option = any(isinstance(arg, ast.Constant) and is_seed_name(arg.value) for arg in call.args)

@@ -37,12 +37,12 @@ R = TypeVar("R", bound="Line")
 
 @dataclass(frozen=True)
 class Journal:
-    """``<git common dir>/ouro/journal.jsonl``: a ``started`` and a ``finished`` line for each run,
-    and statements about several runs, such as certificates.
+    """``<git common dir>/ouro/journal.jsonl``: a ``started`` line for each run, and a ``finished``
+    one once it has ended; also statements about several runs, such as certificates.
 
     Methods that read raise RecordError if the file is damaged or cannot be read, LimitError if it
-    is too large, GitError if git fails. Methods that write also raise RecordError if the file is
-    not what was recorded (see `fault`) or cannot be written.
+    is too large, GitError if git fails. Those that write also raise RecordError if it cannot be
+    written; `append` also if it is not what was recorded (see `fault`).
     """
 
     common_dir: Path

@@ -32,8 +32,9 @@ _KEY = rf"branch\.{_NAME}\.({'|'.join(_VALUES)})"
 
 
 def only_branches_differ(before: bytes, after: bytes, *, folder: Path) -> bool:
-    """Return whether two contents of ``.git/config`` are the same except for settings of branches.
-    A person may change these while a run goes on; any other change is restored after the run.
+    """Return whether the settings of two contents of ``.git/config`` are the same except for those
+    of branches. A person may change these while a run goes on; any other change of a setting is
+    restored after the run.
 
     Only the settings of branches that ``_VALUES`` lists may differ: ``after`` may lack some of
     them, and may have others whose value starts no program (`_may_be_new`). All other settings must

@@ -148,8 +148,9 @@ def standard_error(run: Candidate, best: Candidate, noise: float | None) -> floa
 
 
 def band(error: float) -> float:
-    """Return the band: the difference within which two runs tie, ``TIE`` times ``error``, the
-    standard error of their difference."""
+    """Return the band: the greatest loss with which a run still ties (`is_tie`), and the greatest
+    gain too unless the margin is higher. It is ``TIE`` times ``error``, the standard error of the
+    difference."""
     return TIE * error
 
 

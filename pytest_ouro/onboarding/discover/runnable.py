@@ -121,8 +121,9 @@ def lacks_data(words: str, tracked: Sequence[str]) -> bool:
 
 
 def stops_at(seconds: float, folder: Path, files: Sequence[str]) -> bool:
-    """Return whether the text of one of the files gives this number of seconds to a variable, a key
-    or an option with a name about time; it may be written as minutes times 60."""
+    """Return whether the text of one of the files gives this number of seconds, after ``:``, ``=``
+    or ``,``, to a name with ``budget``, ``seconds``, ``secs``, ``time`` or ``wall`` in it; the
+    number may be written as minutes times 60."""
     stated = re.compile(
         r"""(?i)(?:budget|seconds|secs|time|wall)\w*["']?\s*[:=,][^\n\d]{0,30}?"""
         rf"(?:{seconds:g}(?:\.0*)?(?![\d.])|{seconds / 60:g} ?\* ?60\b|60 ?\* ?{seconds / 60:g}\b)"
