@@ -45,14 +45,14 @@ def test_below_the_top_the_help_names_files_from_there(project, gate, monkeypatc
     folder = project.path / "deep/er"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
-    assert "cd " not in gate()[1]
+    assert " cd " not in gate()[1]
 
     project.edit("prepare.py", "float(model)", "0.5")
     _, out, _ = gate()
 
     assert out.startswith("danger-zone::prepare BROKEN: prepare.py changed (sha256 ")
     assert " -- ../../prepare.py   (" in out
-    assert "cd " not in out
+    assert " cd " not in out
     monkeypatch.chdir(project.path)
     assert " -- prepare.py   (" in gate()[1]
 
